@@ -1,0 +1,2 @@
+/** Draws workbench data into a DOM element. */
+export { mount } from './mount.js';
