@@ -1,0 +1,66 @@
+"""Structural equality: the same program up to ids, names of values and positions."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from workbench.ir.expr import FloatImm, Var
+from workbench.ir.module import IRModule
+from workbench.ir.traverse import node_fields
+from workbench.support.ids import NodeId
+
+_IGNORED = frozenset({"id", "next_id"})
+
+
+def structurally_equal(a: Any, b: Any) -> bool:  # noqa: ANN401
+    """Whether two nodes or modules are equal up to ids, value names and spans.
+
+    Names of functions count, their order does not. Reference: `tvm.ir.structural_equal` with mapped free variables.
+    """
+    if isinstance(a, IRModule) and isinstance(b, IRModule):
+        return _modules_equal(a, b)
+    return _Matcher().equal(a, b)
+
+
+def _modules_equal(a: IRModule, b: IRModule) -> bool:
+    names = sorted(name for name, _ in a.functions)
+    if names != sorted(name for name, _ in b.functions) or a.attrs != b.attrs:
+        return False
+    return all(_Matcher().equal(a[name], b[name]) for name in names)
+
+
+class _Matcher:
+    """Walks two trees together; a bijection of variable ids stands in for binding structure."""
+
+    def __init__(self) -> None:
+        self.forward: dict[NodeId, NodeId] = {}
+        self.backward: dict[NodeId, NodeId] = {}
+
+    def equal(self, a: Any, b: Any) -> bool:  # noqa: ANN401
+        if type(a) is not type(b):
+            return False
+        if isinstance(a, tuple):
+            return len(a) == len(b) and all(map(self.equal, a, b))
+        if isinstance(a, Var):
+            return self._vars(a, b)
+        if isinstance(a, FloatImm) or not dataclasses.is_dataclass(a):
+            return a == b
+        skipped = _IGNORED | ({"name"} if hasattr(a, "axes") else set())
+        skipped |= {"outputs"}
+        fields = (name for name in node_fields(type(a)) if name not in skipped)
+        return all(self.equal(getattr(a, name), getattr(b, name)) for name in fields) and (
+            self._outputs(a, b)
+        )
+
+    def _vars(self, a: Var, b: Var) -> bool:
+        if a.id in self.forward or b.id in self.backward:
+            return self.forward.get(a.id) == b.id and self.backward.get(b.id) == a.id
+        self.forward[a.id], self.backward[b.id] = b.id, a.id
+        return self.equal(a.type, b.type)
+
+    def _outputs(self, a: Any, b: Any) -> bool:  # noqa: ANN401
+        """Dataflow outputs are ids: they must correspond. Compared after the bindings they name."""
+        if not hasattr(a, "outputs"):
+            return True
+        return {self.forward.get(i) for i in a.outputs} == set(b.outputs)

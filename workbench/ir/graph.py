@@ -1,0 +1,190 @@
+"""Graph functions: how operators are organised.
+
+In A-normal form: every binding is one call on leaves. Reference: Relax (Lai et al., "Relax:
+Composable Abstractions for End-to-End Dynamic Machine Learning", ASPLOS 2025).
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from workbench.ir.expr import Dim, PrimExpr, Shape, TensorType, Type, Var
+from workbench.ir.tensor import Attrs
+from workbench.support.ids import NodeId
+from workbench.support.spans import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A tensor of the module's constant pool, named by content hash."""
+
+    digest: str
+    type: TensorType
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeValue:
+    """A shape as an argument."""
+
+    dims: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarValue:
+    """A scalar as an argument."""
+
+    value: PrimExpr
+
+
+@dataclass(frozen=True, slots=True)
+class StringValue:
+    """A string as an argument."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TupleValue:
+    """A tuple of leaves as an argument."""
+
+    fields: tuple[Arg, ...]
+
+
+Arg: TypeAlias = Var | Constant | ShapeValue | ScalarValue | StringValue | TupleValue
+"""A leaf: what a call takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallOp:
+    """Call of a registered operator, such as `matmul`."""
+
+    op: str
+    args: tuple[Arg, ...]
+    attrs: Attrs = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CallTIR:
+    """Destination-passing call of a tensor function; `scalars` follow the outputs."""
+
+    callee: str
+    args: tuple[Arg, ...]
+    out_types: tuple[TensorType, ...]
+    scalars: tuple[Dim, ...] = ()
+
+
+class PackedStyle(enum.Enum):
+    """How a library function is called; the value is the name in `R.`."""
+
+    DPS = "call_dps_packed"
+    PURE = "call_pure_packed"
+    EFFECT = "call_packed"
+
+
+@dataclass(frozen=True, slots=True)
+class CallPacked:
+    """Call of a library function by symbol; destination-passing, or returning its value."""
+
+    symbol: str
+    args: tuple[Arg, ...]
+    out_types: tuple[Type, ...]
+    style: PackedStyle = PackedStyle.DPS
+    attrs: Attrs = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CallFunction:
+    """Call of a graph function of the module."""
+
+    callee: str
+    args: tuple[Arg, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """The value of a leaf under a name: a constant, a tuple, another binding."""
+
+    value: Arg
+
+
+@dataclass(frozen=True, slots=True)
+class TupleItem:
+    """One field of a tuple."""
+
+    value: Arg
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class MatchCast:
+    """`value` seen as `type`, checked at run time; binds the new symbolic dimensions of `type`."""
+
+    value: Arg
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A branch: blocks and the value it gives."""
+
+    blocks: tuple[BindingBlock, ...]
+    result: Arg
+
+
+@dataclass(frozen=True, slots=True)
+class IfThenElse:
+    """A choice between two branches on a scalar `bool` tensor."""
+
+    condition: Arg
+    then: Body
+    otherwise: Body
+
+
+GraphExpr: TypeAlias = (
+    CallOp | CallTIR | CallPacked | CallFunction | Alias | TupleItem | MatchCast | IfThenElse
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """`var = value`. `span` says where it came from, as long as nobody rewrote it."""
+
+    var: Var
+    value: GraphExpr
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BindingBlock:
+    """Bindings in order. A dataflow block is pure, and only its `outputs` are seen outside."""
+
+    bindings: tuple[Binding, ...]
+    dataflow: bool = False
+    outputs: tuple[NodeId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GraphFunction:
+    """A function over tensors.
+
+    Symbolic dimensions that occur in the types of `params` are bound by the call.
+    `attrs` has `Primitive` = 1 where fusion made the function.
+    """
+
+    params: tuple[Var, ...]
+    blocks: tuple[BindingBlock, ...]
+    result: Arg
+    return_type: Type
+    attrs: Attrs = ()
+    private: bool = False
+    pure: bool = True
+    next_id: int = 0
+    span: Span | None = field(default=None, compare=False, repr=False)
+    _digest: str | None = field(default=None, init=False, compare=False, repr=False)
+
+    @property
+    def bindings(self) -> tuple[Binding, ...]:
+        """All bindings of the function's own blocks, in program order (branches not entered)."""
+        return tuple(binding for block in self.blocks for binding in block.bindings)

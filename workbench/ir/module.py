@@ -1,0 +1,97 @@
+"""The module: graph functions, tensor functions and library calls in one program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+from workbench.ir.graph import GraphFunction
+from workbench.ir.pool import ConstantPool
+from workbench.ir.tensor import Attrs, TensorFunction
+from workbench.support.diagnostics import CompileError, Diagnostic
+
+Function: TypeAlias = GraphFunction | TensorFunction
+
+_VIEWS: dict[str, Callable[..., Any]] = {}
+
+
+def register_view(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let an upper layer implement the module's method `name` (`script`, `show`, `dot`, `to_networkx`)."""
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        _VIEWS[name] = function
+        return function
+
+    return register
+
+
+@dataclass(frozen=True, slots=True)
+class IRModule:
+    """A program. Functions stand in printing order; names are unique.
+
+    `pool` holds the arrays that `Constant` leaves name; its bytes do not take part in equality.
+    """
+
+    functions: tuple[tuple[str, Function], ...] = ()
+    pool: ConstantPool = field(default_factory=ConstantPool, compare=False, repr=False)
+    attrs: Attrs = ()
+    name: str = field(default="Module", compare=False)
+
+    def __getitem__(self, name: str) -> Function:
+        """The function of that name.
+
+        Raises:
+            CompileError: `module/unknown-function`.
+        """
+        for key, function in self.functions:
+            if key == name:
+                return function
+        known = ", ".join(f"`{key}`" for key, _ in self.functions[:8])
+        raise CompileError(
+            Diagnostic(
+                "module/unknown-function",
+                f"no function `{name}`",
+                notes=(f"there are {known or 'none'}",),
+            )
+        )
+
+    def __contains__(self, name: str) -> bool:
+        return any(key == name for key, _ in self.functions)
+
+    @property
+    def graph_functions(self) -> dict[str, GraphFunction]:
+        """The graph functions by name."""
+        return {name: f for name, f in self.functions if isinstance(f, GraphFunction)}
+
+    @property
+    def tensor_functions(self) -> dict[str, TensorFunction]:
+        """The tensor functions by name."""
+        return {name: f for name, f in self.functions if isinstance(f, TensorFunction)}
+
+    def with_function(self, name: str, function: Function) -> IRModule:
+        """The module with `name` set; in place if it is there, else at the end. Passes use `ModuleEditor`."""
+        if name not in self:
+            return replace(self, functions=(*self.functions, (name, function)))
+        changed = tuple((key, function if key == name else old) for key, old in self.functions)
+        return replace(self, functions=changed)
+
+    def script(self) -> str:
+        """The module as TVMScript text."""
+        return _VIEWS["script"](self)
+
+    def show(self) -> Any:  # noqa: ANN401
+        """Something that displays the module: highlighted script and picture in a notebook."""
+        return _VIEWS["show"](self)
+
+    def dot(self, function: str = "main") -> Any:  # noqa: ANN401
+        """A `graphviz.Source` of a graph function."""
+        return _VIEWS["dot"](self, function)
+
+    def to_networkx(self, function: str = "main") -> Any:  # noqa: ANN401
+        """A `networkx.MultiDiGraph` whose nodes are value ids of a graph function."""
+        return _VIEWS["to_networkx"](self, function)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        view = _VIEWS.get("mimebundle")
+        return view(self) if view else {"text/plain": repr(self)}

@@ -1,0 +1,52 @@
+"""The constant pool: weights by content hash."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.generic]
+
+
+def content_digest(array: Array) -> str:
+    """16 hex digits that name dtype, shape and bits of an array."""
+    dense = np.ascontiguousarray(array)
+    state = hashlib.blake2b(f"{dense.dtype.str}{dense.shape}".encode(), digest_size=8)
+    state.update(dense.data if dense.size else b"")
+    return state.hexdigest()
+
+
+class ConstantPool(Mapping[str, Array]):
+    """An immutable map from content hash to read-only, row-major array; bytes are shared, not copied."""
+
+    __slots__ = ("_arrays",)
+
+    def __init__(self, arrays: Mapping[str, Array] | None = None) -> None:
+        self._arrays: dict[str, Array] = dict(arrays or {})
+
+    def __getitem__(self, digest: str) -> Array:
+        return self._arrays[digest]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def with_array(self, array: Array) -> tuple[str, ConstantPool]:
+        """The digest of `array` and a pool that holds it."""
+        digest = content_digest(array)
+        if digest in self._arrays:
+            return digest, self
+        frozen = np.ascontiguousarray(array).reshape(np.shape(array)).view()
+        if frozen.flags.writeable and frozen.base is not None:
+            frozen = frozen.copy()
+        frozen.flags.writeable = False
+        return digest, ConstantPool({**self._arrays, digest: frozen})
+
+    def merged(self, other: ConstantPool) -> ConstantPool:
+        """Both pools in one."""
+        return ConstantPool({**self._arrays, **other._arrays})

@@ -1,0 +1,149 @@
+"""Tables of operators and libraries: declared here, filled by `ops` and by users.
+
+Parser, verifier and passes read them; nothing else in the IR knows an operator by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from workbench.ir.expr import (
+    ObjectType,
+    ScalarType,
+    ShapeType,
+    TupleType,
+    Type,
+    Var,
+    dtype_of,
+)
+from workbench.ir.graph import (
+    Arg,
+    CallOp,
+    Constant,
+    ScalarValue,
+    ShapeValue,
+    StringValue,
+    TupleValue,
+)
+from workbench.ir.tensor import TensorFunction
+from workbench.support.diagnostics import CompileError, Diagnostic
+
+TypeRule = Callable[[CallOp, tuple[Type, ...]], Type]
+"""Result type of a call, from the call and the types of its arguments; raises `CompileError`."""
+Reference = Callable[..., Any]
+"""`reference(call, *values)`: numpy arrays (tuples for tuples, int tuples for shapes) in, arrays out."""
+Legalization = Callable[[CallOp, tuple[Type, ...], Type], TensorFunction | None]
+"""A tensor function that computes the call, or None where there is no tensor form for these types."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """What passes need to choose between implementations of one operator.
+
+    `parameters` are the names of the arguments in scripts; `attributes` the names of keyword attributes with their defaults.
+    """
+
+    name: str
+    infer: TypeRule
+    reference: Reference
+    legalize: Legalization | None = None
+    parameters: tuple[str, ...] = ()
+    attributes: tuple[tuple[str, Any], ...] = ()
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryFunction:
+    """A callable behind a symbol: `function(*inputs, *outputs)` fills numpy arrays in place.
+
+    `unavailable` is empty, or says why the library cannot be called on this machine.
+    """
+
+    symbol: str
+    function: Callable[..., Any]
+    library: str
+    unavailable: str = ""
+
+
+_OPERATORS: dict[str, Operator] = {}
+_LIBRARIES: dict[str, LibraryFunction] = {}
+
+
+def register_operator(operator: Operator) -> Operator:
+    """Add an operator; a second registration of a name replaces the first."""
+    _OPERATORS[operator.name] = operator
+    return operator
+
+
+def register_library(function: LibraryFunction) -> LibraryFunction:
+    """Add a library function; a second registration of a symbol replaces the first."""
+    _LIBRARIES[function.symbol] = function
+    return function
+
+
+def operators() -> tuple[Operator, ...]:
+    """All operators, by name."""
+    return tuple(_OPERATORS[name] for name in sorted(_OPERATORS))
+
+
+def library_functions() -> tuple[LibraryFunction, ...]:
+    """All library functions, by symbol."""
+    return tuple(_LIBRARIES[symbol] for symbol in sorted(_LIBRARIES))
+
+
+def find_operator(name: str) -> Operator | None:
+    """The operator of that name, if there is one."""
+    return _OPERATORS.get(name)
+
+
+def find_library(symbol: str) -> LibraryFunction | None:
+    """The library function of that symbol, if there is one."""
+    return _LIBRARIES.get(symbol)
+
+
+def operator(name: str) -> Operator:
+    """The operator of that name.
+
+    Raises:
+        CompileError: `op/unknown`.
+    """
+    found = _OPERATORS.get(name)
+    if found is None:
+        raise CompileError(unknown_operator(name))
+    return found
+
+
+def unknown_operator(name: str) -> Diagnostic:
+    """The diagnostic for an operator that nobody registered."""
+    stem = name.rsplit(".", maxsplit=1)[-1]
+    near = [known for known in sorted(_OPERATORS) if stem in known][:3]
+    hint = "did you mean " + " or ".join(f"`{n}`" for n in near) + "?" if near else ""
+    return Diagnostic("op/unknown", f"no operator `{name}` is registered", hint=hint)
+
+
+def infer_type(call: CallOp) -> Type:
+    """The result type of an operator call.
+
+    Raises:
+        CompileError: `op/unknown`, or what the operator's type rule says.
+    """
+    return operator(call.op).infer(call, tuple(type_of(arg) for arg in call.args))
+
+
+def type_of(arg: Arg) -> Type:
+    """The type of a leaf."""
+    match arg:
+        case Var() | Constant():
+            return arg.type
+        case ShapeValue(dims=dims):
+            return ShapeType(dims)
+        case ScalarValue(value=value):
+            return ScalarType(dtype_of(value))
+        case StringValue():
+            return ObjectType()
+        case TupleValue(fields=fields):
+            return TupleType(tuple(type_of(item) for item in fields))
+        case _:
+            assert_never(arg)

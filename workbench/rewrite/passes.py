@@ -1,0 +1,190 @@
+"""Passes and rules: pure functions on modules."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from typing_extensions import override
+
+from workbench.ir import GraphFunction, IRModule
+from workbench.rewrite.derivation import Derivation, NodeRef
+from workbench.rewrite.editor import ModuleEditor, all_bindings
+from workbench.support import CompileError, Diagnostic, NodeId, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class PassResult:
+    """What a pass gives: the new module, where its values come from, and what there is to say."""
+
+    module: IRModule
+    derivations: tuple[Derivation, ...] = ()
+    remarks: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A predicate on modules that passes require or establish; `holds` gives a fault or None."""
+
+    name: str
+    holds: Callable[[IRModule], Diagnostic | None]
+
+
+class Pass(ABC):
+    """A pure function `IRModule -> PassResult`; a frozen dataclass whose fields are its parameters.
+
+    Reference: `tvm.transform.ModulePass`.
+    """
+
+    name: ClassVar[str]
+    requires: ClassVar[tuple[Property, ...]] = ()
+    establishes: ClassVar[tuple[Property, ...]] = ()
+
+    @abstractmethod
+    def run(self, module: IRModule) -> PassResult:
+        """Transform the module; the given one stays as it is."""
+
+    def __call__(self, module: IRModule) -> PassResult:
+        """Check what is required, run, check what is established.
+
+        Raises:
+            CompileError: `pass/requirement` before, `pass/broken-promise` after, or what the pass itself finds.
+        """
+        self._check(module, self.requires, "pass/requirement", "needs")
+        result = self.run(module)
+        self._check(result.module, self.establishes, "pass/broken-promise", "did not establish")
+        return result
+
+    def _check(
+        self, module: IRModule, properties: tuple[Property, ...], code: str, verb: str
+    ) -> None:
+        faults = [(p, fault) for p in properties if (fault := p.holds(module)) is not None]
+        if faults:
+            raise CompileError(
+                Diagnostic(
+                    code,
+                    f"`{self.name}` {verb} `{p.name}`: {fault.message}",
+                    node=fault.node,
+                    function=fault.function,
+                    hint=fault.hint,
+                )
+                for p, fault in faults
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place where a rule applies. `nodes` are the values it rewrites, the first is the one to point at."""
+
+    function: str
+    nodes: tuple[NodeId, ...]
+    note: str = ""
+
+    @property
+    def refs(self) -> tuple[NodeRef, ...]:
+        """The nodes with their function."""
+        return tuple(NodeRef(self.function, node) for node in self.nodes)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A place that looked likely and where the rule does not apply, with the reason."""
+
+    diagnostic: Diagnostic
+
+
+@dataclass(frozen=True)
+class Rule(Pass):
+    """A pass cut in two: `sites` says where, `rewrite` does one.
+
+    `only` restricts it to values of these names (`lv3`, or `main.lv3`); empty means everywhere.
+    """
+
+    only: tuple[str, ...] = field(default=(), kw_only=True)
+
+    @abstractmethod
+    def sites(self, module: IRModule) -> Iterator[Site | Refusal]:
+        """Where the rule applies, and where not and why; touches nothing."""
+
+    @abstractmethod
+    def rewrite(self, site: Site, editor: ModuleEditor) -> None:
+        """Rewrite one site."""
+
+    @override
+    def run(self, module: IRModule) -> PassResult:
+        """Apply at all selected sites in program order, committing once."""
+        editor = ModuleEditor(module)
+        remarks: list[Diagnostic] = []
+        names = _selected_ids(module, self.only)
+        for found in self.sites(module):
+            if isinstance(found, Refusal):
+                remarks.append(found.diagnostic)
+            elif self._selected(found, names) and self.still_applies(found, editor):
+                self.rewrite(found, editor)
+        return PassResult(self.finish(editor), tuple(editor.derivations), tuple(remarks))
+
+    def still_applies(self, site: Site, editor: ModuleEditor) -> bool:
+        """Whether a site that applied to the original module does after the pending edits."""
+        return not any(editor.is_removed(ref) for ref in site.refs)
+
+    def finish(self, editor: ModuleEditor) -> IRModule:
+        """Commit; a rule that cleans up after all its rewrites overrides this."""
+        return editor.commit()
+
+    def _selected(self, site: Site, names: frozenset[NodeRef]) -> bool:
+        return not self.only or any(ref in names for ref in site.refs)
+
+
+def _selected_ids(module: IRModule, only: tuple[str, ...]) -> frozenset[NodeRef]:
+    """The values that `only` names.
+
+    Raises:
+        CompileError: `pass/unknown-value` for a name that no value has.
+    """
+    found: set[NodeRef] = set()
+    unknown: list[Diagnostic] = []
+    for wanted in only:
+        matches = {ref for ref, names in _named_values(module) if wanted in names}
+        if not matches:
+            unknown.append(Diagnostic("pass/unknown-value", f"no value is named `{wanted}`"))
+        found |= matches
+    if unknown:
+        raise CompileError(unknown)
+    return frozenset(found)
+
+
+def _named_values(module: IRModule) -> Iterator[tuple[NodeRef, tuple[str, str]]]:
+    for name, function in module.functions:
+        if isinstance(function, GraphFunction):
+            for binding in all_bindings(function):
+                yield (
+                    NodeRef(name, binding.var.id),
+                    (binding.var.name, f"{name}.{binding.var.name}"),
+                )
+        else:
+            yield NodeRef(name, NodeId(-1)), (name, name)
+
+
+_USER_PASSES: dict[str, type[Pass]] = {}
+
+
+def register_pass(kind: type[Pass]) -> type[Pass]:
+    """Class decorator: offer a user's pass in the interface, like the built-in ones."""
+    _USER_PASSES[kind.__name__] = kind
+    return kind
+
+
+def registered_passes() -> tuple[type[Pass], ...]:
+    """The passes of users, in order of registration."""
+    return tuple(_USER_PASSES.values())
+
+
+def note(
+    code: str, message: str, function: str, node: NodeId | None = None, hint: str = ""
+) -> Refusal:
+    """A refusal in one line."""
+    return Refusal(
+        Diagnostic(code, message, Severity.NOTE, node=node, function=function, hint=hint)
+    )

@@ -1,0 +1,555 @@
+"""The view protocol: plain data that the kernel sends and the front end draws.
+
+Everything here is a msgspec struct that becomes JSON, and TypeScript types by `make protocol`.
+The kernel owns the truth: the front end sends an `Intent` and draws what comes back; it derives
+no fact about the program. A node is named by its *key*, the call path of its value:
+`main/12` is value 12 of `main`; `main/12>7` is value 7 of the function that call 12 calls.
+
+`VERSION` changes whenever a saved output of an older version could not be drawn any more.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+VERSION = 1
+
+NodeKind = Literal["input", "constant", "op", "tensor", "library", "function", "other"]
+Change = Literal["none", "new", "rewritten", "fused"]
+VerdictState = Literal[
+    "none", "checking", "exact", "within", "amber", "wrong", "uncheckable", "cancelled"
+]
+LoopKind = Literal[
+    "serial", "parallel", "vectorized", "unrolled", "thread", "while", "block", "statement"
+]
+
+
+class Struct(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all protocol structs: immutable, keywords only."""
+
+
+# --- diagnostics and text ------------------------------------------------------------------
+
+
+class DiagnosticView(Struct):
+    """A diagnostic as the user sees it: `text` is the whole short message, with carets if any."""
+
+    code: str
+    severity: Literal["error", "warning", "note"]
+    message: str
+    node: str | None = None
+    notes: list[str] = []
+    hint: str = ""
+    text: str = ""
+
+
+class TokenView(Struct):
+    """A piece of script text; `style` is a highlight class, `node` the key of what it names."""
+
+    text: str
+    style: Literal[
+        "plain", "keyword", "name", "number", "string", "comment", "type", "operator"
+    ] = "plain"
+    node: str | None = None
+
+
+# --- the picture -----------------------------------------------------------------------------
+
+
+class NodeView(Struct):
+    """One box. Sizes are integer pixels from the fixed table of character widths."""
+
+    key: str
+    stable: str
+    """Identity over steps: a value moved into a fused function keeps the key it had before."""
+    name: str
+    label: str
+    type: str
+    kind: NodeKind
+    inputs: list[str] = []
+    """Keys of the producers in argument order; repeated when used twice."""
+    group: str | None = None
+    change: Change = "none"
+    stub: bool = False
+    """Drawn as a small stub beside its consumer (weights, values used everywhere)."""
+    callee: str | None = None
+    width: int = 150
+    height: int = 40
+
+
+class GroupView(Struct):
+    """A collapsible set of boxes: a layer of the imported model, or a fused function."""
+
+    key: str
+    label: str
+    kind: Literal["layer", "fused"]
+    parent: str | None = None
+    collapsed: bool = False
+    """What to start with; folds belong to the view afterwards."""
+    type: str = ""
+    ops: int = 0
+    change: Change = "none"
+    width: int = 150
+    height: int = 40
+
+
+class FunctionView(Struct):
+    """One graph function as a picture; nodes stand in program order."""
+
+    name: str
+    nodes: list[NodeView] = []
+    groups: list[GroupView] = []
+    outputs: list[str] = []
+    gone: list[str] = []
+    """Labels of the boxes of the step before that are not here any more."""
+
+
+class FunctionCard(Struct):
+    """One line of the module's table of contents."""
+
+    name: str
+    kind: Literal["graph", "tensor", "library"]
+    signature: str
+    uses: int = 0
+    change: Change = "none"
+
+
+class ModuleView(Struct):
+    """What one step looks like."""
+
+    step: int
+    functions: list[FunctionView]
+    cards: list[FunctionCard]
+    calls: dict[str, int] = {}
+    """How many calls are `op`, `tensor`, `library`, for the title line."""
+    calls_before: dict[str, int] = {}
+    """The same for the imported module."""
+
+
+# --- one node in detail ------------------------------------------------------------------------
+
+
+class LoopRow(Struct):
+    """One row of the loop nest: `code` tokens indented by `depth`, its kind, what it touches."""
+
+    depth: int
+    code: list[TokenView]
+    kind: LoopKind
+    node: str | None = None
+    extent: str = ""
+    reads: list[str] = []
+    writes: list[str] = []
+    note: str = ""
+
+
+class OriginView(Struct):
+    """Where a value came from: the node of the imported model, and the steps that touched it."""
+
+    source: str
+    detail: str
+    step: int | None = None
+
+
+class ActionView(Struct):
+    """A pass that could be applied here, or the reason why not."""
+
+    name: str
+    """Class name of the pass, such as `LegalizeOps`."""
+    applies: bool
+    reason: str
+    """What it would change (`3 calls`), or why it does not apply."""
+    sites: int = 0
+    code: str = ""
+    """The line of Python for it: `s.apply(wb.passes.LegalizeOps())`."""
+    scope: Literal["module", "selection"] = "module"
+
+
+class ImplementationView(Struct):
+    """One way to compute the selected call."""
+
+    name: str
+    kind: Literal["generated", "schedule", "library", "reference", "user"]
+    description: str
+    current: bool = False
+    available: bool = True
+    reason: str = ""
+    code: str = ""
+
+
+class DetailView(Struct):
+    """Everything the right pane shows about one node of one step."""
+
+    step: int
+    node: str
+    title: str
+    kind: NodeKind
+    type: str
+    arguments: list[str] = []
+    """`name: type` of each argument."""
+    callee: str | None = None
+    script: list[TokenView] = []
+    loops: list[LoopRow] = []
+    origin: list[OriginView] = []
+    actions: list[ActionView] = []
+    implementations: list[ImplementationView] = []
+    llvm: str = ""
+    assembly: str = ""
+    facts: list[str] = []
+    editable: bool = False
+    """True where `script` is the text of a tensor function that `edit` accepts."""
+
+
+# --- history --------------------------------------------------------------------------------------
+
+
+class FirstDifference(Struct):
+    """The first value that is wrong."""
+
+    node: str
+    name: str
+    index: list[int]
+    expected: str
+    found: str
+
+
+class VerdictView(Struct):
+    """Whether a step still computes the same; `text` is ready to show: `✓ max error 2.4e-07`."""
+
+    state: VerdictState
+    text: str
+    local_error: float | None = None
+    drift: float | None = None
+    inputs: str = ""
+    """Where the inputs came from: `given`, `seeded bytes 0..255` and so on."""
+    first: FirstDifference | None = None
+    checked: int = 0
+    """How many values were compared."""
+
+
+class StepView(Struct):
+    """One dot of the history. `label` is the row's name: `LegalizeOps ~3`."""
+
+    index: int
+    parent: int | None
+    name: str
+    label: str
+    code: str
+    verdict: VerdictView
+    new: int = 0
+    gone: int = 0
+    rewritten: int = 0
+    fused: int = 0
+    changed: bool = True
+    seconds: float = 0.0
+    remarks: list[DiagnosticView] = []
+    milliseconds: float | None = None
+    """Median run time of the step's module, where measured."""
+
+
+class SessionView(Struct):
+    """The whole history; sent on connection and after every change."""
+
+    name: str
+    head: int
+    steps: list[StepView]
+    path: list[int]
+    """Steps from the import to the head."""
+    kernel_note: str = ""
+    variable: str = "s"
+    """The name under which the user's code knows the session."""
+
+
+# --- diff and measurements --------------------------------------------------------------------------
+
+
+class DiffLine(Struct):
+    """One line of a text diff."""
+
+    sign: Literal[" ", "+", "-", "@"]
+    text: str
+
+
+class DiffView(Struct):
+    """What differs between two steps: graph nodes by key, and text."""
+
+    a: int
+    b: int
+    added: list[str]
+    removed: list[str]
+    rewritten: list[str]
+    fused: list[str]
+    names: dict[str, str]
+    """Label of every key above."""
+    lines: list[DiffLine]
+    summary: str
+
+
+class BarView(Struct):
+    """One bar of a comparison: times in milliseconds, median and quartiles of `runs` runs."""
+
+    name: str
+    milliseconds: float
+    low: float
+    high: float
+    runs: int
+    error: float | None = None
+    """Largest absolute difference against the reference."""
+    best: bool = False
+    current: bool = False
+    note: str = ""
+    failed: str = ""
+    """Why there is no time."""
+    implementation: str | None = None
+    step: int | None = None
+
+
+class ComparisonView(Struct):
+    """A titled set of bars; `per_operator` lists the rows of the slowest operators by step."""
+
+    title: str
+    bars: list[BarView]
+    per_operator: list[OperatorTimes] = []
+    conditions: str = ""
+    """Threads, inputs, load of the machine."""
+
+
+class OperatorTimes(Struct):
+    """Times of one value in the steps compared, in milliseconds; None where it is not computed."""
+
+    node: str
+    name: str
+    milliseconds: list[float | None]
+
+
+# --- messages from the kernel -------------------------------------------------------------------------
+
+
+class Hello(Struct, tag="hello"):
+    """First answer: the whole session and the head's picture."""
+
+    version: int
+    session: SessionView
+    module: ModuleView
+
+
+class Unknown(Struct, tag="unknown"):
+    """The kernel does not know this key (restarted): the view says "run the cell again"."""
+
+    message: str
+
+
+class SessionChanged(Struct, tag="session"):
+    """Broadcast after any change of history or verdicts."""
+
+    session: SessionView
+
+
+class ModuleReply(Struct, tag="module"):
+    """Answer to `show`."""
+
+    reply_to: int
+    module: ModuleView
+
+
+class DetailReply(Struct, tag="detail"):
+    """Answer to `detail`."""
+
+    reply_to: int
+    detail: DetailView
+
+
+class ActionsReply(Struct, tag="actions"):
+    """Answer to `actions`."""
+
+    reply_to: int
+    step: int
+    actions: list[ActionView]
+
+
+class DiffReply(Struct, tag="diff"):
+    """Answer to `diff`."""
+
+    reply_to: int
+    diff: DiffView
+
+
+class TextReply(Struct, tag="text"):
+    """Answer to `script` and `recipe`."""
+
+    reply_to: int
+    text: str
+    tokens: list[TokenView] = []
+
+
+class Applied(Struct, tag="applied"):
+    """Answer to `apply`, `swap`, `edit`, `checkout`: the step that is now the head."""
+
+    reply_to: int
+    step: int
+    code: str
+
+
+class JobProgress(Struct, tag="job"):
+    """Broadcast while a long job runs; `state` other than `running` ends it."""
+
+    job: int
+    phase: str
+    done: int
+    total: int
+    state: Literal["running", "done", "cancelled", "failed"]
+    reply_to: int | None = None
+
+
+class ComparisonReply(Struct, tag="comparison"):
+    """Broadcast and answer of `measure` and `compare`."""
+
+    reply_to: int | None
+    comparison: ComparisonView
+    node: str | None = None
+
+
+class Failed(Struct, tag="failed"):
+    """The intent was refused; nothing was lost."""
+
+    reply_to: int
+    diagnostics: list[DiagnosticView]
+
+
+Message = (
+    Hello
+    | Unknown
+    | SessionChanged
+    | ModuleReply
+    | DetailReply
+    | ActionsReply
+    | DiffReply
+    | TextReply
+    | Applied
+    | JobProgress
+    | ComparisonReply
+    | Failed
+)
+
+
+# --- intents from the view ----------------------------------------------------------------------------
+
+
+class Intent(Struct):
+    """Base of what the view asks for; `id` comes back as `reply_to`, `step` is the step it shows."""
+
+    id: int
+    step: int
+
+
+class Open(Intent, tag="open"):
+    """Sent when the comm opens."""
+
+    key: str
+
+
+class Show(Intent, tag="show"):
+    """The picture of `step`."""
+
+
+class Detail(Intent, tag="detail"):
+    """The details of one node."""
+
+    node: str
+
+
+class Actions(Intent, tag="actions"):
+    """What applies at the selection, or to the module where `node` is None."""
+
+    node: str | None = None
+
+
+class Apply(Intent, tag="apply"):
+    """Apply the pass of that name, at one node or everywhere."""
+
+    name: str
+    node: str | None = None
+
+
+class Edit(Intent, tag="edit"):
+    """Replace the tensor function that `node` calls by the script text."""
+
+    node: str
+    text: str
+
+
+class Swap(Intent, tag="swap"):
+    """Use this implementation for the call."""
+
+    node: str
+    implementation: str
+
+
+class Measure(Intent, tag="measure"):
+    """Measure all implementations of a call."""
+
+    node: str
+
+
+class Compare(Intent, tag="compare"):
+    """Measure whole steps; empty means import and head."""
+
+    steps: list[int] = []
+
+
+class Cancel(Intent, tag="cancel"):
+    """Stop the running job."""
+
+
+class Checkout(Intent, tag="checkout"):
+    """Make `step` the head."""
+
+
+class Diff(Intent, tag="diff"):
+    """Compare two steps."""
+
+    a: int
+    b: int
+
+
+class Script(Intent, tag="script"):
+    """The module's script at `step`."""
+
+
+class Recipe(Intent, tag="recipe"):
+    """The Python that reproduces the path to `step`."""
+
+
+AnyIntent = (
+    Open
+    | Show
+    | Detail
+    | Actions
+    | Apply
+    | Edit
+    | Swap
+    | Measure
+    | Compare
+    | Cancel
+    | Checkout
+    | Diff
+    | Script
+    | Recipe
+)
+
+
+class SavedView(Struct):
+    """What stands in a saved notebook: enough to draw without a kernel."""
+
+    version: int
+    session: SessionView
+    module: ModuleView
+    detail: DetailView | None = None
+
+
+class Bundle(Struct):
+    """The value of `application/vnd.workbench.v1+json`."""
+
+    key: str
+    data: SavedView
