@@ -1,0 +1,192 @@
+"""Scalar functions for the element expressions of tensors, and reductions.
+
+Reference: `tvm.te`, `tvm.tir.op`.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+
+from workbench.ir import (
+    BinaryOp,
+    Cast,
+    DType,
+    Intrinsic,
+    Not,
+    PrimExpr,
+    Scalar,
+    Select,
+    as_expr,
+    binary,
+    dtype_of,
+    is_float,
+)
+from workbench.support import CompileError, Diagnostic
+from workbench.te.tensor import ReduceAxis, Reduction
+
+Axes = ReduceAxis | Sequence[ReduceAxis]
+
+
+def const(value: float, dtype: DType) -> PrimExpr:
+    """A constant of `dtype`."""
+    return as_expr(float(value) if is_float(dtype) else int(value), dtype)
+
+
+def cast(value: Scalar, dtype: DType) -> PrimExpr:
+    """`value` as `dtype`; itself if it is that already."""
+    expr = as_expr(value)
+    return expr if dtype_of(expr) == dtype else Cast(expr, dtype)
+
+
+def if_then_else(condition: PrimExpr, true_value: Scalar, false_value: Scalar) -> PrimExpr:
+    """A choice that evaluates the chosen side only, so that the other may be out of bounds."""
+    return Select(condition, *_alike(true_value, false_value))
+
+
+def select(condition: PrimExpr, true_value: Scalar, false_value: Scalar) -> PrimExpr:
+    """A choice that evaluates both sides."""
+    return Select(condition, *_alike(true_value, false_value), lazy=False)
+
+
+def _alike(a: Scalar, b: Scalar) -> tuple[PrimExpr, PrimExpr]:
+    if isinstance(a, int | float):
+        other = as_expr(b)
+        return as_expr(a, dtype_of(other)), other
+    return a, as_expr(b, dtype_of(a))
+
+
+def equal(a: Scalar, b: Scalar) -> PrimExpr:
+    """`a == b`, elementwise (the operator `==` compares expressions as trees)."""
+    return binary(BinaryOp.EQ, a, b)
+
+
+def not_equal(a: Scalar, b: Scalar) -> PrimExpr:
+    """`a != b`, elementwise."""
+    return binary(BinaryOp.NE, a, b)
+
+
+def all(*conditions: PrimExpr) -> PrimExpr:
+    """Whether all conditions hold."""
+    return functools.reduce(functools.partial(binary, BinaryOp.AND), conditions)
+
+
+def any(*conditions: PrimExpr) -> PrimExpr:
+    """Whether one condition holds."""
+    return functools.reduce(functools.partial(binary, BinaryOp.OR), conditions)
+
+
+def logical_not(condition: PrimExpr) -> PrimExpr:
+    """Negation."""
+    return Not(condition)
+
+
+def maximum(a: Scalar, b: Scalar) -> PrimExpr:
+    """The greater one; NaN if one is NaN."""
+    return binary(BinaryOp.MAX, a, b)
+
+
+def minimum(a: Scalar, b: Scalar) -> PrimExpr:
+    """The smaller one; NaN if one is NaN."""
+    return binary(BinaryOp.MIN, a, b)
+
+
+def truncdiv(a: Scalar, b: Scalar) -> PrimExpr:
+    """Integer division toward zero."""
+    return binary(BinaryOp.TRUNCDIV, a, b)
+
+
+def truncmod(a: Scalar, b: Scalar) -> PrimExpr:
+    """Remainder of `truncdiv`."""
+    return binary(BinaryOp.TRUNCMOD, a, b)
+
+
+def intrinsic(name: str, *args: Scalar, dtype: DType | None = None) -> PrimExpr:
+    """A scalar function by name, on arguments of one dtype."""
+    first = next((arg for arg in args if not isinstance(arg, int | float)), None)
+    kind = "float32" if first is None else dtype_of(first)
+    exprs = tuple(as_expr(arg, kind) for arg in args)
+    return Intrinsic(name, exprs, dtype or kind)
+
+
+exp = functools.partial(intrinsic, "exp")
+log = functools.partial(intrinsic, "log")
+sqrt = functools.partial(intrinsic, "sqrt")
+rsqrt = functools.partial(intrinsic, "rsqrt")
+sin = functools.partial(intrinsic, "sin")
+cos = functools.partial(intrinsic, "cos")
+tan = functools.partial(intrinsic, "tan")
+tanh = functools.partial(intrinsic, "tanh")
+erf = functools.partial(intrinsic, "erf")
+sigmoid = functools.partial(intrinsic, "sigmoid")
+floor = functools.partial(intrinsic, "floor")
+ceil = functools.partial(intrinsic, "ceil")
+power = functools.partial(intrinsic, "pow")
+
+
+def abs(value: PrimExpr) -> PrimExpr:
+    """The absolute value."""
+    return intrinsic("abs", value)
+
+
+_INT_BITS = {"int8": 8, "int16": 16, "int32": 32, "int64": 64}
+_UINT_BITS = {"uint8": 8, "uint16": 16, "uint32": 32, "uint64": 64}
+
+
+def max_value(dtype: DType) -> PrimExpr:
+    """The greatest value: infinity, the greatest integer, true."""
+    if is_float(dtype):
+        return as_expr(math.inf, dtype)
+    if dtype == "bool":
+        return as_expr(1, dtype)
+    bits = _INT_BITS.get(dtype)
+    return as_expr(2 ** (bits - 1) - 1 if bits else 2 ** _UINT_BITS[dtype] - 1, dtype)
+
+
+def min_value(dtype: DType) -> PrimExpr:
+    """The least value: minus infinity, the least integer, false."""
+    if is_float(dtype):
+        return as_expr(-math.inf, dtype)
+    return as_expr(-(2 ** (_INT_BITS[dtype] - 1)) if dtype in _INT_BITS else 0, dtype)
+
+
+def sum(value: Scalar, axis: Axes, where: PrimExpr | None = None) -> Reduction:
+    """The sum over `axis`, of the elements where `where` holds; in the dtype of `value`."""
+    expr = as_expr(value)
+    return _reduce(BinaryOp.ADD, expr, axis, where, const(0, dtype_of(expr)))
+
+
+def prod(value: Scalar, axis: Axes, where: PrimExpr | None = None) -> Reduction:
+    """The product over `axis`, of the elements where `where` holds."""
+    expr = as_expr(value)
+    return _reduce(BinaryOp.MUL, expr, axis, where, const(1, dtype_of(expr)))
+
+
+def max(value: Scalar, axis: Axes, where: PrimExpr | None = None) -> Reduction:
+    """The greatest element over `axis`; NaN if there is one."""
+    expr = as_expr(value)
+    dtype = dtype_of(expr)
+    combiner = BinaryOp.OR if dtype == "bool" else BinaryOp.MAX
+    return _reduce(combiner, expr, axis, where, min_value(dtype))
+
+
+def min(value: Scalar, axis: Axes, where: PrimExpr | None = None) -> Reduction:
+    """The smallest element over `axis`; NaN if there is one."""
+    expr = as_expr(value)
+    dtype = dtype_of(expr)
+    combiner = BinaryOp.AND if dtype == "bool" else BinaryOp.MIN
+    return _reduce(combiner, expr, axis, where, max_value(dtype))
+
+
+def _reduce(
+    combiner: BinaryOp, value: PrimExpr, axis: Axes, where: PrimExpr | None, identity: PrimExpr
+) -> Reduction:
+    axes = (axis,) if isinstance(axis, ReduceAxis) else tuple(axis)
+    for found in axes:
+        if not isinstance(found, ReduceAxis):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise CompileError(
+                Diagnostic("te/axis", f"expected an axis made by `reduce_axis`, got `{found!r}`")
+            )
+    kept = value if where is None else if_then_else(where, value, identity)
+    return Reduction(combiner, kept, axes, identity)
