@@ -1,0 +1,227 @@
+/** From nodes, groups and folds to the items that are drawn, their order and their layers. */
+
+import type { FunctionView, GroupView, NodeView } from '../protocol/generated.js';
+import { at, topological } from './arithmetic.js';
+import { LONG_INPUT, LONG_VALUE, type Folds } from './model.js';
+
+/** One box to be: a node, or a collapsed group. `index` counts first members in program order. */
+export interface Item {
+  readonly index: number;
+  readonly key: string;
+  readonly group: GroupView | null;
+  readonly width: number;
+  readonly height: number;
+  readonly input: boolean;
+  /** Groups around the item that are open, outermost first. */
+  readonly open: readonly string[];
+  /** Values shown as stubs: key, and whether their box is elsewhere in the picture. */
+  readonly stubs: Map<string, boolean>;
+}
+
+/** A value with the items that use it, as one bus. */
+export interface Value {
+  readonly key: string;
+  readonly source: number;
+  targets: number[];
+}
+
+export interface Items {
+  readonly items: readonly Item[];
+  readonly values: readonly Value[];
+  readonly layer: readonly number[];
+  /** Items of each layer in program order. */
+  readonly layers: readonly (readonly number[])[];
+  readonly nodes: ReadonlyMap<string, NodeView>;
+}
+
+/** Everything before coordinates. */
+export function arrange(view: FunctionView, folds: Folds): Items {
+  const nodes = new Map(view.nodes.map((node) => [node.key, node]));
+  const outputs = new Set(view.outputs);
+  const { items, itemOf } = collectItems(view, folds, outputs);
+  const values = collectValues(view, nodes, items, itemOf);
+  const byRank = topological(leavingTargets(items.length, values));
+  const rank = items.map(() => 0);
+  byRank.forEach((index, position) => {
+    rank[index] = position;
+  });
+  cutBackward(items, values, rank);
+  const layer = assignLayers(items, values, byRank);
+  cutLong(items, values, layer);
+  const count = layer.reduce((most, one) => Math.max(most, one + 1), 0);
+  const layers: number[][] = Array.from({ length: count }, () => []);
+  for (const { index } of items) {
+    at(layers, at(layer, index)).push(index);
+  }
+  return { items, values, layer, layers, nodes };
+}
+
+/** Constants and what the kernel marked stand beside their consumers. */
+function isStub(node: NodeView): boolean {
+  return node.stub || node.kind === 'constant';
+}
+
+function collectItems(
+  view: FunctionView,
+  folds: Folds,
+  outputs: ReadonlySet<string>,
+): { items: Item[]; itemOf: Map<string, number> } {
+  const groups = new Map(view.groups.map((group) => [group.key, group]));
+  const items: Item[] = [];
+  const itemOf = new Map<string, number>();
+  const indexOf = new Map<string, number>();
+  for (const node of view.nodes) {
+    const chain = groupChain(node, groups);
+    const fold = chain.findIndex((group) => folds[group.key] ?? group.collapsed);
+    const group = fold < 0 ? null : at(chain, fold);
+    if (isStub(node) && node.inputs.length === 0 && !outputs.has(node.key)) {
+      continue;
+    }
+    const key = group === null ? node.key : group.key;
+    let index = indexOf.get(key);
+    if (index === undefined) {
+      index = items.length;
+      indexOf.set(key, index);
+      items.push({
+        index,
+        key,
+        group,
+        width: (group ?? node).width,
+        height: (group ?? node).height,
+        input: group === null && node.kind === 'input',
+        open: (fold < 0 ? chain : chain.slice(0, fold)).map((one) => one.key),
+        stubs: new Map(),
+      });
+    }
+    itemOf.set(node.key, index);
+  }
+  return { items, itemOf };
+}
+
+/** The groups around a node, outermost first. */
+function groupChain(node: NodeView, groups: ReadonlyMap<string, GroupView>): GroupView[] {
+  const chain: GroupView[] = [];
+  let key = node.group;
+  while (key !== null && chain.length < 64) {
+    const group = groups.get(key);
+    if (group === undefined) {
+      break;
+    }
+    chain.push(group);
+    key = group.parent;
+  }
+  return chain.reverse();
+}
+
+/** Buses in program order of their producers; uses of stubs are noted in the consumers. */
+function collectValues(
+  view: FunctionView,
+  nodes: ReadonlyMap<string, NodeView>,
+  items: readonly Item[],
+  itemOf: ReadonlyMap<string, number>,
+): Value[] {
+  const targets = new Map<string, number[]>();
+  for (const node of view.nodes) {
+    const consumer = itemOf.get(node.key);
+    if (consumer === undefined) {
+      continue;
+    }
+    for (const key of node.inputs) {
+      const producer = nodes.get(key);
+      if (producer === undefined) {
+        continue;
+      }
+      const source = itemOf.get(key);
+      const item = at(items, consumer);
+      if (source === undefined || isStub(producer)) {
+        if (item.group === null && !item.stubs.has(key)) {
+          item.stubs.set(key, source !== undefined);
+        }
+      } else if (source !== consumer) {
+        const known = targets.get(key) ?? [];
+        if (!known.includes(consumer)) {
+          known.push(consumer);
+        }
+        targets.set(key, known);
+      }
+    }
+  }
+  const values: Value[] = [];
+  for (const node of view.nodes) {
+    const used = targets.get(node.key);
+    if (used !== undefined) {
+      values.push({ key: node.key, source: itemOf.get(node.key) ?? 0, targets: used });
+    }
+  }
+  return values;
+}
+
+function leavingTargets(count: number, values: readonly Value[]): number[][] {
+  const leaving: number[][] = Array.from({ length: count }, () => []);
+  for (const value of values) {
+    at(leaving, value.source).push(...value.targets);
+  }
+  return leaving;
+}
+
+/** Uses against the order (only a fold makes them) become references. */
+function cutBackward(items: readonly Item[], values: readonly Value[], rank: readonly number[]): void {
+  for (const value of values) {
+    const forward = (target: number): boolean => at(rank, target) > at(rank, value.source);
+    refer(items, value, value.targets.filter((target) => !forward(target)));
+    value.targets = value.targets.filter(forward);
+  }
+}
+
+function refer(items: readonly Item[], value: Value, targets: readonly number[]): void {
+  for (const target of targets) {
+    at(items, target).stubs.set(value.key, true);
+  }
+}
+
+/** Longest path from the top; a source that is no input stands just above its first consumer. */
+function assignLayers(
+  items: readonly Item[],
+  values: readonly Value[],
+  byRank: readonly number[],
+): number[] {
+  const leaving = leavingTargets(items.length, values);
+  const fed = items.map(() => false);
+  const layer = items.map(() => 0);
+  for (const index of byRank) {
+    for (const target of at(leaving, index)) {
+      fed[target] = true;
+      layer[target] = Math.max(at(layer, target), at(layer, index) + 1);
+    }
+  }
+  for (const item of items) {
+    const targets = at(leaving, item.index);
+    if (!at(fed, item.index) && !item.input && targets.length > 0) {
+      layer[item.index] = Math.min(...targets.map((target) => at(layer, target))) - 1;
+    }
+  }
+  return layer;
+}
+
+/** Uses far below become references, so that no bus crosses the whole picture. */
+function cutLong(items: readonly Item[], values: readonly Value[], layer: readonly number[]): void {
+  for (const value of values) {
+    const input = at(items, value.source).input;
+    let reached = at(layer, value.source);
+    const first = reached;
+    const byLayer = [...value.targets].sort((a, b) => at(layer, a) - at(layer, b) || a - b);
+    const kept: number[] = [];
+    const cut: number[] = [];
+    for (const target of byLayer) {
+      const there = at(layer, target);
+      if ((input && there - first > LONG_INPUT) || there - reached > LONG_VALUE) {
+        cut.push(target);
+      } else {
+        kept.push(target);
+        reached = there;
+      }
+    }
+    refer(items, value, cut);
+    value.targets = kept;
+  }
+}
