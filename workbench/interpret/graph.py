@@ -1,0 +1,300 @@
+"""Graph functions: run binding by binding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, assert_never
+
+import numpy as np
+
+from workbench.interpret.matching import Symbols, Value, evaluate
+from workbench.interpret.tensor import call_tensor_function, fresh_array, run_tensor_function
+from workbench.ir.expr import ScalarType, Type, Var
+from workbench.ir.graph import (
+    Alias,
+    Arg,
+    Binding,
+    BindingBlock,
+    Body,
+    CallFunction,
+    CallOp,
+    CallPacked,
+    CallTIR,
+    Constant,
+    GraphExpr,
+    GraphFunction,
+    IfThenElse,
+    MatchCast,
+    PackedStyle,
+    ScalarValue,
+    ShapeValue,
+    StringValue,
+    TupleItem,
+    TupleValue,
+)
+from workbench.ir.module import IRModule
+from workbench.ir.registry import find_library, operator
+from workbench.ir.tensor import TensorFunction
+from workbench.support.diagnostics import CompileError, Diagnostic
+from workbench.support.ids import NodeId
+
+FOREIGN_FAULTS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What code that is not ours may raise; becomes a diagnostic at the call."""
+
+MAX_CALL_DEPTH = 100
+
+
+def run(module: IRModule, *arrays: Value, function: str = "main") -> Value:
+    """The result of a graph function; a tensor function writes its outputs and gives None.
+
+    Raises:
+        CompileError: `run/...` where arguments do not fit, `interpret/...` for faults while
+            running, with function and node.
+    """
+    target = module[function]
+    if isinstance(target, TensorFunction):
+        count = sum(not isinstance(param.type, ScalarType) for param in target.params)
+        run_tensor_function(target, arrays[:count], arrays[count:], function)
+        return None
+    return _Frame(module, function, target).call(arrays)
+
+
+def values(
+    module: IRModule, arrays: Sequence[Value], function: str = "main"
+) -> dict[NodeId, Value]:
+    """Parameters and every binding that ran, by id; those of branches that ran included.
+
+    Raises:
+        CompileError: as `run`.
+    """
+    target = module[function]
+    if isinstance(target, TensorFunction):
+        raise CompileError(
+            Diagnostic("run/not-a-graph-function", f"`{function}` is a tensor function")
+        )
+    frame = _Frame(module, function, target)
+    frame.call(arrays)
+    return frame.values
+
+
+def as_argument(value: Value) -> Value:
+    """Foreign arrays (DLPack, lists, numbers) as numpy arrays; tuples item by item."""
+    if isinstance(value, tuple):
+        return tuple(as_argument(item) for item in value)
+    if isinstance(value, np.ndarray | np.generic | int | float | str):
+        return value
+    return np.from_dlpack(value) if hasattr(value, "__dlpack__") else np.asarray(value)
+
+
+@dataclass(slots=True)
+class _Frame:
+    """One activation of a graph function."""
+
+    module: IRModule
+    name: str
+    function: GraphFunction
+    depth: int = 0
+    symbols: Symbols = field(default_factory=Symbols)
+    values: dict[NodeId, Value] = field(default_factory=dict[NodeId, Any])
+
+    def call(self, arguments: Sequence[Value]) -> Value:
+        params = self.function.params
+        if len(arguments) != len(params):
+            raise CompileError(
+                Diagnostic(
+                    "run/argument-count",
+                    f"expected {len(params)} arguments, got {len(arguments)}",
+                    function=self.name,
+                )
+            )
+        converted = [
+            _as_array(param.type, as_argument(value))
+            for param, value in zip(params, arguments, strict=True)
+        ]
+        for _ in range(2):  # the second time, dimensions computed from later parameters are known
+            for param, value in zip(params, converted, strict=True):
+                self._match(param, value)
+        return self._body(self.function.blocks, self.function.result)
+
+    def _match(self, var: Var, value: Value) -> None:
+        try:
+            self.symbols.match(var.type, value, f"`{var.name}`")
+        except CompileError as error:
+            raise self._located(error, var.id) from None
+        if isinstance(var.type, ScalarType):
+            self.symbols[var.id] = value.item() if hasattr(value, "item") else value
+        self.values[var.id] = value
+
+    def _body(self, blocks: tuple[BindingBlock, ...], result: Arg) -> Value:
+        for block in blocks:
+            for binding in block.bindings:
+                self._bind(binding)
+        return self.leaf(result)
+
+    def _bind(self, binding: Binding) -> None:
+        try:
+            value = self.expression(binding.value, binding.var)
+        except CompileError as error:
+            raise self._located(error, binding.var.id, binding) from None
+        self._match(binding.var, value)
+
+    def _located(
+        self, error: CompileError, node: NodeId, binding: Binding | None = None
+    ) -> CompileError:
+        """The same faults, those that have no place yet placed at `node`."""
+        span = binding.span if binding else None
+        called = f"called for `{binding.var.name}` in `{self.name}`" if binding else ""
+        return CompileError(
+            replace(d, notes=(*d.notes, called) if called else d.notes)
+            if d.function
+            else replace(d, function=self.name, node=node, span=d.span or span)
+            for d in error.diagnostics
+        )
+
+    def leaf(self, arg: Arg) -> Value:
+        match arg:
+            case Var(id=id_):
+                return self.values[id_] if id_ in self.values else self.symbols[id_]
+            case Constant(digest=digest):
+                return self._constant(digest)
+            case ShapeValue(dims=dims):
+                return self.symbols.shape(dims)
+            case ScalarValue(value=value):
+                return evaluate(value, self.symbols)
+            case StringValue(text=text):
+                return text
+            case TupleValue(fields=fields):
+                return tuple(self.leaf(item) for item in fields)
+            case _:
+                assert_never(arg)
+
+    def _constant(self, digest: str) -> Value:
+        if digest not in self.module.pool:
+            raise CompileError(
+                Diagnostic("module/missing-constant", f"no constant `{digest}` in the pool")
+            )
+        return self.module.pool[digest]
+
+    def expression(self, value: GraphExpr, var: Var) -> Value:
+        match value:
+            case CallOp():
+                return self._call_op(value)
+            case CallTIR():
+                return self._call_tir(value)
+            case CallPacked():
+                return self._call_packed(value)
+            case CallFunction(callee=callee, args=args):
+                return self._call_function(callee, args)
+            case Alias(value=leaf):
+                return self.leaf(leaf)
+            case TupleItem(value=leaf, index=index):
+                return self.leaf(leaf)[index]
+            case MatchCast(value=leaf, type=type_):
+                seen = self.leaf(leaf)
+                self.symbols.match(type_, seen, f"`{var.name}`")
+                return seen
+            case IfThenElse(condition=condition, then=then, otherwise=otherwise):
+                return self._branch(then if bool(self.leaf(condition)) else otherwise)
+            case _:
+                assert_never(value)
+
+    def _branch(self, body: Body) -> Value:
+        return self._body(body.blocks, body.result)
+
+    def _call_op(self, call: CallOp) -> Value:
+        reference = operator(call.op).reference
+        arguments = [self.leaf(arg) for arg in call.args]
+        try:
+            with np.errstate(all="ignore"):
+                return _as_values(reference(call, *arguments))
+        except FOREIGN_FAULTS as error:
+            raise _foreign("op/reference-failed", f"operator `{call.op}`", error) from error
+
+    def _call_tir(self, call: CallTIR) -> Value:
+        callee = self.module[call.callee]
+        if not isinstance(callee, TensorFunction):
+            raise CompileError(
+                Diagnostic("run/not-a-tensor-function", f"`{call.callee}` is no tensor function")
+            )
+        inputs = [self.leaf(arg) for arg in call.args]
+        outputs = self._outputs(call.out_types)
+        scalars = [evaluate(dim, self.symbols) for dim in call.scalars]
+        arguments = [*inputs, *outputs, *scalars]
+        if len(arguments) != len(callee.params):
+            raise CompileError(
+                Diagnostic(
+                    "run/argument-count",
+                    f"`{call.callee}` takes {len(callee.params)} arguments, got {len(arguments)}",
+                )
+            )
+        call_tensor_function(callee, arguments, call.callee)
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+    def _outputs(self, types: tuple[Type, ...]) -> list[Value]:
+        return [
+            fresh_array(self.symbols.shape(t.shape), t.dtype)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType, reportUnknownMemberType]
+            for t in types
+        ]
+
+    def _call_packed(self, call: CallPacked) -> Value:
+        library = find_library(call.symbol)
+        if library is None or library.unavailable:
+            why = library.unavailable if library else "nobody registered it"
+            raise CompileError(
+                Diagnostic("library/unavailable", f"cannot call `{call.symbol}`: {why}")
+            )
+        inputs = [self.leaf(arg) for arg in call.args]
+        outputs = self._outputs(call.out_types) if call.style is PackedStyle.DPS else []
+        try:
+            with np.errstate(all="ignore"):
+                returned = library.function(*inputs, *outputs)
+        except FOREIGN_FAULTS as error:
+            raise _foreign("library/failed", f"library function `{call.symbol}`", error) from error
+        if call.style is not PackedStyle.DPS:
+            return _as_values(returned)
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+    def _call_function(self, callee: str, args: tuple[Arg, ...]) -> Value:
+        function = self.module[callee]
+        if not isinstance(function, GraphFunction):
+            raise CompileError(
+                Diagnostic("run/not-a-graph-function", f"`{callee}` is a tensor function")
+            )
+        if self.depth >= MAX_CALL_DEPTH:
+            raise CompileError(
+                Diagnostic("interpret/too-deep", f"more than {MAX_CALL_DEPTH} nested calls")
+            )
+        frame = _Frame(self.module, callee, function, self.depth + 1)
+        return frame.call([self.leaf(arg) for arg in args])
+
+
+def _as_array(type_: Type, value: Value) -> Value:
+    """Numbers given for arrays become arrays of the declared dtype."""
+    dtype = getattr(type_, "dtype", None)
+    if isinstance(value, int | float) and dtype is not None and not isinstance(type_, ScalarType):
+        return np.asarray(value, dtype=dtype)
+    return value
+
+
+def _as_values(value: Value) -> Value:
+    """What a reference returned, with numpy scalars and lists in their canonical form."""
+    if isinstance(value, list | tuple):
+        return tuple(_as_values(item) for item in value)
+    return np.asarray(value) if isinstance(value, np.generic) else value
+
+
+def _foreign(code: str, what: str, error: BaseException) -> CompileError:
+    text = str(error).split("\n")[0][:300]
+    return CompileError(
+        Diagnostic(code, f"{what} raised `{type(error).__name__}`", notes=(text,) if text else ())
+    )

@@ -1,0 +1,189 @@
+"""Symbolic dimensions at run time: bound by matching types with values, and evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias, assert_never
+
+import numpy as np
+
+from workbench.interpret.scalars import python_binary
+from workbench.ir.expr import (
+    Binary,
+    BufferType,
+    Cast,
+    Dim,
+    FloatImm,
+    IntImm,
+    Intrinsic,
+    Load,
+    Not,
+    ObjectType,
+    PrimExpr,
+    ScalarType,
+    Select,
+    Shape,
+    ShapeType,
+    TensorType,
+    TupleType,
+    Type,
+    Var,
+)
+from workbench.support.diagnostics import CompileError, Diagnostic
+from workbench.support.ids import NodeId
+
+Value: TypeAlias = Any
+"""A run-time value: array, tuple of values, tuple of ints for a shape, number, string."""
+
+
+class Symbols(dict[NodeId, int]):
+    """Values of symbolic dimensions by id, filled while arguments are matched with types."""
+
+    def match(self, type_: Type, value: Value, what: str) -> None:  # noqa: C901
+        """Check `value` against `type_` and bind the dimensions that are still free.
+
+        Raises:
+            CompileError: `run/argument-type`, `run/argument-dtype`, `run/argument-shape`.
+        """
+        match type_:
+            case TensorType(shape=shape, dtype=dtype):
+                self._match_array(shape, dtype, type_.rank, value, what)
+            case BufferType(shape=shape, dtype=dtype):
+                self._match_array(shape, dtype, len(shape), value, what)
+            case ShapeType(dims=dims):
+                if not isinstance(value, tuple):
+                    raise _mismatch(what, "a shape", value)
+                if dims is not None:
+                    self.match_shape(dims, value, what)
+            case TupleType(fields=fields):
+                if not isinstance(value, tuple) or len(value) != len(fields):
+                    raise _mismatch(what, f"a tuple of {len(fields)} values", value)
+                for index, (field, item) in enumerate(zip(fields, value, strict=True)):
+                    self.match(field, item, f"{what}[{index}]")
+            case ScalarType():
+                if np.ndim(value) != 0 or isinstance(value, str | tuple):
+                    raise _mismatch(what, "a number", value)
+            case ObjectType():
+                pass
+            case _:
+                assert_never(type_)
+
+    def _match_array(
+        self, shape: Shape | None, dtype: str | None, rank: int | None, value: Value, what: str
+    ) -> None:
+        if not isinstance(value, np.ndarray | np.generic):
+            raise _mismatch(what, "an array", value)
+        if dtype is not None and str(value.dtype) != dtype:
+            raise CompileError(
+                Diagnostic(
+                    "run/argument-dtype", f"{what} must have dtype `{dtype}`, got `{value.dtype}`"
+                )
+            )
+        if rank is not None and value.ndim != rank:
+            raise CompileError(
+                Diagnostic(
+                    "run/argument-shape",
+                    f"{what} must have {rank} dimensions, got shape `{value.shape}`",
+                )
+            )
+        if shape is not None:
+            self.match_shape(shape, value.shape, what)
+
+    def match_shape(self, dims: Shape, actual: tuple[int, ...], what: str) -> None:
+        """Check extents against dimensions; variables first, then what is computed from them.
+
+        Raises:
+            CompileError: `run/argument-shape`.
+        """
+        if len(dims) != len(actual):
+            raise CompileError(
+                Diagnostic(
+                    "run/argument-shape",
+                    f"{what} must have {len(dims)} dimensions, got shape `{actual}`",
+                )
+            )
+        for dim, extent in zip(dims, actual, strict=True):
+            if isinstance(dim, Var):
+                self.setdefault(dim.id, int(extent))
+        for position, (dim, extent) in enumerate(zip(dims, actual, strict=True)):
+            expected = self.known(dim)
+            if expected is not None and expected != extent:
+                symbol = f" (`{dim.name}`)" if isinstance(dim, Var) else ""
+                raise CompileError(
+                    Diagnostic(
+                        "run/argument-shape",
+                        f"dimension {position} of {what} must be `{expected}`{symbol}, "
+                        f"got `{extent}`",
+                    )
+                )
+
+    def known(self, dim: Dim) -> int | None:
+        """The value of a dimension, None while a variable in it is free."""
+        try:
+            return evaluate(dim, self)
+        except KeyError:
+            return None
+
+    def shape(self, dims: Shape) -> tuple[int, ...]:
+        """The values of dimensions.
+
+        Raises:
+            CompileError: `run/unbound-dimension`.
+        """
+        try:
+            return tuple(evaluate(dim, self) for dim in dims)
+        except KeyError as error:
+            raise CompileError(
+                Diagnostic(
+                    "run/unbound-dimension",
+                    "a symbolic dimension is used that no argument binds",
+                    node=error.args[0],
+                )
+            ) from None
+
+
+def _mismatch(what: str, expected: str, value: Value) -> CompileError:
+    return CompileError(
+        Diagnostic("run/argument-type", f"{what} must be {expected}, got `{type(value).__name__}`")
+    )
+
+
+def evaluate(dim: Dim, symbols: Mapping[NodeId, Any]) -> Any:  # noqa: ANN401
+    """The value of a scalar expression without loads.
+
+    Raises:
+        KeyError: with the id of a variable that has no value.
+        CompileError: `interpret/division-by-zero`.
+    """
+    if isinstance(dim, int):
+        return dim
+    match dim:
+        case Var(id=id_):
+            return symbols[id_]
+        case IntImm(value=value, dtype=dtype):
+            return bool(value) if dtype == "bool" else value
+        case FloatImm(value=value):
+            return value
+        case Binary(op=op, a=a, b=b):
+            return python_binary(op, evaluate(a, symbols), evaluate(b, symbols))
+        case Not(value=value):
+            return not evaluate(value, symbols)
+        case Select():
+            chosen = evaluate(dim.condition, symbols)
+            return evaluate(dim.true_value if chosen else dim.false_value, symbols)
+        case Cast(value=value, dtype=dtype):
+            return np.asarray(evaluate(value, symbols)).astype(dtype).item()
+        case Intrinsic() | Load():
+            return _refuse(dim)
+        case _:
+            assert_never(dim)
+
+
+def _refuse(expr: PrimExpr) -> int:
+    raise CompileError(
+        Diagnostic(
+            "run/bad-dimension",
+            "a dimension is made of sums, products, divisions and choices, "
+            f"got `{type(expr).__name__}`",
+        )
+    )
