@@ -1,0 +1,585 @@
+"""Arithmetic on index expressions: bounds, proofs of inequalities, simplification.
+
+Index arithmetic (`int64`) is taken as exact; values loaded from memory are opaque to every rule
+that overflow would break. Reference: `tvm::arith::Analyzer`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.analysis import intervals
+from workbench.analysis.polynomial import Poly
+from workbench.analysis.intervals import Bound, Ends
+from workbench.ir.expr import (
+    COMPARISONS,
+    INDEX,
+    LOGICAL,
+    Binary,
+    BinaryOp,
+    Cast,
+    Dim,
+    FloatImm,
+    IntImm,
+    Intrinsic,
+    Load,
+    Not,
+    PrimExpr,
+    Select,
+    Var,
+    dtype_of,
+    fold_int,
+    is_float,
+)
+from workbench.ir.traverse import map_children
+from workbench.support.ids import NodeId
+
+_STEPS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """`lo <= value <= hi`; None is no bound. Bounds may be expressions over other variables."""
+
+    lo: Dim | None = None
+    hi: Dim | None = None
+
+
+def loop_interval(start: PrimExpr, extent: PrimExpr) -> Interval:
+    """The values of a loop variable or block axis."""
+    low = start.value if isinstance(start, IntImm) else start
+    high = (Facts().poly(start) + Facts().poly(extent)).shift(-1)
+    return Interval(low, high.constant if high.is_const else high.to_expr())
+
+
+def bounds(expr: PrimExpr, ranges: Mapping[NodeId, Interval]) -> Interval:
+    """An interval of ints (None where unbounded) that holds every value of an integer `expr`."""
+    return Interval(*Facts(ranges).const_bounds(expr))
+
+
+def simplify(expr: PrimExpr, ranges: Mapping[NodeId, Interval]) -> PrimExpr:
+    """An equal expression in normal form: sums of products, divisions and modulos split, choices
+    and comparisons decided where `ranges` decide them.
+
+    Values equal those of `expr` wherever the variables lie in `ranges`.
+    """
+    return Facts(ranges).simplify(expr)
+
+
+class Facts:
+    """What is known about variables at one point of a program: ranges and inequalities.
+
+    `assume` and `with_range` give new facts; the receiver does not change.
+    """
+
+    __slots__ = ("inequalities", "ranges")
+
+    def __init__(
+        self,
+        ranges: Mapping[NodeId, Interval] | None = None,
+        inequalities: tuple[Poly, ...] = (),
+    ) -> None:
+        self.ranges: Mapping[NodeId, Interval] = ranges if ranges is not None else {}
+        self.inequalities = inequalities
+
+    def with_range(self, var: Var, interval: Interval) -> Facts:
+        """The facts inside the scope of `var`; symbolic bounds are kept as inequalities too."""
+        found = list(self.inequalities)
+        if interval.hi is not None and not isinstance(interval.hi, int):
+            found.append(self.poly(interval.hi) - Poly.atom(var))
+        if interval.lo is not None and not isinstance(interval.lo, int):
+            found.append(Poly.atom(var) - self.poly(interval.lo))
+        return Facts({**self.ranges, var.id: interval}, tuple(found))
+
+    def assume(self, condition: PrimExpr, *, holds: bool = True) -> Facts:
+        """The facts where `condition` holds, or does not."""
+        extra = list(_inequalities(self, condition, holds=holds))
+        if not extra:
+            return self
+        ranges = dict(self.ranges)
+        for fact in extra:
+            _tighten(ranges, fact)
+        return Facts(ranges, self.inequalities + tuple(extra))
+
+    # --- bounds ---------------------------------------------------------------------------
+
+    def const_bounds(self, expr: PrimExpr) -> Ends:
+        """Lowest and highest value, None where unbounded."""
+        return self.poly_bounds(self.poly(expr))
+
+    def poly_bounds(self, poly: Poly) -> Ends:
+        """Lowest and highest value of a polynomial by interval arithmetic."""
+        low: Bound = poly.constant
+        high: Bound = poly.constant
+        for key, value in poly.terms.items():
+            if not key:
+                continue
+            a, b = self.atom_bounds(key[0])
+            for atom in key[1:]:
+                a, b = intervals.product((a, b), self.atom_bounds(atom))
+            if value < 0:
+                a, b = b, a
+            low = None if low is None or a is None else low + value * a
+            high = None if high is None or b is None else high + value * b
+            if low is None and high is None:
+                break
+        return low, high
+
+    def atom_bounds(self, atom: PrimExpr) -> Ends:
+        """Constant bounds of an atom of a polynomial."""
+        match atom:
+            case Var(id=ident):
+                found = self.ranges.get(ident)
+                if found is None:
+                    return intervals.dtype_bounds(dtype_of(atom))
+                return self._end(found.lo, 0), self._end(found.hi, 1)
+            case Binary(op=op, a=a, b=b):
+                return self._binary_bounds(op, a, b)
+            case Select(true_value=a, false_value=b):
+                return intervals.union(self.const_bounds(a), self.const_bounds(b))
+            case Cast(value=value, dtype=dtype):
+                return self._cast_bounds(value, dtype)
+            case _:
+                return intervals.dtype_bounds(dtype_of(atom))
+
+    def _end(self, bound: Dim | None, side: int) -> Bound:
+        return bound if bound is None or isinstance(bound, int) else self.const_bounds(bound)[side]
+
+    def _binary_bounds(self, op: BinaryOp, a: PrimExpr, b: PrimExpr) -> Ends:
+        left, right = self.const_bounds(a), self.const_bounds(b)
+        if op is BinaryOp.MIN:
+            low = intervals.least(left[0], right[0], strict=True)
+            return low, intervals.least(left[1], right[1], strict=False)
+        if op is BinaryOp.MAX:
+            low = intervals.most(left[0], right[0], strict=False)
+            return low, intervals.most(left[1], right[1], strict=True)
+        positive = right[0] is not None and right[0] > 0
+        if op is BinaryOp.FLOORMOD and positive:
+            within = left[0] is not None and left[0] >= 0
+            top = None if right[1] is None else right[1] - 1
+            return 0, intervals.least(top, left[1], strict=False) if within else top
+        if op is BinaryOp.FLOORDIV and positive:
+            return intervals.quotient(left, right)
+        return intervals.dtype_bounds(dtype_of(a))
+
+    def _cast_bounds(self, value: PrimExpr, dtype: str) -> Ends:
+        if is_float(dtype_of(value)):
+            return intervals.dtype_bounds(dtype)
+        if dtype_of(value) == "bool":
+            return 0, 1
+        low, high = self.const_bounds(value)
+        target = intervals.dtype_bounds(dtype)
+        fits = dtype == INDEX or (
+            None not in (low, high, *target)
+            and low >= target[0]  # pyright: ignore[reportOperatorIssue]
+            and high <= target[1]  # pyright: ignore[reportOperatorIssue]
+        )
+        return (low, high) if fits else target
+
+    # --- proofs ---------------------------------------------------------------------------
+
+    def proves(self, condition: PrimExpr) -> bool | None:
+        """Whether `condition` always holds (True), never holds (False), or neither is proved."""
+        match self.simplify(condition):
+            case IntImm(value=value):
+                return bool(value)
+            case _:
+                return None
+
+    def nonnegative(self, poly: Poly) -> bool:
+        """Whether `poly >= 0` is proved: by bounds, by symbolic bounds of its variables, and by one
+        or two known inequalities.
+        """
+        if self._nonnegative(poly, _STEPS):
+            return True
+        atoms = set(poly.atoms())
+        useful = [g for g in self.inequalities if not atoms.isdisjoint(g.atoms())]
+        return any(self._nonnegative(poly - g, _STEPS) for g in useful)
+
+    def _nonnegative(self, poly: Poly, steps: int) -> bool:
+        low, _ = self.poly_bounds(poly)
+        if low is not None and low >= 0:
+            return True
+        if steps == 0:
+            return False
+        for atom in dict.fromkeys(poly.atoms()):
+            weaker = list(self._weaken(poly, atom))
+            if weaker:
+                return any(self._nonnegative(p, steps - 1) for p in weaker)
+        return False
+
+    def _weaken(self, poly: Poly, atom: PrimExpr) -> Iterable[Poly]:
+        """Polynomials that are nowhere greater, with `atom` replaced by a symbolic bound of it."""
+        factor = poly.coefficient(atom)
+        low, high = self.poly_bounds(factor)
+        rest = poly.without(atom)
+        if len(rest.terms) + len(factor.terms) != len(poly.terms):
+            return
+        if low is not None and low >= 0:
+            for bound, scale in self._symbolic(atom, 0):
+                if (reduced := factor.divided(scale)) is not None:
+                    yield rest + reduced * bound
+        elif high is not None and high <= 0:
+            for bound, scale in self._symbolic(atom, 1):
+                if (reduced := factor.divided(scale)) is not None:
+                    yield rest + reduced * bound
+
+    def _symbolic(self, atom: PrimExpr, side: int) -> Iterable[tuple[Poly, int]]:
+        """Bounds `(p, s)` with `s * atom >= p` (side 0) or `s * atom <= p` (side 1)."""
+        match atom:
+            case Var(id=ident) if ident in self.ranges:
+                end = self.ranges[ident].hi if side else self.ranges[ident].lo
+                if end is not None and not isinstance(end, int):
+                    yield self.poly(end), 1
+            case Binary(op=BinaryOp.MIN, a=a, b=b) if side == 1:
+                yield self.poly(a), 1
+                yield self.poly(b), 1
+            case Binary(op=BinaryOp.MAX, a=a, b=b) if side == 0:
+                yield self.poly(a), 1
+                yield self.poly(b), 1
+            case Binary(op=BinaryOp.FLOORDIV, a=a, b=IntImm(value=c)) if c > 0:
+                yield self.poly(a) if side else self.poly(a).shift(1 - c), c
+            case Binary(op=BinaryOp.FLOORMOD, b=b) if side == 1 and not isinstance(b, IntImm):
+                if self.nonnegative(self.poly(b).shift(-1)):
+                    yield self.poly(b).shift(-1), 1
+            case _:
+                return
+
+    # --- normal form ----------------------------------------------------------------------
+
+    def simplify(self, expr: PrimExpr) -> PrimExpr:
+        """See `simplify`."""
+        match expr:
+            case IntImm() | FloatImm():
+                return expr
+            case Binary(op=op, a=a, b=b) if op in COMPARISONS:
+                return self._compare(op, a, b)
+            case Binary(op=op, a=a, b=b) if op in LOGICAL:
+                return self._logic(op, a, b)
+            case Not(value=value):
+                return _negate(self.simplify(value))
+            case Select():
+                return self._select(expr)
+            case _:
+                return self._arithmetic(expr)
+
+    def _arithmetic(self, expr: PrimExpr) -> PrimExpr:
+        if dtype_of(expr) == INDEX:
+            result = self.poly(expr).to_expr()
+            return expr if result == expr else result
+        return _fold_cast(map_children(expr, self._child))
+
+    def _child(self, node: Any) -> Any:  # noqa: ANN401
+        if isinstance(node, Var):
+            return node
+        if isinstance(node, Binary | Not | Select | Cast | Intrinsic | Load):
+            return self.simplify(node)
+        return node
+
+    def poly(self, expr: PrimExpr) -> Poly:
+        """The normal form of an integer expression."""
+        match expr:
+            case IntImm(value=value):
+                return Poly.const(value)
+            case Var(id=ident):
+                known = self.ranges.get(ident)
+                if known is not None and isinstance(known.lo, int) and known.lo == known.hi:
+                    return Poly.const(known.lo)
+                return Poly.atom(expr)
+            case Binary(op=op, a=a, b=b) if dtype_of(a) == INDEX and op not in COMPARISONS:
+                return self._binary(op, a, b)
+            case _:
+                return self._opaque(expr)
+
+    def _binary(self, op: BinaryOp, a: PrimExpr, b: PrimExpr) -> Poly:
+        left, right = self.poly(a), self.poly(b)
+        match op:
+            case BinaryOp.ADD:
+                return left + right
+            case BinaryOp.SUB:
+                return left - right
+            case BinaryOp.MUL:
+                return left * right
+            case BinaryOp.MIN | BinaryOp.MAX:
+                return self._extremum(op, left, right)
+            case BinaryOp.FLOORDIV | BinaryOp.FLOORMOD:
+                return self._division(op, left, right)
+            case BinaryOp.TRUNCDIV | BinaryOp.TRUNCMOD:
+                if self._exact(left, right) and self.nonnegative(left):
+                    if self.nonnegative(right.shift(-1)):
+                        floor = op is BinaryOp.TRUNCDIV
+                        wanted = BinaryOp.FLOORDIV if floor else BinaryOp.FLOORMOD
+                        return self._division(wanted, left, right)
+                return _atom(op, left, right)
+            case _:
+                return _atom(op, left, right)
+
+    def _opaque(self, expr: PrimExpr) -> Poly:
+        match expr:
+            case Select():
+                chosen = self._select(expr)
+                return Poly.atom(chosen) if isinstance(chosen, Select) else self.poly(chosen)
+            case Cast(value=value, dtype=dtype) if dtype == INDEX and dtype_of(value) == INDEX:
+                return self.poly(value)
+            case Cast() | Intrinsic() | Load() | Binary() | Not():
+                result = _fold_cast(map_children(expr, self._child))
+                if isinstance(result, IntImm):
+                    return Poly.const(result.value)
+                return Poly.atom(result)
+            case _:
+                return Poly.atom(expr)
+
+    def _exact(self, *polys: Poly) -> bool:
+        """Whether overflow is excluded: no atom comes from memory without finite bounds."""
+        return all(
+            isinstance(atom, Var | Binary) or None not in self.atom_bounds(atom)
+            for poly in polys
+            for atom in poly.atoms()
+        )
+
+    def _extremum(self, op: BinaryOp, left: Poly, right: Poly) -> Poly:
+        if self._exact(left, right):
+            if self.nonnegative(right - left):
+                return left if op is BinaryOp.MIN else right
+            if self.nonnegative(left - right):
+                return right if op is BinaryOp.MIN else left
+        return _atom(op, left, right)
+
+    def _division(self, op: BinaryOp, left: Poly, right: Poly) -> Poly:
+        if right.is_const and right.constant < 0 and left.is_const:
+            folded = fold_int(op, left.constant, right.constant)
+            return Poly.const(folded or 0)
+        if not self._exact(left, right):
+            return _atom(op, left, right)
+        if right.is_const and right.constant > 0:
+            return self._divide_const(op, left, right.constant)
+        if len(right.terms) == 1 and not right.is_const:
+            return self._divide_symbol(op, left, right)
+        return _atom(op, left, right)
+
+    def _divide_const(self, op: BinaryOp, left: Poly, c: int) -> Poly:
+        low, high = self.poly_bounds(left)
+        if low is not None and high is not None and low // c == high // c:
+            k = low // c
+            return Poly.const(k) if op is BinaryOp.FLOORDIV else left.shift(-k * c)
+        quotient, rest = left.split(c)
+        low, high = self.poly_bounds(rest)
+        if low is not None and high is not None and low // c == high // c:
+            k = low // c
+            if op is BinaryOp.FLOORDIV:
+                return quotient.shift(k)
+            return rest.shift(-k * c)
+        if op is BinaryOp.FLOORMOD:
+            return self._reduce_mod(rest, c)
+        return quotient + self._reduce_div(rest, c)
+
+    def _reduce_div(self, rest: Poly, c: int) -> Poly:
+        """`rest // c` with a common factor of the large terms divided out."""
+        g, large, small = rest.common_factor(c)
+        if g > 1:
+            low, high = self.poly_bounds(small)
+            if low is not None and high is not None and low >= 0 and high < g:
+                return self._divide_const(
+                    BinaryOp.FLOORDIV, large.scaled_down(g), c // g
+                )
+        match rest.single_atom():
+            case Binary(op=BinaryOp.FLOORDIV, a=a, b=IntImm(value=d)) as atom if d > 0:
+                if rest.terms[atom,] == 1:
+                    return self._divide_const(BinaryOp.FLOORDIV, self.poly(a), d * c)
+            case _:
+                pass
+        return _atom(BinaryOp.FLOORDIV, rest, Poly.const(c))
+
+    def _reduce_mod(self, rest: Poly, c: int) -> Poly:
+        g, large, small = rest.common_factor(c)
+        if g > 1 and large.terms:
+            low, high = self.poly_bounds(small)
+            if low is not None and high is not None and low >= 0 and high < g:
+                inner = self._divide_const(
+                    BinaryOp.FLOORMOD, large.scaled_down(g), c // g
+                )
+                return inner.scale(g) + small
+        return _atom(BinaryOp.FLOORMOD, rest, Poly.const(c))
+
+    def _divide_symbol(self, op: BinaryOp, left: Poly, right: Poly) -> Poly:
+        """Division by one monomial `c * n`, such as a symbolic extent."""
+        ((divisor, factor),) = right.terms.items()
+        quotient: dict[tuple[PrimExpr, ...], int] = {}
+        rest: dict[tuple[PrimExpr, ...], int] = {}
+        for key, value in left.terms.items():
+            remaining = _remove(key, divisor)
+            if remaining is not None and value % factor == 0:
+                quotient[remaining] = value // factor
+            else:
+                rest[key] = value
+        remainder = Poly(rest)
+        positive = self.nonnegative(right.shift(-1))
+        below = self.nonnegative(right - remainder.shift(1))
+        if positive and below and self.nonnegative(remainder):
+            return Poly(quotient) if op is BinaryOp.FLOORDIV else remainder
+        return _atom(op, left, right)
+
+    # --- logic ----------------------------------------------------------------------------
+
+    def _compare(self, op: BinaryOp, a: PrimExpr, b: PrimExpr) -> PrimExpr:
+        if dtype_of(a) != INDEX:
+            left, right = self.simplify(a), self.simplify(b)
+            if isinstance(left, IntImm) and isinstance(right, IntImm):
+                return IntImm(fold_int(op, left.value, right.value) or 0, "bool")
+            return Binary(op, left, right)
+        left, right = self.poly(a), self.poly(b)
+        decided = self._decide(op, left, right) if self._exact(left, right) else None
+        if decided is not None:
+            return IntImm(int(decided), "bool")
+        return Binary(op, left.to_expr(), right.to_expr())
+
+    def _decide(self, op: BinaryOp, left: Poly, right: Poly) -> bool | None:
+        match op:
+            case BinaryOp.LT:
+                return self._ordered(right - left.shift(1))
+            case BinaryOp.LE:
+                return self._ordered(right - left)
+            case BinaryOp.GT:
+                return self._ordered(left - right.shift(1))
+            case BinaryOp.GE:
+                return self._ordered(left - right)
+            case BinaryOp.EQ | BinaryOp.NE:
+                equal = self._equal(left - right)
+                return equal if equal is None or op is BinaryOp.EQ else not equal
+            case _:
+                return None
+
+    def _ordered(self, difference: Poly) -> bool | None:
+        if self.nonnegative(difference):
+            return True
+        return False if self.nonnegative(difference.scale(-1).shift(-1)) else None
+
+    def _equal(self, difference: Poly) -> bool | None:
+        if not difference.terms:
+            return True
+        apart = self.nonnegative(difference.shift(-1)) or self.nonnegative(
+            difference.scale(-1).shift(-1)
+        )
+        return False if apart else None
+
+    def _logic(self, op: BinaryOp, a: PrimExpr, b: PrimExpr) -> PrimExpr:
+        left = self.simplify(a)
+        neutral = int(op is BinaryOp.AND)
+        if isinstance(left, IntImm):
+            return self.simplify(b) if left.value == neutral else left
+        right = self.assume(left, holds=op is BinaryOp.AND).simplify(b)
+        if isinstance(right, IntImm):
+            return left if right.value == neutral else right
+        return Binary(op, left, right)
+
+    def _select(self, expr: Select) -> PrimExpr:
+        condition = self.simplify(expr.condition)
+        if isinstance(condition, IntImm):
+            return self.simplify(expr.true_value if condition.value else expr.false_value)
+        yes, no = self, self
+        if expr.lazy:
+            yes, no = self.assume(condition), self.assume(condition, holds=False)
+        return Select(
+            condition, yes.simplify(expr.true_value), no.simplify(expr.false_value), expr.lazy
+        )
+
+
+def _atom(op: BinaryOp, left: Poly, right: Poly) -> Poly:
+    return Poly.atom(Binary(op, left.to_expr(), right.to_expr()))
+
+
+def _remove(
+    key: tuple[PrimExpr, ...], divisor: tuple[PrimExpr, ...]
+) -> tuple[PrimExpr, ...] | None:
+    remaining = list(key)
+    for atom in divisor:
+        if atom not in remaining:
+            return None
+        remaining.remove(atom)
+    return tuple(remaining)
+
+
+_NEGATED = {
+    BinaryOp.LT: BinaryOp.GE,
+    BinaryOp.GE: BinaryOp.LT,
+    BinaryOp.LE: BinaryOp.GT,
+    BinaryOp.GT: BinaryOp.LE,
+    BinaryOp.EQ: BinaryOp.NE,
+    BinaryOp.NE: BinaryOp.EQ,
+}
+
+
+def _negate(value: PrimExpr) -> PrimExpr:
+    match value:
+        case IntImm(value=flag):
+            return IntImm(1 - flag, "bool")
+        case Not(value=inner):
+            return inner
+        case Binary(op=op, a=a, b=b) if op in _NEGATED and not is_float(dtype_of(a)):
+            return Binary(_NEGATED[op], a, b)
+        case _:
+            return Not(value)
+
+
+def _inequalities(facts: Facts, condition: PrimExpr, *, holds: bool) -> Iterator[Poly]:
+    """Polynomials that are `>= 0` where the condition holds (or not)."""
+    match condition:
+        case Not(value=value):
+            yield from _inequalities(facts, value, holds=not holds)
+        case Binary(op=BinaryOp.AND, a=a, b=b) if holds:
+            yield from _inequalities(facts, a, holds=True)
+            yield from _inequalities(facts, b, holds=True)
+        case Binary(op=BinaryOp.OR, a=a, b=b) if not holds:
+            yield from _inequalities(facts, a, holds=False)
+            yield from _inequalities(facts, b, holds=False)
+        case Binary(op=op, a=a, b=b) if op in _NEGATED and dtype_of(a) == INDEX:
+            actual = op if holds else _NEGATED[op]
+            yield from _order(actual, facts.poly(a), facts.poly(b))
+        case _:
+            return
+
+
+def _order(op: BinaryOp, a: Poly, b: Poly) -> Iterator[Poly]:
+    match op:
+        case BinaryOp.LT:
+            yield b - a.shift(1)
+        case BinaryOp.LE:
+            yield b - a
+        case BinaryOp.GT:
+            yield a - b.shift(1)
+        case BinaryOp.GE:
+            yield a - b
+        case BinaryOp.EQ:
+            yield a - b
+            yield b - a
+        case _:
+            return
+
+
+def _tighten(ranges: dict[NodeId, Interval], fact: Poly) -> None:
+    """Narrow the range of the variable of `c * x + d >= 0`."""
+    atom = fact.shift(-fact.constant).single_atom()
+    if not isinstance(atom, Var):
+        return
+    c, d = fact.terms[atom,], fact.constant
+    old = ranges.get(atom.id, Interval())
+    if c > 0 and (old.lo is None or (isinstance(old.lo, int) and -(d // c) > old.lo)):
+        ranges[atom.id] = Interval(-(d // c), old.hi)
+    elif c < 0 and (old.hi is None or (isinstance(old.hi, int) and d // -c < old.hi)):
+        ranges[atom.id] = Interval(old.lo, d // -c)
+
+
+def _fold_cast(expr: PrimExpr) -> PrimExpr:
+    match expr:
+        case Cast(value=value, dtype=dtype) if dtype_of(value) == dtype:
+            return value
+        case Cast(value=IntImm(value=value), dtype=dtype):
+            low, high = intervals.dtype_bounds(dtype)
+            fits = (low is None or value >= low) and (high is None or value <= high)
+            return (
+                IntImm(value, dtype) if fits and dtype != "bool" and not is_float(dtype) else expr
+            )
+        case _:
+            return expr
