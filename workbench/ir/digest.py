@@ -15,6 +15,10 @@ from workbench.ir.traverse import node_fields
 from workbench.support.ids import NodeId
 
 
+DESCRIPTIVE = frozenset({"algorithm", "scheduled"})
+"""Attributes that say where a function comes from and do not change what it does."""
+
+
 def module_digest(module: IRModule) -> str:
     """32 hex digits of the exact module: ids count, spans and the bytes of the pool do not."""
     state = hashlib.blake2b(digest_size=16)
@@ -34,6 +38,8 @@ def function_digest(function: Function) -> str:
 
 def fingerprint(function: TensorFunction) -> str:
     """32 hex digits equal for tensor functions that are equal up to renaming; keys compiled kernels."""
+    if function._fingerprint is not None:
+        return function._fingerprint
     order: dict[NodeId, int] = {}
 
     def canonical(node: object, parts: list[bytes], recurse: Any) -> bool:  # noqa: ANN401
@@ -45,9 +51,11 @@ def fingerprint(function: TensorFunction) -> str:
             return True
         return False
 
-    return _hash(
-        dataclasses.replace(function, next_id=0, private=False), canonical, skip_names=True
-    )
+    attrs = tuple(item for item in function.attrs if item[0] not in DESCRIPTIVE)
+    anonymous = dataclasses.replace(function, next_id=0, private=False, attrs=attrs)
+    object.__setattr__(function, "_fingerprint", _hash(anonymous, canonical, skip_names=True))
+    assert function._fingerprint is not None
+    return function._fingerprint
 
 
 def _exact(_node: object, _parts: list[bytes], _recurse: Any) -> bool:  # noqa: ANN401

@@ -191,3 +191,4 @@ class TensorFunction:
     next_id: int = 0
     span: Span | None = field(default=None, compare=False, repr=False)
     _digest: str | None = field(default=None, init=False, compare=False, repr=False)
+    _fingerprint: str | None = field(default=None, init=False, compare=False, repr=False)

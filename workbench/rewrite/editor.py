@@ -14,6 +14,7 @@ from workbench.ir import (
     BindingBlock,
     Body,
     Constant,
+    ConstantPool,
     Function,
     GraphExpr,
     GraphFunction,
@@ -68,6 +69,16 @@ class ModuleEditor:
     def function(self, name: str) -> Function:
         """The function as it stands, whole-function edits included, edits by id not yet."""
         return self._module[name]
+
+    @property
+    def current(self) -> IRModule:
+        """The module with functions added so far; edits by id are not in it yet."""
+        return self._module
+
+    @property
+    def pool(self) -> ConstantPool:
+        """The constants, those added included."""
+        return self._module.pool
 
     def binding(self, function: str, value: NodeId) -> Binding | None:
         """The binding of `value` as it is now, None where it is a parameter or removed."""
@@ -124,16 +135,23 @@ class ModuleEditor:
 
         An equal private function that is there already is used instead where `share`.
         """
-        if share:
-            for known, other in self._module.functions:
-                if _same_kernel(function, other):
-                    return known
+        if share and (known := self._find_equal(function)) is not None:
+            return known
         free, count = name, 0
         while free in self._module:
             count += 1
             free = f"{name}{count}"
         self._module = self._module.with_function(free, function)
         return free
+
+    def _find_equal(self, function: Function) -> str | None:
+        if isinstance(function, TensorFunction):
+            wanted = fingerprint(function)
+            same = (n for n, f in self._module.tensor_functions.items() if fingerprint(f) == wanted)
+            return next((n for n in same if self._module[n].private == function.private), None)
+        graphs = self._module.graph_functions.items()
+        same = (n for n, f in graphs if f.private and structurally_equal(f, function))
+        return next(same, None)
 
     def set_function(self, name: str, function: Function) -> None:
         """Replace a whole function; edits by id of it must not be pending."""
@@ -191,12 +209,6 @@ def _bindings_of(blocks: tuple[BindingBlock, ...]) -> Iterable[Binding]:
             if isinstance(binding.value, IfThenElse):
                 yield from _bindings_of(binding.value.then.blocks)
                 yield from _bindings_of(binding.value.otherwise.blocks)
-
-
-def _same_kernel(a: Function, b: Function) -> bool:
-    if isinstance(a, TensorFunction) and isinstance(b, TensorFunction):
-        return a.private == b.private and fingerprint(a) == fingerprint(b)
-    return type(a) is type(b) and a.private and structurally_equal(a, b)
 
 
 def _rebuild(function: GraphFunction, pending: _Pending) -> GraphFunction:

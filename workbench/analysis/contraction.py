@@ -1,0 +1,156 @@
+"""Contractions that a library could compute: matrix products and convolutions, read off the loops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workbench.analysis.affine import Affine, affine
+from workbench.analysis.op_pattern import is_contraction
+from workbench.analysis.stages import Stage, stages
+from workbench.ir import (
+    Attrs,
+    Binary,
+    BinaryOp,
+    BufferType,
+    FloatImm,
+    IntImm,
+    Load,
+    PrimExpr,
+    Select,
+    TensorFunction,
+    Var,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryForm:
+    """`symbol(inputs..., out, **attrs)` computes the first stages of a function.
+
+    `consumed` stages are covered; the last of them writes `result`. What follows is the epilogue.
+    """
+
+    symbol: str
+    inputs: tuple[Var, ...]
+    result: Var
+    consumed: int
+    attrs: Attrs = ()
+
+
+def library_forms(function: TensorFunction) -> tuple[LibraryForm, ...]:
+    """The library calls that could replace the contraction of a function; empty where there is none."""
+    found = stages(function)
+    if found is None:
+        return ()
+    position = next((n for n, s in enumerate(found) if s.reduce and is_contraction(s)), None)
+    if position is None:
+        return ()
+    form = (_matmul(found[0]) if position == 0 else None) or _conv2d(found, position)
+    params = {p.id for p in function.params}
+    if form is None or any(buffer.id not in params for buffer in form.inputs):
+        return ()
+    return (form,)
+
+
+def _operands(stage: Stage) -> tuple[Load, Load] | None:
+    """The two loads that are multiplied."""
+    product = stage.value
+    if isinstance(product, Binary) and product.op is BinaryOp.MUL:
+        a, b = product.a, product.b
+        if isinstance(a, Load) and isinstance(b, Load):
+            return a, b
+    return None
+
+
+def _matmul(stage: Stage) -> LibraryForm | None:
+    """`C[batch, i, j] += A[batch, i, k] * B[batch, k, j]`, with B perhaps without batch."""
+    operands = _operands(stage)
+    if operands is None or len(stage.reduce) != 1 or len(stage.spatial) < 2:
+        return None
+    (k,), (*batch, i, j) = stage.reduce, stage.spatial
+    wanted_a, wanted_b = (*batch, i, k), (*batch, k, j)
+    for a, b in (operands, operands[::-1]):
+        if (
+            a.indices == wanted_a
+            and b.indices in (wanted_b, (k, j))
+            and stage.store.indices == stage.spatial
+        ):
+            return LibraryForm("numpy.matmul", (a.buffer, b.buffer), stage.buffer, 1)
+    return None
+
+
+def _conv2d(found: tuple[Stage, ...], position: int) -> LibraryForm | None:
+    """`O[n, f, y, x] += I[n, c, y * s + ry * d - p, x * s + rx * d - p] * W[f, c, ry, rx]`."""
+    stage = found[position]
+    operands = _operands(stage)
+    if operands is None or position > 1 or len(stage.spatial) != 4 or len(stage.reduce) != 3:
+        return None
+    for data, weight in (operands, operands[::-1]):
+        windows = _windows(stage, data, weight)
+        if windows is None:
+            continue
+        padded = _padding(found[0], data.buffer) if position == 1 else (data.buffer, (0, 0, 0, 0))
+        if padded is None:
+            return None
+        source, padding = padded
+        (stride_y, dilation_y), (stride_x, dilation_x) = windows
+        attrs: Attrs = (
+            ("dilation", (dilation_y, dilation_x)),
+            ("padding", padding),
+            ("strides", (stride_y, stride_x)),
+        )
+        inputs = (source, weight.buffer)
+        return LibraryForm("numpy.conv2d", inputs, stage.buffer, position + 1, attrs)
+    return None
+
+
+def _windows(
+    stage: Stage, data: Load, weight: Load
+) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    n, f, y, x = stage.spatial
+    c, ry, rx = stage.reduce
+    if weight.indices != (f, c, ry, rx) or data.indices[:2] != (n, c) or len(data.indices) != 4:
+        return None
+    rows, columns = _window(data.indices[2], y, ry), _window(data.indices[3], x, rx)
+    return None if rows is None or columns is None else (rows, columns)
+
+
+def _window(index: PrimExpr, spatial: Var, reduce: Var) -> tuple[int, int] | None:
+    """Stride and dilation of `spatial * stride + reduce * dilation`."""
+    form = affine(index)
+    if form is None or form.constant != 0:
+        return None
+    if {v for v, _ in form.coefficients} - {spatial.id, reduce.id}:
+        return None
+    return max(form.of(spatial.id), 1), max(form.of(reduce.id), 1)
+
+
+def _padding(stage: Stage, buffer: Var) -> tuple[Var, tuple[int, int, int, int]] | None:
+    """Source and (top, left, bottom, right) of a stage that pads the last two dimensions with zeros."""
+    value = stage.store.value
+    if (
+        stage.buffer.id != buffer.id
+        or not isinstance(value, Select)
+        or not isinstance(value.true_value, Load)
+    ):
+        return None
+    fill, load = value.false_value, value.true_value
+    if not (isinstance(fill, FloatImm | IntImm) and fill.value == 0) or len(load.indices) != 4:
+        return None
+    forms = [affine(index) for index in load.indices]
+    axes = [axis.var.id for axis in stage.block.axes]
+    if any(f is None or f.coefficients != ((a, 1),) for f, a in zip(forms, axes, strict=True)):
+        return None
+    before = [-f.constant for f in forms if isinstance(f, Affine)]
+    assert isinstance(buffer.type, BufferType)
+    assert isinstance(load.buffer.type, BufferType)
+    after: list[int] = []
+    for outer, inner, first in zip(buffer.type.shape, load.buffer.type.shape, before, strict=True):
+        if isinstance(outer, int) and isinstance(inner, int):
+            after.append(outer - inner - first)
+        elif outer == inner and first == 0:
+            after.append(0)
+        else:
+            return None
+    if before[:2] != [0, 0] or after[:2] != [0, 0]:
+        return None
+    return load.buffer, (before[2], before[3], after[2], after[3])

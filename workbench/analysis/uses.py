@@ -1,0 +1,100 @@
+"""Uses: which bindings read a value."""
+
+from __future__ import annotations
+
+from workbench.ir import (
+    Arg,
+    Binding,
+    BindingBlock,
+    Constant,
+    GraphFunction,
+    IfThenElse,
+    IRModule,
+    TupleValue,
+    Var,
+    leaf_vars,
+)
+from workbench.ir.graph import Alias, CallFunction, CallPacked, CallTIR, GraphExpr
+from workbench.support import NodeId
+
+
+def arguments(value: GraphExpr) -> tuple[Arg, ...]:
+    """The leaves that a right side reads, in argument order."""
+    if isinstance(value, IfThenElse):
+        return (value.condition,)
+    if isinstance(value, CallTIR) or hasattr(value, "args"):
+        return value.args  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType, reportUnknownMemberType]
+    return (value.value,)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType, reportUnknownMemberType]
+
+
+def argument_vars(value: GraphExpr) -> tuple[Var, ...]:
+    """The variables that a right side reads, branches included, repeated where read twice."""
+    direct = [var for arg in arguments(value) for var in leaf_vars(arg)]
+    if isinstance(value, IfThenElse):
+        for body in (value.then, value.otherwise):
+            direct += [v for b in _bindings(body.blocks) for v in argument_vars(b.value)]
+            direct += leaf_vars(body.result)
+    return tuple(direct)
+
+
+def users(function: GraphFunction) -> dict[NodeId, tuple[NodeId, ...]]:
+    """For each value the ids of the bindings that read it, in program order, once each."""
+    found: dict[NodeId, dict[NodeId, None]] = {}
+    for binding in function.bindings:
+        for var in argument_vars(binding.value):
+            found.setdefault(var.id, {})[binding.var.id] = None
+    return {value: tuple(readers) for value, readers in found.items()}
+
+
+def result_ids(function: GraphFunction) -> frozenset[NodeId]:
+    """The values that the function returns."""
+    return frozenset(var.id for var in leaf_vars(function.result))
+
+
+def constant_values(function: GraphFunction) -> dict[NodeId, Constant]:
+    """The values that are bound to constants."""
+    return {
+        b.var.id: b.value.value
+        for b in function.bindings
+        if isinstance(b.value, Alias) and isinstance(b.value.value, Constant)
+    }
+
+
+def callees(module: IRModule) -> dict[str, int]:
+    """How often each function of the module is called."""
+    counts: dict[str, int] = {}
+    for function in module.graph_functions.values():
+        for binding in _bindings(function.blocks):
+            if isinstance(binding.value, CallTIR | CallFunction):
+                counts[binding.value.callee] = counts.get(binding.value.callee, 0) + 1
+    return counts
+
+
+def algorithms(module: IRModule) -> frozenset[str]:
+    """Functions that others name as what they compute (`algorithm`): schedules and library calls."""
+    attrs = [f.attrs for f in module.tensor_functions.values()]
+    for function in module.graph_functions.values():
+        values = [b.value for b in _bindings(function.blocks)]
+        attrs += [value.attrs for value in values if isinstance(value, CallPacked)]
+    named = [dict(items).get("algorithm") for items in attrs]
+    return frozenset(name for name in named if isinstance(name, str))
+
+
+def _bindings(blocks: tuple[BindingBlock, ...]) -> list[Binding]:
+    found: list[Binding] = []
+    for block in blocks:
+        for binding in block.bindings:
+            found.append(binding)
+            if isinstance(binding.value, IfThenElse):
+                found += _bindings(binding.value.then.blocks)
+                found += _bindings(binding.value.otherwise.blocks)
+    return found
+
+
+def is_constant(arg: Arg, constants: dict[NodeId, Constant]) -> bool:
+    """Whether a leaf is known when compiling."""
+    if isinstance(arg, Var):
+        return arg.id in constants
+    if isinstance(arg, TupleValue):
+        return all(is_constant(item, constants) for item in arg.fields)
+    return True

@@ -1,0 +1,94 @@
+"""Symbolic dimensions as polynomials: when are two of them surely equal, when surely different."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from workbench.ir.expr import Binary, BinaryOp, Dim, IntImm, PrimExpr, Shape, Var
+from workbench.ir.graph import Arg, Constant, ScalarValue, ShapeValue, StringValue, TupleValue
+from workbench.ir.traverse import map_children
+from workbench.support.ids import NodeId
+
+Monomial: TypeAlias = tuple[PrimExpr, ...]
+Polynomial: TypeAlias = dict[Monomial, int]
+"""Coefficients by product of atoms (variables and what is no polynomial), in a fixed order."""
+
+
+def polynomial(dim: Dim) -> Polynomial:
+    """`dim` as a sum of products."""
+    match dim:
+        case int():
+            return {(): dim} if dim else {}
+        case IntImm(value=value):
+            return {(): value} if value else {}
+        case Binary(op=BinaryOp.ADD, a=a, b=b):
+            return _sum(polynomial(a), polynomial(b), 1)
+        case Binary(op=BinaryOp.SUB, a=a, b=b):
+            return _sum(polynomial(a), polynomial(b), -1)
+        case Binary(op=BinaryOp.MUL, a=a, b=b):
+            return _product(polynomial(a), polynomial(b))
+        case _:
+            return {(dim,): 1}
+
+
+def _sum(a: Polynomial, b: Polynomial, sign: int) -> Polynomial:
+    result = dict(a)
+    for monomial, factor in b.items():
+        result[monomial] = result.get(monomial, 0) + sign * factor
+    return {monomial: factor for monomial, factor in result.items() if factor}
+
+
+def _product(a: Polynomial, b: Polynomial) -> Polynomial:
+    result: Polynomial = {}
+    for left, x in a.items():
+        for right, y in b.items():
+            key = tuple(sorted((*left, *right), key=repr))
+            result[key] = result.get(key, 0) + x * y
+    return {monomial: factor for monomial, factor in result.items() if factor}
+
+
+def same_dim(a: Dim, b: Dim) -> bool | None:
+    """Whether two dimensions are equal: yes, no (for some value of their variables), or unknown.
+
+    Unknown where division, `min`, `max` or a choice occurs in one of them.
+    """
+    if a == b:
+        return True
+    difference = _sum(polynomial(a), polynomial(b), -1)
+    if not difference:
+        return True
+    atoms = (atom for monomial in difference for atom in monomial)
+    return None if any(not isinstance(atom, Var) for atom in atoms) else False
+
+
+def same_shape(a: Shape, b: Shape) -> bool | None:
+    """Whether two shapes are equal: yes, no, or unknown."""
+    if len(a) != len(b):
+        return False
+    answers = [same_dim(x, y) for x, y in zip(a, b, strict=True)]
+    if False in answers:
+        return False
+    return None if None in answers else True
+
+
+def substitute_dim(dim: Dim, values: dict[NodeId, Dim]) -> Dim:
+    """`dim` with variables replaced by dimensions."""
+    if isinstance(dim, int):
+        return dim
+    if isinstance(dim, Var):
+        return values.get(dim.id, dim)
+
+    def replace_var(node: PrimExpr) -> PrimExpr:
+        if isinstance(node, Var):
+            found = values.get(node.id, node)
+            return IntImm(found) if isinstance(found, int) else found
+        return map_children(node, replace_var)
+
+    return replace_var(dim)
+
+
+def leaves(arg: Arg) -> tuple[Var | Constant | ShapeValue | ScalarValue | StringValue, ...]:
+    """What stands in `arg`, tuples looked through."""
+    if isinstance(arg, TupleValue):
+        return tuple(leaf for item in arg.fields for leaf in leaves(item))
+    return (arg,)

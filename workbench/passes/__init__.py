@@ -1,0 +1,70 @@
+"""Passes: pure functions on modules, and the default pipeline."""
+
+from __future__ import annotations
+
+from workbench.ir import IRModule
+from workbench.passes.cross.dispatch_to_library import DispatchToLibrary
+from workbench.passes.cross.fuse_tensor_functions import FuseTensorFunctions
+from workbench.passes.cross.implement import Candidate, Implement, implementations
+from workbench.passes.cross.legalize_ops import LegalizeOps
+from workbench.passes.graph.eliminate_dead_code import EliminateDeadCode
+from workbench.passes.graph.fold_constant import FoldConstant
+from workbench.passes.graph.fuse_ops import FuseOps
+from workbench.passes.tensor.replace_function import ReplaceFunction
+from workbench.passes.tensor.schedule_default import ScheduleDefault
+from workbench.rewrite import Pass, PassResult, Rule, register_pass, registered_passes
+
+BUILTIN_PASSES: tuple[type[Pass], ...] = (
+    FoldConstant,
+    LegalizeOps,
+    FuseOps,
+    FuseTensorFunctions,
+    DispatchToLibrary,
+    ScheduleDefault,
+    EliminateDeadCode,
+    Implement,
+    ReplaceFunction,
+)
+"""The passes that we ship, in the order in which people usually want them."""
+
+
+def default_pipeline() -> tuple[Pass, ...]:
+    """The passes that `optimize` applies, in order; print them, leave some out, put others between."""
+    return (
+        FoldConstant(),
+        LegalizeOps(),
+        FuseOps(),
+        FuseTensorFunctions(),
+        ScheduleDefault(),
+        EliminateDeadCode(),
+    )
+
+
+def optimize(module: IRModule) -> IRModule:
+    """The module after the default pipeline."""
+    for step in default_pipeline():
+        module = step(module).module
+    return module
+
+
+__all__ = [
+    "BUILTIN_PASSES",
+    "Candidate",
+    "DispatchToLibrary",
+    "EliminateDeadCode",
+    "FoldConstant",
+    "FuseOps",
+    "FuseTensorFunctions",
+    "Implement",
+    "LegalizeOps",
+    "Pass",
+    "PassResult",
+    "ReplaceFunction",
+    "Rule",
+    "ScheduleDefault",
+    "default_pipeline",
+    "implementations",
+    "optimize",
+    "register_pass",
+    "registered_passes",
+]

@@ -1,0 +1,1 @@
+"""Passes that cross graph and tensor functions."""

@@ -1,0 +1,88 @@
+"""DispatchToLibrary: let a library compute contractions.
+
+Rewrite::
+
+    lv0 = R.call_tir(cls.matmul, (x, w), out_ty=R.Tensor((64, 64), dtype="float32"))
+    =>
+    lv0 = R.call_dps_packed("numpy.matmul", (x, w), out_ty=R.Tensor((64, 64), dtype="float32"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from typing_extensions import override
+
+from workbench.analysis.contraction import LibraryForm, library_forms
+from workbench.ir import Binding, CallOp, CallTIR, IRModule, TensorFunction, find_library
+from workbench.passes.cross.legalize_ops import tensor_form
+from workbench.passes.cross.library_call import algorithm_of, call_library
+from workbench.rewrite import ModuleEditor, Refusal, Rule, Site, all_bindings, note
+
+
+@dataclass(frozen=True)
+class DispatchToLibrary(Rule):
+    """Send matrix products (and convolutions, if `operators` says so) to a library by `call_dps_packed`.
+
+    Recognises them by their loops, so tensor functions of users and lowered operators count alike. What a fused function
+    computes after the contraction becomes a tensor function of its own. Reference: `relax.transform.RunCodegen` and
+    the dispatch passes of `relax.backend`.
+    """
+
+    name: ClassVar[str] = "dispatch-to-library"
+    symbols: tuple[str, ...] = ("numpy.matmul",)
+
+    @override
+    def sites(self, module: IRModule) -> Iterator[Site | Refusal]:
+        for name, function in module.graph_functions.items():
+            if dict(function.attrs).get("Primitive"):
+                continue
+            for binding in all_bindings(function):
+                algorithm = candidate(module, binding)
+                if algorithm is not None:
+                    yield from self._judge(name, binding, algorithm)
+
+    def _judge(
+        self, function: str, binding: Binding, algorithm: TensorFunction
+    ) -> Iterator[Site | Refusal]:
+        name, value = binding.var.name, binding.var.id
+        for form in library_forms(algorithm):
+            library = find_library(form.symbol)
+            if form.symbol not in self.symbols:
+                allowed = ", ".join(f"`{s}`" for s in self.symbols)
+                yield note(
+                    "dispatch/not-selected",
+                    f"`{name}` could be `{form.symbol}`; selected are {allowed}",
+                    function,
+                    value,
+                )
+            elif library is None or library.unavailable:
+                why = library.unavailable if library else "nobody registered it"
+                yield note(
+                    "dispatch/unavailable",
+                    f"`{form.symbol}` cannot be called: {why}",
+                    function,
+                    value,
+                )
+            else:
+                yield Site(function, (value,), f"`{form.symbol}`")
+
+    @override
+    def rewrite(self, site: Site, editor: ModuleEditor) -> None:
+        binding = editor.binding(site.function, site.nodes[0])
+        assert binding is not None
+        module = editor.current
+        algorithm = candidate(module, binding)
+        assert algorithm is not None
+        form: LibraryForm = library_forms(algorithm)[0]
+        call_library(editor, site.function, binding, algorithm, form, self.name)
+
+
+def candidate(module: IRModule, binding: Binding) -> TensorFunction | None:
+    """The unscheduled tensor function that says what a call computes, None where there is none."""
+    call = binding.value
+    if isinstance(call, CallTIR):
+        return algorithm_of(module, call)
+    return tensor_form(call, binding.var.type) if isinstance(call, CallOp) else None

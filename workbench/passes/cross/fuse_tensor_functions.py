@@ -1,0 +1,159 @@
+"""FuseTensorFunctions: merge the tensor functions of a fused group into one.
+
+Rewrite::
+
+    lv1 = cls.fused_matmul_add(x, w, b)      # a function that calls matmul and add
+    =>
+    lv1 = R.call_tir(cls.fused_matmul_add, (x, w, b), out_ty=...)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from typing_extensions import override
+
+from workbench.ir import (
+    CallFunction,
+    CallTIR,
+    GraphFunction,
+    IRModule,
+    Seq,
+    Stmt,
+    TensorFunction,
+    TensorType,
+    Var,
+)
+from workbench.rewrite import Derivation, ModuleEditor, NodeRef, Refusal, Relation, Rule, Site, note
+from workbench.schedule.inline import inline_stages
+from workbench.schedule.renaming import Renaming
+from workbench.support import NodeId
+
+
+@dataclass(frozen=True)
+class FuseTensorFunctions(Rule):
+    """Replace calls of fused graph functions by calls of one tensor function.
+
+    Intermediate values become buffers of the new function, elementwise ones are computed where they are
+    read. Reference: `relax.transform.FuseTIR`.
+    """
+
+    name: ClassVar[str] = "fuse-tensor-functions"
+
+    @override
+    def sites(self, module: IRModule) -> Iterator[Site | Refusal]:
+        mergeable = {name: _why_not(module, f) for name, f in _primitives(module).items()}
+        for name, function in module.graph_functions.items():
+            for binding in function.bindings:
+                call = binding.value
+                if isinstance(call, CallFunction) and call.callee in mergeable:
+                    if reason := mergeable[call.callee]:
+                        yield note("fuse/not-merged", reason, name, binding.var.id)
+                    else:
+                        yield Site(name, (binding.var.id,), f"`{call.callee}`")
+
+    @override
+    def rewrite(self, site: Site, editor: ModuleEditor) -> None:
+        binding = editor.binding(site.function, site.nodes[0])
+        assert binding is not None
+        assert isinstance(binding.value, CallFunction)
+        call, out = binding.value, binding.var.type
+        fused = editor.function(call.callee)
+        assert isinstance(fused, GraphFunction)
+        assert isinstance(out, TensorType)
+        merged = replace(inline_stages(merge(editor, fused)), private=True)
+        name = editor.add_function(f"{call.callee}_tir", merged)
+        editor.replace_value(
+            site.function, site.nodes[0], CallTIR(name, call.args, (out,)), self.name
+        )
+        refs = tuple(NodeRef(call.callee, b.var.id) for b in fused.bindings)
+        result = (NodeRef(site.function, site.nodes[0]),)
+        editor.derivations.append(Derivation(self.name, refs, result, Relation.PART))
+
+    @override
+    def finish(self, editor: ModuleEditor) -> IRModule:
+        module = editor.commit()
+        called = {
+            b.value.callee
+            for f in module.graph_functions.values()
+            for b in f.bindings
+            if isinstance(b.value, CallFunction)
+        }
+        for name in _primitives(module):
+            if name not in called:
+                editor.remove_function(name)
+        return _take_names(editor.commit())
+
+
+def _take_names(module: IRModule) -> IRModule:
+    """Give merged functions the name of the group, where it is free now."""
+    names = {n: n.removesuffix("_tir") for n, _ in module.functions if n.endswith("_tir")}
+    names = {old: new for old, new in names.items() if new not in module}
+    if not names:
+        return module
+    functions: list[tuple[str, GraphFunction | TensorFunction]] = []
+    for name, function in module.functions:
+        renamed = (
+            _rename_calls(function, names) if isinstance(function, GraphFunction) else function
+        )
+        functions.append((names.get(name, name), renamed))
+    return replace(module, functions=tuple(functions))
+
+
+def _rename_calls(function: GraphFunction, names: dict[str, str]) -> GraphFunction:
+    blocks = tuple(
+        replace(
+            block,
+            bindings=tuple(
+                replace(b, value=replace(b.value, callee=names[b.value.callee]))
+                if isinstance(b.value, CallTIR) and b.value.callee in names
+                else b
+                for b in block.bindings
+            ),
+        )
+        for block in function.blocks
+    )
+    return replace(function, blocks=blocks)
+
+
+def _primitives(module: IRModule) -> dict[str, GraphFunction]:
+    functions = module.graph_functions.items()
+    return {name: f for name, f in functions if dict(f.attrs).get("Primitive")}
+
+
+def _why_not(module: IRModule, function: GraphFunction) -> str:
+    for binding in function.bindings:
+        call = binding.value
+        if not isinstance(call, CallTIR):
+            return f"`{binding.var.name}` calls no tensor function"
+        if len(call.out_types) != 1 or call.scalars:
+            return f"`{binding.var.name}` has several outputs or scalar arguments"
+        if not isinstance(module[call.callee], TensorFunction):
+            return f"`{call.callee}` is no tensor function"
+    return "" if isinstance(function.result, Var) else "the function returns a tuple"
+
+
+def merge(editor: ModuleEditor, function: GraphFunction) -> TensorFunction:
+    """The calls of a fused function as one tensor function: bodies in order, intermediates as buffers."""
+    renaming = Renaming(function.next_id)
+    buffers: dict[NodeId, Var] = {p.id: renaming.buffer(p) for p in function.params}
+    allocations: list[Var] = []
+    bodies: list[Stmt] = []
+    for binding in function.bindings:
+        call = binding.value
+        assert isinstance(call, CallTIR)
+        callee = editor.function(call.callee)
+        assert isinstance(callee, TensorFunction)
+        buffers[binding.var.id] = renaming.buffer(binding.var)
+        args = [buffers[arg.id] for arg in call.args if isinstance(arg, Var)]
+        body, local = renaming.inline(callee, (*args, buffers[binding.var.id]))
+        bodies += body.body if isinstance(body, Seq) else (body,)
+        allocations += [*local, buffers[binding.var.id]]
+    result = function.result
+    assert isinstance(result, Var)
+    params = (*(buffers[p.id] for p in function.params), buffers[result.id])
+    kept = tuple(a for a in allocations if a.id != result.id)
+    whole = bodies[0] if len(bodies) == 1 else Seq(tuple(bodies))
+    return TensorFunction(params, whole, kept, (("noalias", True),), next_id=renaming.ids.next)

@@ -1,0 +1,108 @@
+"""LegalizeOps: give every operator call a tensor function.
+
+Rewrite::
+
+    lv0 = R.add(x, y)
+    =>
+    lv0 = R.call_tir(cls.add, (x, y), out_ty=R.Tensor((4, 4), dtype="float32"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from typing_extensions import override
+
+from workbench.ir import (
+    Arg,
+    CallOp,
+    CallTIR,
+    Dim,
+    IRModule,
+    ScalarType,
+    ScalarValue,
+    TensorFunction,
+    TensorType,
+    TupleType,
+    TupleValue,
+    Type,
+    Var,
+    find_operator,
+    type_of,
+)
+from workbench.rewrite import ModuleEditor, Refusal, Rule, Site, all_bindings, note
+
+
+@dataclass(frozen=True)
+class LegalizeOps(Rule):
+    """Lower operator calls to calls of tensor functions made from their tensor expressions.
+
+    A call keeps its id. Equal tensor functions are shared. Operators without a tensor form stay
+    and run on their numpy reference. Reference: `relax.transform.LegalizeOps`.
+    """
+
+    name: ClassVar[str] = "legalize-ops"
+
+    @override
+    def sites(self, module: IRModule) -> Iterator[Site | Refusal]:
+        for name, function in module.graph_functions.items():
+            for binding in all_bindings(function):
+                call = binding.value
+                if not isinstance(call, CallOp):
+                    continue
+                if tensor_form(call, binding.var.type) is None:
+                    yield note(
+                        "legalize/no-tensor-form",
+                        f"`{call.op}` has no tensor form for these types",
+                        name,
+                        binding.var.id,
+                        "it runs on its numpy reference",
+                    )
+                else:
+                    yield Site(name, (binding.var.id,), f"`{call.op}`")
+
+    @override
+    def rewrite(self, site: Site, editor: ModuleEditor) -> None:
+        binding = editor.binding(site.function, site.nodes[0])
+        assert binding is not None
+        assert isinstance(binding.value, CallOp)
+        function = tensor_form(binding.value, binding.var.type)
+        assert function is not None
+        name = editor.add_function(binding.value.op.rsplit(".", maxsplit=1)[-1], function)
+        call = call_of(name, binding.value, binding.var.type)
+        editor.replace_value(site.function, site.nodes[0], call, self.name)
+
+
+def tensor_form(call: CallOp, out: Type) -> TensorFunction | None:
+    """The private tensor function that computes an operator call, None where there is none."""
+    operator = find_operator(call.op)
+    if operator is None or operator.legalize is None:
+        return None
+    function = operator.legalize(call, tuple(type_of(arg) for arg in call.args), out)
+    return None if function is None else replace(function, private=True)
+
+
+def call_of(name: str, call: CallOp, out: Type) -> CallTIR:
+    """The destination-passing call that stands for an operator call; tuples of arguments are flattened."""
+    tensors = tuple(leaf for arg in call.args for leaf in _tensors(arg))
+    outs = out.fields if isinstance(out, TupleType) else (out,)
+    out_types = tuple(t for t in outs if isinstance(t, TensorType))
+    return CallTIR(name, tensors, out_types, tuple(_scalars(call)))
+
+
+def _tensors(arg: Arg) -> Iterator[Arg]:
+    if isinstance(arg, TupleValue):
+        for item in arg.fields:
+            yield from _tensors(item)
+    elif isinstance(type_of(arg), TensorType):
+        yield arg
+
+
+def _scalars(call: CallOp) -> Iterator[Dim]:
+    for arg in call.args:
+        if isinstance(arg, ScalarValue):
+            yield arg.value
+        elif isinstance(arg, Var) and isinstance(arg.type, ScalarType):
+            yield arg

@@ -1,0 +1,99 @@
+"""ScheduleDefault: tile, vectorise and run in parallel the loops of every tensor function.
+
+Rewrite::
+
+    lv0 = R.call_tir(cls.matmul, (x, w))
+    # matmul: for i, j, k in T.grid(64, 64, 64): C[i, j] += A[i, k] * B[k, j]
+    =>
+    lv0 = R.call_tir(cls.matmul_scheduled, (x, w))
+    # matmul stays as the algorithm of matmul_scheduled:
+    for i_0 in T.parallel(16):
+        for j_0 in range(3):
+            C_local[...] = 0; for k: for i_1 unrolled: for j_1 vectorised: C_local += A * B; C[...] = C_local
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from typing_extensions import override
+
+from workbench.ir import CallTIR, IRModule, TensorFunction
+from workbench.rewrite import ModuleEditor, Refusal, Rule, Site, all_bindings, note
+from workbench.schedule.default import ScheduleOptions, schedule_function
+from workbench.support import NodeId
+
+
+@dataclass(frozen=True)
+class ScheduleDefault(Rule):
+    """Give tensor functions the default CPU schedule.
+
+    `lanes` is the number of float32 elements of a vector; `rows` and `vectors` force a register tile
+    (0 chooses one). Sums are reassociated. Reference: `tvm.s_tir.dlight`.
+    """
+
+    name: ClassVar[str] = "schedule-default"
+    lanes: int = 8
+    rows: int = 0
+    vectors: int = 0
+    parallel: bool = True
+
+    @override
+    def sites(self, module: IRModule) -> Iterator[Site | Refusal]:
+        reasons = {n: self._reason(f) for n, f in module.tensor_functions.items()}
+        called: set[str] = set()
+        for name, function in module.graph_functions.items():
+            for binding in all_bindings(function):
+                if isinstance(binding.value, CallTIR):
+                    callee = binding.value.callee
+                    called.add(callee)
+                    yield self._judge(name, binding.var.id, callee, reasons[callee])
+        algorithms = {dict(f.attrs).get("algorithm") for f in module.tensor_functions.values()}
+        for name, reason in reasons.items():
+            if name not in called and name not in algorithms:
+                yield self._judge(name, NodeId(-1), name, reason)
+
+    def _reason(self, function: TensorFunction) -> str:
+        scheduled = schedule_function(function, self.options)
+        return scheduled if isinstance(scheduled, str) else ""
+
+    def _judge(self, function: str, value: NodeId, callee: str, reason: str) -> Site | Refusal:
+        if reason:
+            return note("schedule/not-scheduled", f"`{callee}`: {reason}", function, value)
+        return Site(function, (value,), f"`{callee}`")
+
+    @override
+    def rewrite(self, site: Site, editor: ModuleEditor) -> None:
+        binding = editor.binding(site.function, site.nodes[0])
+        if binding is None:
+            function = editor.function(site.function)
+            assert isinstance(function, TensorFunction)
+            editor.set_function(site.function, _scheduled(function, self.options))
+            return
+        call = binding.value
+        assert isinstance(call, CallTIR)
+        name = add_scheduled(editor, call.callee, self.options)
+        editor.replace_value(site.function, site.nodes[0], replace(call, callee=name), self.name)
+
+    @property
+    def options(self) -> ScheduleOptions:
+        """The parameters as the schedule takes them."""
+        return ScheduleOptions(self.lanes, self.rows, self.vectors, self.parallel)
+
+
+def add_scheduled(editor: ModuleEditor, algorithm: str, options: ScheduleOptions) -> str:
+    """Add the scheduled form of a tensor function beside it; gives its name."""
+    function = editor.function(algorithm)
+    assert isinstance(function, TensorFunction)
+    scheduled = _scheduled(function, options)
+    attrs = tuple(sorted((*scheduled.attrs, ("algorithm", algorithm))))
+    marked = replace(scheduled, attrs=attrs, private=True)
+    return editor.add_function(f"{algorithm}_scheduled", marked)
+
+
+def _scheduled(function: TensorFunction, options: ScheduleOptions) -> TensorFunction:
+    scheduled = schedule_function(function, options)
+    assert isinstance(scheduled, TensorFunction)
+    return scheduled

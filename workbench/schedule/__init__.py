@@ -1,0 +1,1 @@
+"""Schedules: rewrites of the loops of tensor functions."""

@@ -1,0 +1,282 @@
+"""Default CPU schedules: register tiles chosen from strides and extents.
+
+The choice is made from what each stage reads, never from names. Reference: Goto and van de Geijn,
+"Anatomy of High-Performance Matrix Multiplication", ACM TOMS 2008; BLIS (Van Zee and van de Geijn, ACM TOMS 2015).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from workbench.analysis.affine import step_of
+from workbench.analysis.op_pattern import OpPattern, stage_pattern
+from workbench.analysis.stages import Stage, indices_are, stages
+from workbench.ir import (
+    For,
+    IntImm,
+    Load,
+    Seq,
+    Stmt,
+    Store,
+    TensorFunction,
+    Var,
+    function_digest,
+    walk,
+)
+from workbench.schedule.inline import inline_stages
+from workbench.schedule.lanes import lane_reduction
+from workbench.schedule.tile import Tile, TileBuilder
+from workbench.support import IdSource, NodeId
+
+PARALLEL_ELEMENTS = 1 << 15
+"""Work below this many innermost instances is not worth waking another thread."""
+
+TILES = (
+    (6, 2),
+    (4, 3),
+    (4, 2),
+    (5, 2),
+    (8, 1),
+    (3, 4),
+    (2, 5),
+    (2, 4),
+    (12, 1),
+    (1, 8),
+    (1, 4),
+    (1, 2),
+    (1, 1),
+)
+"""Rows and vectors of register tiles that fit 16 vector registers."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleOptions:
+    """`lanes` float32 elements fill a vector; `rows` and `vectors` force a tile, 0 chooses."""
+
+    lanes: int = 8
+    rows: int = 0
+    vectors: int = 0
+    parallel: bool = True
+
+
+def schedule_function(
+    function: TensorFunction, options: ScheduleOptions | None = None
+) -> TensorFunction | str:
+    """The function with every stage tiled, vectorised and run in parallel; a reason where it cannot be.
+
+    Reductions are reordered (sums are reassociated across vector lanes).
+    """
+    options = options or ScheduleOptions()
+    key = (function_digest(function), options)
+    if key not in _SCHEDULED:
+        _SCHEDULED[key] = _schedule(function, options)
+    return _SCHEDULED[key]
+
+
+_SCHEDULED: dict[tuple[str, ScheduleOptions], TensorFunction | str] = {}
+"""Memo of a pure function: asking what applies, and applying it, schedule once."""
+
+
+def _schedule(function: TensorFunction, options: ScheduleOptions) -> TensorFunction | str:
+    if dict(function.attrs).get("scheduled"):
+        return "it has a schedule already"
+    inlined = inline_stages(function)
+    found = stages(inlined)
+    if found is None:
+        return "its loops are no sequence of plain nests"
+    ids = IdSource(inlined.next_id)
+    bodies: list[Stmt] = []
+    choices: list[str] = []
+    done: set[NodeId] = set()
+    for position, stage in enumerate(found):
+        if stage.block.id in done:
+            continue
+        epilogue = _epilogue(inlined, found, position)
+        bodies.append(_schedule_stage(stage, epilogue, ids, options, choices))
+        if epilogue is not None:
+            done.add(epilogue.block.id)
+    kept = _still_used(inlined, bodies)
+    attrs = tuple(sorted((*inlined.attrs, ("scheduled", _description(choices)))))
+    body = bodies[0] if len(bodies) == 1 else Seq(tuple(bodies))
+    return replace(inlined, body=body, allocations=kept, attrs=attrs, next_id=ids.next)
+
+
+def _description(choices: list[str]) -> str:
+    """What was chosen for each stage, rows by columns of its tile."""
+    return "; ".join(choices)
+
+
+def _still_used(function: TensorFunction, bodies: list[Stmt]) -> tuple[Var, ...]:
+    used = {node.buffer.id for body in bodies for node in _accesses(body)}
+    return tuple(a for a in function.allocations if a.id in used)
+
+
+def _accesses(body: Stmt) -> list[Store | Load]:
+    return [node for node in walk(body) if isinstance(node, Store | Load)]
+
+
+def _epilogue(function: TensorFunction, found: tuple[Stage, ...], position: int) -> Stage | None:
+    """The next stage, where it is elementwise on what this reduction writes and nothing else reads that."""
+    stage = found[position]
+    if not stage.reduce or position + 1 >= len(found):
+        return None
+    following = found[position + 1]
+    readers = [s for s in found if any(x.buffer.id == stage.buffer.id for x in s.loads)]
+    local = stage.buffer.id in {a.id for a in function.allocations}
+    if not local or [s.block.id for s in readers] != [following.block.id]:
+        return None
+    if stage_pattern(following) > OpPattern.INJECTIVE or not _same_space(stage, following):
+        return None
+    ours = [x for x in following.loads if x.buffer.id == stage.buffer.id]
+    return following if all(indices_are(x.indices, following.spatial) for x in ours) else None
+
+
+def _same_space(a: Stage, b: Stage) -> bool:
+    extents = [[s.extents[v.id] for v in s.spatial] for s in (a, b)]
+    return extents[0] == extents[1] and b.writes_identity and a.writes_identity
+
+
+def _schedule_stage(
+    stage: Stage,
+    epilogue: Stage | None,
+    ids: IdSource,
+    options: ScheduleOptions,
+    choices: list[str],
+) -> Stmt:
+    columns = _column_axis(stage)
+    if stage.reduce and (columns is None or _short(stage, columns, options)) and epilogue is None:
+        lanes = lane_reduction(ids, stage, options.lanes, _parallel_axis(stage, None, options))
+        if lanes is not None:
+            choices.append(f"{stage.block.name} in lanes")
+            return lanes
+    if columns is None:
+        columns = max(len(stage.spatial) - 1, 0)
+        tile = Tile(columns, 1, parallel=_parallel_axis(stage, None, options))
+    else:
+        tile = _choose_tile(stage, columns, options)
+    builder = TileBuilder(ids, stage, tile)
+    where = "" if tile.parallel is None else f", {stage.spatial[tile.parallel].name} parallel"
+    choices.append(f"{stage.block.name} {tile.rows}x{tile.columns}{where}")
+    if stage.reduction is not None:
+        return builder.reduction(epilogue)
+    if stage.reduce or not stage.writes_identity:
+        return _as_it_is(stage)
+    return builder.spatial()
+
+
+def _as_it_is(stage: Stage) -> Stmt:
+    body: Stmt = stage.block
+    for loop in reversed(stage.loops):
+        body = For(loop.var, loop.start, loop.extent, body, loop.kind)
+    return body
+
+
+def _short(stage: Stage, axis: int, options: ScheduleOptions) -> bool:
+    extent = stage.extents[stage.spatial[axis].id]
+    return isinstance(extent, IntImm) and extent.value < options.lanes // 2
+
+
+def _column_axis(stage: Stage) -> int | None:
+    """The spatial axis to vectorise: contiguous in the output, contiguous or constant in most loads."""
+    best: tuple[int, int] | None = None
+    target = Load(stage.buffer, stage.store.indices)
+    for position, axis in enumerate(stage.spatial):
+        extent = stage.extents[axis.id]
+        if isinstance(extent, IntImm) and extent.value == 1:
+            continue
+        if step_of(target, axis) != 1:
+            continue
+        steps = [step_of(load, axis) for load in stage.loads]
+        bad = sum(step is None or step not in (0, 1) for step in steps)
+        if stage.reduce and bad and all(step not in (0, 1) for step in steps):
+            continue
+        if best is None or bad < best[0]:
+            best = (bad, position)
+    return None if best is None else best[1]
+
+
+def _choose_tile(stage: Stage, columns: int, options: ScheduleOptions) -> Tile:
+    row = _row_axis(stage, columns) if stage.reduce else None
+    extent = _extent(stage, columns)
+    rows_extent = 1 if row is None else _extent(stage, row)
+    if not stage.reduce:
+        width = options.lanes * (2 if extent is None or extent >= 2 * options.lanes else 1)
+        return Tile(
+            columns, min(width, extent or width), None, 1, _parallel_axis(stage, None, options)
+        )
+    rows, vectors = _register_tile(rows_extent, extent, options)
+    width = vectors * options.lanes
+    return Tile(
+        columns,
+        width if extent is None or extent > width else extent,
+        row if rows > 1 else None,
+        rows,
+        _parallel_axis(stage, row if rows > 1 else None, options),
+    )
+
+
+def _extent(stage: Stage, position: int) -> int | None:
+    extent = stage.extents[stage.spatial[position].id]
+    return extent.value if isinstance(extent, IntImm) else None
+
+
+def _register_tile(
+    rows: int | None, columns: int | None, options: ScheduleOptions
+) -> tuple[int, int]:
+    """The tile with the least work: multiply-adds or loads, whichever bounds, over all tiles, waste included."""
+    if options.rows and options.vectors:
+        return options.rows, options.vectors
+    registers = 16 if options.lanes <= 8 else 32
+    fitting = [
+        (r, v)
+        for r, v in TILES
+        if r * v + v + 1 <= registers
+        and (rows is not None or r == 1)
+        and (rows is None or r <= max(rows, 1))
+    ]
+
+    def cost(tile: tuple[int, int]) -> float:
+        r, v = tile
+        rows_work = -(-(rows or 1) // r) * r
+        width = v * options.lanes
+        full, rest = divmod(columns or 4096, width)
+        vectors = full * v + -(-rest // options.lanes) * 1.25
+        loads = rows_work * vectors * (1 / r + 1 / v) / 2
+        latency = max(1.0, 8 / (r * v))
+        return max(rows_work * vectors / 2 * latency, loads)
+
+    return min(fitting, key=cost)
+
+
+def _row_axis(stage: Stage, columns: int) -> int | None:
+    """The axis to unroll beside the columns: one that the vector loads do not move with, so that they are reused."""
+    vector_loads = [x for x in stage.loads if step_of(x, stage.spatial[columns]) != 0]
+    best: tuple[int, int] | None = None
+    for position, axis in enumerate(stage.spatial):
+        if position == columns or _extent(stage, position) in (None, 1):
+            continue
+        moving = sum(step_of(load, axis) != 0 for load in vector_loads)
+        if moving < len(vector_loads) or not vector_loads:
+            gain = _extent(stage, position) or 0
+            if best is None or gain > best[0]:
+                best = (gain, position)
+    return None if best is None else best[1]
+
+
+def _parallel_axis(stage: Stage, row: int | None, options: ScheduleOptions) -> int | None:
+    """The outermost loop with enough iterations, where the whole nest has enough work."""
+    if not options.parallel or _work(stage) < PARALLEL_ELEMENTS:
+        return None
+    for position in range(len(stage.spatial)):
+        extent = _extent(stage, position)
+        if extent is not None and extent >= (8 if position == row else 4):
+            return position
+    return None
+
+
+def _work(stage: Stage) -> int:
+    work = 1
+    for axis in stage.block.axes:
+        if isinstance(axis.extent, IntImm):
+            work *= max(axis.extent.value, 1)
+    return work

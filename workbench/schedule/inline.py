@@ -1,0 +1,105 @@
+"""Inlining of stages: an elementwise producer is computed where it is read.
+
+Reference: `compute_inline` of TVM and Halide's default schedule (Ragan-Kelley et al., PLDI 2013).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from workbench.analysis.op_pattern import OpPattern, is_expensive, stage_pattern
+from workbench.analysis.stages import Stage, stages
+from workbench.ir import (
+    For,
+    Load,
+    PrimExpr,
+    Select,
+    Seq,
+    Stmt,
+    Store,
+    TensorFunction,
+    substitute,
+    transform,
+    walk,
+)
+from workbench.support import NodeId
+
+
+def inline_stages(function: TensorFunction) -> TensorFunction:
+    """Inline every producer that is elementwise, broadcast or injective and not costly to repeat.
+
+    A producer that is expensive and read more than once per element, or that guards (padding) and feeds a reduction, stays. The function comes
+    back as it is where it has no stages.
+    """
+    while (found := stages(function)) is not None:
+        producer = next((s for s in found[:-1] if _may_inline(s, found, function)), None)
+        if producer is None:
+            return function
+        function = _inline(function, producer)
+    return function
+
+
+def _may_inline(producer: Stage, found: tuple[Stage, ...], function: TensorFunction) -> bool:
+    if producer.buffer.id not in {a.id for a in function.allocations}:
+        return False
+    if (
+        stage_pattern(producer) > OpPattern.INJECTIVE
+        or sum(s.buffer.id == producer.buffer.id for s in found) > 1
+    ):
+        return False
+    readers = [s for s in found if any(x.buffer.id == producer.buffer.id for x in s.loads)]
+    guards = any(isinstance(node, Select) for node in walk(producer.store.value))
+    return all(_cheap_in(producer, reader, guards) for reader in readers) and (
+        len(readers) == 1 or not is_expensive(producer.store.value)
+    )
+
+
+def _cheap_in(producer: Stage, reader: Stage, guards: bool) -> bool:
+    """Whether computing the producer inside the reader repeats nothing costly."""
+    if reader.reduce and guards:
+        return False
+    if not is_expensive(producer.store.value):
+        return not (
+            reader.reduce
+            and len(reader.spatial) > 1
+            and len(producer.loads) > 1
+            and _repeats(producer, reader)
+        )
+    return not _repeats(producer, reader)
+
+
+def _repeats(producer: Stage, reader: Stage) -> bool:
+    """Whether one element of the producer is read by several instances of the reader."""
+    loads = {load for load in reader.loads if load.buffer.id == producer.buffer.id}
+    used = {v.id for load in loads for i in load.indices for v in walk(i) if hasattr(v, "id")}
+    return len(loads) > 1 or any(axis.var.id not in used for axis in reader.block.axes)
+
+
+def _inline(function: TensorFunction, producer: Stage) -> TensorFunction:
+    axes = [index.id for index in producer.store.indices if hasattr(index, "id")]  # pyright: ignore[reportAttributeAccessIssue]
+    positions = [n for n, index in enumerate(producer.store.indices) if hasattr(index, "id")]
+
+    def replace_load(node: object) -> object:
+        if isinstance(node, Load) and node.buffer.id == producer.buffer.id:
+            values: dict[NodeId, PrimExpr] = {
+                axis: node.indices[n] for axis, n in zip(axes, positions, strict=True)
+            }
+            return substitute(producer.store.value, values)
+        return node
+
+    nests = function.body.body if isinstance(function.body, Seq) else (function.body,)
+    kept = tuple(n for n in nests if not _stores_to(n, producer.buffer.id))
+    body = tuple(_drop_regions(transform(nest, replace_load)) for nest in kept)
+    allocations = tuple(a for a in function.allocations if a.id != producer.buffer.id)
+    return replace(function, body=body[0] if len(body) == 1 else Seq(body), allocations=allocations)
+
+
+def _stores_to(nest: Stmt, buffer: NodeId) -> bool:
+    return any(isinstance(node, Store) and node.buffer.id == buffer for node in walk(nest))
+
+
+def _drop_regions(nest: Stmt) -> Stmt:
+    """Declared regions are stale after inlining: leave them to analysis again."""
+    if isinstance(nest, For):
+        return replace(nest, body=_drop_regions(nest.body))
+    return replace(nest, reads=None, writes=None)  # pyright: ignore[reportCallIssue, reportReturnType]
