@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import struct
 from typing import Any
 
 from workbench.ir.expr import FloatImm, Var
@@ -44,6 +45,8 @@ class _Matcher:
             return len(a) == len(b) and all(map(self.equal, a, b))
         if isinstance(a, Var):
             return self._vars(a, b)
+        if isinstance(a, float):
+            return struct.pack("<d", a) == struct.pack("<d", b)
         if isinstance(a, FloatImm) or not dataclasses.is_dataclass(a):
             return a == b
         skipped = _IGNORED | ({"name"} if hasattr(a, "axes") else set())

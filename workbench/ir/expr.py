@@ -313,8 +313,8 @@ def binary(op: BinaryOp, a: Scalar, b: Scalar) -> PrimExpr:
     left, right = _adapt(a, b)
     if isinstance(left, IntImm) and isinstance(right, IntImm):
         folded = fold_int(op, left.value, right.value)
-        if folded is not None:
-            result = "bool" if op in COMPARISONS or op in LOGICAL else left.dtype
+        result = "bool" if op in COMPARISONS or op in LOGICAL else left.dtype
+        if folded is not None and _fits(folded, result):
             return IntImm(folded, result)
     return _identity(op, left, right) or Binary(op, left, right)
 
@@ -330,6 +330,16 @@ def _adapt(a: Scalar, b: Scalar) -> tuple[PrimExpr, PrimExpr]:
             b, None if isinstance(b, float) and not is_float(dtype_of(a)) else dtype_of(a)
         )
     return a, b
+
+
+def _fits(value: int, dtype: DType) -> bool:
+    """Whether an integer is a value of `dtype`; what is not wraps around when it runs."""
+    if dtype == "bool":
+        return value in {0, 1}
+    bits = int(dtype.lstrip("uint"))
+    return (
+        0 <= value < 1 << bits if dtype.startswith("u") else -1 << bits - 1 <= value < 1 << bits - 1
+    )
 
 
 def _identity(op: BinaryOp, a: PrimExpr, b: PrimExpr) -> PrimExpr | None:
