@@ -1,4 +1,4 @@
-"""What a kernel is given beside its arguments: interrupt flag, thread pool, memory, fault details."""
+"""What a kernel gets beside its arguments: interrupt flag, thread pool, memory, details."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """LLVM as the runtime needs it: text to object code, object code into this process.
 
-llvmlite is imported at the first use: it costs 0.1 s that a session which builds nothing need not pay.
+llvmlite is imported at the first use: it costs 0.1 s, which a session that builds nothing need
+not pay.
 """
 
 from __future__ import annotations

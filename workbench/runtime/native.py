@@ -36,7 +36,7 @@ _WAIT, _WAKE = 128, 129
 class NativeRuntime:
     """Addresses and entry points of the fixed native part.
 
-    `threads` says whether a worker can sleep on this platform; without that nothing runs in parallel.
+    `threads` says whether a worker can sleep on this platform; if not, nothing runs in parallel.
     """
 
     addresses: dict[str, int]

@@ -1,0 +1,241 @@
+"""Arguments of a call: checked against the parameters' types, converted where that costs nothing.
+
+Arrays of the right dtype and shape are passed as they are, those that are not row-major are
+copied, others are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from workbench.interpret import Symbols
+from workbench.ir import (
+    Dim,
+    ObjectType,
+    ScalarType,
+    Shape,
+    ShapeType,
+    TensorType,
+    TupleType,
+    Type,
+    Var,
+    is_float,
+)
+from workbench.runtime.arrays import as_array, direct, is_direct, numpy_dtype
+from workbench.runtime.program import Operand, Program, TupleOperand, ValueRef
+from workbench.runtime.signature import show_shape
+from workbench.support import CompileError, Diagnostic
+
+
+class Parameters:
+    """Checks the arguments of one graph function."""
+
+    def __init__(self, name: str, params: Sequence[Var]) -> None:
+        self.name = name
+        self.params = tuple(params)
+        self._simple = tuple(_simple(param.type) for param in params)
+
+    def check(self, arguments: Sequence[Any]) -> tuple[list[Any], Symbols]:
+        """Converted arguments, and the symbols that they bind.
+
+        Raises:
+            CompileError: `runtime/wrong-argument`, one diagnostic a parameter that does not fit.
+        """
+        if len(arguments) != len(self.params):
+            raise CompileError(self._count(len(arguments)))
+        symbols = Symbols()
+        converted = [
+            argument
+            if simple is not None
+            and type(argument) is np.ndarray
+            and argument.dtype == simple[0]
+            and argument.shape == simple[1]
+            and is_direct(argument)
+            else None
+            for simple, argument in zip(self._simple, arguments, strict=True)
+        ]
+        if any(value is None for value in converted):
+            self._slowly(arguments, converted, symbols)
+        return converted, symbols
+
+    def _slowly(self, arguments: Sequence[Any], converted: list[Any], symbols: Symbols) -> None:
+        faults: list[Diagnostic] = []
+        for position, param in enumerate(self.params):
+            try:
+                converted[position] = _convert(param.type, arguments[position], param.name)
+            except CompileError as error:
+                faults += error.diagnostics
+                continue
+            _bind(param, param.type, converted[position], symbols)
+        for param, value in zip(self.params, converted, strict=True):
+            fault = None if value is None else _check(param.type, value, param.name, symbols)
+            if fault is not None:
+                faults.append(fault)
+        if faults:
+            raise CompileError(_located(fault, self.name, self.params) for fault in faults)
+
+    def _count(self, found: int) -> Diagnostic:
+        names = ", ".join(f"`{param.name}`" for param in self.params)
+        return Diagnostic(
+            "runtime/wrong-argument",
+            f"expected {len(self.params)} arguments, got {found}",
+            function=self.name,
+            notes=(f"the parameters are {names}",) if names else (),
+        )
+
+
+def input_values(program: Program, arguments: Sequence[Any]) -> list[tuple[int, Any]]:
+    """Arguments as values of a program by index; tuples are taken apart."""
+    return [
+        pair
+        for operand, argument in zip(program.inputs, arguments, strict=True)
+        for pair in _leaves(operand, argument)
+    ]
+
+
+def _leaves(operand: Operand, argument: Any) -> Iterator[tuple[int, Any]]:  # noqa: ANN401
+    match operand:
+        case ValueRef(index=index):
+            yield index, argument
+        case TupleOperand(fields=fields):
+            for field, item in zip(fields, argument, strict=True):
+                yield from _leaves(field, item)
+        case _:
+            return
+
+
+def _simple(type_: Type) -> tuple[np.dtype[Any], tuple[int, ...]] | None:
+    """Dtype and shape where both are fixed: what most parameters are."""
+    if not isinstance(type_, TensorType) or type_.shape is None or type_.dtype is None:
+        return None
+    shape = tuple(dim for dim in type_.shape if isinstance(dim, int))
+    return (numpy_dtype(type_.dtype), shape) if len(shape) == len(type_.shape) else None
+
+
+def _convert(type_: Type, argument: Any, name: str) -> Any:  # noqa: ANN401
+    match type_:
+        case TensorType():
+            return _convert_array(type_, argument, name)
+        case TupleType(fields=fields):
+            if not isinstance(argument, list | tuple) or len(argument) != len(fields):
+                raise _wrong(name, f"a tuple of {len(fields)} values", argument)
+            return tuple(
+                _convert(field, item, f"{name}[{i}]")
+                for i, (field, item) in enumerate(zip(fields, argument, strict=True))
+            )
+        case ShapeType():
+            if not isinstance(argument, list | tuple):
+                raise _wrong(name, "a shape, as a tuple of integers", argument)
+            return tuple(int(extent) for extent in argument)
+        case ScalarType(dtype=dtype):
+            return _convert_number(dtype, argument, name)
+        case _:
+            return as_array(argument)
+
+
+def _convert_array(type_: TensorType, argument: Any, name: str) -> Any:  # noqa: ANN401
+    value = as_array(argument)
+    wanted = _show_tensor(type_)
+    if isinstance(value, bool | int | float) and type_.shape == ():
+        value = np.asarray(value, numpy_dtype(type_.dtype or "float32"))
+    if not isinstance(value, np.ndarray | np.generic):
+        raise _wrong(name, wanted, argument)
+    array = np.asarray(value)
+    fits = type_.dtype is None or array.dtype == numpy_dtype(type_.dtype)
+    if not fits or (type_.rank is not None and array.ndim != type_.rank):
+        raise _wrong(name, wanted, array)
+    return direct(array)
+
+
+def _convert_number(dtype: str, argument: Any, name: str) -> int | float:  # noqa: ANN401
+    value = argument.item() if isinstance(argument, np.ndarray | np.generic) else argument
+    allowed = int | float if is_float(dtype) else int
+    if not isinstance(value, allowed):
+        raise _wrong(name, f"a `{dtype}` number", argument)
+    return value
+
+
+def _bind(param: Var, type_: Type, value: Any, symbols: Symbols) -> None:  # noqa: ANN401
+    match type_:
+        case TensorType(shape=dims) if dims is not None:
+            _bind_dims(dims, value.shape, symbols)
+        case ShapeType(dims=dims) if dims is not None and len(dims) == len(value):
+            _bind_dims(dims, value, symbols)
+        case TupleType(fields=fields):
+            for field, item in zip(fields, value, strict=True):
+                _bind(param, field, item, symbols)
+        case ScalarType():
+            symbols[param.id] = value
+        case TensorType() | ShapeType() | ObjectType():
+            pass
+        case _:
+            return
+
+
+def _bind_dims(dims: Shape, shape: tuple[int, ...], symbols: Symbols) -> None:
+    for dim, extent in zip(dims, shape, strict=True):
+        if isinstance(dim, Var):
+            symbols.setdefault(dim.id, extent)
+
+
+def _check(type_: Type, value: Any, name: str, symbols: Symbols) -> Diagnostic | None:  # noqa: ANN401
+    match type_:
+        case TensorType(shape=dims) if dims is not None:
+            return _check_dims(dims, value.shape, name, _show_tensor(type_), symbols)
+        case ShapeType(dims=dims) if dims is not None:
+            return _check_dims(dims, value, name, f"shape `{show_shape(dims)}`", symbols)
+        case TupleType(fields=fields):
+            faults = (
+                _check(field, item, f"{name}[{i}]", symbols)
+                for i, (field, item) in enumerate(zip(fields, value, strict=True))
+            )
+            return next((fault for fault in faults if fault is not None), None)
+        case _:
+            return None
+
+
+def _check_dims(
+    dims: Shape, shape: tuple[int, ...], name: str, wanted: str, symbols: Symbols
+) -> Diagnostic | None:
+    if len(dims) == len(shape) and all(
+        symbols.known(dim) in {None, extent} for dim, extent in zip(dims, shape, strict=True)
+    ):
+        return None
+    known = ", ".join(
+        f"`{dim.name}` is {symbols.known(dim)}" for dim in dims if isinstance(dim, Var)
+    )
+    return Diagnostic(
+        "runtime/wrong-argument",
+        f"`{name}` must be {wanted}, got shape `{shape}`",
+        notes=(f"{known}, by an earlier argument",) if known else (),
+    )
+
+
+def _located(fault: Diagnostic, function: str, params: Sequence[Var]) -> Diagnostic:
+    name = fault.message.split("`")[1].split("[")[0]
+    node = next((param.id for param in params if param.name == name), None)
+    return Diagnostic(
+        fault.code, fault.message, node=node, function=function, notes=fault.notes, hint=fault.hint
+    )
+
+
+def _wrong(name: str, expected: str, found: Any) -> CompileError:  # noqa: ANN401
+    is_array = isinstance(found, np.ndarray)
+    shown = (
+        f"`{found.dtype}` with shape `{found.shape}`" if is_array else f"`{type(found).__name__}`"
+    )
+    hint = ""
+    if is_array:
+        hint = "convert the array with `astype` if the dtype is wrong, `reshape` if the shape is"
+    return CompileError(
+        Diagnostic("runtime/wrong-argument", f"`{name}` must be {expected}, got {shown}", hint=hint)
+    )
+
+
+def _show_tensor(type_: TensorType) -> str:
+    dims: Sequence[Dim] | None = type_.shape
+    shape = show_shape(dims) if dims is not None else f"{type_.ndim} dimensions"
+    return f"`{type_.dtype or 'any dtype'}` with shape `{shape}`"

@@ -1,0 +1,95 @@
+"""Arrays at the border: dtypes, addresses, alignment, foreign arrays."""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.ir import ConstantPool, DType
+
+Array = NDArray[Any]
+ALIGNMENT = 64
+"""Bytes: a cache line, and the widest vector."""
+
+
+@functools.cache
+def numpy_dtype(dtype: DType) -> np.dtype[Any]:
+    """The numpy dtype of that name."""
+    return np.dtype(ml_dtypes.bfloat16) if dtype == "bfloat16" else np.dtype(dtype)
+
+
+def address_of(array: Array) -> int:
+    """Where the first element is."""
+    return array.__array_interface__["data"][0]
+
+
+def as_array(value: Any) -> Any:  # noqa: ANN401
+    """A foreign array through DLPack without a copy; everything else as it is."""
+    if isinstance(value, np.ndarray) or not hasattr(value, "__dlpack__"):
+        return value
+    return np.from_dlpack(value)
+
+
+def is_direct(array: Array) -> bool:
+    """Whether native code can use the array where it is: row-major, elements aligned."""
+    flags = array.flags
+    return flags.c_contiguous and flags.aligned
+
+
+def direct(array: Array) -> Array:
+    """The array itself if native code can read it, else a row-major copy."""
+    return array if is_direct(array) else np.array(array, order="C")
+
+
+def aligned_bytes(size: int) -> NDArray[np.uint8]:
+    """`size` fresh bytes that start at a multiple of 64; `(size,) uint8`."""
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -address_of(memory) % ALIGNMENT
+    return memory[start : start + size]
+
+
+class _Aligned:
+    """An array that a weak table can hold."""
+
+    __slots__ = ("__weakref__", "array")
+
+    def __init__(self, array: Array) -> None:
+        self.array = array
+
+
+_ALIGNED: weakref.WeakValueDictionary[str, _Aligned] = weakref.WeakValueDictionary()
+
+
+class Constants:
+    """Arrays of the pool at aligned addresses; executables share the copies that this needs."""
+
+    def __init__(self, pool: ConstantPool) -> None:
+        self._pool = pool
+        self._held: dict[str, _Aligned] = {}
+
+    def __getitem__(self, digest: str) -> Array:
+        held = self._held.get(digest)
+        if held is None:
+            held = _ALIGNED.get(digest)
+            if held is None:
+                held = _Aligned(_aligned_array(self._pool[digest]))
+                _ALIGNED[digest] = held
+            self._held[digest] = held
+        return held.array
+
+    def __contains__(self, digest: str) -> bool:
+        return digest in self._pool
+
+
+def _aligned_array(array: Array) -> Array:
+    if address_of(array) % ALIGNMENT == 0 and array.flags.c_contiguous:
+        return array
+    copy = aligned_bytes(array.nbytes).view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    copy.flags.writeable = False
+    return copy

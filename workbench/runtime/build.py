@@ -1,0 +1,141 @@
+"""Build: any module becomes something that runs, without being optimised.
+
+The fixed minimal pipeline: operators that have a tensor form get it, tensor functions become native
+code, graph functions become programs. What has no tensor form runs on its numpy reference.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+
+from workbench.codegen import Target, host_target
+from workbench.ir import (
+    Binding,
+    CallOp,
+    CallPacked,
+    CallTIR,
+    IfThenElse,
+    IRModule,
+    TensorFunction,
+    walk,
+)
+from workbench.passes import LegalizeOps
+from workbench.runtime.arrays import Constants
+from workbench.runtime.executable import Executable
+from workbench.runtime.host_calls import check_libraries
+from workbench.runtime.kernels import Checks, Kernel, KernelStatistics, prepare_kernels
+from workbench.runtime.lowering import lower
+from workbench.runtime.native import native_runtime
+from workbench.runtime.program import Program
+from workbench.runtime.report import BuildReport
+from workbench.runtime.stepwise import Machine, StepwiseEvaluator
+from workbench.runtime.thread_pool import available_cpus, thread_pool
+from workbench.support import CompileError, Diagnostic
+
+
+def build(
+    module: IRModule,
+    target: Target | None = None,
+    num_threads: int | None = None,
+    checks: Checks = "auto",
+) -> Executable:
+    """An executable of a module, for `target` (default: this processor).
+
+    `num_threads` counts the calling thread and defaults to the processors that this process may
+    use. `checks` = "auto" checks every access and division that is not proved safe, "off" none.
+    Reference: `tvm.relax.build`.
+
+    Raises:
+        CompileError: `runtime/missing-library`, `runtime/writes-input`, `runtime/wrong-callee`,
+            `runtime/bad-option`, `module/...`, and what code generation says.
+    """
+    start = time.perf_counter()
+    if num_threads is not None and num_threads < 1:
+        raise CompileError(
+            Diagnostic(
+                "runtime/bad-option", f"`num_threads` must be at least 1, got `{num_threads}`"
+            )
+        )
+    check_libraries(module)
+    lowered = LegalizeOps()(module).module if module.graph_functions else module
+    native = native_runtime()
+    kernels, statistics = prepare_kernels(_needed(lowered), target or host_target(), checks)
+    _refuse_written_inputs(lowered, kernels)
+    machine = Machine(lowered, kernels, Constants(lowered.pool), native)
+    evaluator = StepwiseEvaluator(machine)
+    programs = {name: lower(lowered, name, evaluator) for name in lowered.graph_functions}
+    pool = thread_pool()
+    helpers = pool.ensure((num_threads or available_cpus()) - 1)
+    report = _report(programs, lowered, statistics, time.perf_counter() - start)
+    return Executable(module, machine, programs, pool, helpers, report)
+
+
+def _needed(module: IRModule) -> dict[str, TensorFunction]:
+    """Tensor functions that are called, or may be called from outside."""
+    called = {call.callee for _, _, call in _calls(module)}
+    return {
+        name: function
+        for name, function in module.tensor_functions.items()
+        if name in called or not function.private
+    }
+
+
+def _calls(module: IRModule) -> Iterator[tuple[str, Binding, CallTIR]]:
+    """Calls of tensor functions with function and outermost binding."""
+    for name, function in module.graph_functions.items():
+        for binding in function.bindings:
+            if isinstance(binding.value, CallTIR):
+                yield name, binding, binding.value
+            elif isinstance(binding.value, IfThenElse):
+                for node in walk(binding.value):
+                    if isinstance(node, CallTIR):
+                        yield name, binding, node
+
+
+def _refuse_written_inputs(module: IRModule, kernels: Mapping[str, Kernel]) -> None:
+    """A call owns only its outputs; its inputs may be constants or the caller's arrays."""
+    faults: list[Diagnostic] = []
+    for name, binding, call in _calls(module):
+        kernel = kernels.get(call.callee)
+        if kernel is None:
+            continue
+        outputs = range(len(call.args), len(call.args) + len(call.out_types))
+        for position in sorted(kernel.signature.written - set(outputs)):
+            param = kernel.signature.params[position].name
+            faults.append(
+                Diagnostic(
+                    "runtime/writes-input",
+                    f"`{call.callee}` writes `{param}`, which is an input of the call "
+                    f"for `{binding.var.name}`",
+                    function=name,
+                    node=binding.var.id,
+                    hint="outputs come last among the buffers of a tensor function",
+                )
+            )
+    if faults:
+        raise CompileError(faults)
+
+
+def _report(
+    programs: Mapping[str, Program | None],
+    module: IRModule,
+    statistics: KernelStatistics,
+    seconds: float,
+) -> BuildReport:
+    counts = {CallTIR: 0, CallPacked: 0, CallOp: 0}
+    for function in module.graph_functions.values():
+        for node in walk(function):
+            if type(node) in counts:
+                counts[type(node)] += 1
+    return BuildReport(
+        compiled=counts[CallTIR],
+        library=counts[CallPacked],
+        reference=counts[CallOp],
+        kernels_compiled=statistics.compiled,
+        cache_hits=statistics.cached,
+        compile_seconds=statistics.seconds,
+        seconds=seconds,
+        stepwise=tuple(name for name, program in programs.items() if program is None),
+        notes=tuple(statistics.notes),
+    )

@@ -1,0 +1,298 @@
+"""The executable: a module that runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from workbench.ir import GraphFunction, IRModule, TensorFunction
+from workbench.runtime.arguments import Parameters, input_values
+from workbench.runtime.context import CancelToken, Context
+from workbench.runtime.direct_calls import DirectCall
+from workbench.runtime.frames import Frame, Layout, lay_out
+from workbench.runtime.kernels import Kernel
+from workbench.runtime.program import Program
+from workbench.runtime.report import BuildReport, Profile, Timing
+from workbench.runtime.stepwise import Activation, Machine
+from workbench.runtime.thread_pool import ThreadPool
+from workbench.support import CompileError, Diagnostic, NodeId
+
+MAX_LAYOUTS = 16
+"""Bindings of symbolic dimensions whose memory plans are kept, for each function."""
+
+
+class Executable:
+    """A built module. Call it with arrays; calls from several threads are allowed.
+
+    `report` says how many calls are compiled, library and reference, and what building took.
+    Reference: `tvm.relax.VirtualMachine`.
+    """
+
+    def __init__(
+        self,
+        module: IRModule,
+        machine: Machine,
+        programs: Mapping[str, Program | None],
+        pool: ThreadPool,
+        helpers: int,
+        report: BuildReport,
+    ) -> None:
+        self.module = module
+        self.report = report
+        self._machine = machine
+        self._pool = pool
+        self._helpers = helpers
+        self._functions = {
+            name: _Function(name, function, programs[name], self)
+            for name, function in machine.module.graph_functions.items()
+        }
+        self._direct: dict[str, DirectCall] = {}
+        self._running: set[CancelToken] = set()
+        self._lock = threading.Lock()
+
+    # --- running ------------------------------------------------------------------------------
+
+    def __call__(
+        self,
+        *arrays: Any,  # noqa: ANN401
+        function: str = "main",
+        cancel: CancelToken | None = None,
+    ) -> Any:  # noqa: ANN401
+        """The result of a graph function: fresh numpy arrays, tuples of them for tuples.
+
+        Arguments are numpy arrays or anything with DLPack; row-major ones of the right dtype are
+        not copied. A tensor function is called in destination-passing style, its outputs are
+        arguments, and gives None. `cancel` stops the call from another thread.
+
+        Raises:
+            CompileError: `runtime/wrong-argument`, `runtime/overlapping-arguments`,
+                `runtime/out-of-bounds`, `runtime/library-raised` and the like.
+            KeyboardInterrupt: SIGINT came while native code ran.
+        """
+        token = cancel or CancelToken()
+        self._running.add(token)
+        try:
+            found = self._functions.get(function)
+            if found is not None:
+                return found.call(arrays, token)
+            self._tensor_function(function).call(arrays, self.context(token))
+        finally:
+            self._running.discard(token)
+        return None
+
+    def cancel(self) -> None:
+        """Stop all calls that run now; they raise `Cancelled`."""
+        for token in tuple(self._running):
+            token.cancel()
+
+    def values(
+        self,
+        arrays: Sequence[Any],
+        given: Mapping[NodeId, Any] | None = None,
+        function: str = "main",
+        cancel: CancelToken | None = None,
+    ) -> dict[NodeId, Any]:
+        """Parameters and every binding that ran, by id; branches that ran included.
+
+        Bindings in `given` take those values instead of being computed.
+
+        Raises:
+            CompileError: as a call, and `runtime/not-a-graph-function`.
+        """
+        return self._activation(arrays, given or {}, function, cancel).values
+
+    def profile(
+        self,
+        arrays: Sequence[Any],
+        repeats: int = 10,
+        function: str = "main",
+        cancel: CancelToken | None = None,
+    ) -> Profile:
+        """Seconds of each binding and of whole calls, over `repeats` runs after one that warms up.
+
+        Raises:
+            CompileError: as a call, and `runtime/not-a-graph-function`.
+        """
+        found = self._graph_function(function)
+        token = cancel or CancelToken()
+        found.call(arrays, token)
+        totals: list[float] = []
+        bindings: dict[NodeId, list[float]] = {}
+        for _ in range(max(1, repeats)):
+            start = time.perf_counter()
+            found.call(arrays, token)
+            totals.append(time.perf_counter() - start)
+            for node, seconds in found.timed(arrays, token).items():
+                bindings.setdefault(node, []).append(seconds)
+        timings = {node: Timing.of(samples) for node, samples in bindings.items()}
+        return Profile(function, timings, Timing.of(totals))
+
+    # --- looking inside -----------------------------------------------------------------------
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """Names of the tensor functions that are compiled, those that building made included."""
+        return tuple(self._machine.kernels)
+
+    def llvm(self, name: str) -> str:
+        """The LLVM text of a tensor function.
+
+        Raises:
+            CompileError: `module/unknown-function`.
+        """
+        return self._kernel(name).code().llvm
+
+    def assembly(self, name: str) -> str:
+        """The assembly of a tensor function.
+
+        Raises:
+            CompileError: `module/unknown-function`.
+        """
+        return self._kernel(name).assembly()
+
+    # --- parts --------------------------------------------------------------------------------
+
+    def context(self, token: CancelToken) -> Context:
+        """A context for one call."""
+        context = Context(self._machine.native, self._pool, self._helpers)
+        context.use(token)
+        return context
+
+    @property
+    def machine(self) -> Machine:
+        """What the calls of this executable share."""
+        return self._machine
+
+    def _kernel(self, name: str) -> Kernel:
+        kernel = self._machine.kernels.get(name)
+        if kernel is None:
+            self._machine.module[name]  # says what there is
+            raise CompileError(
+                Diagnostic("runtime/not-compiled", f"`{name}` has no native code of its own")
+            )
+        return kernel
+
+    def _graph_function(self, name: str) -> _Function:
+        found = self._functions.get(name)
+        if found is None:
+            self._machine.module[name]
+            raise CompileError(
+                Diagnostic("runtime/not-a-graph-function", f"`{name}` is a tensor function")
+            )
+        return found
+
+    def _tensor_function(self, name: str) -> DirectCall:
+        found = self._direct.get(name)
+        if found is None:
+            function = self._machine.module[name]
+            assert isinstance(function, TensorFunction)
+            found = DirectCall(self._kernel(name), self._machine.native)
+            self._direct[name] = found
+        return found
+
+    def _activation(
+        self,
+        arrays: Sequence[Any],
+        given: Mapping[NodeId, Any],
+        function: str,
+        cancel: CancelToken | None,
+    ) -> Activation:
+        found = self._graph_function(function)
+        token = cancel or CancelToken()
+        self._running.add(token)
+        try:
+            arguments, _ = found.parameters.check(arrays)
+            activation = Activation(self._machine, self.context(token), function, given=given)
+            activation.call(arguments)
+        finally:
+            self._running.discard(token)
+        return activation
+
+
+class _Function:
+    """A graph function of an executable: its program, and frames by the shapes that were seen."""
+
+    def __init__(
+        self, name: str, function: GraphFunction, program: Program | None, owner: Executable
+    ) -> None:
+        self.name = name
+        self.parameters = Parameters(name, function.params)
+        self._program = program
+        self._owner = owner
+        self._frames: OrderedDict[tuple[Any, ...], list[Frame]] = OrderedDict()
+        self._layouts: dict[tuple[Any, ...], Layout] = {}
+        self._lock = threading.Lock()
+
+    def call(self, arrays: Sequence[Any], token: CancelToken) -> Any:  # noqa: ANN401
+        arguments, symbols = self.parameters.check(arrays)
+        if self._program is None:
+            return self._stepwise(arguments, token)[0]
+        key = tuple(symbols.values())
+        frame = self._take(key, symbols)
+        try:
+            return frame.run(input_values(self._program, arguments), token)
+        finally:
+            self._frames.get(key, []).append(frame)
+
+    def timed(self, arrays: Sequence[Any], token: CancelToken) -> dict[NodeId, float]:
+        """Seconds of each binding in one run."""
+        arguments, symbols = self.parameters.check(arrays)
+        program = self._program
+        if program is None:
+            return self._stepwise(arguments, token)[1].seconds
+        key = tuple(symbols.values())
+        frame = self._take(key, symbols)
+        times = [0.0] * len(program.steps)
+        frame.run(input_values(program, arguments), token, times)
+        self._frames.get(key, []).append(frame)
+        seconds: dict[NodeId, float] = {}
+        for step, took in zip(program.steps, times, strict=True):
+            seconds[step.place.root] = seconds.get(step.place.root, 0.0) + took
+        return seconds
+
+    def _take(self, key: tuple[Any, ...], symbols: Mapping[NodeId, Any]) -> Frame:
+        free = self._frames.get(key)
+        if free:
+            try:
+                return free.pop()
+            except IndexError:  # another thread was faster
+                pass
+        return self._new_frame(key, symbols)
+
+    def _new_frame(self, key: tuple[Any, ...], symbols: Mapping[NodeId, Any]) -> Frame:
+        machine = self._owner.machine
+        assert self._program is not None
+        with self._lock:
+            layout = self._layouts.get(key)
+            if layout is None:
+                layout = lay_out(self._program, dict(symbols))
+                self._layouts[key] = layout
+                self._frames[key] = []
+                while len(self._layouts) > MAX_LAYOUTS:
+                    oldest, _ = self._frames.popitem(last=False)
+                    del self._layouts[oldest]
+        context = self._owner.context(CancelToken())
+        return Frame(layout, machine.kernels, machine.constants, machine.native, context)
+
+    def _stepwise(self, arguments: Sequence[Any], token: CancelToken) -> tuple[Any, Activation]:
+        activation = Activation(self._owner.machine, self._owner.context(token), self.name)
+        result = activation.call(arguments)
+        return _own(result, arguments), activation
+
+
+def _own(result: Any, arguments: Sequence[Any]) -> Any:  # noqa: ANN401
+    """The result with copies of arrays that are not the caller's alone."""
+    if isinstance(result, tuple):
+        return tuple(_own(item, arguments) for item in result)
+    if isinstance(result, np.ndarray) and (
+        not result.flags.owndata
+        or not result.flags.writeable
+        or any(result is argument for argument in arguments)
+    ):
+        return result.copy()
+    return result

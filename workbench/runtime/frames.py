@@ -1,0 +1,363 @@
+"""A program with memory: shapes, offsets, argument slots; one native call a segment."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from workbench.interpret import evaluate
+from workbench.ir import Dim, ScalarValue, ShapeValue, StringValue, TupleType, Type
+from workbench.ir.expr import TensorType
+from workbench.runtime.arrays import (
+    Array,
+    Constants,
+    address_of,
+    aligned_bytes,
+    direct,
+    numpy_dtype,
+)
+from workbench.runtime.context import CancelToken, Context
+from workbench.runtime.faults import raise_for_status
+from workbench.runtime.host_calls import checked_result, placed, wrong_result
+from workbench.runtime.kernels import Kernel
+from workbench.runtime.memory_plan import Lifetime, MemoryPlan, plan_memory
+from workbench.runtime.native import NativeRuntime
+from workbench.runtime.program import (
+    HostStep,
+    KernelStep,
+    Operand,
+    Program,
+    Storage,
+    TupleOperand,
+    ValueRef,
+    operand_values,
+)
+from workbench.runtime.signature import slot_of
+from workbench.support import CompileError, Diagnostic, NodeId
+
+Shape = tuple[int, ...]
+_MAIN_THREAD = threading.main_thread().ident
+_SEGMENT_SLOTS = 6
+_FAILED, _TIMES, _GUARD = 3, 4, 5
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A program for one binding of its symbols: shapes, bytes and offsets of all values."""
+
+    program: Program
+    symbols: Mapping[NodeId, Any]
+    shapes: tuple[Shape | None, ...]
+    memory: MemoryPlan
+    arena: Mapping[int, int]
+    """Offset in the arena, by value."""
+
+
+def lay_out(program: Program, symbols: Mapping[NodeId, Any]) -> Layout:
+    """Shapes and memory of a program for these symbols.
+
+    Raises:
+        CompileError: `runtime/shape-mismatch`.
+    """
+    for check in program.checks:
+        left, right = evaluate(check.left, symbols), evaluate(check.right, symbols)
+        if left != right:
+            raise CompileError(
+                Diagnostic(
+                    "runtime/shape-mismatch",
+                    f"{check.what} must be `{right}`, got `{left}`",
+                    function=check.place.function,
+                    node=check.place.node,
+                )
+            )
+    shapes = tuple(
+        None if value.shape is None else tuple(int(evaluate(dim, symbols)) for dim in value.shape)
+        for value in program.values
+    )
+    lifetimes = _lifetimes(program, shapes)
+    memory = plan_memory(tuple(lifetimes.values()))
+    arena = dict(zip(lifetimes, memory.offsets, strict=True))
+    return Layout(program, symbols, shapes, memory, arena)
+
+
+def _lifetimes(program: Program, shapes: Sequence[Shape | None]) -> dict[int, Lifetime]:
+    spans: dict[int, tuple[int, int]] = {}
+    for position, step in enumerate(program.steps):
+        used = [i for operand in step.operands for i in operand_values(operand)]
+        for index in (*used, *step.outputs):
+            first, _ = spans.get(index, (position, position))
+            spans[index] = first, position
+    return {
+        index: Lifetime(_bytes(shapes[index], program.values[index].dtype), *spans[index])
+        for index in sorted(spans)
+        if program.values[index].storage is Storage.ARENA
+    }
+
+
+def _bytes(shape: Shape | None, dtype: str | None) -> int:
+    assert shape is not None
+    assert dtype is not None
+    size = numpy_dtype(dtype).itemsize
+    for extent in shape:
+        size *= max(0, extent)
+    return size
+
+
+@dataclass(slots=True)
+class _Segment:
+    """A run of kernel steps that one native call does: steps `start` to `stop`."""
+
+    start: int
+    stop: int
+    slots: Any
+    address: int
+    instructions: Any
+
+
+class Frame:
+    """Memory and tables for one call at a time of a laid out program."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        kernels: Mapping[str, Kernel],
+        constants: Constants,
+        native: NativeRuntime,
+        context: Context,
+    ) -> None:
+        self.layout = layout
+        self._kernels = kernels
+        self._native = native
+        self.context = context
+        self._arena = aligned_bytes(layout.memory.size)
+        values = layout.program.values
+        self._values: list[Any] = [None] * len(values)
+        self._patches: list[list[tuple[Any, int]]] = [[] for _ in values]
+        self._outputs = [
+            (i, layout.shapes[i], numpy_dtype(v.dtype or "float32"))
+            for i, v in enumerate(values)
+            if v.storage is Storage.OUTPUT
+        ]
+        self._transient = [
+            i for i, v in enumerate(values) if v.storage not in {Storage.ARENA, Storage.CONSTANT}
+        ]
+        for index, value in enumerate(values):
+            if value.storage is Storage.CONSTANT:
+                self._values[index] = constants[value.digest]
+        self._plan = self._segments()
+
+    # --- tables -------------------------------------------------------------------------------
+
+    def _segments(self) -> list[_Segment | HostStep]:
+        plan: list[_Segment | HostStep] = []
+        steps = self.layout.program.steps
+        position = 0
+        while position < len(steps):
+            step = steps[position]
+            if isinstance(step, HostStep):
+                self._make_views(step)
+                plan.append(step)
+                position += 1
+                continue
+            stop = position
+            while stop < len(steps) and isinstance(steps[stop], KernelStep):
+                stop += 1
+            plan.append(self._segment(position, stop))
+            position = stop
+        return plan
+
+    def _segment(self, start: int, stop: int) -> _Segment:
+        instructions = (ctypes.c_int64 * (2 * (stop - start)))()
+        keep: list[Any] = [instructions]
+        for row, step in enumerate(self.layout.program.steps[start:stop]):
+            assert isinstance(step, KernelStep)
+            kernel = self._kernels[step.callee]
+            arguments = self._arguments(step, kernel)
+            keep.append(arguments)
+            instructions[2 * row] = kernel.address
+            instructions[2 * row + 1] = ctypes.addressof(arguments)
+        slots = (ctypes.c_int64 * _SEGMENT_SLOTS)()
+        slots[0] = ctypes.addressof(instructions)
+        slots[1] = stop - start
+        slots[2] = self.context.address
+        return _Segment(start, stop, slots, ctypes.addressof(slots), keep)
+
+    def _arguments(self, step: KernelStep, kernel: Kernel) -> Any:  # noqa: ANN401
+        signature = kernel.signature
+        symbols = self.layout.symbols
+        given = [
+            evaluate(operand.value, symbols)
+            if isinstance(operand, ScalarValue)
+            else self._described(operand.index)
+            for operand in step.operands
+        ]
+        try:
+            bound = signature.bind(given)
+        except CompileError as error:
+            raise placed(error, step.place) from None
+        slots = (ctypes.c_int64 * (len(given) + len(bound)))()
+        for position, (param, operand) in enumerate(
+            zip(signature.params, step.operands, strict=True)
+        ):
+            if isinstance(operand, ScalarValue):
+                slots[position] = slot_of(param, given[position])
+            else:
+                self._point(slots, position, operand.index)
+        slots[len(given) :] = bound
+        return slots
+
+    def _described(self, index: int) -> tuple[Shape, str]:
+        shape = self.layout.shapes[index]
+        assert shape is not None
+        return shape, self.layout.program.values[index].dtype or ""
+
+    def _point(self, slots: Any, position: int, index: int) -> None:  # noqa: ANN401
+        """Let a slot hold the address of a value: now where it is fixed, else at each call."""
+        if index in self.layout.arena:
+            slots[position] = address_of(self._arena) + self.layout.arena[index]
+        elif self.layout.program.values[index].storage is Storage.CONSTANT:
+            slots[position] = address_of(self._values[index])
+        else:
+            self._patches[index].append((slots, position))
+
+    def _make_views(self, step: HostStep) -> None:
+        for operand in step.operands:
+            for index in operand_values(operand):
+                self._view(index)
+        for index in step.outputs:
+            self._view(index)
+
+    def _view(self, index: int) -> None:
+        if index not in self.layout.arena or self._values[index] is not None:
+            return
+        shape, dtype = self._described(index)
+        start = self.layout.arena[index]
+        size = _bytes(shape, dtype)
+        self._values[index] = (
+            self._arena[start : start + size].view(numpy_dtype(dtype)).reshape(shape)
+        )
+
+    # --- running ------------------------------------------------------------------------------
+
+    def run(self, inputs: Sequence[tuple[int, Any]], token: CancelToken, times: Any = None) -> Any:  # noqa: ANN401
+        """The result for input values by index. `times` gets the seconds of each step.
+
+        Raises:
+            KeyboardInterrupt, CompileError: as `raise_for_status` and the host calls do, and
+                `runtime/wrong-result`.
+        """
+        values = self._values
+        self.context.use(token)
+        for index, value in inputs:
+            values[index] = value
+            if self._patches[index]:
+                self._patch(index, address_of(value))
+        for index, shape, dtype in self._outputs:
+            fresh = np.empty(shape, dtype)  # pyright: ignore[reportCallIssue, reportArgumentType]
+            values[index] = fresh
+            self._patch(index, address_of(fresh))
+        try:
+            for part in self._plan:
+                if isinstance(part, _Segment):
+                    self._run_segment(part, times)
+                else:
+                    self._run_host(part, times)
+            return self._result(self.layout.program.result, set())
+        finally:
+            for index in self._transient:
+                values[index] = None
+
+    def _patch(self, index: int, address: int) -> None:
+        for slots, position in self._patches[index]:
+            slots[position] = address
+
+    def _run_segment(self, segment: _Segment, times: list[float] | None) -> None:
+        slots = segment.slots
+        slots[_GUARD] = threading.get_ident() == _MAIN_THREAD
+        stamps = None
+        if times is not None:
+            stamps = (ctypes.c_int64 * (segment.stop - segment.start + 1))()
+            slots[_TIMES] = ctypes.addressof(stamps)
+        status = self._native.run(segment.address)
+        if stamps is not None and times is not None:
+            slots[_TIMES] = 0
+            for row in range(segment.stop - segment.start):
+                times[segment.start + row] = (stamps[row + 1] - stamps[row]) * 1e-9
+        if status:
+            step = self.layout.program.steps[segment.start + slots[_FAILED]]
+            assert isinstance(step, KernelStep)
+            kernel = self._kernels[step.callee]
+            raise_for_status(status, kernel, self.context, step.place)
+
+    def _run_host(self, step: HostStep, times: list[float] | None) -> None:
+        start = time.perf_counter()
+        arguments = [self._operand(operand) for operand in step.operands]
+        if step.inner:
+            arguments[:0] = self.context, self.layout.symbols
+        try:
+            returned = step.call(*arguments, *(self._values[i] for i in step.outputs))
+            if step.result is not None:
+                assert step.type is not None
+                self._store(step, step.result, step.type, returned)
+        except CompileError as error:
+            raise placed(error, step.place) from error.__cause__
+        if times is not None:
+            times[self.layout.program.steps.index(step)] = time.perf_counter() - start
+
+    def _operand(self, operand: Operand) -> Any:  # noqa: ANN401
+        match operand:
+            case ValueRef(index=index):
+                return self._values[index]
+            case TupleOperand(fields=fields):
+                return tuple(self._operand(item) for item in fields)
+            case ShapeValue(dims=dims):
+                return tuple(self._number(dim) for dim in dims)
+            case ScalarValue(value=value):
+                return self._number(value)
+            case StringValue(text=text):
+                return text
+
+    def _number(self, dim: Dim) -> Any:  # noqa: ANN401
+        return evaluate(dim, self.layout.symbols)
+
+    def _store(self, step: HostStep, result: Operand, type_: Type, returned: Any) -> None:  # noqa: ANN401
+        """Keep what a host call returned, once it is what the module says."""
+        if isinstance(result, TupleOperand):
+            fields = type_.fields if isinstance(type_, TupleType) else ()
+            items = tuple(returned) if isinstance(returned, list | tuple) else ()
+            if len(items) != len(result.fields):
+                raise wrong_result(step.label, f"a tuple of {len(result.fields)}", returned)
+            for part, field, item in zip(result.fields, fields, items, strict=True):
+                self._store(step, part, field, item)
+            return
+        assert isinstance(result, ValueRef)
+        if isinstance(type_, TensorType):
+            returned = self._checked(step, result.index, type_, returned)
+        self._values[result.index] = returned
+        if self._patches[result.index]:
+            self._patch(result.index, address_of(returned))
+
+    def _checked(self, step: HostStep, index: int, type_: TensorType, returned: Any) -> Array:  # noqa: ANN401
+        shape = self.layout.shapes[index]
+        array = checked_result(step.label, returned, type_.dtype, shape, type_.rank)
+        if np.may_share_memory(array, self._arena):
+            return array.copy()
+        return direct(array) if self._patches[index] else array
+
+    def _result(self, operand: Operand, given: set[int]) -> Any:  # noqa: ANN401
+        """What the caller gets: arrays of its own, even where the function returns a parameter."""
+        if isinstance(operand, TupleOperand):
+            return tuple(self._result(item, given) for item in operand.fields)
+        found = self._operand(operand)
+        if isinstance(operand, ValueRef) and isinstance(found, np.ndarray):
+            storage = self.layout.program.values[operand.index].storage
+            fresh = storage is Storage.OUTPUT and operand.index not in given
+            given.add(operand.index)
+            return found if fresh else found.copy()
+        return found

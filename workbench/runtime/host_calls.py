@@ -1,0 +1,167 @@
+"""Calls that stay in Python: library functions, and operators on their numpy reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from workbench.ir import (
+    CallOp,
+    CallPacked,
+    GraphFunction,
+    IRModule,
+    find_library,
+    operator,
+    walk,
+)
+from workbench.runtime.arrays import Array, as_array, numpy_dtype
+from workbench.runtime.program import HostCall, Place
+from workbench.support import CompileError, Diagnostic
+
+FOREIGN_FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    BufferError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    NameError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What code that is not ours may raise; becomes a diagnostic at the call."""
+
+
+def library_call(symbol: str) -> HostCall:
+    """The callable behind a symbol; its failures are diagnostics.
+
+    Raises:
+        CompileError: `runtime/missing-library`; the call itself `runtime/library-raised`.
+    """
+    library = find_library(symbol)
+    if library is None or library.unavailable:
+        raise CompileError(_missing(symbol, ()))
+    function = library.function
+
+    def call(*values: Any) -> Any:  # noqa: ANN401
+        try:
+            with np.errstate(all="ignore"):
+                return function(*values)
+        except FOREIGN_FAULTS as error:
+            raise _raised(
+                "runtime/library-raised", f"library function `{symbol}`", error
+            ) from error
+
+    return call
+
+
+def operator_call(call: CallOp) -> HostCall:
+    """The numpy reference of an operator call; its failures are diagnostics.
+
+    Raises:
+        CompileError: `op/unknown`; the call itself `runtime/reference-raised`.
+    """
+    reference = operator(call.op).reference
+
+    def run(*values: Any) -> Any:  # noqa: ANN401
+        try:
+            with np.errstate(all="ignore"):
+                return reference(call, *values)
+        except FOREIGN_FAULTS as error:
+            raise _raised("runtime/reference-raised", f"operator `{call.op}`", error) from error
+
+    return run
+
+
+def check_libraries(module: IRModule) -> None:
+    """Refuse a module that calls what is not there.
+
+    Raises:
+        CompileError: `runtime/missing-library`, one diagnostic a symbol, with the calls of it.
+    """
+    calls: dict[str, list[str]] = {}
+    for function, name, call in _packed_calls(module):
+        library = find_library(call.symbol)
+        if library is None or library.unavailable:
+            calls.setdefault(call.symbol, []).append(f"`{name}` in `{function}` calls it")
+    if calls:
+        raise CompileError(_missing(symbol, tuple(where)) for symbol, where in calls.items())
+
+
+def _packed_calls(module: IRModule) -> Iterator[tuple[str, str, CallPacked]]:
+    for function, body in module.functions:
+        if isinstance(body, GraphFunction):
+            for block in body.blocks:
+                for binding in block.bindings:
+                    for node in walk(binding.value):
+                        if isinstance(node, CallPacked):
+                            yield function, binding.var.name, node
+
+
+def _missing(symbol: str, calls: tuple[str, ...]) -> Diagnostic:
+    library = find_library(symbol)
+    why = library.unavailable if library else "nobody registered it"
+    return Diagnostic(
+        "runtime/missing-library",
+        f"cannot call library function `{symbol}`: {why}",
+        notes=calls[:6],
+        hint="register it with `register_library`, or choose another implementation of the call",
+    )
+
+
+def _raised(code: str, what: str, error: BaseException) -> CompileError:
+    text = (str(error).split("\n") or [""])[0][:300]
+    return CompileError(
+        Diagnostic(code, f"{what} raised `{type(error).__name__}`", notes=(text,) if text else ())
+    )
+
+
+def checked_result(
+    label: str,
+    value: Any,  # noqa: ANN401
+    dtype: str | None,
+    shape: tuple[int, ...] | None,
+    rank: int | None,
+) -> Array:
+    """What a host call returned, as an array of the declared type.
+
+    Raises:
+        CompileError: `runtime/wrong-result`.
+    """
+    array = as_array(value)
+    if not isinstance(array, np.ndarray | np.generic | int | float):
+        raise wrong_result(label, "an array", value)
+    array = np.asarray(array)
+    if dtype is not None and array.dtype != numpy_dtype(dtype):
+        raise wrong_result(label, f"dtype `{dtype}`", array)
+    if shape is not None and array.shape != shape:
+        raise wrong_result(label, f"shape `{shape}`", array)
+    if rank is not None and array.ndim != rank:
+        raise wrong_result(label, f"{rank} dimensions", array)
+    return array
+
+
+def wrong_result(label: str, expected: str, found: Any) -> CompileError:  # noqa: ANN401
+    """The error that a host call did not return what the module says."""
+    shown = (
+        f"`{found.dtype}` with shape `{found.shape}`"
+        if isinstance(found, np.ndarray)
+        else f"`{type(found).__name__}`"
+    )
+    return CompileError(
+        Diagnostic("runtime/wrong-result", f"`{label}` must return {expected}, got {shown}")
+    )
+
+
+def placed(error: CompileError, place: Place) -> CompileError:
+    """The same faults; those that have no place yet are at `place`."""
+    return CompileError(
+        d if d.function else replace(d, function=place.function, node=place.node)
+        for d in error.diagnostics
+    )

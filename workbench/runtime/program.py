@@ -1,0 +1,136 @@
+"""A graph function as a list of steps: what `lowering` makes and `specialize` gives memory to.
+
+Dimensions are expressions of the symbols that the parameters of the root function bind.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from workbench.ir import Dim, DType, ScalarValue, Shape, ShapeValue, StringValue, Type
+from workbench.support import NodeId
+
+HostCall: TypeAlias = Callable[..., Any]
+
+
+class Storage(enum.Enum):
+    """Who owns the memory of a value."""
+
+    INPUT = "input"
+    CONSTANT = "constant"
+    ARENA = "arena"
+    OUTPUT = "output"
+    HOST = "host"
+
+
+@dataclass(frozen=True, slots=True)
+class ValueRef:
+    """A value of the program by index."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class TupleOperand:
+    """A tuple that exists only while lowering."""
+
+    fields: tuple[Operand, ...]
+
+
+Operand: TypeAlias = ValueRef | TupleOperand | ShapeValue | ScalarValue | StringValue
+
+
+@dataclass(slots=True)
+class Value:
+    """A value: `shape` is None where only the host knows it. `digest` names a constant."""
+
+    storage: Storage
+    shape: Shape | None = None
+    dtype: DType | None = None
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a step comes from: function and binding, and the root's binding it is part of."""
+
+    function: str
+    node: NodeId
+    name: str
+    root: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class KernelStep:
+    """A compiled call: one operand a parameter. `outputs` are the values it writes."""
+
+    callee: str
+    operands: tuple[ValueRef | ScalarValue, ...]
+    outputs: tuple[int, ...]
+    place: Place
+
+
+class HostKind(enum.Enum):
+    """What a step outside native code is; the value is its name in reports."""
+
+    LIBRARY = "library"
+    REFERENCE = "reference"
+    CONTROL = "control"
+
+
+@dataclass(frozen=True, slots=True)
+class HostStep:
+    """A call in Python. `call` gets the operands' values, then the arrays of `outputs` to fill.
+
+    Where `result` is set, what `call` returns are its values, and must have `type`.
+    An `inner` call takes the context and the bound symbols first.
+    """
+
+    kind: HostKind
+    label: str
+    call: HostCall
+    operands: tuple[Operand, ...]
+    outputs: tuple[int, ...]
+    result: Operand | None
+    type: Type | None
+    place: Place
+    inner: bool = False
+
+
+Step: TypeAlias = KernelStep | HostStep
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Two dimensions that must be equal when the symbols are bound."""
+
+    left: Dim
+    right: Dim
+    what: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A graph function ready to be given memory. `inputs` are the parameters in order."""
+
+    name: str
+    inputs: tuple[Operand, ...]
+    values: tuple[Value, ...]
+    steps: tuple[Step, ...]
+    checks: tuple[Check, ...]
+    result: Operand
+
+
+def operand_values(operand: Operand) -> tuple[int, ...]:
+    """The indices of the values inside an operand."""
+    match operand:
+        case ValueRef(index=index):
+            return (index,)
+        case TupleOperand(fields=fields):
+            return tuple(i for field in fields for i in operand_values(field))
+        case _:
+            return ()

@@ -1,0 +1,291 @@
+"""Graph functions binding by binding: for single values, and for shapes known only at run time."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+import numpy as np
+
+from workbench.interpret import Symbols, evaluate
+from workbench.ir import (
+    Alias,
+    Arg,
+    Binding,
+    BindingBlock,
+    CallFunction,
+    CallOp,
+    CallPacked,
+    CallTIR,
+    Constant,
+    GraphExpr,
+    GraphFunction,
+    IfThenElse,
+    IRModule,
+    MatchCast,
+    PackedStyle,
+    ScalarType,
+    ScalarValue,
+    ShapeType,
+    ShapeValue,
+    StringValue,
+    TensorType,
+    TupleItem,
+    TupleType,
+    TupleValue,
+    Type,
+    Var,
+)
+from workbench.runtime.arrays import Constants, address_of, direct, numpy_dtype
+from workbench.runtime.context import Context
+from workbench.runtime.faults import raise_for_status
+from workbench.runtime.host_calls import (
+    checked_result,
+    library_call,
+    operator_call,
+    placed,
+    wrong_result,
+)
+from workbench.runtime.kernels import Kernel
+from workbench.runtime.native import NativeRuntime
+from workbench.runtime.program import HostCall, Place
+from workbench.runtime.signature import slot_of
+from workbench.support import CompileError, Diagnostic, NodeId
+
+Value = Any
+MAX_CALL_DEPTH = 100
+_MAIN_THREAD = threading.main_thread().ident
+
+
+def call_kernel(
+    kernel: Kernel,
+    arguments: Sequence[Any],
+    native: NativeRuntime,
+    context: Context,
+    place: Place | None = None,
+) -> None:
+    """Run one kernel on arrays (row-major) and numbers, in the order of its parameters.
+
+    Raises:
+        CompileError: `runtime/wrong-argument`, and as `raise_for_status`.
+    """
+    signature = kernel.signature
+    bound = signature.bind(
+        [(a.shape, str(a.dtype)) if isinstance(a, np.ndarray) else a for a in arguments]
+    )
+    slots = (ctypes.c_int64 * (len(arguments) + len(bound)))()
+    for position, (param, argument) in enumerate(zip(signature.params, arguments, strict=True)):
+        is_array = isinstance(argument, np.ndarray)
+        slots[position] = address_of(argument) if is_array else slot_of(param, argument)
+    slots[len(arguments) :] = bound
+    instruction = (ctypes.c_int64 * 2)(kernel.address, ctypes.addressof(slots))
+    guard = threading.get_ident() == _MAIN_THREAD
+    segment = (ctypes.c_int64 * 6)(
+        ctypes.addressof(instruction), 1, context.address, 0, 0, int(guard)
+    )
+    status = native.run(ctypes.addressof(segment))
+    if status:
+        raise_for_status(status, kernel, context, place)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What all activations of an executable share."""
+
+    module: IRModule
+    kernels: Mapping[str, Kernel]
+    constants: Constants
+    native: NativeRuntime
+
+
+@dataclass(slots=True)
+class Activation:
+    """One call of a graph function. `given` holds values to take instead of computing them."""
+
+    machine: Machine
+    context: Context
+    name: str
+    depth: int = 0
+    given: Mapping[NodeId, Value] = field(default_factory=dict[NodeId, Any])
+    symbols: Symbols = field(default_factory=Symbols)
+    values: dict[NodeId, Value] = field(default_factory=dict[NodeId, Any])
+    seconds: dict[NodeId, float] = field(default_factory=dict[NodeId, float])
+
+    def call(self, arguments: Sequence[Value]) -> Value:
+        """The result for checked arguments.
+
+        Raises:
+            CompileError: as the calls in the function do.
+        """
+        function = self.machine.module[self.name]
+        assert isinstance(function, GraphFunction)
+        for param, value in zip(function.params, arguments, strict=True):
+            self._bind_value(param, value)
+        self.blocks(function.blocks)
+        return self.leaf(function.result)
+
+    def blocks(self, blocks: tuple[BindingBlock, ...]) -> None:
+        """Run bindings in order."""
+        for block in blocks:
+            for binding in block.bindings:
+                self._binding(binding)
+
+    def _binding(self, binding: Binding) -> None:
+        node = binding.var.id
+        if node in self.given:
+            self._bind_value(binding.var, self.given[node])
+            return
+        place = Place(self.name, node, binding.var.name, node)
+        start = time.perf_counter()
+        try:
+            value = self.expression(binding.value, binding.var, place)
+            self._bind_value(binding.var, value)
+        except CompileError as error:
+            raise placed(error, place) from error.__cause__
+        self.seconds[node] = time.perf_counter() - start
+
+    def _bind_value(self, var: Var, value: Value) -> None:
+        self.symbols.match(var.type, value, f"`{var.name}`")
+        if isinstance(var.type, ScalarType):
+            self.symbols[var.id] = value.item() if hasattr(value, "item") else value
+        self.values[var.id] = value
+
+    def leaf(self, arg: Arg) -> Value:
+        """The value of a leaf."""
+        match arg:
+            case Var(id=id_):
+                return self.values[id_] if id_ in self.values else self.symbols[id_]
+            case Constant(digest=digest):
+                return self._constant(digest)
+            case ShapeValue(dims=dims):
+                return self.symbols.shape(dims)
+            case ScalarValue(value=value):
+                return evaluate(value, self.symbols)
+            case StringValue(text=text):
+                return text
+            case TupleValue(fields=fields):
+                return tuple(self.leaf(item) for item in fields)
+            case _:
+                assert_never(arg)
+
+    def _constant(self, digest: str) -> Value:
+        if digest not in self.machine.constants:
+            raise CompileError(
+                Diagnostic("module/missing-constant", f"no constant `{digest}` in the pool")
+            )
+        return self.machine.constants[digest]
+
+    def expression(self, value: GraphExpr, var: Var, place: Place) -> Value:
+        """The value of a right side."""
+        match value:
+            case CallOp(op=op, args=args):
+                return self._host(op, operator_call(value), args, var.type)
+            case CallTIR():
+                return self._call_tir(value, place)
+            case CallPacked():
+                return self._call_packed(value, var.type)
+            case CallFunction(callee=callee, args=args):
+                return self._call_function(callee, [self.leaf(arg) for arg in args])
+            case Alias(value=leaf) | MatchCast(value=leaf):
+                return self.leaf(leaf)
+            case TupleItem(value=leaf, index=index):
+                return self.leaf(leaf)[index]
+            case IfThenElse(condition=condition, then=then, otherwise=otherwise):
+                body = then if bool(self.leaf(condition)) else otherwise
+                self.blocks(body.blocks)
+                return self.leaf(body.result)
+            case _:
+                assert_never(value)
+
+    def _call_tir(self, call: CallTIR, place: Place) -> Value:
+        kernel = self.machine.kernels[call.callee]
+        inputs = [self.leaf(arg) for arg in call.args]
+        inputs = [direct(value) if isinstance(value, np.ndarray) else value for value in inputs]
+        outputs = self._outputs(call.out_types)
+        scalars = [evaluate(dim, self.symbols) for dim in call.scalars]
+        arguments = [*inputs, *outputs, *scalars]
+        call_kernel(kernel, arguments, self.machine.native, self.context, place)
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+    def _outputs(self, types: Sequence[Type]) -> list[Value]:
+        return [self._output(type_) for type_ in types]
+
+    def _output(self, type_: Type) -> Value:
+        if not isinstance(type_, TensorType) or type_.shape is None or type_.dtype is None:
+            raise CompileError(
+                Diagnostic(
+                    "runtime/unknown-shape",
+                    "a call in destination-passing style needs the shape and dtype of its result",
+                )
+            )
+        return np.empty(self.symbols.shape(type_.shape), numpy_dtype(type_.dtype))
+
+    def _call_packed(self, call: CallPacked, type_: Type) -> Value:
+        function = library_call(call.symbol)
+        if call.style is not PackedStyle.DPS:
+            return self._host(call.symbol, function, call.args, type_)
+        outputs = self._outputs(call.out_types)
+        function(*(self.leaf(arg) for arg in call.args), *outputs)
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+    def _host(self, label: str, call: HostCall, args: tuple[Arg, ...], type_: Type) -> Value:
+        return self._checked(label, call(*(self.leaf(arg) for arg in args)), type_)
+
+    def _checked(self, label: str, value: Value, type_: Type) -> Value:
+        match type_:
+            case TensorType(shape=dims, dtype=dtype):
+                known = dims is not None and all(self.symbols.known(d) is not None for d in dims)
+                shape = self.symbols.shape(dims) if known and dims is not None else None
+                return checked_result(label, value, dtype, shape, type_.rank)
+            case TupleType(fields=fields):
+                items = tuple(value) if isinstance(value, list | tuple) else ()
+                if len(items) != len(fields):
+                    raise wrong_result(label, f"a tuple of {len(fields)}", value)
+                return tuple(
+                    self._checked(label, item, field)
+                    for item, field in zip(items, fields, strict=True)
+                )
+            case ShapeType():
+                return tuple(int(extent) for extent in value)
+            case _:
+                return value
+
+    def _call_function(self, callee: str, arguments: Sequence[Value]) -> Value:
+        if self.depth >= MAX_CALL_DEPTH:
+            raise CompileError(
+                Diagnostic("runtime/too-deep", f"more than {MAX_CALL_DEPTH} nested calls")
+            )
+        inner = Activation(self.machine, self.context, callee, self.depth + 1)
+        return inner.call(arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class StepwiseEvaluator:
+    """Gives lowering the calls that run parts of a program binding by binding."""
+
+    machine: Machine
+
+    def branch_call(self, function: str, value: IfThenElse, names: Sequence[NodeId]) -> HostCall:
+        """A callable on context, symbols and the values of `names`: the branch's result."""
+
+        def call(context: Context, symbols: Mapping[NodeId, Any], *values: Value) -> Value:
+            activation = Activation(self.machine, context, function)
+            activation.symbols.update(symbols)
+            activation.values.update(zip(names, values, strict=True))
+            body = value.then if bool(activation.leaf(value.condition)) else value.otherwise
+            activation.blocks(body.blocks)
+            return activation.leaf(body.result)
+
+        return call
+
+    def function_call(self, callee: str) -> HostCall:
+        """A callable on context, symbols and the arguments of a graph function."""
+
+        def call(context: Context, _symbols: Mapping[NodeId, Any], *values: Value) -> Value:
+            return Activation(self.machine, context, callee).call(values)
+
+        return call
