@@ -1,0 +1,91 @@
+"""The command line: `workbench lab [MODEL]` and `workbench run MODEL`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import nbformat
+import numpy as np
+
+from workbench.frontend import load
+from workbench.passes import optimize
+from workbench.runtime import build
+from workbench.session import seeded_inputs
+from workbench.support import CompileError
+
+RUNS = 21
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; gives the exit status, 1 where the model is at fault."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except CompileError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="workbench", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    lab = commands.add_parser(
+        "lab", help="open JupyterLab, on a notebook for MODEL if one is given"
+    )
+    lab.add_argument("model", nargs="?", type=Path, help="an ONNX file or a saved module")
+    lab.set_defaults(command=_lab)
+    run = commands.add_parser(
+        "run", help="optimize MODEL, run it on seeded inputs, print the times"
+    )
+    run.add_argument("model", type=Path, help="an ONNX file or a saved module")
+    run.add_argument(
+        "--threads", type=int, default=None, help="number of threads (default: all cores)"
+    )
+    run.add_argument(
+        "--plain", action="store_true", help="build the module as it is, without passes"
+    )
+    run.set_defaults(command=_run)
+    return parser
+
+
+def _lab(options: argparse.Namespace) -> int:
+    folder = Path(tempfile.mkdtemp(prefix="workbench-"))
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    if options.model is not None:
+        notebook = folder / "workbench.ipynb"
+        path = str(options.model.resolve())
+        code = f"import workbench as wb\n\ns = wb.open({path!r})\ns"
+        book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+        nbformat.write(book, notebook)
+        command.append(f"--LabApp.default_url=/lab/tree/{notebook.name}")
+    return subprocess.call(command)
+
+
+def _run(options: argparse.Namespace) -> int:
+    start = time.perf_counter()
+    module = load(options.model)
+    inputs = seeded_inputs(module, "main")
+    executable = build(module if options.plain else optimize(module), num_threads=options.threads)
+    executable(*inputs.arrays)
+    first = time.perf_counter() - start
+    samples: list[float] = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        executable(*inputs.arrays)
+        samples.append(time.perf_counter() - start)
+    low, median, high = np.quantile(samples, (0.25, 0.5, 0.75)) * 1e3
+    sys.stdout.write(
+        f"inputs         {inputs.source}\n"
+        f"first result   {first:.2f} s\n"
+        f"median of {RUNS}   {median:.3f} ms  [{low:.3f} .. {high:.3f}]\n"
+    )
+    return 0
