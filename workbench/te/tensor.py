@@ -168,11 +168,15 @@ def reduce_axis(extent: Scalar | tuple[Scalar, Scalar], name: str = "rv") -> Red
 
 
 def compute(
-    shape: Sequence[Scalar], fcompute: Callable[..., Scalar | Reduction], name: str = "compute"
+    shape: Sequence[Scalar],
+    fcompute: Callable[..., Scalar | Reduction],
+    name: str = "compute",
+    axes: Sequence[str] = (),
 ) -> Tensor:
     """A tensor whose element at `i, j, ...` is `fcompute(i, j, ...)`.
 
-    Loops are called after the parameters of `fcompute`, `i0, i1, ...` where it takes `*indices`.
+    Loops are called `axes`, or else after the parameters of `fcompute`, `i0, i1, ...` where it
+    takes `*indices`.
     `name` becomes the name of buffer and block. Reference: `tvm.te.compute`.
 
     Raises:
@@ -180,11 +184,11 @@ def compute(
     """
     dims: tuple[Dim, ...] = tuple(as_dim(extent) for extent in shape)
     names = _axis_names(fcompute, len(dims), name)
-    axes = tuple(Var(draft_id(), axis, ScalarType()) for axis in names)
-    result: Any = fcompute(*axes)
+    variables = tuple(Var(draft_id(), axis, ScalarType()) for axis in axes or names)
+    result: Any = fcompute(*variables)
     body = result if isinstance(result, Reduction) else as_expr(result)
     element = body.value if isinstance(body, Reduction) else body
-    return Tensor(draft_id(), name, BufferType(dims, dtype_of(element)), Compute(axes, body))
+    return Tensor(draft_id(), name, BufferType(dims, dtype_of(element)), Compute(variables, body))
 
 
 def _axis_names(fcompute: Callable[..., object], rank: int, name: str) -> list[str]:

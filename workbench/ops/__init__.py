@@ -1,0 +1,42 @@
+"""Operators: type rule, numpy reference and tensor form of each, registered on import."""
+
+from workbench.ops import (
+    activation,
+    arithmetic,
+    convolution,
+    creation,
+    datatype,
+    elementwise,
+    indexing,
+    join,
+    libraries,
+    matmul,
+    normalization,
+    pooling,
+    reduce,
+    reshape,
+)
+from workbench.ops.call import OpCall
+from workbench.ops.datatype import array_dtype
+from workbench.ops.definition import define, tensor_arguments
+
+__all__ = [
+    "OpCall",
+    "activation",
+    "arithmetic",
+    "array_dtype",
+    "convolution",
+    "creation",
+    "datatype",
+    "define",
+    "elementwise",
+    "indexing",
+    "join",
+    "libraries",
+    "matmul",
+    "normalization",
+    "pooling",
+    "reduce",
+    "reshape",
+    "tensor_arguments",
+]

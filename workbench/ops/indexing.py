@@ -1,0 +1,377 @@
+"""Elements chosen by indices that are data.
+
+Indices count from 0; one outside of its dimension is an error wherever the operator has no mode that says
+otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench import te
+from workbench.ir import INDEX, Dim, PrimExpr, TensorType, TupleType, as_expr
+from workbench.ops.call import OpCall
+from workbench.ops.datatype import array_dtype
+from workbench.ops.definition import define
+from workbench.te import Tensor
+
+
+def _checked(call: OpCall, indices: NDArray[Any], extent: int) -> NDArray[Any]:
+    """Indices as int64.
+
+    Raises:
+        CompileError: `run/index-out-of-range`.
+    """
+    found = indices.astype(np.int64)
+    wrong = (found < 0) | (found >= extent)
+    if wrong.any():
+        raise call.error(
+            "run/index-out-of-range",
+            f"reads index `{found[wrong][0]}` of a dimension of `{extent}` elements",
+        )
+    return found
+
+
+# --- take -------------------------------------------------------------------------------------
+
+
+def _take_rule(call: OpCall) -> TensorType:
+    operand, indices = call.tensor(0), call.tensor(1)
+    call.need_integer(indices, "indices")
+    shape, chosen = call.shape(operand), call.shape(indices)
+    if call["mode"] not in {"fast", "wrap", "clip"}:
+        raise call.error("type/unsupported", f"has no mode `{call['mode']}`")
+    if call["axis"] is None and len(shape) != 1:
+        raise call.error("type/axis", f"needs an axis for `{len(shape)}` dimensions")
+    axis = call.axis(call["axis"] or 0, len(shape))
+    return TensorType((*shape[:axis], *chosen, *shape[axis + 1 :]), operand.dtype)
+
+
+def _take(call: OpCall, x: NDArray[Any], indices: NDArray[Any]) -> Any:  # noqa: ANN401
+    """The entries of `axis` at `indices`; modes `clip` and `wrap` bring indices into range."""
+    axis = call["axis"] or 0
+    found = np.asarray(indices)
+    if call["mode"] == "fast":
+        found = _checked(call, found, x.shape[axis])
+    mode = "raise" if call["mode"] == "fast" else call["mode"]
+    return np.take(x, found.astype(np.int64), axis=axis, mode=mode)
+
+
+def _take_form(call: OpCall, x: Tensor, indices: Tensor) -> Tensor:
+    axis = call.axis(call["axis"] or 0, x.ndim)
+    extent = as_expr(x.shape[axis], INDEX)
+
+    def position(index: PrimExpr) -> PrimExpr:
+        match call["mode"]:
+            case "clip":
+                return te.minimum(te.maximum(index, 0), extent - 1)
+            case "wrap":
+                return index % extent
+            case _:
+                return index
+
+    def element(*i: PrimExpr) -> PrimExpr:
+        middle = i[axis : axis + indices.ndim]
+        chosen = position(te.cast(indices[middle], INDEX))
+        return x[(*i[:axis], chosen, *i[axis + indices.ndim :])]
+
+    return te.compute(_take_rule(call).shape or (), element, "T_take")
+
+
+define(
+    "take",
+    _take_rule,
+    _take,
+    _take_form,
+    parameters=("x", "indices"),
+    attributes={"axis": None, "mode": "fast"},
+)
+
+
+# --- gather -----------------------------------------------------------------------------------
+
+
+def _gather_elements_rule(call: OpCall) -> TensorType:
+    operand, indices = call.tensor(0), call.tensor(1)
+    call.need_integer(indices, "indices")
+    shape = call.need_rank(indices, len(call.shape(operand)), "indices")
+    axis = call.axis(call["axis"], len(shape))
+    for position, (a, b) in enumerate(zip(call.shape(operand), shape, strict=True)):
+        if position != axis:
+            call.require_equal(a, b, "extents of data and indices", call.shape(operand), shape)
+    return TensorType(shape, operand.dtype)
+
+
+def _gather_elements(call: OpCall, x: NDArray[Any], indices: NDArray[Any]) -> Any:  # noqa: ANN401
+    """`out[i, j] = x[indices[i, j], j]` for axis 0, and so on."""
+    axis = call.axis(call["axis"], x.ndim)
+    return np.take_along_axis(x, _checked(call, indices, x.shape[axis]), axis=axis)
+
+
+def _gather_elements_form(call: OpCall, x: Tensor, indices: Tensor) -> Tensor:
+    axis = call.axis(call["axis"], x.ndim)
+
+    def element(*i: PrimExpr) -> PrimExpr:
+        return x[(*i[:axis], te.cast(indices[i], INDEX), *i[axis + 1 :])]
+
+    return te.compute(indices.shape, element, "T_gather_elements")
+
+
+define(
+    "gather_elements",
+    _gather_elements_rule,
+    _gather_elements,
+    _gather_elements_form,
+    parameters=("data", "indices"),
+    attributes={"axis": 0},
+)
+
+
+def _gather_nd_rule(call: OpCall) -> TensorType:
+    operand, indices = call.tensor(0), call.tensor(1)
+    call.need_integer(indices, "indices")
+    shape, chosen = call.shape(operand), call.shape(indices)
+    batch = call["batch_dims"]
+    depth = chosen[-1] if chosen else 0
+    if not isinstance(depth, int) or not 1 <= depth <= len(shape) - batch:
+        raise call.error(
+            "type/shape-mismatch",
+            "needs indices whose last extent is a number of dimensions of the data",
+        )
+    for a, b in zip(shape[:batch], chosen[:batch], strict=True):
+        call.require_equal(a, b, "batch extents", shape, chosen)
+    return TensorType((*chosen[:-1], *shape[batch + depth :]), operand.dtype)
+
+
+def _gather_nd(call: OpCall, x: NDArray[Any], indices: NDArray[Any]) -> Any:  # noqa: ANN401
+    """`out[b, i, ...] = x[b, indices[b, i, 0], indices[b, i, 1], ..., ...]`."""
+    batch = call["batch_dims"]
+    columns = [
+        _checked(call, indices[..., n], x.shape[batch + n]) for n in range(indices.shape[-1])
+    ]
+    own = [
+        np.arange(extent).reshape((-1,) + (1,) * (indices.ndim - 2 - n))
+        for n, extent in enumerate(x.shape[:batch])
+    ]
+    return x[(*own, *columns)]
+
+
+def _gather_nd_form(call: OpCall, x: Tensor, indices: Tensor) -> Tensor:
+    batch, outer = call["batch_dims"], indices.ndim - 1
+
+    def element(*i: PrimExpr) -> PrimExpr:
+        depth = indices.shape[-1]
+        assert isinstance(depth, int)
+        chosen = (te.cast(indices[(*i[:outer], n)], INDEX) for n in range(depth))
+        return x[(*i[:batch], *chosen, *i[outer:])]
+
+    return te.compute(_gather_nd_rule(call).shape or (), element, "T_gather_nd")
+
+
+define(
+    "gather_nd",
+    _gather_nd_rule,
+    _gather_nd,
+    _gather_nd_form,
+    parameters=("data", "indices"),
+    attributes={"batch_dims": 0},
+)
+
+
+# --- one_hot ----------------------------------------------------------------------------------
+
+
+def _one_hot_rule(call: OpCall) -> TensorType:
+    indices, on, off = (call.tensor(i) for i in range(3))
+    call.need_integer(indices, "indices")
+    call.need_rank(on, 0, "a value")
+    call.need_rank(off, 0, "a value")
+    shape = call.shape(indices)
+    axis = call.axis(call["axis"], len(shape) + 1)
+    if call["depth"] < 1:
+        raise call.error("type/attribute", f"needs a positive depth, got `{call['depth']}`")
+    return TensorType((*shape[:axis], call["depth"], *shape[axis:]), call.same_dtype(on, off))
+
+
+def _one_hot(call: OpCall, indices: NDArray[Any], on: Any, off: Any) -> Any:  # noqa: ANN401
+    """`on_value` at the index of a new dimension of extent `depth`, `off_value` elsewhere."""
+    axis = call.axis(call["axis"], indices.ndim + 1)
+    depth = np.arange(call["depth"]).reshape((-1,) + (1,) * (indices.ndim - axis))
+    dtype = array_dtype(call.tensor(1).dtype or "float32")
+    hit = np.expand_dims(indices, axis) == depth
+    return np.where(hit, np.asarray(on, dtype=dtype), np.asarray(off, dtype=dtype))
+
+
+def _one_hot_form(
+    call: OpCall, indices: Tensor, on: Tensor | PrimExpr, off: Tensor | PrimExpr
+) -> Tensor:
+    axis = call.axis(call["axis"], indices.ndim + 1)
+    values = [value[()] if isinstance(value, Tensor) else value for value in (on, off)]
+
+    def element(*i: PrimExpr) -> PrimExpr:
+        index = te.cast(indices[(*i[:axis], *i[axis + 1 :])], INDEX)
+        return te.select(te.equal(index, i[axis]), values[0], values[1])
+
+    return te.compute(_one_hot_rule(call).shape or (), element, "T_one_hot")
+
+
+define(
+    "one_hot",
+    _one_hot_rule,
+    _one_hot,
+    _one_hot_form,
+    parameters=("indices", "on_value", "off_value"),
+    attributes={"depth": 1, "axis": -1},
+    dtype=lambda call: call.tensor(1).dtype,
+)
+
+
+# --- scatter, order: reference only, their result depends on the order of writes or on a sort -
+
+
+def _scatter_rule(call: OpCall) -> TensorType:
+    operand, indices, updates = (call.tensor(i) for i in range(3))
+    call.need_integer(indices, "indices")
+    call.same_dtype(operand, updates)
+    if call["reduction"] not in _SCATTER:
+        raise call.error("type/unsupported", f"has no reduction `{call['reduction']}`")
+    return TensorType(call.shape(operand), operand.dtype)
+
+
+_SCATTER = {"update": None, "add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}
+
+
+def _write(
+    call: OpCall, x: NDArray[Any], at: tuple[Any, ...], values: NDArray[Any]
+) -> NDArray[Any]:
+    result = x.copy()
+    combine: Any = _SCATTER[call["reduction"]]
+    if combine is None:
+        result[at] = values
+    else:
+        combine.at(result, at, values)
+    return result
+
+
+def _scatter_elements(
+    call: OpCall, x: NDArray[Any], indices: NDArray[Any], updates: NDArray[Any]
+) -> Any:  # noqa: ANN401
+    """`out[indices[i, j], j] = updates[i, j]` for axis 0, or combined with what is there."""
+    axis = call.axis(call["axis"], x.ndim)
+    at: list[Any] = list(np.indices(indices.shape, sparse=True))
+    at[axis] = _checked(call, indices, x.shape[axis])
+    return _write(call, x, tuple(at), updates)
+
+
+def _scatter_nd(call: OpCall, x: NDArray[Any], indices: NDArray[Any], updates: NDArray[Any]) -> Any:  # noqa: ANN401
+    """`out[indices[i, 0], indices[i, 1], ...] = updates[i]`, or combined with what is there."""
+    columns = [_checked(call, indices[..., n], x.shape[n]) for n in range(indices.shape[-1])]
+    return _write(call, x, tuple(columns), updates)
+
+
+define(
+    "scatter_elements",
+    _scatter_rule,
+    _scatter_elements,
+    parameters=("data", "indices", "updates"),
+    attributes={"axis": 0, "reduction": "update"},
+)
+define(
+    "scatter_nd",
+    _scatter_rule,
+    _scatter_nd,
+    parameters=("data", "indices", "updates"),
+    attributes={"reduction": "update"},
+)
+
+
+def _sort_rule(call: OpCall) -> TensorType:
+    operand = call.tensor(0)
+    call.axis(call["axis"], len(call.shape(operand)))
+    dtype = operand.dtype if call.name == "sort" else call["dtype"]
+    return TensorType(call.shape(operand), dtype)
+
+
+def _order(x: NDArray[Any], axis: int, *, descending: bool) -> NDArray[np.int64]:
+    """A stable order; equal elements stay in place in both directions."""
+    if not descending:
+        return np.argsort(x, axis=axis, kind="stable")
+    backward = np.flip(np.argsort(np.flip(x, axis), axis=axis, kind="stable"), axis)
+    return x.shape[axis] - 1 - backward
+
+
+def _sort(call: OpCall, x: NDArray[Any]) -> Any:  # noqa: ANN401
+    """The elements along `axis` in ascending order, or descending."""
+    order = _order(x, call["axis"], descending=call["descending"])
+    return np.take_along_axis(x, order, axis=call["axis"])
+
+
+def _argsort(call: OpCall, x: NDArray[Any]) -> Any:  # noqa: ANN401
+    """The positions of the elements along `axis` in ascending order, or descending; stable."""
+    return _order(x, call["axis"], descending=call["descending"]).astype(call["dtype"])
+
+
+define("sort", _sort_rule, _sort, attributes={"axis": -1, "descending": False})
+define(
+    "argsort",
+    _sort_rule,
+    _argsort,
+    attributes={"axis": -1, "descending": False, "dtype": "int32"},
+    dtype=lambda call: call["dtype"],
+)
+
+
+def _topk_rule(call: OpCall) -> TensorType | TupleType:
+    operand = call.tensor(0)
+    shape = call.shape(operand)
+    axis = call.axis(call["axis"], len(shape))
+    extent: Dim = shape[axis] if call["k"] < 1 else call["k"]
+    if isinstance(shape[axis], int) and isinstance(extent, int) and extent > int(str(shape[axis])):
+        raise call.error("type/attribute", f"takes `{extent}` of `{shape[axis]}` elements")
+    dims = (*shape[:axis], extent, *shape[axis + 1 :])
+    values, positions = TensorType(dims, operand.dtype), TensorType(dims, call["dtype"])
+    both: dict[str, TensorType | TupleType] = {
+        "both": TupleType((values, positions)),
+        "values": values,
+        "indices": positions,
+    }
+    if call["ret_type"] not in both:
+        raise call.error("type/attribute", f"has no ret_type `{call['ret_type']}`")
+    return both[call["ret_type"]]
+
+
+def _topk(call: OpCall, x: NDArray[Any]) -> Any:  # noqa: ANN401
+    """The `k` greatest elements along `axis` in order, or smallest, and their positions."""
+    axis = call.axis(call["axis"], x.ndim)
+    order = _order(x, axis, descending=call["largest"])
+    k = x.shape[axis] if call["k"] < 1 else call["k"]
+    first = order[(slice(None),) * axis + (slice(0, k),)]
+    values = np.take_along_axis(x, first, axis=axis)
+    positions = first.astype(call["dtype"])
+    found: dict[str, Any] = {"both": (values, positions), "values": values, "indices": positions}
+    return found[call["ret_type"]]
+
+
+define(
+    "topk",
+    _topk_rule,
+    _topk,
+    parameters=("data",),
+    attributes={"k": 1, "axis": -1, "ret_type": "both", "largest": True, "dtype": "int32"},
+)
+
+
+def _nonzero_rule(call: OpCall) -> TensorType:
+    call.tensor(0)
+    return TensorType(None, INDEX, 2)
+
+
+def _nonzero(_: OpCall, x: NDArray[Any]) -> Any:  # noqa: ANN401
+    """The positions of the elements that are not zero: `(rank, count) int64`."""
+    return np.stack(np.nonzero(np.atleast_1d(x))).astype(np.int64)
+
+
+define("nonzero", _nonzero_rule, _nonzero, dtype=lambda _: INDEX)
