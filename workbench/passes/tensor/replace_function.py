@@ -35,7 +35,7 @@ class ReplaceFunction(Pass):
     @override
     def run(self, module: IRModule) -> PassResult:
         old = module[self.function]
-        new = parse_function(self.text, like=module)
+        _, new = parse_function(self.text, like=old)
         if not isinstance(old, TensorFunction) or not isinstance(new, TensorFunction):
             raise CompileError(
                 Diagnostic(
