@@ -1,0 +1,514 @@
+"""Scalar expressions from Python syntax. Nothing is evaluated but arithmetic of numbers."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import operator
+import struct
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from workbench.ir import (
+    INDEX,
+    Binary,
+    BinaryOp,
+    BufferType,
+    Cast,
+    Dim,
+    DType,
+    FloatImm,
+    IntImm,
+    Intrinsic,
+    Load,
+    Not,
+    PrimExpr,
+    ScalarType,
+    Select,
+    Var,
+    as_expr,
+    dtype_of,
+    is_float,
+)
+from workbench.script.adapt import Weak, as_bool, constant, dtype_limit, strong, unify
+from workbench.script.context import Context, Reader
+from workbench.script.scope import Handle, Hidden, Lost, ModuleName
+from workbench.script.source import near
+from workbench.script.vocabulary import (
+    DTYPES,
+    FUNCTION_FORMS,
+    INTRINSICS,
+    intrinsic_dtype,
+)
+
+_BINARY: dict[type[ast.operator], BinaryOp] = {
+    ast.Add: BinaryOp.ADD,
+    ast.Sub: BinaryOp.SUB,
+    ast.Mult: BinaryOp.MUL,
+    ast.Div: BinaryOp.DIV,
+    ast.FloorDiv: BinaryOp.FLOORDIV,
+    ast.Mod: BinaryOp.FLOORMOD,
+}
+_BITWISE: dict[type[ast.operator], str] = {
+    ast.BitAnd: "bitwise_and",
+    ast.BitOr: "bitwise_or",
+    ast.BitXor: "bitwise_xor",
+    ast.LShift: "shift_left",
+    ast.RShift: "shift_right",
+    ast.Pow: "pow",
+}
+_COMPARE: dict[type[ast.cmpop], BinaryOp] = {
+    ast.Eq: BinaryOp.EQ,
+    ast.NotEq: BinaryOp.NE,
+    ast.Lt: BinaryOp.LT,
+    ast.LtE: BinaryOp.LE,
+    ast.Gt: BinaryOp.GT,
+    ast.GtE: BinaryOp.GE,
+}
+_NUMBERS: dict[BinaryOp, Callable[[Any, Any], Any]] = {
+    BinaryOp.ADD: operator.add,
+    BinaryOp.SUB: operator.sub,
+    BinaryOp.MUL: operator.mul,
+    BinaryOp.DIV: operator.truediv,
+    BinaryOp.FLOORDIV: operator.floordiv,
+    BinaryOp.FLOORMOD: operator.mod,
+    BinaryOp.MIN: min,
+    BinaryOp.MAX: max,
+    BinaryOp.EQ: operator.eq,
+    BinaryOp.NE: operator.ne,
+    BinaryOp.LT: operator.lt,
+    BinaryOp.LE: operator.le,
+    BinaryOp.GT: operator.gt,
+    BinaryOp.GE: operator.ge,
+}
+"""Arithmetic of two Python numbers."""
+_LOGICAL = frozenset({BinaryOp.AND, BinaryOp.OR})
+
+
+class ScalarReader(Reader):
+    """Reads scalar expressions and dimensions."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.implicit_symbols = False
+        """Whether an unknown name is a new symbolic dimension, as in the strings of a signature."""
+
+    # --- entry points -----------------------------------------------------------------------
+
+    def expr(self, node: ast.expr, dtype: DType | None = None) -> PrimExpr:
+        """An expression; a bare number gets `dtype` (default: `int64`, `float32`, `bool`)."""
+        return strong(self.weak(node), dtype)
+
+    def condition(self, node: ast.expr) -> PrimExpr:
+        """An expression of dtype `bool`; a number is compared with zero."""
+        return as_bool(self.expr(node))
+
+    def dim(self, node: ast.expr) -> Dim:
+        """A dimension: an integer, an expression, or a string with one."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return self._quoted_dim(node, node.value)
+        value = self.weak(node)
+        if isinstance(value, IntImm):
+            return value.value
+        if isinstance(value, float):
+            raise self.fault(node, "script/bad-dimension", f"a dimension is whole, found `{value}`")
+        if isinstance(value, int):
+            return int(value)
+        if is_float(dtype_of(value)):
+            raise self.fault(
+                node, "script/bad-dimension", f"a dimension is whole, found a `{dtype_of(value)}`"
+            )
+        return value
+
+    def _quoted_dim(self, node: ast.Constant, text: str) -> Dim:
+        try:
+            inner = ast.parse(text.strip(), mode="eval").body
+        except SyntaxError:
+            raise self.fault(
+                node, "script/bad-dimension", f"`{text}` is not an expression"
+            ) from None
+        for part in ast.walk(inner):
+            ast.copy_location(part, node)
+        before, self.implicit_symbols = self.implicit_symbols, True
+        try:
+            return self.dim(inner)
+        finally:
+            self.implicit_symbols = before
+
+    def dims(self, node: ast.expr) -> tuple[Dim, ...]:
+        """A shape: a tuple or list of dimensions, or a single one."""
+        if isinstance(node, ast.Tuple | ast.List):
+            return tuple(
+                self.report.collect(functools.partial(self.dim, item) for item in node.elts)
+            )
+        if isinstance(node, ast.Name) and self.scope.get(node.id) is None:
+            value = self.context.namespace.get(node.id)
+            if isinstance(value, tuple | list):
+                return tuple(self._namespace_dim(node, item) for item in value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        return (self.dim(node),)
+
+    def _namespace_dim(self, node: ast.expr, value: object) -> int:
+        try:
+            return operator.index(value)  # pyright: ignore[reportArgumentType]
+        except TypeError:
+            raise self.fault(
+                node, "script/bad-dimension", f"a dimension is whole, found `{value!r}`"
+            ) from None
+
+    # --- dispatch ---------------------------------------------------------------------------
+
+    def weak(self, node: ast.expr) -> Weak:
+        """An expression, or a Python number."""
+        reader = _READERS.get(type(node))
+        if reader is None:
+            raise self.fault(
+                node,
+                "script/not-supported",
+                f"`{type(node).__name__}` is not part of scalar expressions",
+            )
+        return reader(self, node)
+
+    def _constant(self, node: ast.Constant) -> Weak:
+        if isinstance(node.value, bool | int | float):
+            return node.value
+        raise self.fault(
+            node, "script/type", f"expected a number, found `{ast.unparse(node)[:40]}`"
+        )
+
+    def _name(self, node: ast.Name) -> Weak:
+        entry = self.lookup(node)
+        if isinstance(entry, Var):
+            return self._variable(node, entry)
+        if isinstance(entry, bool | int | float):
+            return entry
+        try:
+            return operator.index(entry)  # pyright: ignore[reportArgumentType]
+        except TypeError:
+            raise self.fault(
+                node,
+                "script/type",
+                f"expected a number, found `{node.id}` of type `{type(entry).__name__}`",
+            ) from None
+
+    def _variable(self, node: ast.Name, var: Var) -> PrimExpr:
+        match var.type:
+            case ScalarType():
+                return var
+            case BufferType(shape=()):
+                return Load(var, ())
+            case BufferType(shape=shape):
+                raise self.fault(
+                    node,
+                    "script/type",
+                    f"`{node.id}` is a buffer and needs {len(shape)} indices here",
+                )
+            case _:
+                raise self.fault(
+                    node, "script/type", f"expected a scalar, found the value `{node.id}`"
+                )
+
+    def lookup(self, node: ast.Name) -> object:
+        """The variable or Python value that a name stands for."""
+        name = node.id
+        entry = self.scope.get(name)
+        if isinstance(entry, Var):
+            return entry
+        if entry is not None:
+            raise self._no_value(node, entry)
+        if name in self.context.namespace and not self._is_symbol(name):
+            return self.context.namespace[name]
+        if self.implicit_symbols or self._is_symbol(name):
+            return self.symbol(name)
+        raise self.fault(
+            node,
+            "script/undefined",
+            f"`{name}` is not defined here",
+            hint=near(name, (*self.scope.names(), *self.public_names())),
+        )
+
+    def _is_symbol(self, name: str) -> bool:
+        value = self.context.namespace.get(name)
+        return name in self.context.symbols or isinstance(value, TypeVar)
+
+    def _no_value(self, node: ast.Name, entry: object) -> Exception:
+        match entry:
+            case Lost():
+                return self.lost()
+            case Hidden():
+                return self.fault(
+                    node,
+                    "script/not-output",
+                    f"`{node.id}` is local to its dataflow block",
+                    hint=f"add it to that block's `R.output(...)`: `R.output(..., {node.id})`",
+                )
+            case Handle():
+                return self.fault(
+                    node,
+                    "script/type",
+                    f"`{node.id}` is a handle",
+                    hint=f"`X = T.match_buffer({node.id}, shape, dtype)` gives it a buffer",
+                )
+            case ModuleName():
+                return self.fault(node, "script/type", f"`{node.id}` is the module, not a value")
+            case _:
+                return self.fault(node, "script/type", f"`{node.id}` has no value here")
+
+    def symbol(self, name: str) -> Var:
+        """A new symbolic dimension, known by `name` from here on."""
+        var = Var(self.ids.new(), name, ScalarType())
+        self.scope.set(name, var)
+        return var
+
+    # --- operators --------------------------------------------------------------------------
+
+    def _pair(self, a: ast.expr, b: ast.expr) -> tuple[Weak, Weak]:
+        left = right = None
+        error = None
+        try:
+            left = self.weak(a)
+        except self.Faulty as fault:
+            error = fault
+        right = self.weak(b)
+        if error is not None:
+            raise error
+        return left, right  # pyright: ignore[reportReturnType]
+
+    def _bin_op(self, node: ast.BinOp) -> Weak:
+        a, b = self._pair(node.left, node.right)
+        op = _BINARY.get(type(node.op))
+        if op is not None:
+            return self.combine(node, op, a, b)
+        name = _BITWISE.get(type(node.op))
+        if name is None:
+            raise self.fault(node, "script/not-supported", "this operator is not part of scripts")
+        if isinstance(a, int | float) and isinstance(b, int | float) and name == "pow":
+            return a**b
+        left, right = unify(a, b)
+        return Intrinsic(name, (left, right), dtype_of(left))
+
+    def combine(self, node: ast.expr, op: BinaryOp, a: Weak, b: Weak) -> Weak:
+        """`a op b`: two Python numbers give one, nothing else is folded."""
+        if isinstance(a, int | float) and isinstance(b, int | float):
+            if op in _NUMBERS:
+                try:
+                    return _NUMBERS[op](a, b)
+                except ZeroDivisionError:
+                    raise self.fault(node, "script/division-by-zero", "division by zero") from None
+            return Binary(op, *unify(strong(a), strong(b)))
+        if op in _LOGICAL:
+            return Binary(op, as_bool(strong(a)), as_bool(strong(b)))
+        return Binary(op, *unify(a, b))
+
+    def _unary_op(self, node: ast.UnaryOp) -> Weak:
+        value = self.weak(node.operand)
+        match node.op:
+            case ast.USub() if isinstance(value, int | float):
+                return -value
+            case ast.USub():
+                dtype = dtype_of(value)
+                if is_float(dtype):
+                    return Binary(BinaryOp.MUL, value, FloatImm(-1.0, dtype))
+                return Binary(BinaryOp.SUB, IntImm(0, dtype), value)
+            case ast.Not():
+                return not value if isinstance(value, int | float) else Not(as_bool(value))
+            case ast.Invert() if not isinstance(value, int | float):
+                return Intrinsic("bitwise_not", (value,), dtype_of(value))
+            case ast.Invert() if isinstance(value, int):
+                return ~value
+            case ast.UAdd():
+                return value
+            case _:
+                raise self.fault(node, "script/not-supported", "`~` needs an integer")
+
+    def _bool_op(self, node: ast.BoolOp) -> Weak:
+        op = BinaryOp.AND if isinstance(node.op, ast.And) else BinaryOp.OR
+        values = self.report.collect(functools.partial(self.weak, item) for item in node.values)
+        return functools.reduce(lambda a, b: self.combine(node, op, a, b), values)
+
+    def _compare(self, node: ast.Compare) -> Weak:
+        operands = self.report.collect(
+            functools.partial(self.weak, item) for item in (node.left, *node.comparators)
+        )
+        parts: list[Weak] = []
+        for op, a, b in zip(node.ops, operands, operands[1:], strict=False):
+            kind = _COMPARE.get(type(op))
+            if kind is None:
+                raise self.fault(
+                    node, "script/not-supported", "`is` and `in` are not part of scripts"
+                )
+            parts.append(self.combine(node, kind, a, b))
+        return functools.reduce(lambda a, b: self.combine(node, BinaryOp.AND, a, b), parts)
+
+    def _if_exp(self, node: ast.IfExp) -> Weak:
+        condition = self.condition(node.test)
+        return Select(condition, *unify(*self._pair(node.body, node.orelse)))
+
+    def _subscript(self, node: ast.Subscript) -> Weak:
+        buffer = self.buffer(node.value)
+        return Load(buffer, self.indices(node, buffer))
+
+    def buffer(self, node: ast.expr) -> Var:
+        """A buffer by name."""
+        entry = self.lookup(node) if isinstance(node, ast.Name) else None
+        if isinstance(entry, Var) and isinstance(entry.type, BufferType):
+            return entry
+        raise self.fault(
+            node, "script/type", f"expected a buffer, found `{ast.unparse(node)[:40]}`"
+        )
+
+    def indices(self, node: ast.Subscript, buffer: Var) -> tuple[PrimExpr, ...]:
+        """The indices of a subscript, as many as the buffer has dimensions."""
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        values = tuple(self.report.collect(functools.partial(self.expr, part) for part in parts))
+        assert isinstance(buffer.type, BufferType)
+        if len(values) != len(buffer.type.shape):
+            raise self.fault(
+                node,
+                "script/rank",
+                f"`{buffer.name}` has {len(buffer.type.shape)} dimensions, "
+                f"found {len(values)} indices",
+            )
+        for part, value in zip(parts, values, strict=True):
+            if is_float(dtype_of(value)):
+                raise self.fault(
+                    part, "script/type", f"an index is whole, found a `{dtype_of(value)}`"
+                )
+        return values
+
+    # --- calls ------------------------------------------------------------------------------
+
+    def _call(self, node: ast.Call) -> Weak:
+        name = self.dialect(node.func)
+        if name is None:
+            return self._method(node)
+        if not name.startswith("T."):
+            raise self.fault(node.func, "script/type", f"`{name}` gives no scalar")
+        word = name[2:]
+        if word in DTYPES:
+            return self._typed(node, word)
+        if word in FUNCTION_FORMS:
+            a, b = self._exactly(node, 2)
+            return self.combine(node, FUNCTION_FORMS[word], a, b)
+        reader = _CALLS.get(word)
+        return reader(self, node, word) if reader is not None else self._intrinsic(node, word)
+
+    def _method(self, node: ast.Call) -> Weak:
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "astype" and node.args:
+            return Cast(self.expr(node.func.value), self.dtype(node.args[0]))
+        raise self.fault(
+            node.func,
+            "script/not-supported",
+            f"`{ast.unparse(node.func)[:40]}` is not part of the language",
+            hint="scripts are read, not executed: use `T.` functions",
+        )
+
+    def _exactly(self, node: ast.Call, count: int) -> list[Weak]:
+        args = self.report.collect(functools.partial(self.weak, arg) for arg in node.args)
+        if len(args) != count or node.keywords:
+            raise self.fault(
+                node,
+                "script/argument-count",
+                f"`{ast.unparse(node.func)}` takes {count} arguments, "
+                f"found {len(args) + len(node.keywords)}",
+            )
+        return args
+
+    def _typed(self, node: ast.Call, dtype: DType) -> Weak:
+        """`T.float32(1)`: a constant, or a conversion."""
+        if not node.args:
+            raise self.fault(
+                node,
+                "script/symbol",
+                f"`T.{dtype}()` declares a symbolic dimension and stands alone",
+                hint=f"`n = T.{dtype}()`",
+            )
+        first = node.args[0]
+        if isinstance(first, ast.Constant) and isinstance(first.value, str):
+            return self._float_text(node, first.value, dtype)
+        value = self.weak(first)
+        if isinstance(value, int | float):
+            return constant(value, dtype)
+        return value if dtype_of(value) == dtype else Cast(value, dtype)
+
+    def _float_text(self, node: ast.Call, text: str, dtype: DType) -> Weak:
+        for keyword in node.keywords:
+            if keyword.arg == "bits" and isinstance(bits := self.weak(keyword.value), int):
+                return FloatImm(struct.unpack("<d", struct.pack("<Q", bits))[0], dtype)
+        if text.lower() in {"inf", "-inf", "nan"} and is_float(dtype):
+            return FloatImm(float(text), dtype)
+        raise self.fault(
+            node, "script/type", f'expected a number, "inf", "-inf" or "nan", found `"{text}"`'
+        )
+
+    def _select(self, node: ast.Call, word: str) -> Weak:
+        condition, a, b = self._exactly(node, 3)
+        return Select(as_bool(strong(condition)), *unify(a, b), lazy=word == "if_then_else")
+
+    def _cast(self, node: ast.Call, word: str) -> Weak:
+        dtype_node, value_node = self.arguments(
+            node, ("dtype", "value") if word == "Cast" else ("value", "dtype"), required=2
+        )
+        if word == "cast":
+            dtype_node, value_node = value_node, dtype_node
+        assert dtype_node is not None and value_node is not None
+        return Cast(self.expr(value_node), self.dtype(dtype_node))
+
+    def _not(self, node: ast.Call, _word: str) -> Weak:
+        (value,) = self._exactly(node, 1)
+        return Not(as_bool(strong(value)))
+
+    def _all_any(self, node: ast.Call, word: str) -> Weak:
+        op = BinaryOp.AND if word == "all" else BinaryOp.OR
+        values = self.report.collect(functools.partial(self.weak, arg) for arg in node.args)
+        return functools.reduce(lambda a, b: self.combine(node, op, a, b), values)
+
+    def _limit(self, node: ast.Call, word: str) -> Weak:
+        if len(node.args) != 1:
+            return self._intrinsic(node, word)
+        dtype = self.dtype(node.args[0])
+        limit = dtype_limit(word, dtype)
+        if limit is None:
+            raise self.fault(node, "script/type", f"`{dtype}` has no `{word}`")
+        return limit
+
+    def _intrinsic(self, node: ast.Call, word: str) -> Weak:
+        values = self.report.collect(functools.partial(self.weak, arg) for arg in node.args)
+        first = next((dtype_of(v) for v in values if not isinstance(v, int | float)), None)
+        args = tuple(strong(value, first) for value in values)
+        keywords = {keyword.arg: keyword.value for keyword in node.keywords}
+        if "dtype" in keywords:
+            return Intrinsic(word, args, self.dtype(keywords["dtype"]))
+        dtype = intrinsic_dtype(word, dtype_of(args[0])) if args else None
+        if dtype is None:
+            raise self.fault(
+                node.func,
+                "script/unknown-function",
+                f"`T.{word}` is not known",
+                hint=near(word, (*INTRINSICS, *FUNCTION_FORMS, *_CALLS, *DTYPES)),
+            )
+        return Intrinsic(word, args, dtype)
+
+
+_READERS: dict[type[ast.expr], Callable[[ScalarReader, Any], Weak]] = {
+    ast.Constant: ScalarReader._constant,  # pyright: ignore[reportPrivateUsage]
+    ast.Name: ScalarReader._name,  # pyright: ignore[reportPrivateUsage]
+    ast.BinOp: ScalarReader._bin_op,  # pyright: ignore[reportPrivateUsage]
+    ast.UnaryOp: ScalarReader._unary_op,  # pyright: ignore[reportPrivateUsage]
+    ast.BoolOp: ScalarReader._bool_op,  # pyright: ignore[reportPrivateUsage]
+    ast.Compare: ScalarReader._compare,  # pyright: ignore[reportPrivateUsage]
+    ast.IfExp: ScalarReader._if_exp,  # pyright: ignore[reportPrivateUsage]
+    ast.Subscript: ScalarReader._subscript,  # pyright: ignore[reportPrivateUsage]
+    ast.Call: ScalarReader._call,  # pyright: ignore[reportPrivateUsage]
+}
+_CALLS: dict[str, Callable[[ScalarReader, ast.Call, str], Weak]] = {
+    "if_then_else": ScalarReader._select,  # pyright: ignore[reportPrivateUsage]
+    "Select": ScalarReader._select,  # pyright: ignore[reportPrivateUsage]
+    "Cast": ScalarReader._cast,  # pyright: ignore[reportPrivateUsage]
+    "cast": ScalarReader._cast,  # pyright: ignore[reportPrivateUsage]
+    "Not": ScalarReader._not,  # pyright: ignore[reportPrivateUsage]
+    "all": ScalarReader._all_any,  # pyright: ignore[reportPrivateUsage]
+    "any": ScalarReader._all_any,  # pyright: ignore[reportPrivateUsage]
+    "infinity": ScalarReader._limit,  # pyright: ignore[reportPrivateUsage]
+    "min_value": ScalarReader._limit,  # pyright: ignore[reportPrivateUsage]
+    "max_value": ScalarReader._limit,  # pyright: ignore[reportPrivateUsage]
+}

@@ -1,0 +1,132 @@
+"""Source text of a script, and the report that collects its faults."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from workbench.support.diagnostics import CompileError, Diagnostic
+from workbench.support.spans import Span
+
+T = TypeVar("T")
+MAX_FAULTS = 50
+
+
+class FaultyError(Exception):
+    """A fault stands in the report; the construct around it has no value."""
+
+
+class Report:
+    """Collects the diagnostics of one script.
+
+    `line_offset` and `column_offset` map positions in `text` to the file that it was cut from.
+    """
+
+    def __init__(
+        self, text: str, filename: str, *, line_offset: int = 0, column_offset: int = 0
+    ) -> None:
+        self.lines = text.split("\n")
+        self.filename = filename
+        self.line_offset, self.column_offset = line_offset, column_offset
+        self.diagnostics: list[Diagnostic] = []
+        self.function: str | None = None
+
+    def span(self, node: ast.AST) -> Span:
+        """Where a node stands; columns count characters."""
+        line = node.lineno  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+        end = node.end_lineno  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+        return Span(
+            self.filename,
+            line + self.line_offset,  # pyright: ignore[reportUnknownArgumentType]
+            self._column(line, node.col_offset) + self.column_offset,  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]
+            end + self.line_offset,  # pyright: ignore[reportUnknownArgumentType]
+            self._column(end, node.end_col_offset) + self.column_offset,  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]
+        )
+
+    def _column(self, line: int, offset: int) -> int:
+        text = self.lines[line - 1]
+        return offset if text.isascii() else len(text.encode()[:offset].decode(errors="replace"))
+
+    def source_line(self, span: Span) -> str:
+        """The text of the line that a span starts on."""
+        index = span.line - self.line_offset - 1
+        text = self.lines[index] if 0 <= index < len(self.lines) else ""
+        return " " * self.column_offset + text.rstrip("\r")
+
+    def fault(
+        self,
+        node: ast.AST,
+        code: str,
+        message: str,
+        *,
+        notes: Iterable[str] = (),
+        hint: str = "",
+    ) -> FaultyError:
+        """Add a diagnostic; raise what this returns."""
+        span = self.span(node)
+        self.add(Diagnostic(code, message, span=span, notes=tuple(notes), hint=hint))
+        return FaultyError()
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        """Add a diagnostic, with the line that its span names."""
+        span = diagnostic.span
+        self.diagnostics.append(
+            Diagnostic(
+                diagnostic.code,
+                diagnostic.message,
+                diagnostic.severity,
+                diagnostic.node,
+                self.function,
+                span,
+                diagnostic.notes,
+                diagnostic.hint,
+                self.source_line(span) if span is not None else "",
+            )
+        )
+
+    def adopt(self, node: ast.AST, error: CompileError) -> FaultyError:
+        """Take over what a type rule said, at the place of `node`."""
+        for found in error.diagnostics:
+            self.fault(node, found.code, found.message, notes=found.notes, hint=found.hint)
+        return FaultyError()
+
+    def collect(self, items: Iterable[Callable[[], T]]) -> list[T]:
+        """Evaluate all, so that each fault is reported; then fail if one did."""
+        results: list[T] = []
+        faulty: FaultyError | None = None
+        for item in items:
+            try:
+                results.append(item())
+            except FaultyError as error:
+                faulty = error
+        if faulty is not None:
+            raise faulty
+        return results
+
+    def finish(self) -> None:
+        """Raise if there were faults.
+
+        Raises:
+            CompileError: with all diagnostics, in source order.
+        """
+        if not self.diagnostics:
+            return
+        unique = dict.fromkeys(self.diagnostics)
+        ordered = sorted(unique, key=_position)
+        raise CompileError(ordered[:MAX_FAULTS])
+
+
+def _position(diagnostic: Diagnostic) -> tuple[int, int]:
+    span = diagnostic.span
+    return (span.line, span.column) if span is not None else (0, 0)
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """A hint with the names that look like `name`, empty if none does."""
+    options = sorted(set(known))
+    found = difflib.get_close_matches(name, options, n=3, cutoff=0.6)
+    stem = name.rsplit(".", maxsplit=1)[-1]
+    found += [o for o in options if o.rsplit(".", maxsplit=1)[-1] == stem and o not in found][:2]
+    return "did you mean " + " or ".join(f"`{item}`" for item in found) + "?" if found else ""
