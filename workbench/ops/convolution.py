@@ -1,7 +1,7 @@
 """Convolutions over one, two and three dimensions, with groups.
 
-Reference: `tvm.relax.op.nn.conv2d`, `tvm.topi.nn.conv`; Chellapilla et al., "High Performance Convolutional Neural
-Networks for Document Processing", 2006 (convolution as a matrix product).
+Reference: `tvm.relax.op.nn.conv2d`, `tvm.topi.nn.conv`; Chellapilla et al., "High Performance
+Convolutional Neural Networks for Document Processing", 2006 (convolution as a matrix product).
 """
 
 from __future__ import annotations
@@ -95,10 +95,13 @@ def _conv_rule(call: OpCall, rank: int) -> TensorType:
 
 def _groups(call: OpCall, filters: Dim) -> int:
     groups = call["groups"]
-    if groups < 1 or (groups > 1 and quotient(filters, groups) is None):
+    divides = groups == 1 or (groups > 1 and quotient(filters, groups) is not None)
+    if not divides and (groups < 1 or isinstance(filters, int)):
         raise call.error(
             "type/attribute", f"cannot divide `{filters}` output channels into `{groups}` groups"
         )
+    if not divides:
+        call.unproved.append("output channels divide into groups")
     return groups
 
 
@@ -119,7 +122,7 @@ def _conv(call: OpCall, x: NDArray[Any], weight: NDArray[Any], rank: int) -> Any
 def _grouped(
     x: NDArray[Any], weight: NDArray[Any], found: list[Window], groups: int
 ) -> NDArray[Any]:
-    """`out[n, f, p] = sum over c, k of weight[f, c, k] * x[n, c, window p at k]`, group by group."""
+    """`out[n, f, p] = sum over c, k of weight[f, c, k] * x[n, c, window p at k]`, by groups."""
     rank = len(found)
     view = window_view(x, found, 0)
     counts = view.shape[2 : 2 + rank]

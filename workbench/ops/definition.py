@@ -24,6 +24,7 @@ from workbench.ir import (
     PrimExpr,
     ScalarType,
     ScalarValue,
+    ShapeType,
     ShapeValue,
     TensorFunction,
     TensorType,
@@ -180,6 +181,8 @@ def _with_shape(found: Type, drafts: set[NodeId]) -> Type:
 def _without_drafts(found: Type, drafts: set[NodeId]) -> Type:
     if isinstance(found, TupleType):
         return TupleType(tuple(_without_drafts(item, drafts) for item in found.fields))
+    if isinstance(found, ShapeType) and found.dims is not None and drafts & set(free_vars(found)):
+        return ShapeType(None, len(found.dims))
     if isinstance(found, TensorType) and found.shape is not None and drafts & set(free_vars(found)):
         return TensorType(None, found.dtype, len(found.shape))
     return found

@@ -1,7 +1,7 @@
 """Elements chosen by indices that are data.
 
-Indices count from 0; one outside of its dimension is an error wherever the operator has no mode that says
-otherwise.
+Indices count from 0; one outside of its dimension is an error wherever the operator has no mode
+that says otherwise.
 """
 
 from __future__ import annotations

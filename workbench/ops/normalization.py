@@ -232,7 +232,7 @@ def _instance_rule(call: OpCall) -> TensorType:
 
 
 def _instance_norm(call: OpCall, x: NDArray[Any], *parameters: NDArray[Any]) -> Any:  # noqa: ANN401
-    """`(x - mean) / sqrt(variance + epsilon) * gamma + beta`, moments of each sample and channel."""
+    """`(x - mean) / sqrt(variance + epsilon) * gamma + beta`, moments by sample and channel."""
     channel, axes = _instance_axes(call, x.ndim)
     centred = x - np.mean(x, axis=axes, keepdims=True, dtype=x.dtype)
     variance = np.mean(np.square(centred), axis=axes, keepdims=True, dtype=x.dtype)
@@ -293,7 +293,7 @@ def _batch_norm(
 ) -> Any:  # noqa: ANN401
     """`(x - mean) / sqrt(variance + epsilon) * gamma + beta` by channel; then the two moments.
 
-    With `training` the moments are those of the batch, and the moving ones are updated with `momentum`.
+    With `training` the moments are those of the batch; the moving ones move by `momentum`.
     """
     axis = call.axis(call["axis"], x.ndim)
     moved = (mean, variance)

@@ -1,7 +1,7 @@
 """Sliding windows: the arithmetic that convolution and pooling share.
 
-A window of `kernel` elements, `dilation` apart, starts at every multiple of `stride` of a dimension that has `padding`
-elements before and after it.
+A window of `kernel` elements, `dilation` apart, starts at every multiple of `stride` of a dimension
+that has `padding` elements before and after it.
 """
 
 from __future__ import annotations

@@ -140,7 +140,7 @@ class _Names:
 
 def _block_nest(tensor: Tensor, definition: Compute, names: _Names) -> Stmt:
     """Loops around one block: spatial axes first, then those of the reduction."""
-    body = definition.body
+    body = _without_empty_reduction(definition.body)
     reduced = body.axes if isinstance(body, Reduction) else ()
     extents = [as_expr(extent, INDEX) for extent in tensor.shape] + [a.extent for a in reduced]
     kinds = [AxisKind.SPATIAL] * len(definition.axes) + [AxisKind.REDUCE] * len(reduced)
@@ -152,16 +152,21 @@ def _block_nest(tensor: Tensor, definition: Compute, names: _Names) -> Stmt:
         Axis(names.new(draft, f"v_{draft.name}"), kind, extent, loop)
         for draft, kind, extent, loop in zip(drafts, kinds, extents, loops, strict=True)
     )
-    init, update = _stores(tensor, definition, names)
+    init, update = _stores(names.finish(Load(tensor, definition.axes)), body, names)
     nest: Stmt = Block(block_id, tensor.name, axes, update, init)
     for loop, extent in reversed(list(zip(loops, extents, strict=True))):
         nest = For(loop, as_expr(0), extent, nest)
     return nest
 
 
-def _stores(tensor: Tensor, definition: Compute, names: _Names) -> tuple[Store | None, Store]:
-    target = names.finish(Load(tensor, definition.axes))
-    body = definition.body
+def _without_empty_reduction(body: PrimExpr | Reduction) -> PrimExpr | Reduction:
+    """The identity where nothing is combined: a block whose domain is empty would not write it."""
+    if isinstance(body, Reduction) and any(axis.extent == as_expr(0) for axis in body.axes):
+        return body.identity
+    return body
+
+
+def _stores(target: Load, body: PrimExpr | Reduction, names: _Names) -> tuple[Store | None, Store]:
     if not isinstance(body, Reduction):
         return None, Store(target.buffer, target.indices, names.finish(body))
     init = Store(target.buffer, target.indices, body.identity)

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.ops.cases import CASES, Case, symbol
+from workbench.interpret import Symbols, evaluate, fresh_array, run_tensor_function
+from workbench.ir import (
+    CallOp,
+    ShapeType,
+    TensorFunction,
+    TensorType,
+    TupleType,
+    Type,
+    infer_type,
+    operator,
+    operators,
+    type_of,
+)
+from workbench.ops import array_dtype
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+def outputs_of(type_: Type) -> tuple[TensorType, ...]:
+    if isinstance(type_, TupleType):
+        return tuple(field for field in type_.fields if isinstance(field, TensorType))
+    return (type_,) if isinstance(type_, TensorType) else ()
+
+
+def reference(case: Case) -> tuple[Any, ...]:
+    result = operator(case.op).reference(case.call(), *case.values)
+    is_tuple = isinstance(infer_type(case.call()), TupleType)
+    return tuple(result) if is_tuple else (result,)
+
+
+def legalized(call: CallOp) -> TensorFunction | None:
+    legalize = operator(call.op).legalize
+    if legalize is None:
+        return None
+    return legalize(call, tuple(type_of(arg) for arg in call.args), infer_type(call))
+
+
+def assert_close(found: NDArray[Any], wanted: NDArray[Any], tolerance: float) -> None:
+    assert found.dtype == wanted.dtype
+    assert found.shape == wanted.shape
+    if found.dtype.kind in "biu":
+        np.testing.assert_array_equal(found, wanted)
+    else:
+        np.testing.assert_allclose(
+            found.astype(np.float64), wanted.astype(np.float64), rtol=tolerance, atol=tolerance
+        )
+
+
+def test_every_operator_has_a_case() -> None:
+    assert {op.name for op in operators()} == {case.op for case in CASES}
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_type_rule_agrees_with_the_reference(case: Case) -> None:
+    inferred = infer_type(case.call())
+    found = reference(case)
+    if isinstance(inferred, ShapeType):
+        assert inferred.dims is None or inferred.dims == found[0]
+        return
+    for type_, value in zip(outputs_of(inferred), found, strict=True):
+        assert isinstance(value, np.ndarray)
+        assert value.dtype == array_dtype(type_.dtype or "")
+        if type_.shape is None:
+            assert type_.rank in (None, value.ndim)
+        else:
+            assert value.shape == type_.shape
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_tensor_form_agrees_with_the_reference(case: Case) -> None:
+    function = legalized(case.call())
+    if function is None:
+        pytest.skip("no tensor form")
+    wanted = reference(case)
+    results = [fresh_array(value.shape, str(value.dtype)) for value in wanted]
+    run_tensor_function(function, [*case.arrays(), *results])
+    for found, value in zip(results, wanted, strict=True):
+        assert_close(found, value, case.tolerance)
+
+
+NO_TENSOR_FORM = {
+    "argsort", "cumprod", "cumsum", "nonzero", "scatter_elements", "scatter_nd", "shape_of",
+    "shape_to_tensor", "sort", "tensor_to_shape", "topk",
+}  # fmt: skip
+
+
+def test_only_known_operators_lack_a_tensor_form() -> None:
+    assert {op.name for op in operators() if op.legalize is None} == NO_TENSOR_FORM
+    lacking = {str(case) for case in CASES if legalized(case.call()) is None}
+    assert {name.split("[")[0] for name in lacking} == NO_TENSOR_FORM
+
+
+NEEDS_KNOWN_EXTENTS = {"split", "nn.group_norm", "strided_slice", "gather_nd"}
+"""Operators that refuse symbolic extents in some of their cases."""
+
+
+def symbols_for(case: Case) -> dict[int, Any]:
+    extents = sorted({extent for array in case.arrays() for extent in array.shape if extent > 1})
+    return {extent: symbol(f"n{extent}", i) for i, extent in enumerate(extents)}
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.op not in NEEDS_KNOWN_EXTENTS], ids=str)
+def test_symbolic_extents_give_the_same(case: Case) -> None:
+    """Each extent above 1 is a symbol: shapes evaluate to the right numbers, and the code is right."""
+    names = symbols_for(case)
+    call = case.call(names)
+    inferred, wanted = infer_type(call), reference(case)
+    values = Symbols({var.id: extent for extent, var in names.items()})
+    for type_, value in zip(outputs_of(inferred), wanted, strict=False):
+        if type_.shape is not None:
+            assert tuple(evaluate(dim, values) for dim in type_.shape) == value.shape
+    function = legalized(call)
+    if function is None:
+        return
+    results = [fresh_array(value.shape, str(value.dtype)) for value in wanted]
+    run_tensor_function(function, [*case.arrays(), *results])
+    for found, value in zip(results, wanted, strict=True):
+        assert_close(found, value, case.tolerance)
+
+
+@pytest.mark.parametrize("case", CASES[::9], ids=str)
+def test_unknown_shapes_give_ranks_at_most(case: Case) -> None:
+    call = case.call()
+    types = tuple(
+        TensorType(None, t.dtype, t.rank) if isinstance(t, TensorType) else t
+        for t in map(type_of, call.args)
+    )
+    inferred = operator(case.op).infer(call, types)
+    for type_, value in zip(outputs_of(inferred), reference(case), strict=True):
+        assert type_.dtype is None or value.dtype == array_dtype(type_.dtype)
+        assert type_.rank in (None, value.ndim)
