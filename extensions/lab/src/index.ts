@@ -1,28 +1,38 @@
+/** JupyterLab extension: compiler sessions as live outputs of notebooks. */
+
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
-import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
-import { IRenderMimeRegistry as RenderMimeToken } from '@jupyterlab/rendermime';
-import type { IDisposable } from '@lumino/disposable';
-import { DisposableDelegate } from '@lumino/disposable';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { DisposableDelegate, type IDisposable } from '@lumino/disposable';
 import type { Widget } from '@lumino/widgets';
-
+import { insertCellBelow } from './cells.js';
+import { isNotebookPanel } from './notebook.js';
 import { MIME_TYPE, rendererFactory } from './renderer.js';
 
 /** Before the widget renderer (rank 0), which would win over our output in the same bundle. */
 const RANK = -20;
 
-/** The part of a notebook panel that this extension uses. */
-interface NotebookWidget extends Widget {
-  readonly content: { readonly rendermime: IRenderMimeRegistry };
-}
+/** Gives every notebook a renderer bound to its own kernel. */
+class NotebookRenderers
+  implements DocumentRegistry.IWidgetExtension<Widget, DocumentRegistry.IModel>
+{
+  constructor(private readonly app: JupyterFrontEnd) {}
 
-class NotebookRenderers implements DocumentRegistry.IWidgetExtension<
-  Widget,
-  DocumentRegistry.IModel
-> {
-  createNew(panel: Widget): IDisposable {
-    const { rendermime } = (panel as NotebookWidget).content;
-    rendermime.addFactory(rendererFactory(), RANK);
+  createNew(
+    panel: Widget,
+    context: DocumentRegistry.IContext<DocumentRegistry.IModel>,
+  ): IDisposable | undefined {
+    if (!isNotebookPanel(panel)) {
+      return undefined;
+    }
+    const { rendermime } = panel.content;
+    const place = {
+      sessionContext: context.sessionContext,
+      insertCell: (node: HTMLElement, code: string): void => {
+        void insertCellBelow(this.app, panel, node, code);
+      },
+    };
+    rendermime.addFactory(rendererFactory(place), RANK);
     return new DisposableDelegate(() => {
       rendermime.removeMimeType(MIME_TYPE);
     });
@@ -33,11 +43,12 @@ const plugin: JupyterFrontEndPlugin<void> = {
   id: '@workbench/lab:plugin',
   description: 'Draws compiler sessions in notebook outputs.',
   autoStart: true,
-  requires: [RenderMimeToken],
+  requires: [IRenderMimeRegistry],
   activate: (app: JupyterFrontEnd, rendermime: IRenderMimeRegistry) => {
-    rendermime.addFactory(rendererFactory(), RANK);
-    app.docRegistry.addWidgetExtension('Notebook', new NotebookRenderers());
-  }
+    // Outside notebooks (a console, a preview) there is only the saved picture.
+    rendermime.addFactory(rendererFactory(null), RANK);
+    app.docRegistry.addWidgetExtension('Notebook', new NotebookRenderers(app));
+  },
 };
 
 export default plugin;

@@ -1,0 +1,180 @@
+/** The title line: what is shown, how it stands, and what concerns the whole session. */
+
+import { useState } from 'preact/hooks';
+import type { JSX } from 'preact';
+import { canAct, moduleOf, stepOf } from '../store/selectors.js';
+import type { State } from '../store/state.js';
+import type { PaneProps } from './props.js';
+import { verdictTone } from './words.js';
+
+export function Title({ state, dispatch }: PaneProps): JSX.Element {
+  const { session, chosen } = state;
+  const head = session === null ? null : stepOf(state, session.head);
+  const shown = stepOf(state, state.cursor);
+  const live = canAct(state);
+  return (
+    <header class="wb-title">
+      <span class="wb-title-name">{session?.name ?? 'workbench'}</span>
+      <Functions state={state} dispatch={dispatch} />
+      {head !== null && (
+        <span class="wb-head">
+          head: step {head.index} · {head.name}
+        </span>
+      )}
+      {shown !== null && (
+        <span class={`wb-verdict wb-verdict--${verdictTone(shown.verdict.state)}`}>
+          {session !== null && state.cursor !== session.head && `step ${state.cursor}: `}
+          {shown.verdict.text}
+        </span>
+      )}
+      <span class="wb-calls">{callsText(state)}</span>
+      <Status state={state} />
+      <span class="wb-buttons">
+        {session !== null && state.cursor !== session.head && (
+          <button
+            type="button"
+            disabled={!live}
+            onClick={() => {
+              dispatch({ type: 'checkout', step: state.cursor });
+            }}
+          >
+            Make head
+          </button>
+        )}
+        <button
+          type="button"
+          disabled={!live || (shown?.parent === null && chosen.length < 2)}
+          title={chosen.length === 2 ? 'Compare the two chosen steps' : 'Compare with the step before; choose two steps below for others'}
+          onClick={() => {
+            dispatch({ type: 'diff' });
+          }}
+        >
+          Diff{chosen.length === 2 ? ` ${[...chosen].sort((a, b) => a - b).join(' · ')}` : ''}
+        </button>
+        <Export state={state} dispatch={dispatch} />
+        <button
+          type="button"
+          class="wb-primary"
+          disabled={!live || state.job?.state === 'running'}
+          title="Measure the import and the head, or the chosen steps"
+          onClick={() => {
+            dispatch({ type: 'compare' });
+          }}
+        >
+          Compare
+        </button>
+      </span>
+    </header>
+  );
+}
+
+/** The function that is drawn; a choice where there are several. */
+function Functions({ state, dispatch }: PaneProps): JSX.Element {
+  const functions = moduleOf(state, state.drawn)?.functions ?? [];
+  if (functions.length < 2) {
+    return <span class="wb-function">@{state.graph}</span>;
+  }
+  return (
+    <select
+      class="wb-function"
+      aria-label="Graph function"
+      value={state.graph}
+      onChange={(event) => {
+        dispatch({ type: 'graph', name: event.currentTarget.value });
+      }}
+    >
+      {functions.map((one) => (
+        <option key={one.name} value={one.name}>
+          @{one.name}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+function total(calls: Readonly<Record<string, number>>): number {
+  return Object.values(calls).reduce((sum, count) => sum + count, 0);
+}
+
+function callsText(state: State): string {
+  const module = moduleOf(state, state.drawn);
+  if (module === null) {
+    return '';
+  }
+  const now = total(module.calls);
+  const before = total(module.calls_before);
+  return before === 0 || before === now ? `${now} calls` : `${before} → ${now} calls`;
+}
+
+/** How the view stands with its kernel, in words. */
+function Status({ state }: { readonly state: State }): JSX.Element | null {
+  const text = statusText(state);
+  if (text === '') {
+    return null;
+  }
+  return (
+    <span class={`wb-status wb-status--${state.connection}`} role="status">
+      {text}
+    </span>
+  );
+}
+
+export function statusText(state: State): string {
+  const waiting = Object.values(state.pending);
+  switch (state.connection) {
+    case 'saved':
+      return 'saved picture';
+    case 'connecting':
+      return state.busy ? 'kernel busy: queued' : 'connecting…';
+    case 'dead':
+      return state.message === '' ? 'run the cell again' : `${state.message}: run the cell again`;
+    case 'live':
+      if (waiting.length === 0) {
+        return state.session?.kernel_note ?? '';
+      }
+      if (state.busy) {
+        return 'kernel busy: queued';
+      }
+      return waiting.some((one) => one.type === 'apply') ? 'applying…' : '';
+  }
+}
+
+function Export({ state, dispatch }: PaneProps): JSX.Element {
+  const [open, setOpen] = useState(false);
+  const choose = (type: 'recipe' | 'script') => () => {
+    setOpen(false);
+    dispatch({ type });
+  };
+  return (
+    <span
+      class="wb-menu"
+      onKeyDown={(event) => {
+        if (event.key === 'Escape') {
+          setOpen(false);
+        }
+      }}
+    >
+      <button
+        type="button"
+        aria-haspopup="menu"
+        aria-expanded={open}
+        disabled={!canAct(state)}
+        onClick={() => {
+          setOpen(!open);
+        }}
+      >
+        Export ▾
+      </button>
+      {open && (
+        <span class="wb-menu-items" role="menu" aria-label="Export">
+          <button type="button" role="menuitem" onClick={choose('recipe')}>
+            Recipe: Python that repeats the steps
+          </button>
+          <button type="button" role="menuitem" onClick={choose('script')}>
+            Script of the module
+          </button>
+        </span>
+      )}
+    </span>
+  );
+}

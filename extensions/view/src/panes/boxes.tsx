@@ -1,0 +1,210 @@
+/** Boxes, stubs and grounds of the picture as SVG. */
+
+import type { JSX } from 'preact';
+import type { Box, Ground, Stub } from '../layout/index.js';
+import type { GroupView, NodeView } from '../protocol/generated.js';
+import { changeSign, fitted, nodeTitle } from './words.js';
+
+interface Marks {
+  readonly selected: boolean;
+  readonly hit: boolean;
+  readonly lit: boolean;
+  readonly wrong: boolean;
+}
+
+function classes(base: string, marks: Marks): string {
+  const names = [base];
+  if (marks.selected) {
+    names.push('wb-selected');
+  }
+  if (marks.hit) {
+    names.push('wb-hit');
+  }
+  if (marks.lit) {
+    names.push('wb-lit');
+  }
+  if (marks.wrong) {
+    names.push('wb-wrong');
+  }
+  return names.join(' ');
+}
+
+interface NodeProps extends Marks {
+  readonly box: Box;
+  readonly node: NodeView;
+  readonly id: string;
+}
+
+/** One node: bar of its kind, name, type, and the sign of its change. */
+export function NodeBox({ box, node, id, ...marks }: NodeProps): JSX.Element {
+  const wrong = marks.wrong ? ', first wrong value' : '';
+  return (
+    <g
+      id={id}
+      role="button"
+      aria-label={nodeTitle(node) + wrong}
+      aria-pressed={marks.selected}
+      class={classes(`wb-node wb-kind-${node.kind}`, marks)}
+      data-key={node.key}
+      transform={`translate(${box.x} ${box.y})`}
+    >
+      <title>{`${node.name}: ${node.label} · ${node.type}`}</title>
+      <Frame box={box} label={node.label} type={node.type} sign={changeSign(node.change)} />
+      {marks.wrong && (
+        <text class="wb-wrong-sign" x={box.width + 6} y={16}>
+          ✗ first wrong value
+        </text>
+      )}
+    </g>
+  );
+}
+
+interface GroupProps extends Marks {
+  readonly box: Box;
+  readonly group: GroupView;
+  readonly id: string;
+}
+
+/** A collapsed group: one box, its number of operators beside it. */
+export function GroupBox({ box, group, id, ...marks }: GroupProps): JSX.Element {
+  const change = group.change === 'none' ? '' : `, ${group.change}`;
+  return (
+    <g transform={`translate(${box.x} ${box.y})`}>
+      <g
+        id={id}
+        role="button"
+        aria-label={`${group.label}, ${group.type}, group of ${group.ops} ops${change}`}
+        aria-pressed={marks.selected}
+        class={classes(`wb-node wb-group wb-group-${group.kind}`, marks)}
+        data-key={group.key}
+      >
+        <title>{`${group.label} · ${group.type}`}</title>
+        <rect class="wb-behind" x={4} y={4} width={box.width} height={box.height} rx={5} />
+        <Frame box={box} label={group.label} type={group.type} sign={changeSign(group.change)} />
+      </g>
+      <g
+        role="button"
+        class="wb-fold"
+        aria-label={`Unfold ${group.label}`}
+        data-unfold={group.key}
+      >
+        <rect class="wb-target" x={box.width + 6} y={8} width={52} height={24} />
+        <text x={box.width + 11} y={24}>
+          ▸ {group.ops} ops
+        </text>
+      </g>
+    </g>
+  );
+}
+
+interface FrameProps {
+  readonly box: Box;
+  readonly label: string;
+  readonly type: string;
+  readonly sign: string;
+}
+
+function Frame({ box, label, type, sign }: FrameProps): JSX.Element {
+  const middle = box.height >> 1;
+  return (
+    <>
+      <rect class="wb-frame" width={box.width} height={box.height} rx={5} />
+      <path class="wb-bar" d={`M2 0h2v${box.height}h-2a2 2 0 0 1-2-2v${4 - box.height}a2 2 0 0 1 2-2z`} />
+      <text class="wb-label" x={13} y={type === '' ? middle + 4 : middle - 3}>
+        {fitted(label, box.width - 18 - (sign === '' ? 0 : 14), 6.6)}
+      </text>
+      {type !== '' && (
+        <text class="wb-type" x={13} y={middle + 12}>
+          {fitted(type, box.width - 16, 6.1)}
+        </text>
+      )}
+      {sign !== '' && (
+        <text class="wb-sign" x={box.width - 8} y={14}>
+          {sign}
+        </text>
+      )}
+    </>
+  );
+}
+
+interface StubProps {
+  readonly stub: Stub;
+  readonly node: NodeView | undefined;
+  readonly selected: boolean;
+  readonly lit: boolean;
+}
+
+/** A constant, or a reference to a value far away, in one line. */
+export function StubBox({ stub, node, selected, lit }: StubProps): JSX.Element {
+  const label = node?.label ?? stub.value;
+  const type = stub.ref || node === undefined ? '' : node.type;
+  const text = stub.more > 0 ? `+ ${stub.more} more` : label;
+  const name =
+    stub.more > 0 ? `${stub.more} more inputs` : `${label}, ${node?.type ?? ''}, ${stub.ref ? 'from above' : 'constant'}`;
+  const [first, ...rest] = pairs(stub.points);
+  const entry = rest[rest.length - 1] ?? first;
+  return (
+    <g
+      role="button"
+      aria-label={name}
+      class={classes('wb-stub', { selected, lit, hit: false, wrong: false })}
+      data-key={stub.more > 0 ? stub.owner : stub.value}
+    >
+      <title>{`${label} · ${node?.type ?? ''}`}</title>
+      <path class="wb-wire" d={`M${first ?? ''}L${rest.join('L')}`} />
+      <path class="wb-arrow" d={`M${entry ?? ''}l-7 -3.5v7z`} />
+      <rect class="wb-frame" x={stub.x} y={stub.y} width={stub.width} height={stub.height} rx={4} />
+      {stub.ref ? (
+        <circle class="wb-ref" cx={stub.x + 8} cy={stub.y + 10} r={3} />
+      ) : (
+        <rect class="wb-bar" x={stub.x} y={stub.y} width={3} height={stub.height} rx={1.5} />
+      )}
+      <text class="wb-stub-label" x={stub.x + (stub.ref ? 16 : 9)} y={stub.y + 14}>
+        {text}
+        {stub.more === 0 && type !== '' && (
+          <tspan class="wb-type" dx={7}>
+            {fitted(type, stub.width - 16 - 7 * label.length, 5.8)}
+          </tspan>
+        )}
+      </text>
+    </g>
+  );
+}
+
+function pairs(points: readonly number[]): string[] {
+  const result: string[] = [];
+  for (let i = 0; i + 1 < points.length; i += 2) {
+    result.push(`${points[i] ?? 0} ${points[i + 1] ?? 0}`);
+  }
+  return result;
+}
+
+interface GroundProps {
+  readonly ground: Ground;
+  readonly group: GroupView;
+}
+
+/** The ground of an open group, with its name beside it; pressing the name folds it. */
+export function GroundBox({ ground, group }: GroundProps): JSX.Element {
+  const sign = changeSign(group.change);
+  const width = 24 + 6 * group.label.length;
+  return (
+    <g class={`wb-ground wb-group-${group.kind}`}>
+      {ground.rects.map(([x, y, w, h], index) => (
+        <rect key={index} class="wb-ground-area" x={x} y={y} width={w} height={h} rx={6} />
+      ))}
+      <g
+        role="button"
+        class="wb-fold"
+        aria-label={`Fold ${group.label}`}
+        data-fold={group.key}
+      >
+        <rect class="wb-target" x={ground.noteX - 4} y={ground.noteY - 14} width={width} height={20} />
+        <text x={ground.noteX} y={ground.noteY}>
+          ▾ {sign !== '' && <tspan class="wb-sign">{sign} </tspan>}
+          {group.label}
+        </text>
+      </g>
+    </g>
+  );
+}

@@ -1,0 +1,70 @@
+/** The search box over the picture, and the legend under it. */
+
+import type { JSX } from 'preact';
+import { currentFunction, hits } from '../store/selectors.js';
+import type { PaneProps } from './props.js';
+
+export function Search({ state, dispatch }: PaneProps): JSX.Element {
+  const found = hits(state);
+  const position = found.length === 0 ? 0 : (state.hit % found.length) + 1;
+  return (
+    <div class="wb-search" role="search">
+      <input
+        type="search"
+        aria-label="Search nodes"
+        placeholder="Search"
+        value={state.search}
+        onInput={(event) => {
+          dispatch({ type: 'search', text: event.currentTarget.value });
+        }}
+        onKeyDown={(event) => {
+          if (event.key === 'Enter') {
+            dispatch({ type: 'next-hit', offset: event.shiftKey ? -1 : 1 });
+          } else if (event.key === 'Escape') {
+            dispatch({ type: 'search', text: '' });
+          }
+        }}
+      />
+      {state.search !== '' && (
+        <output class="wb-search-count" aria-label="Hits">
+          {found.length === 0 ? 'none' : `${position} of ${found.length}`}
+        </output>
+      )}
+    </div>
+  );
+}
+
+export function Legend({ state, dispatch }: PaneProps): JSX.Element {
+  const view = currentFunction(state);
+  const changes = new Set([
+    ...(view?.nodes.map((node) => node.change) ?? []),
+    ...(view?.groups.map((group) => group.change) ?? []),
+  ]);
+  const gone = view?.gone ?? [];
+  return (
+    <div class="wb-legend" aria-label="Legend" role="note">
+      <span class="wb-key wb-kind-op">graph op</span>
+      <span class="wb-key wb-kind-tensor">tensor function</span>
+      <span class="wb-key wb-kind-library">library</span>
+      {changes.has('rewritten') && <span>~ rewritten</span>}
+      {changes.has('new') && <span>+ new</span>}
+      {changes.has('fused') && <span>⊂ fused</span>}
+      {gone.length > 0 && (
+        <span title={gone.join(', ')} class="wb-gone">
+          - gone: {gone.slice(0, 3).join(', ')}
+          {gone.length > 3 && ` and ${gone.length - 3} more`}
+        </span>
+      )}
+      <button
+        type="button"
+        class="wb-link wb-outline-button"
+        aria-pressed={state.outline}
+        onClick={() => {
+          dispatch({ type: 'outline', open: !state.outline });
+        }}
+      >
+        {state.outline ? 'Picture' : 'Outline'}
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,61 @@
+/** The words and signs for what the protocol names. */
+
+import type { Change, NodeKind, NodeView, VerdictState } from '../protocol/generated.js';
+
+const KINDS: Readonly<Record<NodeKind, string>> = {
+  input: 'input',
+  constant: 'constant',
+  op: 'graph op',
+  tensor: 'tensor function',
+  library: 'library call',
+  function: 'function call',
+  other: 'other',
+};
+
+const SIGNS: Readonly<Record<Change, string>> = { none: '', new: '+', rewritten: '~', fused: '⊂' };
+
+export function kindWord(kind: NodeKind): string {
+  return KINDS[kind];
+}
+
+export function changeSign(change: Change): string {
+  return SIGNS[change];
+}
+
+/** How a verdict is coloured; its words always stand beside. */
+export function verdictTone(state: VerdictState): 'good' | 'fair' | 'bad' | 'quiet' {
+  switch (state) {
+    case 'exact':
+    case 'within':
+      return 'good';
+    case 'amber':
+      return 'fair';
+    case 'wrong':
+      return 'bad';
+    default:
+      return 'quiet';
+  }
+}
+
+/** What a screen reader says of a box. */
+export function nodeTitle(node: NodeView): string {
+  const change = node.change === 'none' ? '' : `, ${node.change}`;
+  return `${node.label}, ${node.type}, ${kindWord(node.kind)}${change}`;
+}
+
+/** The text cut to so many characters of `pixels` width. */
+export function fitted(text: string, width: number, pixels: number): string {
+  const most = Math.max(1, Math.floor(width / pixels));
+  const characters = [...text];
+  return characters.length <= most ? text : `${characters.slice(0, most - 1).join('')}…`;
+}
+
+/** Milliseconds with three digits. */
+export function milliseconds(value: number): string {
+  return `${Number(value.toPrecision(3))} ms`;
+}
+
+/** An error as people write it: `2.4e-07`, `0`. */
+export function error(value: number): string {
+  return value === 0 ? '0' : value.toExponential(1).replace(/e([+-])(\d)$/, 'e$10$2');
+}

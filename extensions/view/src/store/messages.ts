@@ -1,0 +1,116 @@
+/** What the kernel says, taken into the state. */
+
+import type { Failed, Message, SessionView, TextReply } from '../protocol/generated.js';
+import { answered, type Request } from './requests.js';
+import { recipeTitle, scriptTitle, withModule } from './showing.js';
+import { detailKey, initialState, type State } from './state.js';
+
+const QUESTIONS: readonly Request['type'][] = ['show', 'detail', 'actions', 'script'];
+
+export function receive(before: State, message: Message): State {
+  const asked = 'reply_to' in message && message.reply_to !== null ? before.pending[message.reply_to] : undefined;
+  const state = answered(before, 'reply_to' in message ? message.reply_to : null);
+  switch (message.type) {
+    case 'hello':
+      return hello(state, message.session, message.module.step, {
+        [message.module.step]: message.module,
+      });
+    case 'unknown':
+      return { ...state, connection: 'dead', message: message.message, pending: {}, job: null };
+    case 'session':
+      return withSession(state, message.session);
+    case 'module':
+      return withModule(
+        { ...state, modules: { ...state.modules, [message.module.step]: message.module } },
+        message.module.step,
+      );
+    case 'detail': {
+      const key = detailKey(message.detail.step, message.detail.node);
+      return { ...state, details: { ...state.details, [key]: message.detail } };
+    }
+    case 'actions':
+      return { ...state, actions: { ...state.actions, [message.step]: message.actions } };
+    case 'diff':
+      return { ...state, diff: message.diff, announcement: message.diff.summary };
+    case 'text':
+      return withText(state, message, asked);
+    case 'applied':
+      return applied(state, message.step);
+    case 'job':
+      return { ...state, job: message, announcement: jobText(message.phase, message.state) };
+    case 'comparison':
+      return message.node === null
+        ? { ...state, comparison: message.comparison }
+        : { ...state, measured: { ...state.measured, [message.node]: message.comparison } };
+    case 'failed':
+      return failed(state, message, asked);
+  }
+}
+
+function hello(
+  state: State,
+  session: SessionView,
+  step: number,
+  modules: State['modules'],
+): State {
+  const fresh = initialState(null);
+  const graph = modules[step]?.functions[0]?.name ?? 'main';
+  return {
+    ...fresh,
+    connection: 'live',
+    busy: state.busy,
+    session,
+    modules,
+    cursor: step,
+    drawn: step,
+    graph: modules[step]?.functions.some((one) => one.name === state.graph) === true ? state.graph : graph,
+    selection: state.selection,
+    folds: state.folds,
+    tab: state.tab,
+    nextId: state.nextId,
+    announcement: `${session.name}: connected`,
+  };
+}
+
+/** A view that stands on the head follows it. */
+function withSession(state: State, session: SessionView): State {
+  const followed = state.session !== null && state.cursor === state.session.head;
+  const cursor = followed ? session.head : state.cursor;
+  const next: State = { ...state, session, cursor, refused: [] };
+  const before = state.session?.steps.find((step) => step.index === cursor)?.verdict.text;
+  const now = session.steps.find((step) => step.index === cursor);
+  const told = now !== undefined && now.verdict.text !== before;
+  const announcement = told ? `${now.label}: ${now.verdict.text}` : state.announcement;
+  return withModule({ ...next, announcement }, cursor);
+}
+
+function withText(state: State, message: TextReply, asked: Request | undefined): State {
+  if (asked === undefined) {
+    return state;
+  }
+  const { text, tokens } = message;
+  const wanted = asked.type === 'recipe' ? recipeTitle(asked.step) : scriptTitle(asked.step);
+  const sheet = state.sheet?.title === wanted ? { ...state.sheet, text, tokens } : state.sheet;
+  const scripts =
+    asked.type === 'script' ? { ...state.scripts, [asked.step]: { text, tokens } } : state.scripts;
+  return { ...state, sheet, scripts };
+}
+
+/** What this view did moves its own cursor, wherever it stood. */
+function applied(state: State, step: number): State {
+  const next: State = { ...state, cursor: step, proposal: null, editing: null, refused: [] };
+  return withModule(next, step);
+}
+
+function failed(state: State, message: Failed, asked: Request | undefined): State {
+  const first = message.diagnostics[0]?.message ?? 'refused';
+  if (asked !== undefined && QUESTIONS.includes(asked.type)) {
+    const refused = [...state.refused, JSON.stringify(asked)];
+    return { ...state, refused, failures: message.diagnostics, announcement: first };
+  }
+  return { ...state, failures: message.diagnostics, announcement: first };
+}
+
+function jobText(phase: string, state: string): string {
+  return state === 'running' ? '' : `${phase} ${state}`;
+}

@@ -1,0 +1,38 @@
+/** What the view asks the kernel for, before it has an id. */
+
+import type { AnyIntent } from '../protocol/generated.js';
+import type { State } from './state.js';
+
+type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never;
+
+/** An intent without its id. */
+export type Request = WithoutId<AnyIntent>;
+
+/** The state with a request in its outbox; nothing where the same one is awaited already. */
+export function ask(state: State, request: Request): State {
+  if (state.connection !== 'live' && request.type !== 'open') {
+    return state;
+  }
+  const text = JSON.stringify(request);
+  if (Object.values(state.pending).some((other) => JSON.stringify(other) === text)) {
+    return state;
+  }
+  const id = state.nextId;
+  return {
+    ...state,
+    nextId: id + 1,
+    pending: { ...state.pending, [id]: request },
+    outbox: [...state.outbox, { ...request, id }],
+  };
+}
+
+/** The state without the request of that id. */
+export function answered(state: State, id: number | null): State {
+  if (id === null || !(id in state.pending)) {
+    return state;
+  }
+  const pending = Object.fromEntries(
+    Object.entries(state.pending).filter(([key]) => key !== String(id)),
+  );
+  return { ...state, pending };
+}

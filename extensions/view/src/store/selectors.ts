@@ -1,0 +1,151 @@
+/** What the panes read off the state. */
+
+import { layout, type Layout } from '../layout/index.js';
+import type {
+  ActionView,
+  ComparisonView,
+  DetailView,
+  FunctionView,
+  GroupView,
+  ModuleView,
+  NodeView,
+  SavedView,
+  StepView,
+} from '../protocol/generated.js';
+import { VERSION } from '../protocol/generated.js';
+import { detailKey, type Line, type State } from './state.js';
+
+export function stepOf(state: State, step: number): StepView | null {
+  return state.session?.steps.find((one) => one.index === step) ?? null;
+}
+
+export function moduleOf(state: State, step: number): ModuleView | null {
+  return state.modules[step] ?? null;
+}
+
+/** The function that is drawn. */
+export function currentFunction(state: State): FunctionView | null {
+  const module = moduleOf(state, state.drawn);
+  return module?.functions.find((one) => one.name === state.graph) ?? module?.functions[0] ?? null;
+}
+
+export function selectedNode(state: State): NodeView | null {
+  return currentFunction(state)?.nodes.find((node) => node.key === state.selection) ?? null;
+}
+
+export function selectedGroup(state: State): GroupView | null {
+  return currentFunction(state)?.groups.find((group) => group.key === state.selection) ?? null;
+}
+
+/** Whether a group is collapsed in this view. */
+export function shownGroup(state: State, group: GroupView): boolean {
+  return state.folds[group.key] ?? group.collapsed;
+}
+
+export function detail(state: State): DetailView | null {
+  const node = selectedNode(state);
+  return node === null ? null : (state.details[detailKey(state.drawn, node.key)] ?? null);
+}
+
+/** What applies: at the selected node, else to the module. */
+export function actions(state: State): readonly ActionView[] | null {
+  return selectedNode(state) === null
+    ? (state.actions[state.drawn] ?? null)
+    : (detail(state)?.actions ?? null);
+}
+
+export function measurement(state: State): ComparisonView | null {
+  const node = selectedNode(state);
+  return node === null ? null : (state.measured[node.key] ?? null);
+}
+
+/** Steps from the import through the cursor to a leaf: what the slider runs over. */
+export function line(state: State): number[] {
+  const steps = state.session?.steps ?? [];
+  const path: number[] = [];
+  let up: number | null = state.cursor;
+  while (up !== null && path.length <= steps.length) {
+    path.unshift(up);
+    up = stepOf(state, up)?.parent ?? null;
+  }
+  const onHeadPath = new Set(state.session?.path ?? []);
+  for (let last: number | undefined = state.cursor; last !== undefined; ) {
+    const from: number = last;
+    const children: StepView[] = steps.filter((step) => step.parent === from);
+    const next: StepView | undefined =
+      children.find((step) => onHeadPath.has(step.index)) ?? children[children.length - 1];
+    if (next !== undefined) {
+      path.push(next.index);
+    }
+    last = next?.index;
+  }
+  return path;
+}
+
+/** Keys of the nodes that the search text names, in program order. */
+export function hits(state: State): string[] {
+  const text = state.search.trim().toLowerCase();
+  if (text === '') {
+    return [];
+  }
+  const nodes = currentFunction(state)?.nodes ?? [];
+  return nodes
+    .filter((node) => node.kind !== 'constant' && matches(node, text))
+    .map((node) => node.key);
+}
+
+function matches(node: NodeView, text: string): boolean {
+  return [node.label, node.name, node.callee ?? ''].some((one) => one.toLowerCase().includes(text));
+}
+
+/** The line of Python shown: what is proposed, else what made the step at the cursor. */
+export function pythonLine(state: State): Line | null {
+  if (state.proposal !== null) {
+    return state.proposal;
+  }
+  const step = stepOf(state, state.cursor);
+  return step === null || step.code === '' ? null : { base: step.parent, code: step.code };
+}
+
+/** The text for a cell: it checks out its base first, so that running it twice adds nothing. */
+export function cellText(state: State, python: Line): string {
+  const variable = state.session?.variable ?? 's';
+  return python.base === null
+    ? python.code
+    : `${variable}.checkout(${python.base})\n${python.code}`;
+}
+
+/** Whether orders can be given. */
+export function canAct(state: State): boolean {
+  return state.connection === 'live';
+}
+
+export function isWaiting(state: State): boolean {
+  return Object.keys(state.pending).length > 0;
+}
+
+/** What is saved in the notebook; null where there is nothing to draw. */
+export function savedView(state: State): SavedView | null {
+  const module = moduleOf(state, state.drawn);
+  if (state.session === null || module === null) {
+    return null;
+  }
+  return { version: VERSION, session: state.session, module, detail: detail(state) };
+}
+
+const layouts = new WeakMap<FunctionView, { readonly folds: State['folds']; readonly layout: Layout }>();
+
+/** The layout of the function that is drawn; computed again only where it or a fold changed. */
+export function picture(state: State): Layout | null {
+  const view = currentFunction(state);
+  if (view === null) {
+    return null;
+  }
+  const known = layouts.get(view);
+  if (known?.folds === state.folds) {
+    return known.layout;
+  }
+  const fresh = layout(view, state.folds);
+  layouts.set(view, { folds: state.folds, layout: fresh });
+  return fresh;
+}

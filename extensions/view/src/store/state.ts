@@ -1,0 +1,127 @@
+/** What one view knows and shows. The kernel owns the session; everything else here is the view's. */
+
+import type {
+  ActionView,
+  ComparisonView,
+  DetailView,
+  DiagnosticView,
+  DiffView,
+  JobProgress,
+  ModuleView,
+  SavedView,
+  SessionView,
+  TokenView,
+} from '../protocol/generated.js';
+import type { Request } from './requests.js';
+
+/**
+ * `saved`: only the saved picture. `connecting`: the comm is open, no answer yet. `live`: the
+ * kernel answers. `dead`: it does not know this session any more, or is gone.
+ */
+export type Connection = 'saved' | 'connecting' | 'live' | 'dead';
+
+export type Tab = 'loops' | 'script' | 'llvm' | 'assembly' | 'origin';
+
+/** A line of Python that can go to the next cell: `code` performed on step `base`. */
+export interface Line {
+  readonly base: number | null;
+  readonly code: string;
+}
+
+/** Text shown over the picture: a script, a recipe. */
+export interface Sheet {
+  readonly title: string;
+  readonly text: string;
+  readonly tokens: readonly TokenView[];
+  /** Whether it may be put into a cell: only recipes, only received live. */
+  readonly cell: boolean;
+}
+
+export interface State {
+  readonly connection: Connection;
+  readonly message: string;
+  /** The kernel runs something else, so that answers wait. */
+  readonly busy: boolean;
+  readonly session: SessionView | null;
+  readonly modules: Readonly<Record<number, ModuleView>>;
+  /** The step that is shown; the head is the session's. */
+  readonly cursor: number;
+  /** The step whose picture is drawn: the cursor, or the one before while the answer is awaited. */
+  readonly drawn: number;
+  readonly graph: string;
+  readonly selection: string | null;
+  /** Key of the value under the pointer or the focus. */
+  readonly hovered: string | null;
+  readonly folds: Readonly<Record<string, boolean>>;
+  readonly search: string;
+  readonly hit: number;
+  readonly tab: Tab;
+  readonly outline: boolean;
+  readonly details: Readonly<Record<string, DetailView>>;
+  readonly actions: Readonly<Record<number, readonly ActionView[]>>;
+  readonly scripts: Readonly<Record<number, { readonly text: string; readonly tokens: readonly TokenView[] }>>;
+  readonly proposal: Line | null;
+  readonly editing: string | null;
+  readonly chosen: readonly number[];
+  readonly diff: DiffView | null;
+  readonly job: JobProgress | null;
+  readonly comparison: ComparisonView | null;
+  /** Measured implementations by node key. */
+  readonly measured: Readonly<Record<string, ComparisonView>>;
+  readonly sheet: Sheet | null;
+  readonly failures: readonly DiagnosticView[];
+  /** What was asked and not answered yet, by id. */
+  readonly pending: Readonly<Record<number, Request>>;
+  /** Questions that the kernel refused, as JSON. */
+  readonly refused: readonly string[];
+  readonly nextId: number;
+  /** Requests to send; the store sends and clears them after every event. */
+  readonly outbox: readonly (Request & { readonly id: number })[];
+  /** What a screen reader is told. */
+  readonly announcement: string;
+}
+
+export function initialState(saved: SavedView | null): State {
+  const session = saved?.session ?? null;
+  const module = saved?.module ?? null;
+  const detail = saved?.detail ?? null;
+  const step = module?.step ?? session?.head ?? 0;
+  return {
+    connection: 'saved',
+    message: '',
+    busy: false,
+    session,
+    modules: module === null ? {} : { [module.step]: module },
+    cursor: step,
+    drawn: step,
+    graph: module?.functions[0]?.name ?? 'main',
+    selection: detail?.node ?? null,
+    hovered: null,
+    folds: {},
+    search: '',
+    hit: 0,
+    tab: 'loops',
+    outline: false,
+    details: detail === null ? {} : { [detailKey(detail.step, detail.node)]: detail },
+    actions: {},
+    scripts: {},
+    proposal: null,
+    editing: null,
+    chosen: [],
+    diff: null,
+    job: null,
+    comparison: null,
+    measured: {},
+    sheet: null,
+    failures: [],
+    pending: {},
+    refused: [],
+    nextId: 1,
+    outbox: [],
+    announcement: '',
+  };
+}
+
+export function detailKey(step: number, node: string): string {
+  return `${step}|${node}`;
+}
