@@ -34,7 +34,7 @@ from workbench.ir.graph import (
     TupleValue,
 )
 from workbench.ir.module import IRModule
-from workbench.ir.registry import find_library, operator
+from workbench.ir.registry import find_library, library_keywords, operator
 from workbench.ir.tensor import TensorFunction
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.ids import NodeId
@@ -257,7 +257,7 @@ class _Frame:
         outputs = self._outputs(call.out_types) if call.style is PackedStyle.DPS else []
         try:
             with np.errstate(all="ignore"):
-                returned = library.function(*inputs, *outputs)
+                returned = library.function(*inputs, *outputs, **library_keywords(call))
         except FOREIGN_FAULTS as error:
             raise _foreign("library/failed", f"library function `{call.symbol}`", error) from error
         if call.style is not PackedStyle.DPS:

@@ -6,14 +6,16 @@ import dataclasses
 import enum
 import hashlib
 import struct
+from functools import cache
 from typing import Any
+
+from typing_extensions import override
 
 from workbench.ir.expr import Var
 from workbench.ir.module import Function, IRModule
 from workbench.ir.tensor import Block, TensorFunction
 from workbench.ir.traverse import node_fields
 from workbench.support.ids import NodeId
-
 
 DESCRIPTIVE = frozenset({"algorithm", "scheduled"})
 """Attributes that say where a function comes from and do not change what it does."""
@@ -31,7 +33,7 @@ def module_digest(module: IRModule) -> str:
 def function_digest(function: Function) -> str:
     """32 hex digits of one function, cached in the node."""
     if function._digest is None:
-        object.__setattr__(function, "_digest", _hash(function, _exact))
+        object.__setattr__(function, "_digest", _hash(_Exact(), function))
     assert function._digest is not None
     return function._digest
 
@@ -40,54 +42,75 @@ def fingerprint(function: TensorFunction) -> str:
     """32 hex digits equal for tensor functions that are equal up to renaming; keys compiled kernels."""
     if function._fingerprint is not None:
         return function._fingerprint
-    order: dict[NodeId, int] = {}
-
-    def canonical(node: object, parts: list[bytes], recurse: Any) -> bool:  # noqa: ANN401
-        if isinstance(node, Var):
-            known = node.id in order
-            parts.append(b"v%d" % order.setdefault(node.id, len(order)))
-            if not known:
-                recurse(node.type)
-            return True
-        return False
-
     attrs = tuple(item for item in function.attrs if item[0] not in DESCRIPTIVE)
     anonymous = dataclasses.replace(function, next_id=0, private=False, attrs=attrs)
-    object.__setattr__(function, "_fingerprint", _hash(anonymous, canonical, skip_names=True))
+    object.__setattr__(function, "_fingerprint", _hash(_Canonical(), anonymous))
     assert function._fingerprint is not None
     return function._fingerprint
 
 
-def _exact(_node: object, _parts: list[bytes], _recurse: Any) -> bool:  # noqa: ANN401
-    return False
+def _hash(serializer: _Exact, root: object) -> str:
+    serializer.add(root)
+    return hashlib.blake2b(b"".join(serializer.parts), digest_size=16).hexdigest()
 
 
-def _hash(root: object, special: Any, *, skip_names: bool = False) -> str:  # noqa: ANN401
-    parts: list[bytes] = []
+@cache
+def _layout(kind: type) -> tuple[bytes, tuple[str, ...]]:
+    """Opening bytes and the fields that count, of a node class."""
+    return kind.__name__.encode() + b"{", node_fields(kind)
 
-    def add(value: Any) -> None:  # noqa: ANN401
-        if special(value, parts, add):
-            return
-        if isinstance(value, tuple):
-            parts.append(b"(")
+
+class _Exact:
+    """Writes a tree as bytes: every value with its type, ids and names included."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+
+    def add(self, value: Any) -> None:  # noqa: ANN401
+        """Append one value."""
+        kind = type(value)
+        if kind is tuple:
+            self.parts.append(b"(")
             for item in value:
-                add(item)
-            parts.append(b")")
-        elif isinstance(value, bool) or value is None:
-            parts.append(repr(value).encode())
-        elif isinstance(value, float):
-            parts.append(b"f" + struct.pack("<d", value))
+                self.add(item)
+            self.parts.append(b")")
+        elif kind is str or kind is int:
+            self.parts.append(f"{kind.__name__[0]}{value!r},".encode())
+        elif value is None or kind is bool:
+            self.parts.append(repr(value).encode())
+        elif kind is float:
+            self.parts.append(b"f" + struct.pack("<d", value))
         elif isinstance(value, enum.Enum):
-            parts.append(value.name.encode())
-        elif isinstance(value, int | str):
-            parts.append(f"{type(value).__name__[0]}{value!r},".encode())
-        elif isinstance(value, Block) and skip_names:
-            add(tuple(getattr(value, f) for f in node_fields(Block) if f not in {"id", "name"}))
+            self.parts.append(value.name.encode())
         else:
-            parts.append(type(value).__name__.encode() + b"{")
-            for name in node_fields(type(value)):
-                add(getattr(value, name))
-            parts.append(b"}")
+            self.node(value, kind)
 
-    add(root)
-    return hashlib.blake2b(b"".join(parts), digest_size=16).hexdigest()
+    def node(self, value: Any, kind: type) -> None:  # noqa: ANN401
+        """Append a node, field by field."""
+        opening, names = _layout(kind)
+        self.parts.append(opening)
+        for name in names:
+            self.add(getattr(value, name))
+        self.parts.append(b"}")
+
+
+class _Canonical(_Exact):
+    """Variables by order of first occurrence, blocks without their names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.order: dict[NodeId, int] = {}
+
+    @override
+    def node(self, value: Any, kind: type) -> None:
+        if kind is Var:
+            known = value.id in self.order
+            self.parts.append(b"v%d" % self.order.setdefault(value.id, len(self.order)))
+            if not known:
+                self.add(value.type)
+        elif kind is Block:
+            for name in _layout(kind)[1]:
+                if name not in {"id", "name"}:
+                    self.add(getattr(value, name))
+        else:
+            super().node(value, kind)

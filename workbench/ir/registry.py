@@ -21,13 +21,14 @@ from workbench.ir.expr import (
 from workbench.ir.graph import (
     Arg,
     CallOp,
+    CallPacked,
     Constant,
     ScalarValue,
     ShapeValue,
     StringValue,
     TupleValue,
 )
-from workbench.ir.tensor import TensorFunction
+from workbench.ir.tensor import Attr, TensorFunction
 from workbench.support.diagnostics import CompileError, Diagnostic
 
 TypeRule = Callable[[CallOp, tuple[Type, ...]], Type]
@@ -56,7 +57,7 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class LibraryFunction:
-    """A callable behind a symbol: `function(*inputs, *outputs)` fills numpy arrays in place.
+    """A callable behind a symbol: `function(*inputs, *outputs, **attributes)` fills numpy arrays in place.
 
     `unavailable` is empty, or says why the library cannot be called on this machine.
     """
@@ -121,6 +122,11 @@ def unknown_operator(name: str) -> Diagnostic:
     near = [known for known in sorted(_OPERATORS) if stem in known][:3]
     hint = "did you mean " + " or ".join(f"`{n}`" for n in near) + "?" if near else ""
     return Diagnostic("op/unknown", f"no operator `{name}` is registered", hint=hint)
+
+
+def library_keywords(call: CallPacked) -> dict[str, Attr]:
+    """The attributes of a library call as keyword arguments; `algorithm` is for passes, not for the library."""
+    return {name: value for name, value in call.attrs if name != "algorithm"}
 
 
 def infer_type(call: CallOp) -> Type:

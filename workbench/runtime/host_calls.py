@@ -14,6 +14,7 @@ from workbench.ir import (
     GraphFunction,
     IRModule,
     find_library,
+    library_keywords,
     operator,
     walk,
 )
@@ -38,21 +39,22 @@ FOREIGN_FAULTS = (
 """What code that is not ours may raise; becomes a diagnostic at the call."""
 
 
-def library_call(symbol: str) -> HostCall:
+def library_call(called: CallPacked) -> HostCall:
     """The callable behind a symbol; its failures are diagnostics.
 
     Raises:
         CompileError: `runtime/missing-library`; the call itself `runtime/library-raised`.
     """
+    symbol = called.symbol
     library = find_library(symbol)
     if library is None or library.unavailable:
         raise CompileError(_missing(symbol, ()))
-    function = library.function
+    function, keywords = library.function, library_keywords(called)
 
     def call(*values: Any) -> Any:  # noqa: ANN401
         try:
             with np.errstate(all="ignore"):
-                return function(*values)
+                return function(*values, **keywords)
         except FOREIGN_FAULTS as error:
             raise _raised(
                 "runtime/library-raised", f"library function `{symbol}`", error

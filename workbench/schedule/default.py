@@ -24,12 +24,15 @@ from workbench.ir import (
     walk,
 )
 from workbench.schedule.inline import inline_stages
-from workbench.schedule.lanes import lane_reduction
+from workbench.schedule.lanes import contiguous_axis, lane_reduction
 from workbench.schedule.tile import Tile, TileBuilder
 from workbench.support import IdSource, NodeId
 
 PARALLEL_ELEMENTS = 1 << 15
 """Work below this many innermost instances is not worth waking another thread."""
+
+LARGEST_STRIDE = 4
+"""Elements between neighbours of a vector that may still be loaded as one."""
 
 TILES = (
     (6, 2),
@@ -91,7 +94,8 @@ def _schedule(function: TensorFunction, options: ScheduleOptions) -> TensorFunct
     for position, stage in enumerate(found):
         if stage.block.id in done:
             continue
-        epilogue = _epilogue(inlined, found, position)
+        lanes = _prefers_lanes(stage, options)
+        epilogue = None if lanes else _epilogue(inlined, found, position)
         bodies.append(_schedule_stage(stage, epilogue, ids, options, choices))
         if epilogue is not None:
             done.add(epilogue.block.id)
@@ -144,7 +148,7 @@ def _schedule_stage(
     choices: list[str],
 ) -> Stmt:
     columns = _column_axis(stage)
-    if stage.reduce and (columns is None or _short(stage, columns, options)) and epilogue is None:
+    if _prefers_lanes(stage, options):
         lanes = lane_reduction(ids, stage, options.lanes, _parallel_axis(stage, None, options))
         if lanes is not None:
             choices.append(f"{stage.block.name} in lanes")
@@ -171,6 +175,22 @@ def _as_it_is(stage: Stage) -> Stmt:
     return body
 
 
+def _prefers_lanes(stage: Stage, options: ScheduleOptions) -> bool:
+    """Whether partial results in vector lanes beat vectors across the output."""
+    axis = contiguous_axis(stage)
+    if axis is None or stage.reduction is None:
+        return False
+    if isinstance(axis.extent, IntImm) and axis.extent.value < options.lanes:
+        return False
+    columns = _column_axis(stage)
+    return columns is None or _short(stage, columns, options) or not _contiguous(stage, columns)
+
+
+def _contiguous(stage: Stage, position: int) -> bool:
+    """Whether some load moves along the axis in steps of one."""
+    return any(step_of(load, stage.spatial[position]) == 1 for load in stage.loads)
+
+
 def _short(stage: Stage, axis: int, options: ScheduleOptions) -> bool:
     extent = stage.extents[stage.spatial[axis].id]
     return isinstance(extent, IntImm) and extent.value < options.lanes // 2
@@ -188,7 +208,7 @@ def _column_axis(stage: Stage) -> int | None:
             continue
         steps = [step_of(load, axis) for load in stage.loads]
         bad = sum(step is None or step not in (0, 1) for step in steps)
-        if stage.reduce and bad and all(step not in (0, 1) for step in steps):
+        if stage.reduce and all(step is None or step > LARGEST_STRIDE for step in steps):
             continue
         if best is None or bad < best[0]:
             best = (bad, position)

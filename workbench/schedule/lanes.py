@@ -38,13 +38,14 @@ def lane_reduction(ids: IdSource, stage: Stage, lanes: int, parallel: int | None
 
     Changes the order of the reduction.
     """
-    axis = _contiguous_axis(stage)
+    axis = contiguous_axis(stage)
     if axis is None or stage.reduction is None or stage.init is None:
         return None
     return _LaneBuilder(ids, stage, axis, lanes, parallel).nest()
 
 
-def _contiguous_axis(stage: Stage) -> Axis | None:
+def contiguous_axis(stage: Stage) -> Axis | None:
+    """The innermost reduction axis along which every load moves by one element or not at all."""
     for axis in reversed(stage.block.axes):
         if axis.kind is not AxisKind.REDUCE:
             continue

@@ -23,6 +23,7 @@ from workbench.ir import (
     IRModule,
     ScalarType,
     ScalarValue,
+    ShapeValue,
     TensorFunction,
     TensorType,
     TupleType,
@@ -80,8 +81,17 @@ def tensor_form(call: CallOp, out: Type) -> TensorFunction | None:
     operator = find_operator(call.op)
     if operator is None or operator.legalize is None:
         return None
-    function = operator.legalize(call, tuple(type_of(arg) for arg in call.args), out)
-    return None if function is None else replace(function, private=True)
+    types = tuple(type_of(arg) for arg in call.args)
+    shapes = tuple(arg for arg in call.args if isinstance(arg, ShapeValue | ScalarValue))
+    key = (operator, call.attrs, types, shapes, out)
+    if key not in _FORMS:
+        function = operator.legalize(call, types, out)
+        _FORMS[key] = None if function is None else replace(function, private=True)
+    return _FORMS[key]
+
+
+_FORMS: dict[tuple[object, ...], TensorFunction | None] = {}
+"""Memo of a pure function: asking what applies, and applying it, make each tensor function once."""
 
 
 def call_of(name: str, call: CallOp, out: Type) -> CallTIR:
