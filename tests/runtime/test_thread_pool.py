@@ -2,6 +2,7 @@ import ctypes
 import os
 import threading
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -73,7 +74,7 @@ def bodies() -> LoadedObject:
 
 
 @pytest.fixture
-def pool(monkeypatch: pytest.MonkeyPatch):
+def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadPool]:
     monkeypatch.setattr("workbench.runtime.thread_pool.available_cpus", lambda: HELPERS + 1)
     pool = ThreadPool(native_runtime())
     yield pool

@@ -7,6 +7,7 @@ copied, others are refused.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -62,20 +63,24 @@ class Parameters:
         return converted, symbols
 
     def _slowly(self, arguments: Sequence[Any], converted: list[Any], symbols: Symbols) -> None:
-        faults: list[Diagnostic] = []
+        faults: dict[int, Diagnostic] = {}
         for position, param in enumerate(self.params):
             try:
                 converted[position] = _convert(param.type, arguments[position], param.name)
             except CompileError as error:
-                faults += error.diagnostics
+                faults[position] = error.diagnostics[0]
                 continue
             _bind(param, param.type, converted[position], symbols)
-        for param, value in zip(self.params, converted, strict=True):
-            fault = None if value is None else _check(param.type, value, param.name, symbols)
-            if fault is not None:
-                faults.append(fault)
+        for position, param in enumerate(self.params):
+            if position not in faults:
+                fault = _check(param.type, converted[position], param.name, symbols)
+                if fault is not None:
+                    faults[position] = fault
         if faults:
-            raise CompileError(_located(fault, self.name, self.params) for fault in faults)
+            raise CompileError(
+                replace(fault, function=self.name, node=self.params[position].id)
+                for position, fault in sorted(faults.items())
+            )
 
     def _count(self, found: int) -> Diagnostic:
         names = ", ".join(f"`{param.name}`" for param in self.params)
@@ -211,14 +216,6 @@ def _check_dims(
         "runtime/wrong-argument",
         f"`{name}` must be {wanted}, got shape `{shape}`",
         notes=(f"{known}, by an earlier argument",) if known else (),
-    )
-
-
-def _located(fault: Diagnostic, function: str, params: Sequence[Var]) -> Diagnostic:
-    name = fault.message.split("`")[1].split("[")[0]
-    node = next((param.id for param in params if param.name == name), None)
-    return Diagnostic(
-        fault.code, fault.message, node=node, function=function, notes=fault.notes, hint=fault.hint
     )
 
 

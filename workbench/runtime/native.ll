@@ -1,6 +1,6 @@
 ; The fixed native part of the runtime: thread pool, instruction loop, interrupt guard, memory.
 ;
-; `{{name}}` is filled in by native.py for the platform. Structures are arrays of 8-byte slots:
+; Words in double braces are filled in by native.py for the platform. Structures are arrays of 8-byte slots:
 ;
 ;   context  0 ptr interrupt flag (i32)   1 ptr parallel_for   2 ptr pool   3 ptr alloc
 ;            4 ptr free                   5 ptr i64 detail[4]  6 i64 helpers (threads - 1)

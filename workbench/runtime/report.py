@@ -14,8 +14,8 @@ from workbench.support import NodeId
 class BuildReport:
     """How the calls of an executable run, and what building it took.
 
-    `compiled`, `library` and `reference` count calls in graph functions, `kernels_compiled` distinct
-    kernels that were compiled now and `cache_hits` those that were found. `stepwise` names
+    `compiled`, `library` and `reference` count calls in graph functions, `kernels_compiled`
+    distinct kernels that were compiled now and `cache_hits` those that were found. `stepwise` names
     functions that run binding by binding because their shapes depend on values.
     """
 

@@ -44,7 +44,7 @@ class ThreadPool:
         return len(self._threads)
 
     def ensure(self, workers: int) -> int:
-        """Start workers up to `workers` and one fewer than processors; how many there are to use."""
+        """Start up to `workers`, one fewer than processors at most; how many there are to use."""
         if workers <= len(self._threads):
             return workers
         if not self._native.threads:

@@ -1,0 +1,380 @@
+import threading
+
+import numpy as np
+import pytest
+from numpy.random import Generator
+
+from tests.runtime import modules
+from workbench.interpret import run
+from workbench.interpret import values as reference_values
+from workbench.ir import (
+    CallPacked,
+    CallTIR,
+    GraphBuilder,
+    IRModule,
+    LibraryFunction,
+    register_library,
+)
+from workbench.runtime import CancelToken, Executable, build
+from workbench.support import CompileError, NodeId
+
+
+def normal(rng: Generator, *shape: int) -> np.ndarray:
+    return rng.standard_normal(shape).astype(np.float32)
+
+
+def assert_same(found: object, expected: object) -> None:
+    if isinstance(expected, tuple):
+        assert isinstance(found, tuple)
+        assert len(found) == len(expected)
+        for a, b in zip(found, expected, strict=True):
+            assert_same(a, b)
+    else:
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+        assert found.dtype == expected.dtype  # pyright: ignore[reportAttributeAccessIssue]
+        assert found.shape == expected.shape  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def code_of(call: object) -> str:
+    with pytest.raises(CompileError) as caught:
+        call()  # pyright: ignore[reportCallIssue]
+    return caught.value.diagnostics[0].code
+
+
+def text_of(call: object) -> str:
+    with pytest.raises(CompileError) as caught:
+        call()  # pyright: ignore[reportCallIssue]
+    return str(caught.value)
+
+
+# --- results ------------------------------------------------------------------------------------
+
+
+def test_a_chain_of_kernels(rng: Generator) -> None:
+    module = modules.chain()
+    executable = build(module)
+    x, y = normal(rng, 4, 6), normal(rng, 4, 6)
+    for _ in range(3):
+        assert_same(executable(x, y), run(module, x, y))
+    assert (executable.report.compiled, executable.report.reference) == (3, 0)
+    assert executable.report.stepwise == ()
+
+
+def test_symbolic_shapes(rng: Generator) -> None:
+    module = modules.symbolic_chain()
+    executable = build(module)
+    assert executable.report.stepwise == ()
+    for _ in range(2):
+        for rows, columns in [(4, 6), (1, 1), (7, 0), (33, 65)]:
+            x, y = normal(rng, rows, columns), normal(rng, rows, columns)
+            assert_same(executable(x, y), run(module, x, y))
+    assert "`m` is 6" in text_of(lambda: executable(normal(rng, 4, 6), normal(rng, 4, 7)))
+
+
+def test_many_shapes_keep_few_plans(rng: Generator) -> None:
+    executable = build(modules.symbolic_chain())
+    for rows in range(1, 40):
+        x = normal(rng, rows, 3)
+        assert_same(executable(x, x), 5 * x)
+
+
+def test_a_mixture_of_everything(rng: Generator) -> None:
+    module = modules.mixture()
+    executable = build(module)
+    assert executable.report.stepwise == ()
+    assert executable.report.library == 2
+    for _ in range(3):
+        x, y = normal(rng, 4, 6), normal(rng, 4, 6)
+        assert_same(executable(x, y), run(module, x, y))
+
+
+@pytest.mark.parametrize("condition", [True, False])
+def test_branches(rng: Generator, condition: bool) -> None:
+    module = modules.branching()
+    executable = build(module)
+    x = normal(rng, 4, 6)
+    assert_same(executable(np.bool_(condition), x), run(module, np.bool_(condition), x))
+    assert_same(executable(condition, x), x * (3 if condition else 4))
+
+
+def test_shapes_that_depend_on_values(rng: Generator) -> None:
+    module = modules.data_dependent()
+    executable = build(module)
+    assert executable.report.stepwise == ("main",)
+    for _ in range(5):
+        x = normal(rng, 8)
+        assert_same(executable(x), 2 * x[x > 0])
+
+
+def test_outputs_are_the_callers_own(rng: Generator) -> None:
+    module = modules.returning_what_it_was_given()
+    executable = build(module)
+    x = normal(rng, 2, 3)
+    kept = executable(x)
+    for array in kept:
+        assert not np.shares_memory(array, x)
+        array += 100
+    assert_same(executable(x), run(module, x))
+    assert_same(kept[0], x + 100)
+    assert not any(np.shares_memory(a, b) for i, a in enumerate(kept) for b in kept[:i])
+
+
+@pytest.mark.parametrize(
+    "module", [modules.chain(), modules.mixture(), modules.returning_what_it_was_given()]
+)
+def test_values_are_those_of_the_interpreter(module: IRModule, rng: Generator) -> None:
+    inputs = [normal(rng, *p.type.shape) for p in module.graph_functions["main"].params]  # pyright: ignore[reportAttributeAccessIssue]
+    found = build(module).values(inputs)
+    expected = reference_values(module, inputs)
+    assert found.keys() == expected.keys()
+    for node, value in expected.items():
+        assert_same(found[node], value)
+
+
+def test_given_values_are_taken(rng: Generator) -> None:
+    module = modules.chain()
+    x, y = normal(rng, 4, 6), normal(rng, 4, 6)
+    bindings = module.graph_functions["main"].bindings
+    given = {bindings[0].var.id: np.ones((4, 6), np.float32)}
+    found = build(module).values([x, y], given)
+    assert_same(found[bindings[0].var.id], np.ones((4, 6), np.float32))
+    assert_same(found[bindings[2].var.id], 2 + x)
+
+
+def test_profile_names_every_binding(rng: Generator) -> None:
+    module = modules.mixture()
+    executable = build(module)
+    profile = executable.profile([normal(rng, 4, 6), normal(rng, 4, 6)], repeats=3)
+    names = {b.var.id: b.var.name for b in module.graph_functions["main"].bindings}
+    assert {names[node] for node in profile.bindings} == {"s", "d", "t", "c", "q", "h", "e"}
+    for timing in profile.bindings.values():
+        assert len(timing.samples) == 3
+        assert 0 <= timing.lower <= timing.median <= timing.upper < 1
+    assert profile.total.median > 0
+
+
+# --- arguments ----------------------------------------------------------------------------------
+
+
+def test_arrays_that_are_not_row_major_are_copied(rng: Generator) -> None:
+    executable = build(modules.chain())
+    x, y = normal(rng, 6, 4).T, normal(rng, 8, 12)[::2, ::2]
+    assert_same(executable(x, y), 2 * (x + y) + x)
+
+
+def test_unaligned_arrays_are_copied(rng: Generator) -> None:
+    raw = np.zeros(4 * 6 * 4 + 1, np.uint8)
+    x = raw[1:].view(np.float32).reshape(4, 6)
+    x[:] = normal(rng, 4, 6)
+    assert_same(build(modules.chain())(x, x), 5 * x)
+
+
+class Foreign:
+    """Something with DLPack that is no numpy array."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self._array = array
+
+    def __dlpack__(self, **options: object) -> object:
+        return self._array.__dlpack__(**options)  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+    def __dlpack_device__(self) -> object:
+        return self._array.__dlpack_device__()
+
+
+def test_dlpack(rng: Generator) -> None:
+    executable = build(modules.chain())
+    x = normal(rng, 4, 6)
+    out = np.zeros((4, 6), np.float32)
+    assert_same(executable(Foreign(x), x), 5 * x)
+    executable(Foreign(x), x, out, function="add")
+    assert_same(out, 2 * x)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda x: x.astype(np.float64), ["`x`", "float32", "(4, 6)", "float64"]),
+        (lambda x: x[:3], ["`x`", "(4, 6)", "(3, 6)"]),
+        (lambda x: x[0], ["`x`", "(4, 6)", "(6,)"]),
+        (lambda x: x.byteswap().view(x.dtype.newbyteorder()), ["`x`", "float32"]),
+        (lambda _: "words", ["`x`", "str"]),
+        (lambda _: None, ["`x`", "NoneType"]),
+    ],
+)
+def test_wrong_arguments_are_named(rng: Generator, change: object, words: list[str]) -> None:
+    executable = build(modules.chain())
+    x = normal(rng, 4, 6)
+    text = text_of(lambda: executable(change(x), x))  # pyright: ignore[reportCallIssue]
+    assert "runtime/wrong-argument" in text
+    for word in words:
+        assert word in text
+    assert_same(executable(x, x), 5 * x)
+
+
+def test_all_wrong_arguments_are_reported(rng: Generator) -> None:
+    executable = build(modules.chain())
+    with pytest.raises(CompileError) as caught:
+        executable(normal(rng, 3, 6), normal(rng, 4, 6).astype(np.int32))
+    assert [d.node for d in caught.value.diagnostics] == [NodeId(0), NodeId(1)]
+    assert code_of(lambda: executable(normal(rng, 4, 6))) == "runtime/wrong-argument"
+
+
+# --- tensor functions ---------------------------------------------------------------------------
+
+
+def test_tensor_functions_write_their_outputs(rng: Generator) -> None:
+    executable = build(modules.symbolic_chain())
+    x, y = normal(rng, 5, 3), normal(rng, 5, 3)
+    out = np.zeros((5, 3), np.float32)
+    assert executable(x, y, out, function="add") is None
+    assert_same(out, x + y)
+    wide = np.zeros((5, 6), np.float32)
+    executable(x, y, wide[:, ::2], function="add")
+    assert_same(wide[:, ::2], x + y)
+    assert not wide[:, 1::2].any()
+
+
+def test_tensor_functions_refuse_what_does_not_fit(rng: Generator) -> None:
+    executable = build(modules.symbolic_chain())
+    x = normal(rng, 5, 3)
+    out = np.zeros((5, 3), np.float32)
+    frozen = out.copy()
+    frozen.flags.writeable = False
+
+    def code(*arrays: object) -> str:
+        return code_of(lambda: executable(*arrays, function="add"))
+
+    assert code(x, x, x) == "runtime/overlapping-arguments"
+    big = np.zeros((10, 3), np.float32)
+    assert code(big[:5], x, big[4:9]) == "runtime/overlapping-arguments"
+    assert code(x, x) == "runtime/wrong-argument"
+    assert code(x, x, frozen) == "runtime/wrong-argument"
+    assert code(x, x[:4], out) == "runtime/wrong-argument"
+    assert code(x, x, out.astype(np.float64)) == "runtime/wrong-argument"
+    assert code(x, 1.0, out) == "runtime/wrong-argument"
+    assert code_of(lambda: executable(x, function="nobody")) == "module/unknown-function"
+    executable(big[:5], x, big[5:], function="add")
+
+
+def test_a_call_that_would_write_its_input_is_refused() -> None:
+    module = modules.chain()
+    type_ = modules.matrix(4, 6)
+    builder = GraphBuilder(module)
+    x = builder.param("x", type_)
+    y = builder.emit(CallTIR("add", (x, x, x), ()), "y", type_)
+    assert code_of(lambda: build(module.with_function("main", builder.build(y)))) == (
+        "runtime/writes-input"
+    )
+
+
+def test_calls_whose_shapes_do_not_fit_are_refused(rng: Generator) -> None:
+    module = modules.chain()
+    builder = GraphBuilder(module)
+    x = builder.param("x", modules.matrix(8, 6))
+    y = builder.emit(CallTIR("double", (x,), (modules.matrix(8, 6),)), "y")
+    executable = build(module.with_function("main", builder.build(y)))
+    text = text_of(lambda: executable(normal(rng, 8, 6)))
+    assert "runtime/wrong-argument" in text
+    assert "`4`" in text
+
+
+# --- libraries ----------------------------------------------------------------------------------
+
+
+def with_library(symbol: str) -> IRModule:
+    type_ = modules.matrix(4, 6)
+    module = modules.chain()
+    builder = GraphBuilder(module)
+    x = builder.param("x", type_)
+    s = builder.emit(CallTIR("double", (x,), (type_,)), "s")
+    r = builder.emit(CallPacked(symbol, (s,), (type_,)), "r")
+    return module.with_function("main", builder.build(r))
+
+
+def test_a_missing_library_is_refused_at_build() -> None:
+    text = text_of(lambda: build(with_library("nobody.has_it")))
+    assert "runtime/missing-library" in text
+    assert "`nobody.has_it`" in text
+    assert "`r` in `main`" in text
+    register_library(LibraryFunction("test.gone", print, "tests", "needs a machine of 1954"))
+    assert "a machine of 1954" in text_of(lambda: build(with_library("test.gone")))
+
+
+def test_a_library_that_raises_is_a_diagnostic(rng: Generator) -> None:
+    def broken(x: np.ndarray, out: np.ndarray) -> None:
+        out[:] = x
+        if x[0, 0] > 0:
+            msg = "no luck today"
+            raise RuntimeError(msg)
+
+    register_library(LibraryFunction("test.broken", broken, "tests"))
+    executable = build(with_library("test.broken"))
+    x = np.abs(normal(rng, 4, 6))
+    text = text_of(lambda: executable(x))
+    for word in ("runtime/library-raised", "`test.broken`", "RuntimeError", "no luck", "`main`"):
+        assert word in text
+    assert_same(executable(-x), -2 * x)
+
+
+@pytest.mark.parametrize(
+    "wrong", [np.zeros((4, 5), np.float32), np.zeros((4, 6)), "text", (1, 2), None]
+)
+def test_what_a_library_returns_is_checked(rng: Generator, wrong: object) -> None:
+    register_library(LibraryFunction("test.square", lambda _: wrong, "tests"))
+    module = modules.mixture()
+    register_library(LibraryFunction("test.square", lambda _: wrong, "tests"))
+    executable = build(module)
+    x = normal(rng, 4, 6)
+    assert code_of(lambda: executable(x, x)) == "runtime/wrong-result"
+
+
+def test_a_library_may_return_its_argument(rng: Generator) -> None:
+    module = modules.mixture()
+    register_library(LibraryFunction("test.square", lambda x: x, "tests"))
+    x = normal(rng, 4, 6)
+    assert_same(build(module)(x, x), run(module, x, x))
+
+
+# --- threads ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_calls_from_several_threads(threads: int) -> None:
+    executable = build(modules.symbolic_chain(), num_threads=threads)
+    wrong: list[int] = []
+
+    def work(seed: int) -> None:
+        generator = np.random.default_rng(seed)
+        for rows in generator.integers(1, 30, 100):
+            x, y = normal(generator, rows, 8), normal(generator, rows, 8)
+            if not np.allclose(executable(x, y), 2 * (x + y) + x):
+                wrong.append(seed)
+
+    workers = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert wrong == []
+
+
+def test_a_cancelled_token_stops_the_call(rng: Generator) -> None:
+    executable = build(modules.chain())
+    token = CancelToken()
+    token.cancel()
+    x = normal(rng, 4, 6)
+    assert code_of(lambda: executable(x, x, cancel=token)) == "runtime/cancelled"
+    assert_same(executable(x, x), 5 * x)
+
+
+def test_options_are_checked() -> None:
+    assert code_of(lambda: build(modules.chain(), num_threads=0)) == "runtime/bad-option"
+
+
+def test_llvm_and_assembly() -> None:
+    executable = build(modules.chain())
+    assert "define" in executable.llvm("add")
+    assert "ret" in executable.assembly("add")
+    assert code_of(lambda: executable.llvm("nobody")) == "module/unknown-function"
+    assert isinstance(executable, Executable)
