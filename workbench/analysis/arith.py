@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.analysis import intervals
-from workbench.analysis.polynomial import Poly
 from workbench.analysis.intervals import Bound, Ends
+from workbench.analysis.polynomial import Poly
 from workbench.ir.expr import (
     COMPARISONS,
     INDEX,
@@ -92,6 +92,13 @@ class Facts:
         if interval.lo is not None and not isinstance(interval.lo, int):
             found.append(Poly.atom(var) - self.poly(interval.lo))
         return Facts({**self.ranges, var.id: interval}, tuple(found))
+
+    def with_value(self, var: Var, value: PrimExpr) -> Facts:
+        """The facts where `var` is bound to an `int64` value."""
+        low, high = self.const_bounds(value)
+        difference = Poly.atom(var) - self.poly(value)
+        known = (*self.inequalities, difference, difference.scale(-1))
+        return Facts({**self.ranges, var.id: Interval(low, high)}, known)
 
     def assume(self, condition: PrimExpr, *, holds: bool = True) -> Facts:
         """The facts where `condition` holds, or does not."""
@@ -381,9 +388,7 @@ class Facts:
         if g > 1:
             low, high = self.poly_bounds(small)
             if low is not None and high is not None and low >= 0 and high < g:
-                return self._divide_const(
-                    BinaryOp.FLOORDIV, large.scaled_down(g), c // g
-                )
+                return self._divide_const(BinaryOp.FLOORDIV, large.scaled_down(g), c // g)
         match rest.single_atom():
             case Binary(op=BinaryOp.FLOORDIV, a=a, b=IntImm(value=d)) as atom if d > 0:
                 if rest.terms[atom,] == 1:
@@ -397,9 +402,7 @@ class Facts:
         if g > 1 and large.terms:
             low, high = self.poly_bounds(small)
             if low is not None and high is not None and low >= 0 and high < g:
-                inner = self._divide_const(
-                    BinaryOp.FLOORMOD, large.scaled_down(g), c // g
-                )
+                inner = self._divide_const(BinaryOp.FLOORMOD, large.scaled_down(g), c // g)
                 return inner.scale(g) + small
         return _atom(BinaryOp.FLOORMOD, rest, Poly.const(c))
 

@@ -1,0 +1,54 @@
+"""How long a statement runs, roughly: to decide on unrolling, threads and interrupt polls."""
+
+from __future__ import annotations
+
+from workbench.ir.expr import IntImm, Intrinsic
+from workbench.ir.tensor import Allocate, Evaluate, For, If, Let, LoopKind, Seq, Stmt, Store, While
+from workbench.ir.traverse import walk
+
+_POLL_COST = 100_000
+
+
+def cost(stmt: Stmt) -> int | None:
+    """Operations of one run, vectors counted once; None where an extent is symbolic."""
+    match stmt:
+        case For(extent=IntImm(value=extent), body=body, kind=kind):
+            inner = cost(body)
+            times = 1 if kind is LoopKind.VECTORIZED else extent
+            return None if inner is None else inner * times
+        case Seq(body=body):
+            return _sum([cost(item) for item in body])
+        case If(then=then, otherwise=None):
+            return cost(then)
+        case If(then=then, otherwise=otherwise) if otherwise is not None:
+            return _sum([cost(then), cost(otherwise)])
+        case Let(body=body) | Allocate(body=body):
+            return cost(body)
+        case Store(value=value) | Evaluate(value=value):
+            return sum(10 if isinstance(node, Intrinsic) else 1 for node in walk(value)) // 4 + 1
+        case _:
+            return None
+
+
+def _sum(parts: list[int | None]) -> int | None:
+    total = 0
+    for part in parts:
+        if part is None:
+            return None
+        total += part
+    return total
+
+
+def polls(loop: For) -> bool:
+    """Whether each iteration of a loop looks at the interrupt flag.
+
+    So it does where an iteration may be long and no loop inside looks already.
+    """
+    inner = cost(loop.body)
+    if inner is not None and inner < _POLL_COST:
+        return False
+    return not any(_looks(node) for node in walk(loop.body))
+
+
+def _looks(node: object) -> bool:
+    return isinstance(node, While) or (isinstance(node, For) and polls(node))

@@ -1,0 +1,110 @@
+"""Where the initialisation of a reduction goes: before its outermost reduction loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from workbench.ir.expr import Binary, BinaryOp, IntImm, Load, PrimExpr, Var
+from workbench.ir.tensor import Allocate, Block, For, If, Let, LoopKind, Seq, Stmt, Store, While
+from workbench.ir.traverse import free_vars, substitute, walk
+from workbench.support.ids import IdSource, NodeId
+
+
+@dataclass(slots=True)
+class Level:
+    """A statement on the path from the root to a block.
+
+    `start` and `extent` are those of a loop, lowered; `position` is the child of a sequence that the
+    path takes; `before` collects what goes in front of a loop.
+    """
+
+    stmt: Stmt
+    start: PrimExpr = field(default_factory=lambda: IntImm(0))
+    extent: PrimExpr = field(default_factory=lambda: IntImm(1))
+    position: int = 0
+    before: list[Stmt] = field(default_factory=list)
+
+
+def place_init(
+    init: Stmt,
+    starts: list[PrimExpr],
+    predicate: PrimExpr | None,
+    path: list[Level],
+    ids: IdSource,
+) -> bool:
+    """Put `init` before the outermost loop that the reduction axes `starts` depend on.
+
+    Spatial loops inside that loop are repeated around it. False, and nothing changed, where another
+    statement touches the buffer in between or loops depend on the reduction.
+    """
+    loops = {level.stmt.var.id for level in path if isinstance(level.stmt, For)}
+    reduced = {i for start in starts for i in free_vars(start)} & loops
+    if not reduced:
+        return False
+    guard = _independent(predicate, reduced)
+    if isinstance(guard, bool) or not reduced.isdisjoint(free_vars(init)):
+        return False
+    outermost = next(
+        i for i, p in enumerate(path) if isinstance(p.stmt, For) and p.stmt.var.id in reduced
+    )
+    inner = path[outermost:]
+    touched = {node.buffer.id for node in walk(init) if isinstance(node, Store)}
+    if not all(_movable(level, init, touched, reduced) for level in inner):
+        return False
+    placed = init if guard is None else If(guard, init)
+    for level in reversed(inner):
+        placed = _wrapped(level, placed, reduced, ids)
+    path[outermost].before.append(placed)
+    return True
+
+
+def _independent(predicate: PrimExpr | None, reduced: set[NodeId]) -> PrimExpr | bool | None:
+    """The part of a predicate without reduction loops; False where a condition mixes both."""
+    if predicate is None:
+        return None
+    if isinstance(predicate, Binary) and predicate.op is BinaryOp.AND:
+        a, b = _independent(predicate.a, reduced), _independent(predicate.b, reduced)
+        if isinstance(a, bool) or isinstance(b, bool):
+            return False
+        return Binary(BinaryOp.AND, a, b) if a is not None and b is not None else a or b
+    mentioned = set(free_vars(predicate))
+    if mentioned.isdisjoint(reduced):
+        return predicate
+    return None if mentioned <= reduced else False
+
+
+def _movable(level: Level, init: Stmt, touched: set[NodeId], reduced: set[NodeId]) -> bool:
+    match level.stmt:
+        case For():
+            bounds = free_vars(level.start).keys() | free_vars(level.extent).keys()
+            return reduced.isdisjoint(bounds)
+        case Seq(body=body):
+            others = (item for i, item in enumerate(body) if i != level.position)
+            return not any(_touches(item, touched) for item in others)
+        case Let(var=var):
+            return var.id not in free_vars(init)
+        case Allocate(buffer=buffer):
+            return buffer.id not in touched
+        case Block(predicate=None, init=None, allocations=allocations):
+            return touched.isdisjoint(b.id for b in allocations)
+        case If() | While() | Block():
+            return False
+        case _:
+            return True
+
+
+def _touches(stmt: Stmt, buffers: set[NodeId]) -> bool:
+    return any(isinstance(n, Load | Store) and n.buffer.id in buffers for n in walk(stmt))
+
+
+def _wrapped(level: Level, placed: Stmt, reduced: set[NodeId], ids: IdSource) -> Stmt:
+    """The initialisation inside a copy of a spatial loop that it depends on."""
+    loop = level.stmt
+    if not isinstance(loop, For) or loop.var.id in reduced or loop.var.id not in free_vars(placed):
+        return placed
+    var = Var(ids.new(), loop.var.name, loop.var.type)
+    kind = loop.kind
+    if kind not in {LoopKind.VECTORIZED, LoopKind.UNROLLED}:
+        kind = LoopKind.SERIAL
+    copy = replace(loop, var=var, start=level.start, extent=level.extent, kind=kind)
+    return replace(copy, body=substitute(placed, {loop.var.id: var}))

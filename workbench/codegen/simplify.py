@@ -1,0 +1,113 @@
+"""Simplification of plain loops: indices, conditions, loops of extent 0 and 1, dead branches."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from workbench.analysis.arith import Facts, loop_interval
+from workbench.ir.expr import (
+    INDEX,
+    Binary,
+    BinaryOp,
+    IntImm,
+    PrimExpr,
+    ScalarType,
+    Var,
+    dtype_of,
+)
+from workbench.ir.tensor import (
+    Allocate,
+    Block,
+    Evaluate,
+    For,
+    If,
+    Let,
+    LoopKind,
+    Seq,
+    Stmt,
+    Store,
+    While,
+)
+from workbench.ir.traverse import substitute, walk
+
+NOTHING = Seq(())
+
+
+def simplify_statement(stmt: Stmt, facts: Facts) -> Stmt:
+    """An equal statement, given what is known of the variables around it."""
+    match stmt:
+        case Store(indices=indices, value=value):
+            simple = tuple(facts.simplify(index) for index in indices)
+            return replace(stmt, indices=simple, value=facts.simplify(value))
+        case For():
+            return _for(stmt, facts)
+        case Seq(body=body):
+            items = [simplify_statement(item, facts) for item in body]
+            kept = [item for item in items if item != NOTHING]
+            return kept[0] if len(kept) == 1 else Seq(tuple(kept))
+        case If():
+            return _if(stmt, facts)
+        case While(condition=condition, body=body):
+            return replace(
+                stmt, condition=facts.simplify(condition), body=simplify_statement(body, facts)
+            )
+        case Let():
+            return _let(stmt, facts)
+        case Allocate(body=body):
+            inner = simplify_statement(body, facts)
+            return NOTHING if inner == NOTHING else replace(stmt, body=inner)
+        case Evaluate(value=value):
+            simple = facts.simplify(value)
+            return NOTHING if isinstance(simple, IntImm) else replace(stmt, value=simple)
+        case Block():
+            msg = "blocks are lowered first"
+            raise TypeError(msg)
+        case _:
+            assert_never(stmt)
+
+
+def _for(stmt: For, facts: Facts) -> Stmt:
+    start, extent = facts.simplify(stmt.start), facts.simplify(stmt.extent)
+    if isinstance(extent, IntImm):
+        if extent.value <= 0:
+            return NOTHING
+        if extent.value == 1 and stmt.kind is not LoopKind.VECTORIZED:
+            return simplify_statement(substitute(stmt.body, {stmt.var.id: start}), facts)
+    inner = facts.with_range(stmt.var, loop_interval(start, extent))
+    body = simplify_statement(stmt.body, inner)
+    if body == NOTHING:
+        return NOTHING
+    return replace(stmt, start=start, extent=extent, body=body)
+
+
+def _if(stmt: If, facts: Facts) -> Stmt:
+    condition = facts.simplify(stmt.condition)
+    if isinstance(condition, IntImm):
+        chosen = stmt.then if condition.value else stmt.otherwise
+        return NOTHING if chosen is None else simplify_statement(chosen, facts)
+    then = simplify_statement(stmt.then, facts.assume(condition))
+    other: Stmt | None = None
+    if stmt.otherwise is not None:
+        other = simplify_statement(stmt.otherwise, facts.assume(condition, holds=False))
+        other = None if other == NOTHING else other
+    return NOTHING if then == NOTHING and other is None else If(condition, then, other)
+
+
+def _let(stmt: Let, facts: Facts) -> Stmt:
+    value: PrimExpr = facts.simplify(stmt.value)
+    if isinstance(value, IntImm) or (dtype_of(stmt.var) == INDEX and _is_arithmetic(value)):
+        return simplify_statement(substitute(stmt.body, {stmt.var.id: value}), facts)
+    inner = facts
+    if dtype_of(stmt.var) == INDEX:
+        inner = facts.with_value(stmt.var, value)
+    return replace(stmt, value=value, body=simplify_statement(stmt.body, inner))
+
+
+def _is_arithmetic(value: PrimExpr) -> bool:
+    """Whether an index can be computed again at each use: no memory, no division."""
+    return all(
+        isinstance(node, Var | IntImm | ScalarType)
+        or (isinstance(node, Binary) and node.op in {BinaryOp.ADD, BinaryOp.SUB, BinaryOp.MUL})
+        for node in walk(value)
+    )
