@@ -9,4 +9,4 @@ from workbench.codegen import KernelCode, Target, compile_object
 
 def compile_objects(codes: Sequence[KernelCode], target: Target) -> list[bytes]:
     """Object code of each kernel, in order."""
-    return [compile_object(code, target) for code in codes]
+    return [compile_object(code.llvm, target) for code in codes]

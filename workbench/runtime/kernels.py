@@ -14,6 +14,7 @@ from workbench.codegen import (
     CODEGEN_VERSION,
     KernelCode,
     Target,
+    assembly,
     emit,
 )
 from workbench.ir import TensorFunction, fingerprint, function_digest
@@ -46,6 +47,10 @@ class Kernel:
     def code(self) -> KernelCode:
         """The LLVM text and the fault sites, made again: the cache keeps neither."""
         return emit(self.function, SYMBOL, self.target, self.checks)
+
+    def assembly(self) -> str:
+        """The assembly text."""
+        return assembly(self.code().llvm, self.target)
 
 
 @dataclass(slots=True)
