@@ -18,7 +18,7 @@ from workbench.ops import (
 )
 from workbench.ops.call import OpCall
 from workbench.ops.datatype import array_dtype
-from workbench.ops.definition import define, tensor_arguments
+from workbench.ops.definition import define, scalar_arguments, tensor_arguments
 
 __all__ = [
     "OpCall",
@@ -38,5 +38,6 @@ __all__ = [
     "pooling",
     "reduce",
     "reshape",
+    "scalar_arguments",
     "tensor_arguments",
 ]

@@ -16,7 +16,8 @@ from workbench.ir import PrimExpr, TensorType, dtype_of
 from workbench.ops.arithmetic import element
 from workbench.ops.call import OpCall
 from workbench.ops.definition import define
-from workbench.ops.elementwise import elementwise, erf
+from workbench.ops.elementwise import elementwise
+from workbench.ops.erf import erf
 from workbench.ops.reduce import reduction
 from workbench.te import Tensor
 

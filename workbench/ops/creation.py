@@ -25,6 +25,7 @@ from workbench.ir import (
 from workbench.ops.call import OpCall
 from workbench.ops.datatype import array_dtype, check_dtype
 from workbench.ops.definition import define
+from workbench.ops.dims import ceil_div
 from workbench.te import Tensor
 
 
@@ -163,8 +164,7 @@ def _arange_rule(call: OpCall) -> TensorType:
     if not isinstance(step, IntImm):
         raise call.error("type/not-a-scalar", "needs an integer step, its end is symbolic")
     distance = end - start if step.value > 0 else start - end
-    length = (distance + (abs(step.value) - 1)) // abs(step.value)
-    return TensorType((as_dim(te.maximum(length, 0)),), dtype)
+    return TensorType((ceil_div(as_dim(distance), abs(step.value)),), dtype)
 
 
 def _arange(call: OpCall, *bounds: Any) -> Any:  # noqa: ANN401

@@ -17,6 +17,7 @@ import numpy as np
 from workbench.ir import (
     Arg,
     CallOp,
+    Constant,
     DType,
     FloatImm,
     IntImm,
@@ -26,6 +27,7 @@ from workbench.ir import (
     ScalarValue,
     ShapeType,
     ShapeValue,
+    StringValue,
     TensorFunction,
     TensorType,
     TupleType,
@@ -37,8 +39,8 @@ from workbench.ir import (
     register_operator,
 )
 from workbench.ops.call import OpCall
-from workbench.support import NodeId
-from workbench.te import Tensor, create_tensor_function, placeholder
+from workbench.support import CompileError, NodeId
+from workbench.te import Tensor, create_tensor_function, placeholder, var
 
 Rule: TypeAlias = Callable[[OpCall], Type]
 """The result type of a call whose tensors have shapes."""
@@ -107,6 +109,18 @@ def _arrays(result: Any) -> Any:  # noqa: ANN401
 def tensor_arguments(call: CallOp) -> tuple[Arg, ...]:
     """The arguments that the tensor function of a call takes: tensors, tuples flattened."""
     return tuple(arg for top in call.args for arg in _tensor_leaves(top))
+
+
+def scalar_arguments(call: CallOp) -> tuple[PrimExpr, ...]:
+    """The scalars that the tensor function takes after its buffers: those that are not constant."""
+    values = (
+        arg.value if isinstance(arg, ScalarValue) else arg
+        for arg in call.args
+        if isinstance(arg, ScalarValue)
+        or (isinstance(arg, Var) and isinstance(arg.type, ScalarType))
+    )
+    found = (value for value in values if not isinstance(value, IntImm | FloatImm))
+    return tuple(dict.fromkeys(found))
 
 
 def _tensor_leaves(arg: Arg) -> tuple[Arg, ...]:
@@ -179,6 +193,8 @@ def _with_shape(found: Type, drafts: set[NodeId]) -> Type:
 
 
 def _without_drafts(found: Type, drafts: set[NodeId]) -> Type:
+    if not drafts:
+        return found
     if isinstance(found, TupleType):
         return TupleType(tuple(_without_drafts(item, drafts) for item in found.fields))
     if isinstance(found, ShapeType) and found.dims is not None and drafts & set(free_vars(found)):
@@ -203,45 +219,51 @@ def _legalize(
     leaves = [leaf for found in (*types, result) for leaf in _tensor_types(found)]
     if any(leaf.shape is None or leaf.dtype is None for leaf in leaves) or _opaque_tuple(call):
         return None
-    if not _known_scalars(call, leaves):
-        return None
     call, types = _closed(call, types, leaves)
     view = OpCall(call, types, defaults)
     rule(view)
     if view.unproved:
         return None
     names = itertools.chain(parameters, itertools.repeat("x"))
-    operands = [_operand(*pair) for pair in zip(call.args, types, names, strict=False)]
+    scalars: dict[PrimExpr, Var] = {}
+    triples = zip(call.args, types, names, strict=False)
+    operands = [_operand(arg, found, name, scalars) for arg, found, name in triples]
     outputs = form(view, *operands)
     if outputs is None:
         return None
     inputs = [leaf for operand in operands for leaf in _leaves(operand)]
-    return create_tensor_function(inputs, outputs if isinstance(outputs, tuple) else (outputs,))
+    results = outputs if isinstance(outputs, tuple) else (outputs,)
+    try:
+        return create_tensor_function(inputs, results, tuple(scalars.values()))
+    except CompileError as fault:
+        if fault.diagnostics[0].code == "te/unbound-symbol":
+            return None
+        raise
 
 
 def _opaque_tuple(call: CallOp) -> bool:
     return any(isinstance(getattr(arg, "type", None), TupleType) for arg in call.args)
 
 
-def _known_scalars(call: CallOp, leaves: list[TensorType]) -> bool:
-    """Whether the shapes of the tensors give each symbol of the scalar arguments."""
-    bound = {dim.id for leaf in leaves for dim in leaf.shape or () if isinstance(dim, Var)}
-    return all(set(free_vars(a)) <= bound for a in call.args if isinstance(a, ScalarValue))
-
-
-def _operand(arg: Arg, found: Type, name: str) -> Any:  # noqa: ANN401
-    """A placeholder for a tensor, a tuple of them for a tuple, the value itself for a scalar."""
+def _operand(arg: Arg, found: Type, name: str, scalars: dict[PrimExpr, Var]) -> Any:  # noqa: ANN401
+    """Placeholders for a tensor or a tuple; for a scalar its constant, or a parameter."""
     match found:
         case TensorType(shape=shape, dtype=dtype):
             return placeholder(shape or (), dtype or "float32", name)
         case TupleType(fields=fields):
             items = arg.fields if isinstance(arg, TupleValue) else ()
             return tuple(
-                _operand(item, field, f"{name}{i}")
+                _operand(item, field, f"{name}{i}", scalars)
                 for i, (item, field) in enumerate(zip(items, fields, strict=True))
             )
+        case ScalarType(dtype=dtype):
+            value = arg.value if isinstance(arg, ScalarValue) else arg
+            if isinstance(value, IntImm | FloatImm):
+                return value
+            assert not isinstance(value, Constant | ShapeValue | StringValue | TupleValue)
+            return scalars.setdefault(value, value if isinstance(value, Var) else var(name, dtype))
         case _:
-            return arg.value if isinstance(arg, ScalarValue) else None
+            return None
 
 
 def _leaves(operand: Any) -> list[Tensor]:  # noqa: ANN401
@@ -258,7 +280,7 @@ def _closed(
     The function takes its symbols from the shapes of its buffers, and could not solve for `n`.
     """
     dims = [dim for leaf in leaves for dim in leaf.shape or ()]
-    bound = {dim.id for dim in dims if isinstance(dim, Var)}
+    bound = {dim.id for dim in (*dims, *scalar_arguments(call)) if isinstance(dim, Var)}
     replaced: dict[PrimExpr, Var] = {}
     for dim in dims:
         if isinstance(dim, int | Var | IntImm | FloatImm) or dim in replaced:

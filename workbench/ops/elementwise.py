@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from workbench.ir import INDEX, PrimExpr, Scalar, TensorType, dtype_of, is_float
 from workbench.ops.call import OpCall
 from workbench.ops.definition import define
+from workbench.ops.erf import erf
 from workbench.te import (
     Tensor,
     abs,
@@ -27,15 +27,6 @@ from workbench.te import (
 )
 
 Element = Callable[[PrimExpr], Scalar]
-
-
-def erf(x: NDArray[Any]) -> NDArray[Any]:
-    """The error function `2/sqrt(pi) * integral of exp(-t^2) from 0 to x`, in the dtype of `x`."""
-    wide = np.asarray(x, dtype=np.float64)
-    return np.asarray(_ERF(wide), dtype=np.float64).astype(x.dtype)
-
-
-_ERF = np.frompyfunc(math.erf, 1, 1)
 
 
 def elementwise(

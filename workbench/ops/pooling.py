@@ -56,14 +56,20 @@ def _lowest(x: NDArray[Any]) -> Any:  # noqa: ANN401
 def _max_pool(call: OpCall, x: NDArray[Any], rank: int) -> Any:  # noqa: ANN401
     data, order = _to_nc(call, x, rank)
     view = window_view(data, _windows(call, rank), _lowest(x))
-    result = view.max(axis=tuple(range(-rank, 0)))
+    taps = list(np.ndindex(*view.shape[-rank:]))
+    result = view[(..., *taps[0])].copy()
+    for tap in taps[1:]:
+        np.maximum(result, view[(..., *tap)], out=result)
     return np.transpose(result, np.argsort(order.order))
 
 
 def _avg_pool(call: OpCall, x: NDArray[Any], rank: int) -> Any:  # noqa: ANN401
     data, order = _to_nc(call, x, rank)
     found = _windows(call, rank)
-    total = window_view(data, found, 0).sum(axis=tuple(range(-rank, 0)), dtype=x.dtype)
+    view = window_view(data, found, 0)
+    total = np.zeros(view.shape[:-rank], dtype=x.dtype)
+    for tap in np.ndindex(*view.shape[-rank:]):
+        total += view[(..., *tap)]
     elements = np.ones((), dtype=np.int64)
     for window, extent in zip(found, data.shape[2:], strict=True):
         elements = elements[..., None] * _valid_counts(call, window, extent)

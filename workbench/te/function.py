@@ -55,14 +55,15 @@ def create_tensor_function(
     order = _program_order(written, given)
     names = _Names()
     names.symbols((*inputs, *written, *scalars))
-    params = tuple(names.new(value, value.name) for value in (*inputs, *written, *scalars))
+    numbers = tuple(names.new(scalar, scalar.name) for scalar in scalars)
+    buffers = tuple(names.new(tensor, tensor.name) for tensor in (*inputs, *written))
     results = {tensor.id for tensor in written}
     inner = tuple(names.new(tensor, tensor.name) for tensor in order if tensor.id not in results)
     nests = tuple(
         _block_nest(tensor, tensor.definition, names) for tensor in order if tensor.definition
     )
     body = nests[0] if len(nests) == 1 else Seq(nests)
-    return TensorFunction(params, body, inner, attrs, next_id=names.ids.next)
+    return TensorFunction((*buffers, *numbers), body, inner, attrs, next_id=names.ids.next)
 
 
 def _fresh_outputs(outputs: Sequence[Tensor], given: set[NodeId]) -> list[Tensor]:
