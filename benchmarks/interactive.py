@@ -19,7 +19,7 @@ CHILD = """
 import time, sys
 import workbench as wb
 from workbench.frontend import demo
-module = wb.optimize(wb.load(demo.squeezenet_proto(seed=0)))
+module = wb.optimize(wb.load(demo.squeezenet(seed=0)))
 start = time.perf_counter()
 executable = wb.build(module)
 print(time.perf_counter() - start)
@@ -32,7 +32,7 @@ def main() -> None:
     _imports()
     for name, module in (
         ("magika", wb.load(demo.magika_path())),
-        ("squeezenet", wb.load(demo.squeezenet_proto(seed=0))),
+        ("squeezenet", wb.load(demo.squeezenet(seed=0))),
     ):
         _passes(name, module)
     _builds()
@@ -69,7 +69,7 @@ def _builds() -> None:
             print(
                 f"{label} build of squeezenet   {float(text) * 1e3:9.1f} ms  (limit 5000 ms cold)"
             )
-    module = wb.optimize(wb.load(demo.squeezenet_proto(seed=0)))
+    module = wb.optimize(wb.load(demo.squeezenet(seed=0)))
     wb.build(module)
     convolutions = [b.var.name for b in module["main"].bindings if "conv2d" in str(b.value)]
     samples: list[float] = []

@@ -40,7 +40,7 @@ def _models(
     rng = np.random.default_rng(0)
     files = rng.integers(0, 256, size=(1, 2048)).astype("int32")
     image = rng.normal(size=(1, 3, 224, 224)).astype("float32")
-    squeezenet = demo.squeezenet_proto(seed=0)
+    squeezenet = demo.squeezenet(seed=0)
     return [
         (
             "magika",

@@ -6,6 +6,7 @@ import dataclasses
 import enum
 import hashlib
 import struct
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -74,12 +75,8 @@ class _Exact:
             for item in value:
                 self.add(item)
             self.parts.append(b")")
-        elif kind is str or kind is int:
-            self.parts.append(f"{kind.__name__[0]}{value!r},".encode())
-        elif value is None or kind is bool:
-            self.parts.append(repr(value).encode())
-        elif kind is float:
-            self.parts.append(b"f" + struct.pack("<d", value))
+        elif (write := _WRITERS.get(kind)) is not None:
+            self.parts.append(write(value))
         elif isinstance(value, enum.Enum):
             self.parts.append(value.name.encode())
         else:
@@ -88,10 +85,25 @@ class _Exact:
     def node(self, value: Any, kind: type) -> None:  # noqa: ANN401
         """Append a node, field by field."""
         opening, names = _layout(kind)
-        self.parts.append(opening)
+        parts = self.parts
+        parts.append(opening)
         for name in names:
-            self.add(getattr(value, name))
-        self.parts.append(b"}")
+            field = getattr(value, name)
+            write = _WRITERS.get(type(field))
+            if write is None:
+                self.add(field)
+            else:
+                parts.append(write(field))
+        parts.append(b"}")
+
+
+_WRITERS: dict[type, Callable[[Any], bytes]] = {
+    str: lambda value: b"s%d:%b" % (len(value), value.encode()),
+    int: lambda value: b"i%d," % value,
+    bool: lambda value: b"T" if value else b"F",
+    float: lambda value: b"f" + struct.pack("<d", value),
+    type(None): lambda _: b"N",
+}
 
 
 class _Canonical(_Exact):

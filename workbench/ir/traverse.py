@@ -16,30 +16,74 @@ Node = Any
 N = TypeVar("N")
 
 
+_VALUE_ANNOTATIONS = frozenset(
+    {
+        "AxisKind",
+        "Attrs",
+        "BinaryOp",
+        "DType",
+        "DType | None",
+        "LoopKind",
+        "NodeId",
+        "PackedStyle",
+        "bool",
+        "float",
+        "int",
+        "int | None",
+        "str",
+        "tuple[NodeId, ...]",
+    }
+)
+"""Annotations of fields that never hold a node: traversal does not look at them."""
+
+
 @cache
 def node_fields(kind: type) -> tuple[str, ...]:
     """Names of the fields that are part of the node's value (no spans, no caches)."""
     return tuple(f.name for f in dataclasses.fields(kind) if f.compare)
 
 
+@cache
+def _child_fields(kind: type) -> tuple[str, ...]:
+    """Names of the fields that may hold nodes."""
+    return tuple(
+        f.name for f in dataclasses.fields(kind) if f.compare and f.type not in _VALUE_ANNOTATIONS
+    )
+
+
+@cache
+def _is_node(kind: type) -> bool:
+    return dataclasses.is_dataclass(kind) and kind is not Span
+
+
 def children(node: Node) -> Iterator[Node]:
     """The nodes directly below `node`, in field order; tuples are looked through."""
-    for name in node_fields(type(node)):
-        yield from _nodes_in(getattr(node, name))
+    return iter(_child_list(node))
 
 
-def _nodes_in(value: object) -> Iterator[Node]:
-    if isinstance(value, tuple):
-        for item in value:
-            yield from _nodes_in(item)
-    elif dataclasses.is_dataclass(value) and not isinstance(value, Span):
-        yield value
+def _child_list(node: Node) -> list[Node]:
+    found: list[Node] = []
+    for name in _child_fields(type(node)):
+        value = getattr(node, name)
+        if type(value) is tuple:
+            _collect(value, found)
+        elif _is_node(type(value)):
+            found.append(value)
+    return found
+
+
+def _collect(values: tuple[Any, ...], found: list[Node]) -> None:
+    for value in values:
+        if type(value) is tuple:
+            _collect(value, found)
+        elif _is_node(type(value)):
+            found.append(value)
 
 
 def map_children(node: N, function: Callable[[Node], Node]) -> N:
     """`node` with `function` applied to each node directly below; the same object if nothing changed."""
     changes: dict[str, object] = {}
-    for name in node_fields(type(node)):
+    for name in _child_fields(type(node)):
         old = getattr(node, name)
         new = _map_value(old, function)
         if new is not old:
@@ -47,20 +91,26 @@ def map_children(node: N, function: Callable[[Node], Node]) -> N:
     return dataclasses.replace(node, **changes) if changes else node  # pyright: ignore[reportArgumentType, reportReturnType]
 
 
-def _map_value(value: object, function: Callable[[Node], Node]) -> object:
-    if isinstance(value, tuple):
-        mapped = tuple(_map_value(item, function) for item in value)
-        return mapped if any(a is not b for a, b in zip(mapped, value, strict=True)) else value
-    if dataclasses.is_dataclass(value) and not isinstance(value, Span):
-        return function(value)
-    return value
+def _map_value(value: Any, function: Callable[[Node], Node]) -> Any:  # noqa: ANN401
+    kind = type(value)
+    if kind is tuple:
+        mapped = tuple([_map_value(item, function) for item in value])
+        for new, old in zip(mapped, value, strict=True):
+            if new is not old:
+                return mapped
+        return value
+    return function(value) if _is_node(kind) else value
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """`node` and everything below it, parents first."""
-    yield node
-    for child in children(node):
-        yield from walk(child)
+    """`node` and everything below it, parents first, in field order."""
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        yield current
+        below = _child_list(current)
+        below.reverse()
+        pending += below
 
 
 def transform(node: N, function: Callable[[Node], Node]) -> N:

@@ -20,7 +20,6 @@ from workbench.ir import (
     Store,
     TensorFunction,
     Var,
-    function_digest,
     walk,
 )
 from workbench.schedule.inline import inline_stages
@@ -70,14 +69,17 @@ def schedule_function(
     Reductions are reordered (sums are reassociated across vector lanes).
     """
     options = options or ScheduleOptions()
-    key = (function_digest(function), options)
+    key = (id(function), options)
     if key not in _SCHEDULED:
-        _SCHEDULED[key] = _schedule(function, options)
-    return _SCHEDULED[key]
+        while len(_SCHEDULED) >= KEPT:
+            _SCHEDULED.pop(next(iter(_SCHEDULED)))
+        _SCHEDULED[key] = (function, _schedule(function, options))
+    return _SCHEDULED[key][1]
 
 
-_SCHEDULED: dict[tuple[str, ScheduleOptions], TensorFunction | str] = {}
-"""Memo of a pure function: asking what applies, and applying it, schedule once."""
+KEPT = 1024
+_SCHEDULED: dict[tuple[int, ScheduleOptions], tuple[TensorFunction, TensorFunction | str]] = {}
+"""Memo of a pure function by the object given: asking what applies, and applying it, schedule once."""
 
 
 def _schedule(function: TensorFunction, options: ScheduleOptions) -> TensorFunction | str:

@@ -16,23 +16,19 @@ from typing import ClassVar
 from typing_extensions import override
 
 from workbench.ir import (
-    Arg,
     CallOp,
     CallTIR,
-    Dim,
     IRModule,
-    ScalarType,
     ScalarValue,
     ShapeValue,
     TensorFunction,
     TensorType,
     TupleType,
-    TupleValue,
     Type,
-    Var,
     find_operator,
     type_of,
 )
+from workbench.ops import scalar_arguments, tensor_arguments
 from workbench.rewrite import ModuleEditor, Refusal, Rule, Site, all_bindings, note
 
 
@@ -96,23 +92,6 @@ _FORMS: dict[tuple[object, ...], TensorFunction | None] = {}
 
 def call_of(name: str, call: CallOp, out: Type) -> CallTIR:
     """The destination-passing call that stands for an operator call; tuples of arguments are flattened."""
-    tensors = tuple(leaf for arg in call.args for leaf in _tensors(arg))
     outs = out.fields if isinstance(out, TupleType) else (out,)
     out_types = tuple(t for t in outs if isinstance(t, TensorType))
-    return CallTIR(name, tensors, out_types, tuple(_scalars(call)))
-
-
-def _tensors(arg: Arg) -> Iterator[Arg]:
-    if isinstance(arg, TupleValue):
-        for item in arg.fields:
-            yield from _tensors(item)
-    elif isinstance(type_of(arg), TensorType):
-        yield arg
-
-
-def _scalars(call: CallOp) -> Iterator[Dim]:
-    for arg in call.args:
-        if isinstance(arg, ScalarValue):
-            yield arg.value
-        elif isinstance(arg, Var) and isinstance(arg.type, ScalarType):
-            yield arg
+    return CallTIR(name, tensor_arguments(call), out_types, scalar_arguments(call))
