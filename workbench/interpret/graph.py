@@ -8,6 +8,7 @@ from typing import Any, assert_never
 
 import numpy as np
 
+import workbench.ops  # noqa: F401  operators register themselves
 from workbench.interpret.matching import Symbols, Value, evaluate
 from workbench.interpret.tensor import call_tensor_function, fresh_array, run_tensor_function
 from workbench.ir.expr import ScalarType, Type, Var
