@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from workbench.ir import Attr, Attrs, DType, Function, Type
-from workbench.script.scope import Namespace, Scope
+from workbench.script.scope import Dialect, Namespace, Scope
 from workbench.script.source import FaultyError, Report, near
 from workbench.script.vocabulary import DTYPES
 from workbench.support.ids import IdSource
@@ -81,12 +81,16 @@ class Reader:
             node = node.value
         if not isinstance(node, ast.Name) or not parts:
             return None
-        root = self.context.aliases.get(node.id)
+        root = self.context.aliases.get(node.id) or self._alias(node.id)
         if root is None or self.scope.get(node.id) is not None:
             return None
         if len(parts) == 1:
             return f"{root}.{parts[0]}"
         return ".".join((root, *reversed(parts)))
+
+    def _alias(self, name: str) -> str | None:
+        value = self.context.namespace.get(name)
+        return value.dialect if isinstance(value, Dialect) else None
 
     def arguments(
         self, node: ast.Call, names: Sequence[str], required: int = 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workbench.ir import (
     Attrs,
@@ -19,10 +19,10 @@ from workbench.ir import (
     TensorFunction,
     Type,
 )
-from workbench.ir.module import Function as AnyFunction
 from workbench.script.carry import carry_function, carry_module
 from workbench.script.constants import Constants, metadata_arrays, metadata_text
 from workbench.script.context import Context, Signature, frozen
+from workbench.script.names import identifier
 from workbench.script.read_graph import GraphReader
 from workbench.script.read_tensor import Options, TensorReader
 from workbench.script.source import FaultyError, Report, near
@@ -30,8 +30,8 @@ from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.spans import Span
 
 _TENSOR, _GRAPH, _MODULE = "T.prim_func", "R.function", "I.ir_module"
+_TOO_DEEP = Diagnostic("script/too-deep", "an expression or suite is nested too deeply")
 _DIALECT_MODULES = {"tir": "T", "tirx": "T", "relax": "R", "ir": "I"}
-_LOST = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
 def parse(
@@ -46,16 +46,35 @@ def parse(
     Args:
         text: the script, in any of the three generations of the dialect.
         like: a module whose constants the script may name and whose ids it keeps: a value keeps
-            its id where name, or else structure, says that it is the same value.
+            its id where it is the same value, by name and by structure.
         namespace: Python values that shapes, dtypes, attributes and constants may use by name.
         filename: what spans name as their source.
 
     Raises:
         CompileError: with all faults, codes `script/...`, `op/...` and `type/...`.
     """
-    report = Report(text, filename)
-    module = read_module(report, text, like.pool if like else ConstantPool(), namespace or {})
+    pool = like.pool if like is not None else ConstantPool()
+    module = read_script(Report(text, filename), text, pool, namespace or {}).module
     return carry_module(module, like) if like is not None else module
+
+
+def parse_into(
+    text: str,
+    module: IRModule,
+    *,
+    namespace: Mapping[str, object] | None = None,
+    filename: str = "<script>",
+) -> IRModule:
+    """`module` with the functions of a script in place of those of the same name, or added.
+
+    They may call the module's functions and name its constants; ids are kept as in `parse`.
+
+    Raises:
+        CompileError: as `parse`.
+    """
+    report = Report(text, filename)
+    read = read_script(report, text, module.pool, namespace or {}, module)
+    return replace(carry_module(read.module, module), name=module.name, attrs=module.attrs)
 
 
 def parse_function(
@@ -76,58 +95,88 @@ def parse_function(
         filename: as in `parse`.
 
     Raises:
-        CompileError: with all faults; `script/one-function` if there is not exactly one.
+        CompileError: with all faults; `script/one-function` if there is not exactly one,
+            `script/new-constant` if it brings constants (`parse_into` takes those).
     """
-    report = Report(text, filename)
-    pool = module.pool if module else ConstantPool()
-    found = read_module(report, text, pool, namespace or {}, surroundings=module)
-    own = [pair for pair in found.functions if module is None or pair[1] not in _functions(module)]
-    if len(own) != 1:
-        message = f"expected one function, found {len(own)}"
+    pool = module.pool if module is not None else ConstantPool()
+    read = read_script(Report(text, filename), text, pool, namespace or {}, module)
+    if len(read.own) != 1:
+        message = f"expected one function, found {len(read.own)}"
         raise CompileError(Diagnostic("script/one-function", message))
-    ((name, function),) = own
+    (name,) = read.own
+    function = read.module[name]
+    if isinstance(function, GraphFunction) and set(read.module.pool) - set(pool):
+        raise CompileError(
+            Diagnostic(
+                "script/new-constant",
+                f"`{name}` has constants that the module has not",
+                hint="`parse_into(text, module)` adds them",
+            )
+        )
     return name, carry_function(name, function, like) if like is not None else function
 
 
-def _functions(module: IRModule) -> list[Function]:
-    return [function for _, function in module.functions]
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What was read: a module with ids of its own, and which functions the text itself defines."""
+
+    module: IRModule
+    own: tuple[str, ...]
 
 
-def read_module(
+def read_script(
     report: Report,
     text: str,
     pool: ConstantPool,
     namespace: Mapping[str, object],
     surroundings: IRModule | None = None,
-) -> IRModule:
-    """A module from text, with ids of its own.
+) -> Script:
+    """Read a script; it may call the functions of `surroundings`.
 
     Raises:
         CompileError: as `parse`.
     """
+    tree = ast.Module([], [])
     try:
         tree = ast.parse(text)
-    except _LOST as error:
+    except SyntaxError as error:
         report.add(_syntax_fault(report, error))
-        report.finish()
-        raise
-    try:
-        module = ModuleReader(report, pool, namespace, surroundings).read(tree)
-    except RecursionError:
-        report.add(Diagnostic("script/too-deep", "an expression or suite is nested too deeply"))
-        module = IRModule()
+    except (RecursionError, MemoryError):
+        report.add(_TOO_DEEP)
+    except ValueError as error:
+        report.add(Diagnostic("script/syntax", f"this is not Python: {error}"))
     report.finish()
-    return module
+    return read_tree(report, tree, pool, namespace, surroundings)
 
 
-def _syntax_fault(report: Report, error: Exception) -> Diagnostic:
-    if not isinstance(error, SyntaxError) or error.lineno is None:
-        return Diagnostic("script/syntax", f"this is not Python: {error}")
+def read_tree(
+    report: Report,
+    tree: ast.Module,
+    pool: ConstantPool,
+    namespace: Mapping[str, object],
+    surroundings: IRModule | None = None,
+) -> Script:
+    """Read a script from its syntax tree.
+
+    Raises:
+        CompileError: as `parse`.
+    """
+    reader = ModuleReader(report, pool, namespace, surroundings)
+    module = IRModule()
+    try:
+        module = reader.read(tree)
+    except RecursionError:
+        report.add(_TOO_DEEP)
+    report.finish()
+    return Script(module, tuple(n for n, e in reader.entries.items() if e.node is not None))
+
+
+def _syntax_fault(report: Report, error: SyntaxError) -> Diagnostic:
+    if error.lineno is None:
+        return Diagnostic("script/syntax", f"this is not Python: {error.msg}")
     column = max(0, (error.offset or 1) - 1)
     end = max(column + 1, (error.end_offset or 0) - 1)
-    line = error.lineno + report.line_offset
-    column, end = column + report.column_offset, end + report.column_offset
-    span = Span(report.filename, line, column, line, end)
+    span = Span(report.filename, error.lineno, column, error.lineno, end)
     message = (error.msg or "invalid syntax").split(" (")[0]
     return Diagnostic("script/syntax", f"this is not Python: {message}", span=span)
 
@@ -139,7 +188,7 @@ class _Entry:
     node: ast.FunctionDef | None
     is_graph: bool
     options: Options
-    function: AnyFunction | None = None
+    function: Function | None = None
     signature: Signature | None = None
     busy: bool = False
     faulty: bool = False
@@ -161,8 +210,10 @@ class ModuleReader:
         self.entries: dict[str, _Entry] = {}
         self.attrs: Attrs = ()
         self.name = "Module"
-        for name, function in surroundings.functions if surroundings else ():
+        for name, function in surroundings.functions if surroundings is not None else ():
             self.adopt(name, function)
+        if surroundings is not None:
+            self.context.module_names |= {"Module", identifier(surroundings.name)}
 
     def read(self, tree: ast.Module) -> IRModule:
         """The module; faults are in the report."""
@@ -382,7 +433,7 @@ class ModuleReader:
             self.report.function = before
         entry.signature = None
 
-    def _read(self, node: ast.FunctionDef, entry: _Entry) -> AnyFunction:
+    def _read(self, node: ast.FunctionDef, entry: _Entry) -> Function:
         if entry.is_graph:
             return GraphReader(self.context, self, self.constants).read(node, entry.options)
         return TensorReader(self.context).read(node, entry.options)

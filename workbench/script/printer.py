@@ -6,7 +6,7 @@ Reference: `tvm.script.printer`.
 
 from __future__ import annotations
 
-from workbench.ir import ConstantPool, Function, GraphFunction, IRModule
+from workbench.ir import ConstantPool, Function, GraphFunction, IRModule, register_view
 from workbench.script.names import Names, identifier
 from workbench.script.print_graph import write_graph_function
 from workbench.script.print_tensor import write_tensor_function
@@ -22,6 +22,11 @@ def print_module(module: IRModule, *, ids: bool = False) -> str:
     Constants of more than one element are named by content hash, not written out.
     """
     return text_of(tokens(module, ids=ids))
+
+
+@register_view("script")
+def _script(module: IRModule) -> str:
+    return print_module(module)
 
 
 def print_function(

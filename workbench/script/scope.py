@@ -74,3 +74,10 @@ class Scope:
 
 Namespace: TypeAlias = Mapping[str, object]
 """Python values that a script may use for shapes, dtypes and constants."""
+
+
+class Dialect:
+    """A dialect of the language as a Python object: an alias of it in a namespace counts as it."""
+
+    def __init__(self, dialect: str) -> None:
+        self.dialect = dialect

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.spans import Span
@@ -19,30 +19,24 @@ class FaultyError(Exception):
 
 
 class Report:
-    """Collects the diagnostics of one script.
+    """Collects the diagnostics of one script."""
 
-    `line_offset` and `column_offset` map positions in `text` to the file that it was cut from.
-    """
-
-    def __init__(
-        self, text: str, filename: str, *, line_offset: int = 0, column_offset: int = 0
-    ) -> None:
+    def __init__(self, text: str, filename: str) -> None:
         self.lines = text.split("\n")
         self.filename = filename
-        self.line_offset, self.column_offset = line_offset, column_offset
         self.diagnostics: list[Diagnostic] = []
         self.function: str | None = None
 
     def span(self, node: ast.AST) -> Span:
         """Where a node stands; columns count characters."""
-        line = node.lineno  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
-        end = node.end_lineno  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+        place: Any = node
+        line, end = place.lineno, place.end_lineno
         return Span(
             self.filename,
-            line + self.line_offset,  # pyright: ignore[reportUnknownArgumentType]
-            self._column(line, node.col_offset) + self.column_offset,  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]
-            end + self.line_offset,  # pyright: ignore[reportUnknownArgumentType]
-            self._column(end, node.end_col_offset) + self.column_offset,  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]
+            line,
+            self._column(line, place.col_offset),
+            end,
+            self._column(end, place.end_col_offset),
         )
 
     def _column(self, line: int, offset: int) -> int:
@@ -51,9 +45,8 @@ class Report:
 
     def source_line(self, span: Span) -> str:
         """The text of the line that a span starts on."""
-        index = span.line - self.line_offset - 1
-        text = self.lines[index] if 0 <= index < len(self.lines) else ""
-        return " " * self.column_offset + text.rstrip("\r")
+        text = self.lines[span.line - 1] if 0 < span.line <= len(self.lines) else ""
+        return text.rstrip("\r")
 
     def fault(
         self,
