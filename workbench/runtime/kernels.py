@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from importlib import resources
 from typing import Literal
 
 from workbench.codegen import (
@@ -121,9 +122,21 @@ def _key(function: TensorFunction, target: Target, checks: Checks) -> str:
         repr(target),
         checks,
         str(CODEGEN_VERSION),
+        _generator_digest(),
         llvm_version(),
     )
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _generator_digest() -> str:
+    """The text of the code generator itself: whoever works on it never meets yesterday's objects."""
+    state = hashlib.blake2b(digest_size=16)
+    folder = resources.files("workbench.codegen")
+    for source in sorted(folder.iterdir(), key=lambda item: item.name):
+        if source.name.endswith(".py"):
+            state.update(source.read_bytes())
+    return state.hexdigest()
 
 
 class _ByIdentity:
