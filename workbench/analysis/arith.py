@@ -110,6 +110,13 @@ class Facts:
             _tighten(ranges, fact)
         return Facts(ranges, self.inequalities + tuple(extra))
 
+    def inequalities_of(self, condition: PrimExpr) -> tuple[Poly, ...]:
+        """Polynomials that are `>= 0` exactly where a conjunction of comparisons holds.
+
+        Parts that are no comparison of indices are left out.
+        """
+        return tuple(_inequalities(self, condition, holds=True))
+
     # --- bounds ---------------------------------------------------------------------------
 
     def const_bounds(self, expr: PrimExpr) -> Ends:

@@ -12,7 +12,6 @@ from workbench.codegen.faults import bounds_site
 from workbench.codegen.values import Value, byte_size, integer, memory_type
 from workbench.ir.expr import BufferType, DType, Load, PrimExpr, Var, as_expr, dtype_of
 from workbench.ir.traverse import walk
-from workbench.support.ids import NodeId
 
 
 def load(e: Emitter, access: Load) -> Value:
@@ -31,8 +30,7 @@ def store(e: Emitter, access: Load, value: Value) -> None:
 
 def _load(e: Emitter, access: Load, element: str, align: int) -> Value:
     w = e.writer
-    offset = e.kernel.offset(access)
-    stride, base = _lane_stride(e, offset)
+    stride, base = _lane_stride(e, access)
     if base is None:
         return _gather(e, access, element, align)
     pointer = _address(e, access.buffer, base, element)
@@ -102,8 +100,7 @@ def _gather(e: Emitter, access: Load, element: str, align: int) -> Value:
 
 def _store(e: Emitter, access: Load, value: Value, align: int) -> None:
     w = e.writer
-    offset = e.kernel.offset(access)
-    stride, base = _lane_stride(e, offset)
+    stride, base = _lane_stride(e, access)
     masked = e.mask is not None and e.mask.lanes > 1
     if base is not None and stride is None and not masked:
         pointer = _address(e, access.buffer, base, value.element)
@@ -148,19 +145,33 @@ def _scatter(e: Emitter, access: Load, value: Value, align: int) -> None:
 # --- addresses --------------------------------------------------------------------------------
 
 
-def _lane_stride(e: Emitter, offset: Poly) -> tuple[Value | None, Poly | None]:
+def _lane_stride(e: Emitter, access: Load) -> tuple[Value | None, Poly | None]:
     """`(stride, base)`: no stride where lanes agree, no base where the offset is not affine."""
+    info = e.kernel.access(access)
     if e.lane is None:
-        return None, offset
-    linear = offset.coefficient(e.lane)
-    base = offset.without(e.lane)
+        return None, info.offset
+    if info.split is None or info.split[0] is not e.lane:
+        info.split = (e.lane, _by_lane(e, e.lane, info.offset))
+    if info.split[1] is None:
+        return None, None
+    linear, base = info.split[1]
+    return (evaluate(e, linear) if linear.terms else None), base
+
+
+def is_uniform(e: Emitter, access: Load) -> bool:
+    """Whether all lanes access one element."""
+    stride, base = _lane_stride(e, access)
+    return stride is None and base is not None
+
+
+def _by_lane(e: Emitter, lane: Var, offset: Poly) -> tuple[Poly, Poly] | None:
+    linear = offset.coefficient(lane)
+    base = offset.without(lane)
     if len(base.terms) + len(linear.terms) != len(offset.terms):
-        return None, None
+        return None
     if any(differs(e, atom) for part in (base, linear) for atom in part.atoms()):
-        return None, None
-    if not linear.terms:
-        return None, base
-    return evaluate(e, linear), base
+        return None
+    return linear, base
 
 
 def differs(e: Emitter, atom: PrimExpr) -> bool:
@@ -184,10 +195,10 @@ def _terms(e: Emitter, poly: Poly) -> tuple[int, list[Value]]:
     w = e.writer
     constant, terms = 0, list[Value]()
     for key, coefficient in poly.terms.items():
-        product = integer(1)
+        product = integer(coefficient)
         for atom in key:
-            product = w.mul(product, e.element_index(e.value(atom)))
-        product = w.mul(product, integer(coefficient))
+            found = e.env[atom.id] if isinstance(atom, Var) else e.value(atom)
+            product = w.mul(e.element_index(found), product)
         if product.const is not None:
             constant += product.const
         else:
@@ -232,7 +243,7 @@ def _lane_pointers(e: Emitter, base: Value, stride: Value, element: str) -> list
 
 def _vector_pointers(e: Emitter, access: Load, element: str) -> Value:
     w = e.writer
-    index = w.splat(evaluate(e, e.kernel.offset(access)), e.lanes)
+    index = w.splat(evaluate(e, e.kernel.access(access).offset), e.lanes)
     base = e.env[access.buffer.id]
     text = f"getelementptr {element}, ptr {base.ref}, {index.typed}"
     return w.pure(text, "ptr", e.lanes, base, index)
@@ -243,7 +254,7 @@ def _vector_pointers(e: Emitter, access: Load, element: str) -> Value:
 
 def check_bounds(e: Emitter, access: Load, *, store: bool) -> None:
     """Check each index that is not proved to lie in its dimension."""
-    if not e.kernel.checks or access in e.kernel.safe:
+    if e.kernel.access(access).safe:
         return
     assert isinstance(access.buffer.type, BufferType)
     for dim, (index, extent) in enumerate(
@@ -314,7 +325,3 @@ def rounded(e: Emitter, value: Value, dtype: DType) -> Value:
     if dtype not in {"float16", "bfloat16"}:
         return value
     return _from_memory(e, _to_memory(e, value, dtype), dtype)
-
-
-INDEX_BUFFER = Var(NodeId(-1), "", BufferType((1,), "int64"))
-"""Stands in for memory where only the normal form of an index is wanted."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from workbench.analysis.arith import Facts
 from workbench.analysis.polynomial import Poly
+from workbench.codegen.cost import cost
 from workbench.codegen.faults import FaultSite, FaultTable
 from workbench.codegen.target import Target
 from workbench.codegen.values import Value, integer
@@ -25,6 +26,7 @@ from workbench.ir.expr import (
     as_expr,
     dtype_of,
 )
+from workbench.ir.tensor import Stmt, Store
 from workbench.support.ids import NodeId
 
 
@@ -40,14 +42,44 @@ class Kernel:
     faults: FaultTable = field(default_factory=FaultTable)
     declarations: Declarations = field(default_factory=Declarations)
     functions: list[str] = field(default_factory=list)
-    offsets: dict[Load, Poly] = field(default_factory=dict)
+    accesses: dict[int, Access] = field(default_factory=dict)
+    targets: dict[int, tuple[Store, Load]] = field(default_factory=dict)
+    costs: dict[int, tuple[Stmt, int | None]] = field(default_factory=dict)
 
-    def offset(self, access: Load) -> Poly:
-        """The element offset of an access as a polynomial of variables."""
-        found = self.offsets.get(access)
+    def access(self, load: Load) -> Access:
+        """What is known of an access, computed once for each node however often it is unrolled."""
+        found = self.accesses.get(id(load))
         if found is None:
-            found = self.offsets[access] = _offset(access)
+            safe = not self.checks or load in self.safe
+            found = self.accesses[id(load)] = Access(load, _offset(load), safe)
         return found
+
+    def target_of(self, store: Store) -> Load:
+        """The element that a store writes, as a load."""
+        found = self.targets.get(id(store))
+        if found is None:
+            found = self.targets[id(store)] = (store, Load(store.buffer, store.indices))
+        return found[1]
+
+    def cost(self, stmt: Stmt) -> int | None:
+        """See `workbench.codegen.cost`."""
+        found = self.costs.get(id(stmt))
+        if found is None:
+            found = self.costs[id(stmt)] = (stmt, cost(stmt))
+        return found[1]
+
+
+@dataclass(slots=True)
+class Access:
+    """An access: its element offset, whether it is proved safe, and its offset split by lane.
+
+    `split` is `(lane, (linear, base))`, or `(lane, None)` where the offset is not affine in it.
+    """
+
+    load: Load
+    offset: Poly
+    safe: bool
+    split: tuple[Var, tuple[Poly, Poly] | None] | None = None
 
 
 def _offset(access: Load) -> Poly:

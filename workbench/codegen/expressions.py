@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from workbench.analysis.arith import Facts
 from workbench.codegen import access
 from workbench.codegen.conversions import convert
 from workbench.codegen.division import divide
@@ -152,7 +153,7 @@ def _lane_comparison(e: Emitter, expr: Binary) -> Value | None:
     """`lane + base < bound` as narrow integers: the bound is clamped to the lanes, then compared."""
     if e.lane is None or expr.op in {BinaryOp.EQ, BinaryOp.NE}:
         return None
-    difference = e.kernel.offset(Load(_INDEX_BUFFER, (Binary(BinaryOp.SUB, expr.a, expr.b),)))
+    difference = Facts().poly(Binary(BinaryOp.SUB, expr.a, expr.b))
     linear = difference.coefficient(e.lane)
     if not linear.is_const or abs(linear.constant) != 1:
         return None
@@ -179,7 +180,6 @@ _MIRRORED = {
     BinaryOp.GT: BinaryOp.LT,
     BinaryOp.GE: BinaryOp.LE,
 }
-_INDEX_BUFFER = access.INDEX_BUFFER
 
 
 # --- conditional evaluation -------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import assert_never
 
 from workbench.codegen import access
-from workbench.codegen.cost import cost, polls
+from workbench.codegen.cost import polls
 from workbench.codegen.emitter import Emitter
 from workbench.codegen.values import Value, byte_size, integer
 from workbench.codegen.vectorize import reduction
@@ -98,16 +98,12 @@ class Statements:
     def _store(self, stmt: Store) -> None:
         e = self.e
         e.written = stmt.buffer.id
-        target = Load(stmt.buffer, stmt.indices)
-        if e.lane is not None and (found := reduction(stmt)) is not None:
-            op, term = found
-            if self._is_uniform(target):
-                self._reduce(target, op, term)
+        target = e.kernel.target_of(stmt)
+        if e.lane is not None and access.is_uniform(e, target):
+            if (found := reduction(stmt)) is not None:
+                self._reduce(target, *found)
                 return
         access.store(e, target, e.value(stmt.value))
-
-    def _is_uniform(self, target: Load) -> bool:
-        return not any(access.differs(self.e, index) for index in target.indices)
 
     def _reduce(self, target: Load, op: BinaryOp, term: PrimExpr) -> None:
         """`C[i] = C[i] op term` over all lanes at once: combine the lanes, then update C."""
@@ -138,7 +134,7 @@ class Statements:
             case LoopKind.UNROLLED if self._unrollable(stmt):
                 self._unrolled(stmt)
             case LoopKind.PARALLEL if not e.parallel and e.lane is None:
-                total = cost(stmt)
+                total = e.kernel.cost(stmt)
                 if total is not None and total < _PARALLEL_COST:
                     self._serial(stmt)
                 else:
@@ -149,7 +145,7 @@ class Statements:
     def _unrollable(self, stmt: For) -> bool:
         if not isinstance(stmt.extent, IntImm):
             return False
-        weight = cost(stmt.body) or _UNROLL_LIMIT
+        weight = self.e.kernel.cost(stmt.body) or _UNROLL_LIMIT
         return stmt.extent.value * min(weight, _UNROLL_LIMIT) <= 4 * _UNROLL_LIMIT
 
     def _unrolled(self, stmt: For) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 
 from workbench.ir.expr import DType
 
@@ -67,6 +68,7 @@ def is_unsigned(dtype: DType) -> bool:
     return dtype.startswith("u") or dtype == "bool"
 
 
+@lru_cache(maxsize=4096)
 def integer(value: int, element: str = "i64") -> Value:
     """An integer constant, wrapped into its type."""
     bits = int(element[1:])
