@@ -23,9 +23,12 @@ export class Link {
     private readonly context: ISessionContext,
     private readonly key: string,
     private readonly ends: Ends,
-  ) {
-    context.kernelChanged.connect(this.onKernel, this);
-    context.statusChanged.connect(this.onStatus, this);
+  ) {}
+
+  /** Opens the first comm; the ends may be called from here on. */
+  start(): void {
+    this.context.kernelChanged.connect(this.onKernel);
+    this.context.statusChanged.connect(this.onStatus);
     this.open();
   }
 
@@ -40,8 +43,8 @@ export class Link {
 
   dispose(): void {
     this.disposed = true;
-    this.context.kernelChanged.disconnect(this.onKernel, this);
-    this.context.statusChanged.disconnect(this.onStatus, this);
+    this.context.kernelChanged.disconnect(this.onKernel);
+    this.context.statusChanged.disconnect(this.onStatus);
     this.close();
   }
 
@@ -80,16 +83,16 @@ export class Link {
     this.onStatus();
   }
 
-  private onKernel(): void {
+  private readonly onKernel = (): void => {
     this.comm = null;
     if (this.context.session?.kernel === null || this.context.session?.kernel === undefined) {
       this.ends.disconnected('no kernel');
       return;
     }
     this.open();
-  }
+  };
 
-  private onStatus(): void {
+  private readonly onStatus = (): void => {
     const status = this.context.session?.kernel?.status;
     if (status === 'restarting' || status === 'autorestarting') {
       this.comm = null;
@@ -99,5 +102,5 @@ export class Link {
       this.ends.disconnected('the kernel is gone');
     }
     this.ends.busy(status === 'busy');
-  }
+  };
 }

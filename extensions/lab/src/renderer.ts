@@ -77,6 +77,7 @@ class SessionOutput extends Widget implements IRenderMime.IRenderer {
         received: view.receive,
         busy: view.setBusy,
       });
+      this.link.start();
     }
   }
 

@@ -16,7 +16,7 @@ export function quotient(a: number, b: number): number {
 
 /** Characters of a text as Unicode counts them. */
 export function characters(text: string): number {
-  return [...text].length;
+  return Array.from(text).length;
 }
 
 export function clamp(value: number, low: number, high: number): number {

@@ -227,7 +227,7 @@ function incomingPorts(
       at(arriving, target).push({ value: index, from });
     }
   });
-  const incoming: Map<number, number>[] = items.values.map(() => new Map());
+  const incoming = items.values.map(() => new Map<number, number>());
   arriving.forEach((list, target) => {
     list.sort((a, b) => a.from - b.from || a.value - b.value);
     const item = at(items.items, target);

@@ -112,7 +112,8 @@ interface OperatorProps {
 }
 
 function OperatorRow({ row, scale, select }: OperatorProps): JSX.Element {
-  const best = Math.min(...row.milliseconds.map((value) => value ?? Infinity));
+  const known = row.milliseconds.filter((value) => value !== null);
+  const best = known.length < 2 ? null : Math.min(...known);
   return (
     <tr>
       <th scope="row">

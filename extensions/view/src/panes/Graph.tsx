@@ -2,7 +2,7 @@
 
 import type { JSX } from 'preact';
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { Layout } from '../layout/index.js';
+import type { Box, Layout, Stub } from '../layout/index.js';
 import type { FunctionView } from '../protocol/generated.js';
 import { currentFunction, hits, picture, stepOf } from '../store/selectors.js';
 import { GroundBox, GroupBox, NodeBox, StubBox } from './boxes.js';
@@ -122,7 +122,7 @@ function Scene({ state, view, layout, camera, size, uid }: SceneProps): JSX.Elem
     lit: users.has(key) || key === state.hovered,
     wrong: key === first,
   });
-  const seen = <T extends { x: number; y: number; width: number; height: number }>(box: T): boolean =>
+  const seen = (box: Box | Stub): boolean =>
     onScreen(camera, size, box.x, box.y, box.width, box.height);
   if (camera.scale < READABLE && layout.boxes.length > 200) {
     return <Far layout={layout} />;

@@ -114,16 +114,15 @@ export function outlineRows(view: FunctionView, state: State): Row[] {
       chain.unshift(group);
       key = group.parent;
     }
-    let hidden = false;
-    chain.forEach((group, depth) => {
-      const open = !shownGroup(state, group);
-      if (!hidden && !told.has(group.key)) {
+    const fold = chain.findIndex((group) => shownGroup(state, group));
+    const shown = fold < 0 ? chain : chain.slice(0, fold + 1);
+    shown.forEach((group, depth) => {
+      if (!told.has(group.key)) {
         told.add(group.key);
-        rows.push({ type: 'group', group, level: depth + 1, open });
+        rows.push({ type: 'group', group, level: depth + 1, open: depth !== fold });
       }
-      hidden ||= !open;
     });
-    if (!hidden) {
+    if (fold < 0) {
       rows.push({ type: 'node', node, level: chain.length + 1 });
     }
   }

@@ -21,12 +21,7 @@ export function Title({ state, dispatch }: PaneProps): JSX.Element {
           head: step {head.index} · {head.name}
         </span>
       )}
-      {shown !== null && (
-        <span class={`wb-verdict wb-verdict--${verdictTone(shown.verdict.state)}`}>
-          {session !== null && state.cursor !== session.head && `step ${state.cursor}: `}
-          {shown.verdict.text}
-        </span>
-      )}
+      <Verdict state={state} dispatch={dispatch} />
       <span class="wb-calls">{callsText(state)}</span>
       <Status state={state} />
       <span class="wb-buttons">
@@ -65,6 +60,33 @@ export function Title({ state, dispatch }: PaneProps): JSX.Element {
         </button>
       </span>
     </header>
+  );
+}
+
+/** The verdict on the step that is shown; where a value is wrong, a button that goes to it. */
+function Verdict({ state, dispatch }: PaneProps): JSX.Element | null {
+  const shown = stepOf(state, state.cursor);
+  if (shown === null) {
+    return null;
+  }
+  const { verdict } = shown;
+  const where = state.cursor === state.session?.head ? '' : `step ${shown.index}: `;
+  const tone = `wb-verdict wb-verdict--${verdictTone(verdict.state)}`;
+  const { first } = verdict;
+  if (first === null) {
+    return <span class={tone}>{where + verdict.text}</span>;
+  }
+  return (
+    <button
+      type="button"
+      class={`wb-link ${tone}`}
+      title={`expected ${first.expected}, found ${first.found} at [${first.index.join(', ')}]: go to the value`}
+      onClick={() => {
+        dispatch({ type: 'select', key: first.node });
+      }}
+    >
+      {where + verdict.text}
+    </button>
   );
 }
 

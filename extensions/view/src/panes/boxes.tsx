@@ -136,13 +136,8 @@ interface StubProps {
 
 /** A constant, or a reference to a value far away, in one line. */
 export function StubBox({ stub, node, selected, lit }: StubProps): JSX.Element {
-  const label = node?.label ?? stub.value;
-  const type = stub.ref || node === undefined ? '' : node.type;
-  const text = stub.more > 0 ? `+ ${stub.more} more` : label;
-  const name =
-    stub.more > 0 ? `${stub.more} more inputs` : `${label}, ${node?.type ?? ''}, ${stub.ref ? 'from above' : 'constant'}`;
-  const [first, ...rest] = pairs(stub.points);
-  const entry = rest[rest.length - 1] ?? first;
+  const { label, type, name } = stubWords(stub, node);
+  const line = pairs(stub.points);
   return (
     <g
       role="button"
@@ -150,9 +145,9 @@ export function StubBox({ stub, node, selected, lit }: StubProps): JSX.Element {
       class={classes('wb-stub', { selected, lit, hit: false, wrong: false })}
       data-key={stub.more > 0 ? stub.owner : stub.value}
     >
-      <title>{`${label} · ${node?.type ?? ''}`}</title>
-      <path class="wb-wire" d={`M${first ?? ''}L${rest.join('L')}`} />
-      <path class="wb-arrow" d={`M${entry ?? ''}l-7 -3.5v7z`} />
+      <title>{name}</title>
+      <path class="wb-wire" d={`M${line.join('L')}`} />
+      <path class="wb-arrow" d={`M${line[line.length - 1] ?? '0 0'}l-7 -3.5v7z`} />
       <rect class="wb-frame" x={stub.x} y={stub.y} width={stub.width} height={stub.height} rx={4} />
       {stub.ref ? (
         <circle class="wb-ref" cx={stub.x + 8} cy={stub.y + 10} r={3} />
@@ -160,8 +155,8 @@ export function StubBox({ stub, node, selected, lit }: StubProps): JSX.Element {
         <rect class="wb-bar" x={stub.x} y={stub.y} width={3} height={stub.height} rx={1.5} />
       )}
       <text class="wb-stub-label" x={stub.x + (stub.ref ? 16 : 9)} y={stub.y + 14}>
-        {text}
-        {stub.more === 0 && type !== '' && (
+        {label}
+        {type !== '' && (
           <tspan class="wb-type" dx={7}>
             {fitted(type, stub.width - 16 - 7 * label.length, 5.8)}
           </tspan>
@@ -169,6 +164,24 @@ export function StubBox({ stub, node, selected, lit }: StubProps): JSX.Element {
       </text>
     </g>
   );
+}
+
+interface StubWords {
+  readonly label: string;
+  readonly type: string;
+  /** For screen readers. */
+  readonly name: string;
+}
+
+function stubWords(stub: Stub, node: NodeView | undefined): StubWords {
+  if (stub.more > 0) {
+    return { label: `+ ${stub.more} more`, type: '', name: `${stub.more} more inputs` };
+  }
+  const label = node?.label ?? stub.value;
+  const type = node?.type ?? '';
+  return stub.ref
+    ? { label, type: '', name: `${label}, ${type}, from above` }
+    : { label, type, name: `${label}, ${type}, constant` };
 }
 
 function pairs(points: readonly number[]): string[] {

@@ -24,8 +24,10 @@ export function graphKey(
       move(event.key === 'ArrowDown' ? 1 : -1, state, layout, dispatch);
       return true;
     case 'Home':
+      select(layout.boxes[0]?.key, dispatch);
+      return true;
     case 'End':
-      select(layout.boxes[event.key === 'Home' ? 0 : layout.boxes.length - 1]?.key, dispatch);
+      select(layout.boxes[layout.boxes.length - 1]?.key, dispatch);
       return true;
     case 'ArrowLeft':
       return fold(true, state, layout, dispatch);

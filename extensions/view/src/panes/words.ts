@@ -46,7 +46,7 @@ export function nodeTitle(node: NodeView): string {
 /** The text cut to so many characters of `pixels` width. */
 export function fitted(text: string, width: number, pixels: number): string {
   const most = Math.max(1, Math.floor(width / pixels));
-  const characters = [...text];
+  const characters = Array.from(text);
   return characters.length <= most ? text : `${characters.slice(0, most - 1).join('')}…`;
 }
 

@@ -82,45 +82,56 @@ export interface State {
 }
 
 export function initialState(saved: SavedView | null): State {
-  const session = saved?.session ?? null;
-  const module = saved?.module ?? null;
-  const detail = saved?.detail ?? null;
-  const step = module?.step ?? session?.head ?? 0;
+  if (saved === null) {
+    return EMPTY;
+  }
+  const { session, module, detail } = saved;
   return {
-    connection: 'saved',
-    message: '',
-    busy: false,
+    ...EMPTY,
     session,
-    modules: module === null ? {} : { [module.step]: module },
-    cursor: step,
-    drawn: step,
-    graph: module?.functions[0]?.name ?? 'main',
-    selection: detail?.node ?? null,
-    hovered: null,
-    folds: {},
-    search: '',
-    hit: 0,
-    tab: 'loops',
-    outline: false,
+    modules: { [module.step]: module },
+    cursor: module.step,
+    drawn: module.step,
+    graph: module.functions[0]?.name ?? 'main',
+    selection: detail === null ? null : detail.node,
     details: detail === null ? {} : { [detailKey(detail.step, detail.node)]: detail },
-    actions: {},
-    scripts: {},
-    proposal: null,
-    editing: null,
-    chosen: [],
-    diff: null,
-    job: null,
-    comparison: null,
-    measured: {},
-    sheet: null,
-    failures: [],
-    pending: {},
-    refused: [],
-    nextId: 1,
-    outbox: [],
-    announcement: '',
   };
 }
+
+const EMPTY: State = {
+  connection: 'saved',
+  message: '',
+  busy: false,
+  session: null,
+  modules: {},
+  cursor: 0,
+  drawn: 0,
+  graph: 'main',
+  selection: null,
+  hovered: null,
+  folds: {},
+  search: '',
+  hit: 0,
+  tab: 'loops',
+  outline: false,
+  details: {},
+  actions: {},
+  scripts: {},
+  proposal: null,
+  editing: null,
+  chosen: [],
+  diff: null,
+  job: null,
+  comparison: null,
+  measured: {},
+  sheet: null,
+  failures: [],
+  pending: {},
+  refused: [],
+  nextId: 1,
+  outbox: [],
+  announcement: '',
+};
 
 export function detailKey(step: number, node: string): string {
   return `${step}|${node}`;

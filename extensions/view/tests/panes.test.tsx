@@ -1,0 +1,127 @@
+import { describe, expect, it } from 'vitest';
+import { mount, readSaved, type AnyIntent, type View } from '../src/index.js';
+import { ACTIONS, detailView, hello, moduleView, sessionView } from './fixture.js';
+
+interface Rig {
+  readonly root: HTMLElement;
+  readonly view: View;
+  readonly sent: AnyIntent[];
+  readonly cells: string[];
+}
+
+class NoResize {
+  observe(): void {
+    // Sizes never change here.
+  }
+  disconnect(): void {
+    // Nothing to stop.
+  }
+}
+globalThis.ResizeObserver = NoResize as unknown as typeof ResizeObserver;
+
+function rig(): Rig {
+  const root = document.createElement('div');
+  document.body.append(root);
+  const sent: AnyIntent[] = [];
+  const cells: string[] = [];
+  const view = mount(root, null, {
+    send: (intent) => sent.push(intent),
+    insertCell: (code) => cells.push(code),
+  });
+  view.connect('k');
+  view.receive(hello());
+  return { root, view, sent, cells };
+}
+
+async function settled(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+function labelled(root: HTMLElement, role: string, label: string): HTMLElement {
+  const found = [...root.querySelectorAll<HTMLElement>(`[role="${role}"], ${role}`)].find((element) =>
+    (element.getAttribute('aria-label') ?? element.textContent).startsWith(label),
+  );
+  if (found === undefined) {
+    throw new Error(`no ${role} "${label}"`);
+  }
+  return found;
+}
+
+describe('the view', () => {
+  it('shows actions and applies one by a press', async () => {
+    const { root, view, sent } = rig();
+    const asked = sent.find((intent) => intent.type === 'actions');
+    view.receive({ type: 'actions', reply_to: asked?.id ?? 0, step: 2, actions: ACTIONS });
+    await settled();
+    labelled(root, 'button', 'Apply FuseOps').click();
+    expect(sent[sent.length - 1]).toMatchObject({ type: 'apply', name: 'FuseOps', node: null, step: 2 });
+    expect(root.textContent).toContain('no call has only constant arguments');
+  });
+
+  it('puts the line of the step into a cell, its base first', async () => {
+    const { root, cells } = rig();
+    await settled();
+    labelled(root, 'button', 'To next cell').click();
+    expect(cells).toEqual(['s.checkout(1)\ns.apply(wb.passes.FuseOps())']);
+  });
+
+  it('selects a box, shows its details, and swaps', async () => {
+    const { root, view, sent } = rig();
+    await settled();
+    labelled(root, 'button', 'matmul, f32[1, 512, 256]').dispatchEvent(new MouseEvent('click', { bubbles: true }));
+    const asked = sent.find((intent) => intent.type === 'detail');
+    view.receive({ type: 'detail', reply_to: asked?.id ?? 0, detail: detailView(2, 'main/8') });
+    await settled();
+    labelled(root, 'button', 'Use numpy').click();
+    expect(sent[sent.length - 1]).toMatchObject({ type: 'swap', node: 'main/8', implementation: 'numpy' });
+  });
+
+  it('lets no plain key out, and Escape clears the selection', async () => {
+    const { root } = rig();
+    const out: string[] = [];
+    root.addEventListener('keydown', (event) => out.push(event.key));
+    await settled();
+    const picture = labelled(root, 'group', 'Graph of @main');
+    for (const key of ['j', 'd', 'ArrowDown', 'Escape']) {
+      picture.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+    }
+    expect(out).toEqual([]);
+    await settled();
+    expect(root.querySelector('.wb-selected')).toBeNull();
+  });
+
+  it('draws what a program says as text', async () => {
+    const { root, view } = rig();
+    const session = sessionView({ name: '<img src=x onerror=alert(1)>' });
+    view.receive({ type: 'session', session });
+    await settled();
+    expect(root.querySelector('img')).toBeNull();
+    expect(root.textContent).toContain('<img src=x');
+  });
+
+  it('turns the controls off when the kernel is gone', async () => {
+    const { root, view } = rig();
+    view.disconnect('the kernel was restarted');
+    await settled();
+    expect(root.textContent).toContain('run the cell again');
+    expect((labelled(root, 'button', 'Compare') as HTMLButtonElement).disabled).toBe(true);
+    expect((labelled(root, 'button', 'To next cell') as HTMLButtonElement).disabled).toBe(true);
+  });
+
+  it('says that an answer waits for a busy kernel', async () => {
+    const { root, view } = rig();
+    view.setBusy(true);
+    await settled();
+    expect(root.textContent).toContain('kernel busy: queued');
+  });
+});
+
+describe('saved data', () => {
+  it('is drawn only in the version that made it', () => {
+    const saved = { version: 1, session: sessionView(), module: moduleView(2), detail: null };
+    expect(readSaved(saved)).toEqual(saved);
+    expect(readSaved({ ...saved, version: 2 })).toBeNull();
+    expect(readSaved(null)).toBeNull();
+    expect(readSaved('x')).toBeNull();
+  });
+});
