@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help setup lab test all check format unit web notebooks journeys browser golden protocol \
-        bench extension link clean
+        bench extension link hooks clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,6 +96,9 @@ protocol: setup  ## view dataclasses -> TypeScript types
 
 bench: setup  ## measure against onnxruntime; gates nothing
 	$(BIN)/python -m benchmarks
+
+hooks: setup  ## run the quick checks before each commit
+	pre-commit install
 
 clean:  ## remove what make made, the environment included
 	rm -rf $(VENV) build workbench/labextension extensions/node_modules extensions/*/lib
