@@ -1,0 +1,63 @@
+"""A machine learning compiler to think with: see a module, transform it step by step, check every step.
+
+`workbench.open(model)` starts; everything else is reached from there. Names are loaded on first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from workbench.ir import IRModule, register_view
+from workbench.support import CompileError, Diagnostic
+
+_LAZY = {
+    "Executable": ("workbench.runtime", "Executable"),
+    "I": ("workbench.script", "I"),
+    "R": ("workbench.script", "R"),
+    "Schedule": ("workbench.schedule", "Schedule"),
+    "Session": ("workbench.session", "Session"),
+    "T": ("workbench.script", "T"),
+    "build": ("workbench.runtime", "build"),
+    "default_pipeline": ("workbench.passes", "default_pipeline"),
+    "load": ("workbench.notebook.api", "load"),
+    "open": ("workbench.notebook.api", "open_session"),
+    "optimize": ("workbench.passes", "optimize"),
+    "parse": ("workbench.notebook.api", "parse"),
+    "passes": ("workbench.passes", None),
+    "save": ("workbench.notebook.api", "save"),
+}
+
+__all__ = ["CompileError", "Diagnostic", "IRModule", *sorted(_LAZY)]  # noqa: PLE0604 - strings all
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    if name not in _LAZY:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    home, attribute = _LAZY[name]
+    if not home.startswith("workbench.notebook"):
+        importlib.import_module("workbench.ops")
+    module = importlib.import_module(home)
+    found = module if attribute is None else getattr(module, attribute)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})
+
+
+def _load_views_first(name: str) -> None:
+    """Modules made without `parse` or `load` show themselves too."""
+
+    @register_view(name)
+    def load_and_show(module: IRModule, *arguments: Any) -> Any:  # noqa: ANN401
+        importlib.import_module("workbench.view.module_views")
+        if name == "mimebundle":
+            return module._repr_mimebundle_()
+        return getattr(module, name)(*arguments)
+
+
+for _name in ("script", "show", "dot", "to_networkx", "mimebundle"):
+    _load_views_first(_name)

@@ -410,6 +410,12 @@ class ComparisonReply(Struct, tag="comparison"):
     node: str | None = None
 
 
+class SelectionChanged(Struct, tag="selection"):
+    """Broadcast when code or another view selected a value (None: nothing)."""
+
+    node: str | None
+
+
 class Failed(Struct, tag="failed"):
     """The intent was refused; nothing was lost."""
 
@@ -429,6 +435,7 @@ Message = (
     | Applied
     | JobProgress
     | ComparisonReply
+    | SelectionChanged
     | Failed
 )
 

@@ -1,0 +1,1 @@
+"""The notebook side: public functions, displays, comm, widget."""

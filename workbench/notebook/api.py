@@ -1,0 +1,77 @@
+"""The public functions: load, parse, save, open."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import workbench.view.module_views as _views
+from workbench import frontend, ops, script
+from workbench.ir import IRModule
+from workbench.notebook import displays
+from workbench.notebook.kernel import attach
+from workbench.session import Session, Source, remember_source
+from workbench.session.adapters import adapter_for
+from workbench.session.session import module_name
+
+REGISTERED = (ops, _views, displays)
+"""Imported for what they register: operators, views of modules, displays of sessions."""
+
+
+def load(source: str | PathLike[str] | Any) -> IRModule:  # noqa: ANN401
+    """A module from an ONNX file, a `onnx.ModelProto`, or a file that `save` wrote.
+
+    Raises:
+        CompileError: `onnx/...` naming node and operator, `script/...` for a damaged file.
+    """
+    if not isinstance(source, str | PathLike):
+        return frontend.load(source)
+    path = Path(source)
+    module = script.load_saved(path) if _is_saved(path) else frontend.load(path)
+    return remember_source(module, Source("path", str(path)))
+
+
+def _is_saved(path: Path) -> bool:
+    return path.is_file() and zipfile.is_zipfile(path)
+
+
+def parse(
+    text: str,
+    *,
+    like: IRModule | None = None,
+    namespace: Mapping[str, object] | None = None,
+    filename: str = "<script>",
+) -> IRModule:
+    """The module that a script describes.
+
+    `like` is a module whose constants the script may name and whose ids it keeps; `namespace` has Python
+    values that shapes, dtypes and attributes may name.
+
+    Raises:
+        CompileError: all faults of the script, each with line and caret.
+    """
+    module = script.parse(text, like=like, namespace=namespace, filename=filename)
+    if like is None and not namespace:
+        remember_source(module, Source("text", text))
+    return module
+
+
+def save(module: IRModule, path: str | PathLike[str]) -> None:
+    """Write a module with its constants into one file, which `load` reads."""
+    script.save(module, Path(path))
+    remember_source(module, Source("path", str(path)))
+
+
+def open_session(source: IRModule | str | PathLike[str], name: str = "") -> Session:
+    """A session on a module or a file; as the last line of a cell it shows the live picture.
+
+    Raises:
+        CompileError: as `load`; what the verifier finds.
+    """
+    if isinstance(source, IRModule):
+        return attach(Session(source, name))
+    path = Path(source)
+    return attach(Session(load(path), name or module_name(path), adapter_for(path)))

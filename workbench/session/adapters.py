@@ -1,0 +1,57 @@
+"""Adapters: what `run` does with files for models that read files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workbench.frontend import demo
+from workbench.session.session import Adapter
+from workbench.support import CompileError, Diagnostic
+
+
+def adapter_for(path: Path) -> Adapter | None:
+    """The adapter for the model at `path`; None for a model that takes arrays only."""
+    try:
+        known = demo.magika_path()
+    except CompileError:
+        return None
+    if path.resolve() != known.resolve():
+        return None
+    return Adapter(magika_inputs, magika_types)
+
+
+def magika_inputs(items: Any) -> tuple[Any, ...]:  # noqa: ANN401
+    """One row of features for each file: `(n, 2048) int32`.
+
+    Args:
+        items: one or several paths, or contents as bytes.
+
+    Raises:
+        CompileError: `session/no-file`.
+    """
+    several = [items] if isinstance(items, str | bytes | os.PathLike) else list(items)
+    rows = [demo.magika_features(_contents(item)) for item in several]
+    return (np.concatenate(rows),)
+
+
+def magika_types(outputs: Any) -> list[str]:  # noqa: ANN401
+    """The file type of each row of scores."""
+    scores = outputs[0] if isinstance(outputs, Sequence) else outputs
+    labels = demo.magika_labels()
+    return [labels[int(index)] for index in np.argmax(scores, axis=1)]
+
+
+def _contents(item: Any) -> bytes:  # noqa: ANN401
+    if isinstance(item, bytes | bytearray | memoryview):
+        return bytes(item)
+    try:
+        return Path(item).read_bytes()
+    except (OSError, TypeError) as error:
+        raise CompileError(
+            Diagnostic("session/no-file", f"`{item}` cannot be read: {error}")
+        ) from error

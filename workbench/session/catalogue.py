@@ -1,0 +1,147 @@
+"""The passes one can apply by name, and the line of Python that names a pass."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import OrderedDict
+
+from workbench import passes
+from workbench.ir import IRModule, library_functions, module_digest, operators
+from workbench.rewrite import Pass, PassResult, registered_passes
+from workbench.support import CompileError, Diagnostic
+
+KEPT = 256
+_RESULTS: OrderedDict[tuple[object, ...], PassResult] = OrderedDict()
+
+
+def known_passes() -> tuple[type[Pass], ...]:
+    """The built-in passes, then those of the user."""
+    return (*passes.BUILTIN_PASSES, *registered_passes())
+
+
+def is_builtin(kind: type[Pass]) -> bool:
+    """Whether we ship the pass: then its result depends on nothing but module and parameters."""
+    return kind.__module__.startswith("workbench.")
+
+
+def as_pass(item: Pass | type[Pass] | str) -> Pass:
+    """A pass from a pass, its class, or its name (`LegalizeOps` or `legalize-ops`).
+
+    Raises:
+        CompileError: `session/unknown-pass`, `session/not-a-pass`, `session/pass-parameters`.
+    """
+    if isinstance(item, Pass):
+        return item
+    kind = _by_name(item) if isinstance(item, str) else item
+    if not (isinstance(kind, type) and issubclass(kind, Pass)):
+        raise CompileError(
+            Diagnostic(
+                "session/not-a-pass",
+                f"expected a pass, got `{type(item).__name__}`",
+                hint="a pass is an instance of a subclass of `workbench.rewrite.Pass`",
+            )
+        )
+    if needed := required_parameters(kind):
+        names = ", ".join(f"`{name}`" for name in needed)
+        raise CompileError(
+            Diagnostic("session/pass-parameters", f"`{kind.__name__}` needs {names}")
+        )
+    return kind()
+
+
+def required_parameters(kind: type[Pass]) -> tuple[str, ...]:
+    """Parameters of a pass that have no default."""
+    if not dataclasses.is_dataclass(kind):
+        return ()
+    missing = dataclasses.MISSING
+    return tuple(
+        f.name
+        for f in dataclasses.fields(kind)
+        if f.init and f.default is missing and f.default_factory is missing
+    )
+
+
+def _by_name(name: str) -> type[Pass]:
+    for kind in known_passes():
+        if name in {kind.__name__, getattr(kind, "name", "")}:
+            return kind
+    known = ", ".join(f"`{kind.__name__}`" for kind in known_passes())
+    raise CompileError(
+        Diagnostic("session/unknown-pass", f"no pass `{name}`", notes=(f"there are {known}",))
+    )
+
+
+def run_pass(item: Pass, module: IRModule) -> PassResult:
+    """The result of a pass; those of passes that we ship are remembered.
+
+    Raises:
+        CompileError: what the pass finds, or `session/pass-raised` for any other exception of a pass.
+    """
+    if not is_builtin(type(item)):
+        return _guarded(item, module)
+    key = (module_digest(module), id(module.pool), type(item), repr(item), _registries())
+    if key not in _RESULTS:
+        _RESULTS[key] = _guarded(item, module)
+        while len(_RESULTS) > KEPT:
+            _RESULTS.popitem(last=False)
+    return _RESULTS[key]
+
+
+def _guarded(item: Pass, module: IRModule) -> PassResult:
+    name = type(item).__name__
+    try:
+        result = item(module)
+    except CompileError:
+        raise
+    except Exception as error:  # the edge: a pass of the user's may raise anything
+        text = f"{type(error).__name__}: {error}"
+        raise CompileError(
+            Diagnostic(
+                "session/pass-raised",
+                f"`{name}` raised `{text}`",
+                notes=_where(error),
+                hint="the session stands where it was",
+            )
+        ) from error
+    if not isinstance(result, PassResult):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise CompileError(
+            Diagnostic(
+                "session/pass-result",
+                f"`{name}` gave `{type(result).__name__}`, expected a `PassResult`",
+                hint="end `run` with `return PassResult(module, ...)`",
+            )
+        )
+    return result
+
+
+def _where(error: BaseException) -> tuple[str, ...]:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return ()
+    return (f"in `{trace.tb_frame.f_code.co_name}`, line {trace.tb_lineno}",)
+
+
+def _registries() -> tuple[int, int]:
+    """Changes when an operator or a library function is registered anew."""
+    return (
+        hash(tuple(id(item) for item in operators())),
+        hash(tuple(id(item) for item in library_functions())),
+    )
+
+
+def pass_code(item: Pass) -> str:
+    """The Python expression that makes the pass: parameters that are not defaults only."""
+    kind = type(item)
+    shown: list[str] = []
+    for f in dataclasses.fields(item) if dataclasses.is_dataclass(item) else ():
+        value = getattr(item, f.name)
+        default = f.default_factory() if callable(f.default_factory) else f.default  # pyright: ignore[reportCallIssue]
+        if f.init and (default is dataclasses.MISSING or value != default):
+            shown.append(f"{f.name}={value!r}")
+    return f"{_prefix(kind)}{kind.__name__}({', '.join(shown)})"
+
+
+def _prefix(kind: type[Pass]) -> str:
+    return "wb.passes." if getattr(passes, kind.__name__, None) is kind else ""

@@ -1,0 +1,154 @@
+"""Embedding code of a notebook cell into a script: classes, functions, constants, imports."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import linecache
+import sys
+import textwrap
+import types
+from typing import Any
+
+from workbench.support import CompileError, Diagnostic
+
+PLAIN = (int, float, str, bytes, bool, type(None))
+
+
+class Definitions:
+    """Collects what a script has to define or import so that some classes work."""
+
+    def __init__(self) -> None:
+        self._imports: dict[str, None] = {}
+        self._code: dict[str, str] = {}
+        self._open: set[str] = set()
+
+    def add(self, item: Any) -> None:  # noqa: ANN401
+        """Make `item` (a class or a function) known under its name.
+
+        Raises:
+            CompileError: `session/recipe-code` for what has no source, by name.
+        """
+        self._add(item.__name__, item)
+
+    def imports(self) -> list[str]:
+        """Import lines, sorted."""
+        return sorted(self._imports)
+
+    def code(self) -> list[str]:
+        """Definitions, each after what it needs, with blank lines."""
+        lines: list[str] = []
+        for text in self._code.values():
+            lines += ["", *text.splitlines(), ""]
+        return [*lines, ""] if lines else []
+
+    def _add(self, name: str, item: Any) -> None:  # noqa: ANN401
+        if name in self._code or name in self._open:
+            return
+        if isinstance(item, types.ModuleType):
+            self._import(f"import {item.__name__}", name, item.__name__)
+            return
+        if isinstance(item, PLAIN) or _plain_container(item):
+            self._code[name] = f"{name} = {item!r}"
+            return
+        home = getattr(item, "__module__", None)
+        if isinstance(home, str) and _importable(home, item):
+            self._import(f"from {home} import {item.__name__}", name, item.__name__)
+            return
+        self._embed(name, item)
+
+    def _import(self, line: str, name: str, real: str) -> None:
+        self._imports[line if name == real else f"{line} as {name}"] = None
+
+    def _embed(self, name: str, item: Any) -> None:  # noqa: ANN401
+        self._open.add(name)
+        source = source_text(item)
+        if source is None:
+            raise CompileError(
+                Diagnostic(
+                    "session/recipe-code",
+                    f"`{name}` has no source text to put into a script",
+                    hint="define it in a cell or in a module that can be imported",
+                )
+            )
+        space = _globals_of(item)
+        for used in _names(source):
+            if used != name and used in space:
+                self._add(used, space[used])
+        self._code[name] = source
+        self._open.discard(name)
+
+
+def source_text(item: Any) -> str | None:  # noqa: ANN401
+    """The source of a class or function with its decorators; also of classes defined in a cell."""
+    if isinstance(item, type):
+        return _class_source(item)
+    try:
+        return textwrap.dedent(inspect.getsource(item)).rstrip()
+    except (OSError, TypeError):
+        return None
+
+
+def _class_source(item: type) -> str | None:
+    """`inspect` does not find classes of a cell in every Python; their methods know the file."""
+    for member in vars(item).values():
+        code = getattr(inspect.unwrap(member), "__code__", None) if callable(member) else None
+        if code is None or code.co_filename.startswith("<string"):
+            continue
+        lines = linecache.getlines(code.co_filename)
+        found = _find_class("".join(lines), item.__name__, code.co_firstlineno)
+        if found is not None:
+            return found
+    return None
+
+
+def _find_class(text: str, name: str, line: int) -> str | None:
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            end = node.end_lineno or node.lineno
+            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+            if first <= line <= end:
+                return textwrap.dedent("\n".join(text.splitlines()[first - 1 : end]))
+    return None
+
+
+def _globals_of(item: Any) -> dict[str, Any]:  # noqa: ANN401
+    if isinstance(item, type):
+        module = sys.modules.get(item.__module__)
+        return vars(module) if module is not None else {}
+    return getattr(inspect.unwrap(item), "__globals__", {})
+
+
+def _names(source: str) -> list[str]:
+    """Names that the source reads and Python does not define, in order."""
+    found = (n.id for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Name))
+    return [name for name in dict.fromkeys(found) if not hasattr(builtins, name)]
+
+
+def _importable(home: str, item: Any) -> bool:  # noqa: ANN401
+    if home in {"__main__", "builtins"}:
+        return False
+    module = sys.modules.get(home)
+    name = getattr(item, "__name__", "")
+    has_file = getattr(module, "__file__", None) is not None
+    return has_file and getattr(module, name, None) is item
+
+
+def _plain_container(item: Any) -> bool:  # noqa: ANN401
+    if isinstance(item, tuple | list | frozenset | set):
+        return all(isinstance(x, PLAIN) or _plain_container(x) for x in item)  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(item, dict):
+        return all(isinstance(k, PLAIN) and isinstance(v, PLAIN) for k, v in item.items())  # pyright: ignore[reportUnknownVariableType]
+    return False
+
+
+def literal_text(text: str) -> str:
+    """A Python literal for a text; one line of source for each of its lines where that is exact."""
+    if '"""' in text or "\\" in text or "\r" in text or text.endswith('"'):
+        return repr(text)
+    return f'"""\\\n{text}"""'

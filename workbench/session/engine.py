@@ -1,0 +1,55 @@
+"""The engine: builds each module once and keeps the last executables."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from workbench.ir import IRModule, module_digest
+from workbench.runtime import Executable, build
+from workbench.support import NodeId
+
+KEPT = 24
+"""Executables kept; their kernels are in the object cache anyway."""
+
+
+class Engine:
+    """Executables by module digest, least recently used ones forgotten. Safe to use from threads."""
+
+    def __init__(self) -> None:
+        self._built: OrderedDict[tuple[str, int], Executable] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def executable(self, module: IRModule) -> Executable:
+        """The executable of `module`.
+
+        Raises:
+            CompileError: what `build` finds.
+        """
+        key = (module_digest(module), id(module.pool))
+        with self._lock:
+            if key in self._built:
+                self._built.move_to_end(key)
+                return self._built[key]
+        built = build(module)
+        with self._lock:
+            self._built[key] = built
+            while len(self._built) > KEPT:
+                self._built.popitem(last=False)
+        return built
+
+    def values(
+        self,
+        module: IRModule,
+        arrays: Sequence[Any],
+        function: str,
+        given: Mapping[NodeId, Any] | None = None,
+    ) -> dict[NodeId, Any]:
+        """Every value of a run by id; those in `given` are taken instead of being computed.
+
+        Raises:
+            CompileError: what `build` or the run finds.
+        """
+        return self.executable(module).values(arrays, given, function=function)

@@ -1,0 +1,212 @@
+"""Flows: the values of a graph function by call path, fused calls looked into.
+
+A value is named by its *key*: `main/12` is value 12 of `main`, `main/12>7` is value 7 of the fused
+function that call 12 calls. Bindings that only rename (aliases, fields of tuples) are looked through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from workbench.ir import (
+    Alias,
+    Arg,
+    Binding,
+    CallFunction,
+    CallOp,
+    CallPacked,
+    CallTIR,
+    Constant,
+    GraphExpr,
+    GraphFunction,
+    IfThenElse,
+    IRModule,
+    MatchCast,
+    TensorFunction,
+    TupleItem,
+    TupleValue,
+    Type,
+    Var,
+    fingerprint,
+    free_vars,
+    function_digest,
+)
+from workbench.rewrite import NodeRef
+from workbench.support import NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class FlowValue:
+    """One value: where it is bound, what feeds it, and the fused call around it (`call`)."""
+
+    key: str
+    ref: NodeRef
+    name: str
+    type: Type
+    expr: GraphExpr | None
+    inputs: tuple[str, ...] = ()
+    call: str | None = None
+    is_param: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FusedCall:
+    """A call of a fused function: its key, its callee, its name and type."""
+
+    key: str
+    callee: str
+    name: str
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """The values of one graph function in program order."""
+
+    function: str
+    values: dict[str, FlowValue]
+    calls: dict[str, FusedCall]
+    outputs: tuple[str, ...]
+    renamed: dict[str, str]
+    """Keys of bindings that only rename, with the key of the value they stand for."""
+
+
+def shown_functions(module: IRModule) -> tuple[str, ...]:
+    """Graph functions that are pictures of their own: all but the fused ones, `main` first."""
+    names = [n for n, f in module.graph_functions.items() if not is_fused(f)]
+    return tuple(sorted(names, key=lambda name: name != "main"))
+
+
+def is_fused(function: GraphFunction) -> bool:
+    """Whether fusion made the function."""
+    return any(name == "Primitive" and bool(value) for name, value in function.attrs)
+
+
+def flow(module: IRModule, name: str) -> Flow:
+    """The flow of the graph function `name`."""
+    builder = _Builder(module, name)
+    function = module.graph_functions[name]
+    environment: dict[NodeId, tuple[str, ...]] = {}
+    for param in function.params:
+        key = f"{name}/{param.id}"
+        ref = NodeRef(name, param.id)
+        builder.values[key] = FlowValue(key, ref, param.name, param.type, None, is_param=True)
+        environment[param.id] = (key,)
+    outputs = builder.enter(name, function, "", environment)
+    return Flow(name, builder.values, builder.calls, outputs, builder.renamed)
+
+
+@dataclass
+class _Builder:
+    module: IRModule
+    function: str
+    values: dict[str, FlowValue] = field(default_factory=dict)
+    calls: dict[str, FusedCall] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
+
+    def enter(
+        self, name: str, body: GraphFunction, prefix: str, environment: dict[NodeId, tuple[str, ...]]
+    ) -> tuple[str, ...]:
+        """Add the bindings of `body`; `environment` has the keys that each variable stands for."""
+        for binding in body.bindings:
+            key = f"{prefix}>{binding.var.id}" if prefix else f"{name}/{binding.var.id}"
+            environment[binding.var.id] = self._binding(name, binding, key, prefix, environment)
+        return tuple(self._leaf(body.result, environment))
+
+    def _binding(
+        self,
+        function: str,
+        binding: Binding,
+        key: str,
+        prefix: str,
+        environment: dict[NodeId, tuple[str, ...]],
+    ) -> tuple[str, ...]:
+        value = binding.value
+        if (through := self._renaming(value, environment)) is not None:
+            if through:
+                self.renamed[key] = through[0]
+            return through
+        callee = self._fused_callee(value)
+        if isinstance(value, CallFunction) and callee is not None and not prefix:
+            self.calls[key] = FusedCall(key, value.callee, binding.var.name, binding.var.type)
+            inner = {
+                param.id: tuple(self._leaf(arg, environment))
+                for param, arg in zip(callee.params, value.args, strict=False)
+            }
+            result = self.enter(value.callee, callee, key, inner)
+            if result:
+                self.renamed[key] = result[-1]
+            return result
+        inputs = tuple(self._inputs(value, environment, key))
+        ref = NodeRef(function, binding.var.id)
+        self.values[key] = FlowValue(
+            key, ref, binding.var.name, binding.var.type, value, inputs, prefix or None
+        )
+        return (key,)
+
+    def _fused_callee(self, value: GraphExpr) -> GraphFunction | None:
+        if not isinstance(value, CallFunction) or value.callee not in self.module:
+            return None
+        callee = self.module[value.callee]
+        return callee if isinstance(callee, GraphFunction) and is_fused(callee) else None
+
+    def _renaming(
+        self, value: GraphExpr, environment: dict[NodeId, tuple[str, ...]]
+    ) -> tuple[str, ...] | None:
+        """Keys that a renaming binding stands for; None for a binding that computes."""
+        match value:
+            case Alias(value=Var() | TupleValue() as leaf):
+                return tuple(self._leaf(leaf, environment))
+            case TupleItem(value=Var(id=var), index=index):
+                known = environment.get(var, ())
+                return (known[index],) if 0 <= index < len(known) > 1 else known
+            case _:
+                return None
+
+    def _inputs(
+        self, value: GraphExpr, environment: dict[NodeId, tuple[str, ...]], key: str
+    ) -> Iterator[str]:
+        for index, arg in enumerate(arguments(value)):
+            yield from self._leaf(arg, environment, f"{key}#{index}")
+
+    def _leaf(
+        self, arg: Arg, environment: dict[NodeId, tuple[str, ...]], inline: str = ""
+    ) -> Iterator[str]:
+        match arg:
+            case Var(id=var):
+                yield from environment.get(var, ())
+            case TupleValue(fields=fields):
+                for index, item in enumerate(fields):
+                    yield from self._leaf(item, environment, inline and f"{inline}.{index}")
+            case Constant() if inline:
+                ref = NodeRef(self.function, NodeId(-1))
+                self.values[inline] = FlowValue(inline, ref, "", arg.type, Alias(arg))
+                yield inline
+            case _:
+                return
+
+
+def arguments(value: GraphExpr) -> tuple[Arg, ...]:
+    """The leaves that a right side takes, in order."""
+    match value:
+        case CallOp() | CallTIR() | CallPacked() | CallFunction():
+            return value.args
+        case IfThenElse(condition=condition):
+            inside = (*free_vars(value.then).values(), *free_vars(value.otherwise).values())
+            return (condition, *inside)
+        case Alias(value=leaf) | TupleItem(value=leaf) | MatchCast(value=leaf):
+            return (leaf,)
+
+
+def code_of(module: IRModule, value: GraphExpr | None) -> object:
+    """Something equal for two right sides that say the same, the code of their callees included."""
+    match value:
+        case CallTIR(callee=callee) if callee in module:
+            function = module[callee]
+            same = fingerprint(function) if isinstance(function, TensorFunction) else ""
+            return (value.args, value.out_types, value.scalars, same)
+        case CallFunction(callee=callee) if callee in module:
+            return (value, function_digest(module[callee]))
+        case _:
+            return value

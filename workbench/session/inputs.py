@@ -1,0 +1,306 @@
+"""Inputs to check a module on: seeded, in the domain in which the program is defined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from workbench.analysis.op_pattern import only_moves_data
+from workbench.interpret import Symbols, evaluate
+from workbench.ir import (
+    INDEX,
+    Arg,
+    Binary,
+    BinaryOp,
+    BufferType,
+    CallOp,
+    CallTIR,
+    Cast,
+    Constant,
+    Dim,
+    GraphExpr,
+    GraphFunction,
+    IRModule,
+    Load,
+    PrimExpr,
+    ScalarType,
+    Shape,
+    Store,
+    TensorFunction,
+    TensorType,
+    Type,
+    Var,
+    dtype_of,
+    find_operator,
+    infer_type,
+    is_float,
+    type_of,
+    walk,
+)
+from workbench.ir.tensor import Axis, For
+from workbench.session.flow import Flow, FlowValue, arguments, flow
+from workbench.support import CompileError, Diagnostic, NodeId
+
+SEED = 20_260_000
+SYMBOLIC_EXTENT = 2
+"""What a symbolic dimension is when nobody says."""
+FALLBACK_RANGE = (1, 8)
+"""For integers whose domain no use tells: no zero divisor, no large index."""
+
+Array = Any
+Interval = tuple[int, int]
+"""Least and greatest value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Arguments of a function and, in words, where they came from."""
+
+    arrays: tuple[Array, ...]
+    source: str
+
+
+def entry_function(module: IRModule) -> str:
+    """The function that verdicts run: `main`, else the first public graph function.
+
+    Raises:
+        CompileError: `session/no-entry` where there is no graph function.
+    """
+    functions = module.graph_functions
+    public = [name for name, function in functions.items() if not function.private]
+    if "main" in functions:
+        return "main"
+    if public:
+        return public[0]
+    raise CompileError(
+        Diagnostic("session/no-entry", "the module has no public graph function to run")
+    )
+
+
+def seeded_inputs(
+    module: IRModule, function: str, ranges: Mapping[str, Interval] | None = None
+) -> Inputs:
+    """Inputs for `function`: standard normal floats, integers in the range that their uses imply.
+
+    `ranges` gives least and greatest value by parameter name and wins over what analysis finds.
+    """
+    generator = np.random.default_rng(SEED)
+    target = module.graph_functions[function]
+    symbols = _symbols(target.params)
+    domains = index_domains(module, function)
+    arrays: list[Array] = []
+    notes: dict[str, None] = {}
+    for param in target.params:
+        domain = (ranges or {}).get(param.name, domains.get(param.id))
+        array, note = _value(param.type, symbols, domain, generator)
+        arrays.append(array)
+        notes[note] = None
+    return Inputs(tuple(arrays), "seeded " + ", ".join(notes) if notes else "no inputs")
+
+
+def _symbols(params: Sequence[Var]) -> Symbols:
+    symbols = Symbols()
+    for param in params:
+        for node in walk(param.type):
+            if isinstance(node, Var):
+                symbols.setdefault(node.id, SYMBOLIC_EXTENT)
+    return symbols
+
+
+def _value(
+    type_: Type, symbols: Symbols, domain: Interval | None, generator: np.random.Generator
+) -> tuple[Array, str]:
+    match type_:
+        case TensorType(shape=shape, dtype=dtype) if shape is not None and dtype is not None:
+            return _array(_extents(shape, symbols), dtype, domain, generator)
+        case BufferType(shape=shape, dtype=dtype):
+            return _array(_extents(shape, symbols), dtype, domain, generator)
+        case ScalarType(dtype=dtype):
+            array, note = _array((), dtype, domain, generator)
+            return array[()], note
+        case _:
+            raise CompileError(
+                Diagnostic("session/no-inputs", f"no values of type `{type_}` can be made up",
+                           hint="give some: `s.inputs(...)`")  # fmt: skip
+            )
+
+
+def _extents(shape: Shape, symbols: Symbols) -> tuple[int, ...]:
+    return tuple(_extent(dim, symbols) for dim in shape)
+
+
+def _extent(dim: Dim, symbols: Symbols) -> int:
+    return dim if isinstance(dim, int) else int(evaluate(dim, symbols))
+
+
+def _array(
+    shape: tuple[int, ...], dtype: str, domain: Interval | None, generator: np.random.Generator
+) -> tuple[Array, str]:
+    if dtype == "bool":
+        return generator.integers(0, 2, shape).astype(bool), "bool"
+    if is_float(dtype):
+        return generator.standard_normal(shape).astype(np.dtype(dtype)), f"normal {dtype}"
+    low, high = domain or ((0, 255) if dtype == "uint8" else FALLBACK_RANGE)
+    array = generator.integers(low, high, shape, endpoint=True).astype(np.dtype(dtype))
+    return array, f"{dtype} {low}..{high}"
+
+
+# --- what integers index -------------------------------------------------------------------------
+
+
+def index_domains(module: IRModule, function: str) -> dict[NodeId, Interval]:
+    """For each integer parameter the values that its uses as an index or class number admit."""
+    facts = flow(module, function)
+    found: dict[NodeId, Interval] = {}
+    for param in module.graph_functions[function].params:
+        kind = param.type
+        if isinstance(kind, TensorType) and kind.dtype is not None and not is_float(kind.dtype):
+            intervals = list(_uses(module, facts, f"{function}/{param.id}"))
+            if intervals:
+                low = max(low for low, _ in intervals)
+                found[param.id] = (low, max(low, min(high for _, high in intervals)))
+    return found
+
+
+def _uses(module: IRModule, facts: Flow, start: str) -> Iterator[Interval]:
+    """Follow values that only move the elements of `start`; give the domains that others imply."""
+    carriers = {start}
+    for value in facts.values.values():
+        if not carriers.intersection(value.inputs) or value.expr is None:
+            continue
+        form = _tensor_form(module, value)
+        if form is None:
+            continue
+        args = [a for a in arguments(value.expr) if isinstance(type_of(a), TensorType)]
+        positions = [i for i, key in enumerate(_producers(value)) if key in carriers]
+        for position in positions:
+            if position < len(form.params):
+                yield from _domains(module, facts, form, position, args, value)
+        if _passes_on(form):
+            carriers.add(value.key)
+
+
+def _producers(value: FlowValue) -> tuple[str, ...]:
+    return value.inputs
+
+
+def _tensor_form(module: IRModule, value: FlowValue) -> TensorFunction | None:
+    """The tensor function that computes the value, by legalization where it is an operator."""
+    match value.expr:
+        case CallTIR(callee=callee) if callee in module:
+            found = module[callee]
+            return found if isinstance(found, TensorFunction) else None
+        case CallOp():
+            return legal_form(value.expr)
+        case _:
+            return None
+
+
+def legal_form(call: GraphExpr) -> TensorFunction | None:
+    """The tensor function of an operator call, if it has one."""
+    if not isinstance(call, CallOp):
+        return None
+    known = find_operator(call.op)
+    if known is None or known.legalize is None:
+        return None
+    try:
+        return known.legalize(call, tuple(type_of(arg) for arg in call.args), infer_type(call))
+    except CompileError:
+        return None
+
+
+def _passes_on(form: TensorFunction) -> bool:
+    if only_moves_data(form):
+        return True
+    stores = [node for node in walk(form.body) if isinstance(node, Store)]
+    return all(_is_integer_cast(store.value) for store in stores) and bool(stores)
+
+
+def _is_integer_cast(value: PrimExpr) -> bool:
+    return isinstance(value, Cast) and isinstance(value.value, Load) and not is_float(value.dtype)
+
+
+def _domains(
+    module: IRModule,
+    facts: Flow,
+    form: TensorFunction,
+    position: int,
+    args: list[Arg],
+    value: FlowValue,
+) -> Iterator[Interval]:
+    buffer = form.params[position].id
+    extents = _loop_extents(form)
+    for node in walk(form.body):
+        match node:
+            case Load(buffer=other, indices=indices) if other.id != buffer:
+                yield from _as_index(other, indices, buffer)
+            case Binary(op=BinaryOp.EQ, a=a, b=b) if _loads(a, buffer) != _loads(b, buffer):
+                other = b if _loads(a, buffer) else a
+                yield from _as_class(module, facts, form, other, extents, args, value)
+            case _:
+                continue
+
+
+def _as_index(other: Var, indices: tuple[PrimExpr, ...], buffer: NodeId) -> Iterator[Interval]:
+    assert isinstance(other.type, BufferType)
+    for index, extent in zip(indices, other.type.shape, strict=True):
+        if _loads(index, buffer) and isinstance(extent, int):
+            yield 0, extent - 1
+
+
+def _as_class(
+    module: IRModule,
+    facts: Flow,
+    form: TensorFunction,
+    other: PrimExpr,
+    extents: dict[NodeId, int],
+    args: list[Arg],
+    value: FlowValue,
+) -> Iterator[Interval]:
+    """Equality with a loop variable or with an element of a constant: one of its values."""
+    inner = other.value if isinstance(other, Cast) else other
+    if isinstance(inner, Var) and dtype_of(inner) == INDEX and inner.id in extents:
+        yield 0, extents[inner.id] - 1
+    if isinstance(inner, Load):
+        ids = [param.id for param in form.params]
+        position = ids.index(inner.buffer.id) if inner.buffer.id in ids else len(args)
+        data = _constant(module, facts, value.inputs[position]) if position < len(args) else None
+        if data is not None and data.size and data.dtype.kind in "iu":
+            yield int(data.min()), int(data.max())
+
+
+def _constant(module: IRModule, facts: Flow, key: str) -> Any | None:  # noqa: ANN401
+    """The elements of a value that is a constant, or a constant moved about."""
+    for _ in range(len(facts.values)):
+        value = facts.values[key]
+        leaf = arguments(value.expr)[0] if value.expr is not None else None
+        if isinstance(leaf, Constant):
+            return module.pool.get(leaf.digest)
+        form = _tensor_form(module, value)
+        if form is None or not _passes_on(form) or len(value.inputs) != 1:
+            return None
+        key = value.inputs[0]
+    return None
+
+
+def _loop_extents(form: TensorFunction) -> dict[NodeId, int]:
+    found: dict[NodeId, int] = {}
+    for node in walk(form.body):
+        if isinstance(node, For | Axis):
+            extent = node.extent
+            if hasattr(extent, "value") and isinstance(extent.value, int):  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+                found[node.var.id] = extent.value  # pyright: ignore[reportAttributeAccessIssue]
+    return found
+
+
+def _loads(expr: PrimExpr, buffer: NodeId) -> bool:
+    return any(isinstance(node, Load) and node.buffer.id == buffer for node in walk(expr))
+
+
+def graph_params(module: IRModule, function: str) -> tuple[Var, ...]:
+    """Parameters of a graph function."""
+    target = module[function]
+    return target.params if isinstance(target, GraphFunction) else ()

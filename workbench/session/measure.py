@@ -1,0 +1,214 @@
+"""Measuring: implementations of one value, and whole steps, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+from workbench.ir import CallFunction, CallPacked, CallTIR, GraphFunction, IRModule
+from workbench.rewrite import all_bindings
+from workbench.session.catalogue import run_pass
+from workbench.session.comparison import (
+    Candidate,
+    Comparison,
+    OperatorRow,
+    conditions,
+    time_interleaved,
+)
+from workbench.session.engine import Engine
+from workbench.session.excerpt import Excerpt, excerpt
+from workbench.session.flow import FlowValue
+from workbench.session.implementations import Implementation, implementations_of
+from workbench.session.inputs import Inputs, entry_function
+from workbench.session.lineage import Lineage
+from workbench.session.naming import qualified_name
+from workbench.session.snapshot import Snapshot
+from workbench.session.verdict import Side
+from workbench.session.worker import Job
+from workbench.support import CompileError, Diagnostic
+
+PROFILE_REPEATS = 5
+SLOWEST = 12
+"""Operators shown in a comparison of steps."""
+
+
+class Measured(Protocol):
+    """What measuring needs of a session."""
+
+    engine: Engine
+
+    def snapshot(self, step: int) -> Snapshot:
+        """The snapshot of a step."""
+        ...
+
+    def lineage(self, step: int) -> Lineage:
+        """The values of a step."""
+        ...
+
+    def verdict_side(self, step: int) -> tuple[Inputs, Side]:
+        """Inputs and values of a step."""
+        ...
+
+
+def measure_value(session: Measured, step: int, value: FlowValue, job: Job) -> Comparison:
+    """Times of all implementations of a value, alone, on the arrays that it gets in the model.
+
+    Raises:
+        CompileError: `session/no-implementations`, or why the step does not run.
+    """
+    module = session.snapshot(step).module
+    known = implementations_of(module, value)
+    if not known:
+        raise CompileError(
+            Diagnostic("session/no-implementations", f"`{value.name}` has one implementation only")
+        )
+    job.checkpoint(0, len(known))
+    part = _excerpt(session, step, module, value)
+    candidates = [_candidate(session.engine, part, value, item, job) for item in known]
+    bars = time_interleaved(candidates, job.checkpoint)
+    shapes = " · ".join("×".join(map(str, np.shape(a))) for a in part.arrays)
+    return Comparison(f"{value.name} · {shapes}", bars, conditions=conditions())
+
+
+def _excerpt(session: Measured, step: int, module: IRModule, value: FlowValue) -> Excerpt:
+    """The call alone; inside a fused function with the arrays that this function gets."""
+    inputs, side = session.verdict_side(step)
+    entry = entry_function(module)
+    if value.call is None:
+        return excerpt(module, entry, value.ref.id, side.values)
+    outer = int(value.call.split("/")[-1])
+    target = module.graph_functions[entry]
+    call = next(b.value for b in all_bindings(target) if b.var.id == outer)
+    assert isinstance(call, CallFunction)
+    arrays = [_argument(module, side, arg) for arg in call.args]
+    values = session.engine.values(module, arrays, call.callee)
+    return excerpt(module, call.callee, value.ref.id, values)
+
+
+def _argument(module: IRModule, side: Side, arg: Any) -> Any:  # noqa: ANN401
+    digest = getattr(arg, "digest", None)
+    return module.pool[digest] if digest is not None else side.values[arg.id]
+
+
+def _candidate(
+    engine: Engine, part: Excerpt, value: FlowValue, item: Implementation, job: Job
+) -> Candidate:
+    job.checkpoint()
+    found = Candidate(
+        item.name, None, current=item.current, note=item.description, implementation=item.name
+    )
+    if not item.available:
+        found.failed = item.reason or "not available"
+        return found
+    chosen = type(item.step)(f"main.{value.name}", item.name)  # pyright: ignore[reportCallIssue]
+    try:
+        executable = engine.executable(run_pass(chosen, part.module).module)
+        result = executable(*part.arrays)
+    except CompileError as error:
+        found.failed = error.diagnostics[0].message
+        return found
+    found.error = largest_error(part.expected, result)
+    found.call = lambda: executable(*part.arrays)
+    return found
+
+
+def compare_steps(session: Measured, steps: tuple[int, ...], job: Job) -> Comparison:
+    """Times of whole steps on the inputs of the verdicts, errors against the import, and times by operator.
+
+    Raises:
+        CompileError: why the import does not run.
+    """
+    inputs, origin = session.verdict_side(0)
+    candidates: list[Candidate] = []
+    profiles: list[dict[int, float]] = []
+    job.checkpoint(0, len(steps))
+    for step in steps:
+        candidate, profile = _step_candidate(session, step, inputs, origin, job)
+        candidates.append(candidate)
+        profiles.append(profile)
+    bars = time_interleaved(candidates, job.checkpoint)
+    rows = _operator_rows(session, steps, profiles)
+    return Comparison("whole model, per step", bars, rows, conditions(inputs.source))
+
+
+def _step_candidate(
+    session: Measured, step: int, inputs: Inputs, origin: Side, job: Job
+) -> tuple[Candidate, dict[int, float]]:
+    snapshot = session.snapshot(step)
+    entry = entry_function(snapshot.module)
+    found = Candidate(f"{step} {snapshot.name}", None, step=step)
+    try:
+        executable = session.engine.executable(snapshot.module)
+        job.checkpoint()
+        outputs = executable(*inputs.arrays, function=entry)
+        job.checkpoint()
+        profile = executable.profile(inputs.arrays, PROFILE_REPEATS, function=entry)
+    except CompileError as error:
+        found.failed = error.diagnostics[0].message
+        return found, {}
+    found.error = largest_error(origin.outputs, outputs)
+    found.call = _caller(executable, inputs, entry)
+    found.note = str(executable.report)
+    return found, dict(profile.bindings)
+
+
+def _caller(executable: Any, inputs: Inputs, entry: str) -> Callable[[], object]:  # noqa: ANN401
+    return lambda: executable(*inputs.arrays, function=entry)
+
+
+def _operator_rows(
+    session: Measured, steps: tuple[int, ...], profiles: list[dict[int, float]]
+) -> tuple[OperatorRow, ...]:
+    """The values that take most time in any of the steps, by identity."""
+    table: dict[str, list[float | None]] = {}
+    names: dict[str, str] = {}
+    for column, (step, profile) in enumerate(zip(steps, profiles, strict=True)):
+        module = session.snapshot(step).module
+        entry = entry_function(module)
+        target = module[entry]
+        assert isinstance(target, GraphFunction)
+        for binding in all_bindings(target):
+            seconds = profile.get(binding.var.id)
+            if seconds is None or not _computes(binding.value):
+                continue
+            key = f"{entry}/{binding.var.id}"
+            table.setdefault(key, [None] * len(steps))[column] = seconds
+            names[key] = _row_name(binding.value, binding.var.name)
+    slowest = sorted(table, key=lambda key: -max(t or 0.0 for t in table[key]))[:SLOWEST]
+    return tuple(OperatorRow(key, names[key], tuple(table[key])) for key in slowest)
+
+
+def _computes(value: object) -> bool:
+    return hasattr(value, "args")
+
+
+def _row_name(value: object, name: str) -> str:
+    match value:
+        case CallTIR(callee=callee) | CallFunction(callee=callee):
+            return f"{name} · {callee}"
+        case CallPacked(symbol=symbol):
+            return f"{name} · {symbol}"
+        case _:
+            return f"{name} · {getattr(value, 'op', '')}"
+
+
+def largest_error(expected: Any, found: Any) -> float:  # noqa: ANN401
+    """Largest absolute difference of two values; infinite where shapes differ."""
+    if isinstance(expected, tuple | list) and not (len(expected) == 1 and hasattr(found, "shape")):
+        pairs = zip(expected, found, strict=False)
+        return max((largest_error(e, f) for e, f in pairs), default=0.0)
+    if isinstance(expected, tuple | list):
+        return largest_error(expected[0], found)
+    a, b = np.asarray(expected), np.asarray(found)
+    if a.shape != b.shape:
+        return float("inf")
+    if a.size == 0:
+        return 0.0
+    return float(np.max(np.abs(a.astype(np.float64) - b.astype(np.float64))))
+
+
+def value_title(value: FlowValue) -> str:
+    """The full name of a value."""
+    return qualified_name(value)

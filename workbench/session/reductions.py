@@ -1,0 +1,58 @@
+"""How many terms a value sums: what its tolerance grows with."""
+
+from __future__ import annotations
+
+from workbench.ir import (
+    AxisKind,
+    Block,
+    CallFunction,
+    CallOp,
+    CallTIR,
+    GraphExpr,
+    GraphFunction,
+    IntImm,
+    IRModule,
+    TensorFunction,
+    function_digest,
+    walk,
+)
+from workbench.session.inputs import legal_form
+
+_KNOWN: dict[str, int] = {}
+
+
+def reduction_length(module: IRModule, value: GraphExpr) -> int:
+    """The number of terms of the longest sum in a right side, read off its loop nests; at least 1."""
+    match value:
+        case CallTIR(callee=callee) | CallFunction(callee=callee) if callee in module:
+            function = module[callee]
+            if isinstance(function, TensorFunction):
+                return tensor_length(function)
+            return graph_length(module, function)
+        case CallOp():
+            form = legal_form(value)
+            return 1 if form is None else tensor_length(form)
+        case _:
+            return 1
+
+
+def graph_length(module: IRModule, function: GraphFunction) -> int:
+    """The sum over the bindings of a graph function."""
+    return sum(reduction_length(module, binding.value) for binding in function.bindings) or 1
+
+
+def tensor_length(function: TensorFunction) -> int:
+    """The product of the reduction extents, over the blocks the sum; symbolic extents count as one."""
+    digest = function_digest(function)
+    if digest not in _KNOWN:
+        lengths = [_block_length(node) for node in walk(function.body) if isinstance(node, Block)]
+        _KNOWN[digest] = max(1, sum(lengths))
+    return _KNOWN[digest]
+
+
+def _block_length(block: Block) -> int:
+    length = 1
+    for axis in block.axes:
+        if axis.kind is AxisKind.REDUCE and isinstance(axis.extent, IntImm):
+            length *= axis.extent.value
+    return length if any(axis.kind is AxisKind.REDUCE for axis in block.axes) else 0

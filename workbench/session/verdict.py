@@ -1,0 +1,282 @@
+"""Verdicts: does a step still compute the same?
+
+Local error: every value whose code changed is recomputed from the values of the step before and
+compared with what it was there. Drift: the outputs against the import, run by the reference
+interpreter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from workbench.analysis.uses import argument_vars
+from workbench.ir import GraphFunction, IRModule, Var
+from workbench.rewrite import all_bindings
+from workbench.session.engine import Engine
+from workbench.session.flow import code_of
+from workbench.session.inputs import Inputs
+from workbench.session.reductions import reduction_length
+from workbench.session.tolerance import tolerance
+from workbench.support import CompileError, NodeId
+
+VerdictState = Literal[
+    "none", "checking", "exact", "within", "amber", "wrong", "uncheckable", "cancelled"
+]
+Value = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One element of one value that is not what it should be."""
+
+    function: str
+    id: NodeId
+    name: str
+    index: tuple[int, ...]
+    expected: Value
+    found: Value
+
+    @property
+    def error(self) -> float:
+        """Absolute difference."""
+        return abs(float(self.expected) - float(self.found))
+
+    def __str__(self) -> str:
+        place = f" at [{', '.join(map(str, self.index))}]" if self.index else ""
+        amount = "" if np.isnan(self.error) else f"{self.error:.2g}"
+        return (
+            f"{self.name}: {amount}{place} expected {_number(self.expected)}, "
+            f"found {_number(self.found)}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check found. Errors are absolute; None where nothing was compared."""
+
+    state: VerdictState
+    text: str = ""
+    local_error: float | None = None
+    drift: float | None = None
+    inputs: str = ""
+    first: Difference | None = None
+    checked: int = 0
+
+    @property
+    def good(self) -> bool:
+        """Whether the step is known to compute the same, up to rounding."""
+        return self.state in {"exact", "within"}
+
+    def __str__(self) -> str:
+        return self.text or self.state
+
+
+CHECKING = Verdict("checking", "checking…")
+CANCELLED = Verdict("cancelled", "check cancelled")
+IMPORTED = Verdict("none", "")
+_RANK = {"exact": 0, "within": 1, "amber": 2, "wrong": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One module with the values of a run of its entry function by id, its result and its code."""
+
+    module: IRModule
+    values: Mapping[NodeId, Value]
+    outputs: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The comparison of one value."""
+
+    state: Literal["exact", "within", "amber", "wrong"]
+    error: float
+    first: Difference | None = None
+
+
+def run_side(engine: Engine, module: IRModule, inputs: Inputs, function: str) -> Side:
+    """Run `function` of `module`, keeping every value."""
+    values = engine.values(module, inputs.arrays, function)
+    return Side(module, values, result_of(module, function, values))
+
+
+def result_of(module: IRModule, function: str, values: Mapping[NodeId, Value]) -> tuple[Value, ...]:
+    """The values that the function returns."""
+    target = module.graph_functions[function]
+    return tuple(values[var.id] for var in _result_vars(target) if var.id in values)
+
+
+def _result_vars(function: GraphFunction) -> Iterator[Var]:
+    result = function.result
+    if isinstance(result, Var):
+        yield result
+    else:
+        yield from (leaf for leaf in getattr(result, "fields", ()) if isinstance(leaf, Var))
+
+
+def check(
+    engine: Engine,
+    before: Side,
+    module: IRModule,
+    reference: tuple[Value, ...],
+    inputs: Inputs,
+    function: str,
+    checkpoint: Callable[[], None],
+) -> Verdict:
+    """The verdict on `module`, made from `before.module`; `reference` are the outputs of the import.
+
+    A module that cannot be run where the one before could is wrong.
+    """
+    try:
+        return _check(engine, before, module, reference, inputs, function, checkpoint)
+    except CompileError as error:
+        first = error.diagnostics[0]
+        return Verdict("wrong", f"✗ does not run: {first.message}", inputs=inputs.source)
+
+
+def _check(
+    engine: Engine,
+    before: Side,
+    module: IRModule,
+    reference: tuple[Value, ...],
+    inputs: Inputs,
+    function: str,
+    checkpoint: Callable[[], None],
+) -> Verdict:
+    findings: dict[NodeId, Finding] = {}
+    old, new = before.module.graph_functions[function], module.graph_functions[function]
+    lengths = {b.var.id: reduction_length(before.module, b.value) for b in all_bindings(old)}
+    for group in recompute_groups(before.module, module, function, before.values):
+        checkpoint()
+        given = {i: v for i, v in before.values.items() if i not in group}
+        found = engine.values(module, inputs.arrays, function, given)
+        for binding in all_bindings(new):
+            value = binding.var.id
+            if value in group and value in found:
+                length = max(lengths.get(value, 1), reduction_length(module, binding.value))
+                findings[value] = compare(
+                    before.values[value], found[value], length, function, binding.var
+                )
+    checkpoint()
+    outputs = result_of(module, function, engine.values(module, inputs.arrays, function))
+    total = sum(lengths.values())
+    drifts = [
+        compare(expected, found, total, function, var)
+        for expected, found, var in zip(reference, outputs, _result_vars(new), strict=False)
+    ]
+    local = list(findings.values())
+    if not local and before.outputs:
+        local = [
+            compare(expected, found, total, function, var)
+            for expected, found, var in zip(
+                before.outputs, outputs, _result_vars(new), strict=False
+            )
+        ]
+    return _conclude(local, drifts, len(findings) or len(outputs), inputs.source)
+
+
+def recompute_groups(
+    old: IRModule, new: IRModule, function: str, values: Mapping[NodeId, Value]
+) -> list[frozenset[NodeId]]:
+    """Values of `new` whose code changed, in groups none of whose members feeds another."""
+    before = {b.var.id: b.value for b in all_bindings(old.graph_functions[function])}
+    groups: list[set[NodeId]] = []
+    feeds: dict[NodeId, frozenset[NodeId]] = {}
+    for binding in all_bindings(new.graph_functions[function]):
+        value = binding.var.id
+        upstream: frozenset[NodeId] = frozenset()
+        for var in argument_vars(binding.value):
+            upstream |= feeds.get(var.id, frozenset())
+        known = value in before and value in values
+        if known and code_of(old, before[value]) == code_of(new, binding.value):
+            continue
+        if not known:
+            feeds[value] = upstream
+            continue
+        feeds[value] = frozenset({value})
+        free = next((group for group in groups if not group & upstream), None)
+        if free is None:
+            free = set()
+            groups.append(free)
+        free.add(value)
+    return [frozenset(group) for group in groups]
+
+
+def compare(expected: Value, found: Value, length: int, function: str, var: Var) -> Finding:
+    """Compare two values; tuples field by field."""
+    if isinstance(expected, tuple | list):
+        pairs = zip(expected, found, strict=False)
+        parts = [compare(e, f, length, function, var) for e, f in pairs]
+        return max(parts, key=lambda p: (_RANK[p.state], p.error), default=Finding("exact", 0.0))
+    try:
+        a, b = np.asarray(expected), np.asarray(found)
+    except (TypeError, ValueError):
+        return Finding("exact", 0.0)
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return Finding("wrong", float("inf"), _shapes(a, b, function, var))
+    return _compare_arrays(a, b, length, function, var)
+
+
+def _shapes(a: np.ndarray, b: np.ndarray, function: str, var: Var) -> Difference:
+    return Difference(
+        function, var.id, f"{var.name} has another type", (), f"{a.dtype}{list(a.shape)}",
+        f"{b.dtype}{list(b.shape)}",
+    )  # fmt: skip
+
+
+def _compare_arrays(a: np.ndarray, b: np.ndarray, length: int, function: str, var: Var) -> Finding:
+    if a.size == 0 or a.dtype.kind in "OUS" or a.tobytes() == b.tobytes():
+        return Finding("exact", 0.0)
+    wide_a, wide_b = a.astype(np.float64), b.astype(np.float64)
+    both = (wide_a == wide_b) | (np.isnan(wide_a) & np.isnan(wide_b))
+    with np.errstate(invalid="ignore"):
+        errors = np.where(both, 0.0, np.abs(wide_a - wide_b))
+    errors = np.where(np.isnan(errors), np.inf, errors)
+    worst = float(errors.max())
+    if worst == 0.0:
+        return Finding("exact", 0.0)
+    finite = np.abs(wide_a[np.isfinite(wide_a)])
+    scale = float(finite.max()) if finite.size else 1.0
+    limit = tolerance(str(a.dtype), length)
+    scale = max(scale, float(np.finfo(np.float32).tiny))
+    if worst <= limit.within * scale:
+        return Finding("within", worst)
+    state = "amber" if worst <= limit.amber * scale else "wrong"
+    bound = (limit.amber if state == "wrong" else limit.within) * scale
+    flat = int(np.argmax((errors > bound).ravel()))
+    index = tuple(int(i) for i in np.unravel_index(flat, a.shape))
+    first = Difference(function, var.id, var.name, index, a[index], b[index])
+    return Finding(state, worst, first)
+
+
+def _conclude(local: list[Finding], drifts: list[Finding], checked: int, source: str) -> Verdict:
+    worst = max((*local, *drifts), key=lambda f: _RANK[f.state], default=Finding("exact", 0.0))
+    local_error = max((f.error for f in local), default=0.0)
+    drift = max((f.error for f in drifts), default=0.0)
+    blamed = next((f for f in (*local, *drifts) if f.state == worst.state), worst)
+    verdict = Verdict(
+        worst.state, "", local_error, drift, source, blamed.first, checked
+    )
+    return replace(verdict, text=_text(verdict))
+
+
+def _text(verdict: Verdict) -> str:
+    error = verdict.local_error or 0.0
+    match verdict.state:
+        case "exact":
+            return "✓ exact"
+        case "within":
+            return f"✓ max error {max(error, verdict.drift or 0.0):.1e}"
+        case "amber":
+            return f"≈ max error {max(error, verdict.drift or 0.0):.1e}, more than rounding"
+        case _:
+            return f"✗ {verdict.first}" if verdict.first else "✗ wrong"
+
+
+def _number(value: Value) -> str:
+    return value if isinstance(value, str) else f"{float(value):.6g}"

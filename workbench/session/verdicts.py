@@ -1,0 +1,139 @@
+"""All verdicts of a session, with the inputs they use and the values of the last steps checked."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from workbench.interpret import values as reference_values
+from workbench.session.engine import Engine
+from workbench.session.inputs import Inputs, Interval, entry_function, seeded_inputs
+from workbench.session.snapshot import Snapshot
+from workbench.session.verdict import (
+    CANCELLED,
+    CHECKING,
+    IMPORTED,
+    Side,
+    Verdict,
+    check,
+    result_of,
+    run_side,
+)
+from workbench.session.worker import Cancelled, Job
+from workbench.support import CompileError
+
+KEPT = 6
+"""Steps whose values are kept."""
+
+
+class Verdicts:
+    """Verdicts by step number. `check` runs in the worker; the rest returns at once."""
+
+    def __init__(
+        self, engine: Engine, snapshot: Callable[[int], Snapshot], notify: Callable[[], None]
+    ) -> None:
+        self._engine = engine
+        self._snapshot = snapshot
+        self._notify = notify
+        self._lock = threading.RLock()
+        self._verdicts: dict[int, Verdict] = {0: IMPORTED}
+        self._sides: OrderedDict[int, Side] = OrderedDict()
+        self._given: tuple[Any, ...] = ()
+        self._ranges: dict[str, Interval] = {}
+        self._inputs: Inputs | None = None
+        self._generation = 0
+
+    def get(self, index: int) -> Verdict:
+        """The verdict as it is now."""
+        with self._lock:
+            return self._verdicts.get(index, CHECKING)
+
+    def put(self, index: int, verdict: Verdict | None) -> None:
+        """Set a verdict; None means that it is being checked."""
+        with self._lock:
+            self._verdicts[index] = verdict or CHECKING
+
+    def use(self, arrays: tuple[Any, ...], ranges: dict[str, Interval]) -> None:
+        """Other inputs from now on; what was computed on the old ones is forgotten."""
+        with self._lock:
+            self._given, self._ranges, self._inputs = arrays, ranges, None
+            self._sides.clear()
+            self._generation += 1
+
+    def inputs(self) -> Inputs:
+        """The inputs of the checks.
+
+        Raises:
+            CompileError: `session/no-entry`, `session/no-inputs`.
+        """
+        with self._lock:
+            if self._inputs is None:
+                self._inputs = self._make_inputs()
+            return self._inputs
+
+    def _make_inputs(self) -> Inputs:
+        if self._given:
+            return Inputs(self._given, "given")
+        module = self._snapshot(0).module
+        return seeded_inputs(module, entry_function(module), self._ranges)
+
+    def side(self, index: int) -> Side:
+        """All values of a step; those of the import come from the reference interpreter.
+
+        Raises:
+            CompileError: why the step cannot be run.
+        """
+        with self._lock:
+            if index in self._sides:
+                self._sides.move_to_end(index)
+                return self._sides[index]
+        module, inputs = self._snapshot(index).module, self.inputs()
+        entry = entry_function(module)
+        if index == 0:
+            values = reference_values(module, inputs.arrays, entry)
+            side = Side(module, values, result_of(module, entry, values))
+        else:
+            side = run_side(self._engine, module, inputs, entry)
+        with self._lock:
+            self._sides[index] = side
+            while len(self._sides) > KEPT:
+                oldest = next(i for i in self._sides if i != 0)
+                del self._sides[oldest]
+        return side
+
+    def check(self, index: int, job: Job) -> None:
+        """Check one step; whatever happens, it gets a verdict and the listeners are told."""
+        with self._lock:
+            generation = self._generation
+        try:
+            verdict = self._check(index, job)
+        except Cancelled:
+            self._settle(index, CANCELLED, generation)
+            raise
+        except CompileError as error:
+            verdict = Verdict("uncheckable", f"not checkable: {error.diagnostics[0].message}")
+        except Exception as error:  # the edge: a verdict must not stay open
+            self._settle(index, Verdict("uncheckable", f"not checkable: {error}"), generation)
+            raise
+        self._settle(index, verdict, generation)
+
+    def _check(self, index: int, job: Job) -> Verdict:
+        snapshot = self._snapshot(index)
+        assert snapshot.parent is not None
+        inputs = self.inputs()
+        entry = entry_function(snapshot.module)
+        reference = self.side(0).outputs
+        job.checkpoint()
+        before = self.side(snapshot.parent)
+        job.checkpoint()
+        return check(
+            self._engine, before, snapshot.module, reference, inputs, entry, job.checkpoint
+        )
+
+    def _settle(self, index: int, verdict: Verdict, generation: int) -> None:
+        with self._lock:
+            if generation == self._generation:
+                self._verdicts[index] = verdict
+        self._notify()

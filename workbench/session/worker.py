@@ -1,0 +1,120 @@
+"""The background worker of a session: one thread, a queue of jobs, each with a cancel token."""
+
+from __future__ import annotations
+
+import itertools
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from workbench.support import CompileError, Diagnostic
+
+JobState = Literal["queued", "running", "done", "cancelled", "failed"]
+
+
+class Cancelled(Exception):  # noqa: N818 - not an error: somebody asked for it
+    """Raised inside a job by `Job.checkpoint` after its cancellation."""
+
+
+_NUMBERS = itertools.count(1)
+
+
+@dataclass(eq=False)
+class Job:
+    """Work in the background. It reports `done` of `total` and polls for cancellation."""
+
+    phase: str
+    work: Callable[[Job], object]
+    notify: Callable[[Job], None] = field(default=lambda _job: None)
+    number: int = field(default_factory=lambda: next(_NUMBERS))
+    state: JobState = "queued"
+    done: int = 0
+    total: int = 0
+    result: object = None
+    fault: CompileError | None = None
+    background: bool = False
+    """True for verdicts, which report to no progress bar."""
+    token: threading.Event = field(default_factory=threading.Event)
+    finished: threading.Event = field(default_factory=threading.Event)
+
+    def cancel(self) -> None:
+        """Ask the job to stop at its next checkpoint."""
+        self.token.set()
+
+    def checkpoint(self, done: int | None = None, total: int | None = None) -> None:
+        """Report progress; leave the job if it was cancelled.
+
+        Raises:
+            Cancelled: after `cancel`.
+        """
+        if self.token.is_set():
+            raise Cancelled
+        if done is not None:
+            self.done = done
+            self.total = self.total if total is None else total
+            self.notify(self)
+
+    def run(self) -> None:
+        """Do the work; whatever it raises becomes a state, so that the thread goes on."""
+        self.state = "running"
+        try:
+            self.checkpoint(0)
+            self.result = self.work(self)
+            self.state = "done"
+        except Cancelled:
+            self.state = "cancelled"
+        except CompileError as error:
+            self.state, self.fault = "failed", error
+        except Exception as error:  # the edge of the thread: a fault must not end it
+            self.state, self.fault = "failed", internal_fault(error)
+        self.finished.set()
+        self.notify(self)
+
+
+def internal_fault(error: BaseException) -> CompileError:
+    """A diagnostic for an exception that is nobody's diagnostic."""
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return CompileError(Diagnostic("session/internal", f"something failed inside: {text}"))
+
+
+class Worker:
+    """Runs jobs one after the other in a daemon thread that starts with the first job."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._queue: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._open: list[Job] = []
+        self._thread: threading.Thread | None = None
+
+    def submit(self, job: Job) -> Job:
+        """Put a job at the end of the queue."""
+        with self._lock:
+            self._open.append(job)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._loop, name=self._name, daemon=True)
+                self._thread.start()
+        self._queue.put(job)
+        return job
+
+    def cancel(self) -> int:
+        """Cancel the running job and all that wait; gives how many there were."""
+        with self._lock:
+            waiting = list(self._open)
+        for job in waiting:
+            job.cancel()
+        return len(waiting)
+
+    def pending(self) -> tuple[Job, ...]:
+        """Jobs that are not finished, oldest first."""
+        with self._lock:
+            return tuple(self._open)
+
+    def _loop(self) -> None:
+        while True:
+            job = self._queue.get()
+            job.run()
+            with self._lock:
+                self._open.remove(job)

@@ -1,0 +1,1 @@
+"""The view: sessions and modules as plain data, and as static pictures."""

@@ -1,0 +1,117 @@
+"""What applies here, and why the rest does not."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from workbench.ir import IRModule, module_digest
+from workbench.rewrite import Pass, Refusal, Rule, Site
+from workbench.session.catalogue import (
+    is_builtin,
+    known_passes,
+    pass_code,
+    required_parameters,
+    run_pass,
+)
+from workbench.session.flow import FlowValue
+from workbench.session.naming import qualified_name
+from workbench.support import CompileError
+from workbench.view.protocol import ActionView
+
+MOST_WORDS = 160
+
+
+def module_actions(module: IRModule, variable: str) -> list[ActionView]:
+    """All passes that need no parameters, tried on the whole module."""
+    return [
+        _whole(module, kind, variable) for kind in known_passes() if not required_parameters(kind)
+    ]
+
+
+def value_actions(module: IRModule, value: FlowValue, variable: str) -> list[ActionView]:
+    """Rules at one value; other passes on the whole module."""
+    found: list[ActionView] = []
+    for kind in known_passes():
+        if required_parameters(kind):
+            continue
+        if issubclass(kind, Rule) and value.expr is not None:
+            found.append(_at(module, kind, value, variable))
+        else:
+            found.append(_whole(module, kind, variable))
+    return found
+
+
+def pass_at(kind: type[Pass], value: FlowValue | None) -> Pass:
+    """The pass at one value where it can be restricted, else everywhere."""
+    if value is None or not issubclass(kind, Rule):
+        return kind()
+    return kind(only=(qualified_name(value),))
+
+
+def _whole(module: IRModule, kind: type[Pass], variable: str) -> ActionView:
+    name = kind.__name__
+    try:
+        chosen = kind()
+        sites = _count_sites(module, chosen)
+        code = f"{variable}.apply({pass_code(chosen)})"
+        if not is_builtin(kind):
+            return ActionView(name=name, applies=True, reason="a pass of yours", code=code)
+        result = run_pass(chosen, module)
+    except CompileError as error:
+        return _refused(name, error, "module")
+    changed = module_digest(result.module) != module_digest(module)
+    if not changed:
+        reason = result.remarks[0].message if result.remarks else "changes nothing here"
+        return ActionView(name=name, applies=False, reason=_short(reason), code=code)
+    reason = _amount(sites or len(result.derivations))
+    return ActionView(name=name, applies=True, reason=reason, sites=sites, code=code)
+
+
+def _count_sites(module: IRModule, chosen: Pass) -> int:
+    if not isinstance(chosen, Rule):
+        return 0
+    return sum(1 for found in chosen.sites(module) if isinstance(found, Site))
+
+
+def _at(module: IRModule, kind: type[Rule], value: FlowValue, variable: str) -> ActionView:
+    name = kind.__name__
+    here = value.ref
+    try:
+        chosen = kind()
+        code = f"{variable}.apply({pass_code(dataclasses.replace(chosen, only=(qualified_name(value),)))})"
+        refusal = ""
+        for found in chosen.sites(module):
+            if isinstance(found, Site):
+                if here in found.refs:
+                    reason = found.note or _amount(len(found.nodes))
+                    return ActionView(
+                        name=name, applies=True, reason=reason, sites=1, code=code,
+                        scope="selection",
+                    )  # fmt: skip
+            elif not refusal and _is_here(found, value):
+                refusal = found.diagnostic.message
+    except CompileError as error:
+        return _refused(name, error, "selection")
+    reason = _short(refusal or "does not apply to this value")
+    return ActionView(name=name, applies=False, reason=reason, code=code, scope="selection")
+
+
+def _is_here(refusal: Refusal, value: FlowValue) -> bool:
+    diagnostic = refusal.diagnostic
+    return diagnostic.node == value.ref.id and diagnostic.function in {None, value.ref.function}
+
+
+def _refused(name: str, error: CompileError, scope: str) -> ActionView:
+    reason = _short(error.diagnostics[0].message)
+    return ActionView(
+        name=name, applies=False, reason=reason,
+        scope="selection" if scope == "selection" else "module",
+    )  # fmt: skip
+
+
+def _amount(count: int) -> str:
+    return "1 value" if count == 1 else f"{count} values" if count else "applies"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_WORDS else text[: MOST_WORDS - 1] + "…"

@@ -1,0 +1,139 @@
+"""Layers: boxes of the imported model put into few collapsible groups.
+
+Names of imported nodes are paths (`MagikaV2/Dense_0/AddV2`), which say how the model is organised;
+where they say nothing, runs of neighbours make the groups. The groups are chosen once, at the
+import; later steps keep them through the identity of values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+MOST_BOXES = 15
+"""So many boxes at most when everything is collapsed."""
+SMALL = 15
+"""Functions with no more operators than this are not grouped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A group of values: its key and label, and the identities of its members in program order."""
+
+    key: str
+    label: str
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """A candidate: members with their paths below the box, and its own path."""
+
+    path: tuple[str, ...]
+    members: tuple[str, ...]
+
+
+def layers_of(
+    function: str, order: Sequence[str], paths: Mapping[str, str], others: int
+) -> tuple[Layer, ...]:
+    """Layers of a function whose operators are `order`; `others` boxes are there anyway (inputs).
+
+    `paths` has the name that the import gave each of them, or nothing.
+    """
+    if len(order) + others <= SMALL:
+        return ()
+    parts = {key: tuple(_split(paths.get(key, ""))) for key in order}
+    common = _common_prefix([part for part in parts.values() if len(part) > 1])
+    parts = {k: p[len(common) :] if p[: len(common)] == common else p for k, p in parts.items()}
+    room = max(2, MOST_BOXES - others)
+    boxes = _refine(_split_box(_Box((), tuple(order)), parts), parts, room)
+    boxes = _merge(boxes, room)
+    return tuple(
+        Layer(f"{function}:{index}:{box.members[0]}", _label(box), box.members)
+        for index, box in enumerate(boxes)
+        if len(box.members) > 1
+    )
+
+
+def _split(path: str) -> list[str]:
+    return [part for part in path.split("/") if part]
+
+
+def _common_prefix(parts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    if not parts:
+        return ()
+    low, high = min(parts), max(parts)
+    length = 0
+    while length < min(len(low), len(high)) - 1 and low[length] == high[length]:
+        length += 1
+    return low[:length]
+
+
+def _split_box(box: _Box, parts: Mapping[str, tuple[str, ...]]) -> list[_Box]:
+    """The children of a box: one for each next component of the paths, in order of first members."""
+    depth = len(box.path)
+    children: dict[tuple[str, ...], list[str]] = {}
+    for key in box.members:
+        part = parts[key]
+        inside = len(part) > depth + 1
+        name = (*box.path, part[depth]) if inside else (*box.path, "", key)
+        children.setdefault(name, []).append(key)
+    return _join_runs([_Box(path, tuple(keys)) for path, keys in children.items()])
+
+
+def _join_runs(boxes: list[_Box]) -> list[_Box]:
+    """Neighbours that are alone and in the same place make one box."""
+    joined: list[_Box] = []
+    for box in boxes:
+        alone = _is_loose(box)
+        if joined and alone and _is_loose(joined[-1]):
+            joined[-1] = _Box(joined[-1].path, (*joined[-1].members, *box.members))
+        else:
+            joined.append(box)
+    return joined
+
+
+def _is_loose(box: _Box) -> bool:
+    return "" in box.path
+
+
+def _refine(boxes: list[_Box], parts: Mapping[str, tuple[str, ...]], room: int) -> list[_Box]:
+    """Open the largest box again and again, as long as all children have room."""
+    closed: set[tuple[str, ...]] = set()
+    while True:
+        open_ = [b for b in boxes if not _is_loose(b) and b.path not in closed]
+        largest = max(open_, key=lambda b: len(b.members), default=None)
+        if largest is None or len(largest.members) < 2:
+            return boxes
+        closed.add(largest.path)
+        children = _split_box(largest, parts)
+        if len(children) > 1 and len(boxes) - 1 + len(children) <= room:
+            boxes = [c for b in boxes for c in (children if b is largest else [b])]
+
+
+def _merge(boxes: list[_Box], room: int) -> list[_Box]:
+    """Join the two neighbours that together are smallest, until there is room."""
+    boxes = list(boxes)
+    if len(boxes) == 1:
+        return _chop(boxes[0], room)
+    while len(boxes) > room:
+        sizes = [len(a.members) + len(b.members) for a, b in zip(boxes, boxes[1:], strict=False)]
+        at = sizes.index(min(sizes))
+        a, b = boxes[at], boxes[at + 1]
+        named = a if not _is_loose(a) else b
+        path = named.path if _is_loose(a) or _is_loose(b) else (f"{_label(a)} … {_label(b)}",)
+        boxes[at : at + 2] = [_Box(path, (*a.members, *b.members))]
+    return boxes
+
+
+def _chop(box: _Box, room: int) -> list[_Box]:
+    """Runs of equal length, where names say nothing."""
+    length = -(-len(box.members) // room)
+    runs = range(0, len(box.members), length)
+    return [_Box((f"part {i + 1}",), box.members[at : at + length]) for i, at in enumerate(runs)]
+
+
+def _label(box: _Box) -> str:
+    if _is_loose(box):
+        return ""
+    return box.path[-1].strip("_") or box.path[-1]

@@ -1,0 +1,132 @@
+"""The history of a session as view data."""
+
+from __future__ import annotations
+
+from workbench.session import Session, Step, Verdict
+from workbench.session.catalogue import pass_code
+from workbench.session.comparison import Comparison
+from workbench.session.lineage import Lineage
+from workbench.support import CompileError, Diagnostic, NodeId
+from workbench.view.protocol import (
+    DiagnosticView,
+    FirstDifference,
+    SessionView,
+    StepView,
+    VerdictView,
+)
+
+MOST_REMARKS = 60
+
+
+def session_view(session: Session, variable: str = "s", note: str = "") -> SessionView:
+    """The whole history, cheap enough to send after every change."""
+    steps = session.steps
+    head = session.head.index
+    times = _times(session.comparison)
+    return SessionView(
+        name=session.name,
+        head=head,
+        steps=[step_view(session, step, variable, times.get(step.index)) for step in steps],
+        path=[snapshot.index for snapshot in session.path_to(head)],
+        kernel_note=note,
+        variable=variable,
+    )
+
+
+def _times(comparison: Comparison | None) -> dict[int, float]:
+    bars = comparison.bars if comparison is not None else ()
+    return {bar.step: bar.seconds * 1e3 for bar in bars if bar.step is not None and not bar.failed}
+
+
+def step_view(
+    session: Session, step: Step, variable: str, milliseconds: float | None = None
+) -> StepView:
+    """One dot of the history."""
+    counts = step.counts
+    lineage = session.lineage(step.index)
+    return StepView(
+        index=step.index,
+        parent=step.parent,
+        name=step.snapshot.name,
+        label=step.label,
+        code=step_code(step, variable),
+        verdict=verdict_view(step.verdict, lineage),
+        new=counts["new"],
+        gone=counts["gone"],
+        rewritten=counts["rewritten"],
+        fused=counts["fused"],
+        changed=step.changed or step.parent is None,
+        seconds=step.snapshot.seconds,
+        remarks=[diagnostic_view(d, lineage) for d in step.remarks[:MOST_REMARKS]],
+        milliseconds=milliseconds,
+    )
+
+
+def step_code(step: Step, variable: str) -> str:
+    """The line of Python that makes the step from its parent."""
+    return "" if step.applied is None else f"{variable}.apply({pass_code(step.applied)})"
+
+
+def verdict_view(verdict: Verdict, lineage: Lineage) -> VerdictView:
+    """A verdict; the first difference is named by its key."""
+    first = verdict.first
+    shown = None
+    if first is not None:
+        shown = FirstDifference(
+            node=key_of(lineage, first.function, first.id),
+            name=first.name,
+            index=list(first.index),
+            expected=str(first.expected),
+            found=str(first.found),
+        )
+    return VerdictView(
+        state=verdict.state,
+        text=verdict.text,
+        local_error=finite(verdict.local_error),
+        drift=finite(verdict.drift),
+        inputs=verdict.inputs,
+        first=shown,
+        checked=verdict.checked,
+    )
+
+
+def finite(value: float | None) -> float | None:
+    """JSON has no infinity and no NaN: those become a huge number."""
+    if value is None or value != value:  # noqa: PLR0124 - NaN
+        return None
+    return max(-1e308, min(1e308, value))
+
+
+def key_of(lineage: Lineage, function: str, node: NodeId) -> str:
+    """The key of a value by function and id: that of a member where the function is a fused one."""
+    plain = f"{function}/{node}"
+    for flow in lineage.flows.values():
+        if plain in flow.values:
+            return plain
+        if plain in flow.renamed:
+            return flow.renamed[plain]
+        for value in flow.values.values():
+            if value.ref.function == function and value.ref.id == node:
+                return value.key
+    return plain
+
+
+def diagnostic_view(diagnostic: Diagnostic, lineage: Lineage | None = None) -> DiagnosticView:
+    """A diagnostic as the user sees it."""
+    node: str | None = None
+    if diagnostic.node is not None and diagnostic.function is not None and lineage is not None:
+        node = key_of(lineage, diagnostic.function, diagnostic.node)
+    return DiagnosticView(
+        code=diagnostic.code,
+        severity=diagnostic.severity.value,
+        message=diagnostic.message,
+        node=node,
+        notes=list(diagnostic.notes),
+        hint=diagnostic.hint,
+        text=diagnostic.render(),
+    )
+
+
+def fault_views(error: CompileError) -> list[DiagnosticView]:
+    """All diagnostics of an error."""
+    return [diagnostic_view(diagnostic) for diagnostic in error.diagnostics]

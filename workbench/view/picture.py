@@ -1,0 +1,244 @@
+"""From a step of a session to what is drawn: boxes, groups, cards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from workbench.analysis.uses import callees
+from workbench.ir import (
+    CallOp,
+    CallPacked,
+    CallTIR,
+    GraphFunction,
+    IRModule,
+    TensorFunction,
+    function_digest,
+)
+from workbench.session.flow import Flow, FlowValue, is_fused
+from workbench.session.lineage import Change, Lineage
+from workbench.view.groups import MOST_BOXES, Layer
+from workbench.view.protocol import (
+    FunctionCard,
+    FunctionView,
+    GroupView,
+    ModuleView,
+    NodeView,
+)
+from workbench.view.words import box_size, expr_kind, expr_label, type_text
+
+STUB_USES = 4
+"""A constant is a stub always; anything else never is: its uses are the program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What the picture of a step needs: module and lineage, those before, and the layers."""
+
+    index: int
+    module: IRModule
+    lineage: Lineage
+    before: IRModule | None
+    origin: IRModule
+    layers: Mapping[str, tuple[Layer, ...]] = field(default_factory=dict)
+    """Layers by function, of identities."""
+    ancestors: Mapping[str, str] = field(default_factory=dict)
+    """For every key of this step the identity that a layer may name."""
+
+
+def module_view(step: Step) -> ModuleView:
+    """The picture of a step."""
+    functions = [_function_view(step, each) for each in step.lineage.flows.values()]
+    return ModuleView(
+        step=step.index,
+        functions=functions,
+        cards=function_cards(step.module, step.before),
+        calls=count_calls(step.module),
+        calls_before=count_calls(step.origin),
+    )
+
+
+def count_calls(module: IRModule) -> dict[str, int]:
+    """Calls of operators, tensor functions and libraries in all graph functions."""
+    counts = {"op": 0, "tensor": 0, "library": 0}
+    for function in module.graph_functions.values():
+        for binding in function.bindings:
+            match binding.value:
+                case CallOp():
+                    counts["op"] += 1
+                case CallTIR():
+                    counts["tensor"] += 1
+                case CallPacked():
+                    counts["library"] += 1
+                case _:
+                    continue
+    return counts
+
+
+def function_cards(module: IRModule, before: IRModule | None) -> list[FunctionCard]:
+    """One line for each function, graph functions first."""
+    uses = callees(module)
+    old = dict(before.functions) if before is not None else None
+    cards: list[FunctionCard] = []
+    for name, function in module.functions:
+        kind = "graph" if isinstance(function, GraphFunction) else "tensor"
+        change: Change = "none"
+        if old is not None and name not in old:
+            change = "new"
+        elif old is not None and function_digest(old[name]) != function_digest(function):
+            change = "rewritten"
+        cards.append(
+            FunctionCard(
+                name=name, kind=kind, signature=signature(function), uses=uses.get(name, 0),
+                change=change,
+            )  # fmt: skip
+        )
+    return sorted(cards, key=lambda card: card.kind != "graph")
+
+
+def signature(function: GraphFunction | TensorFunction) -> str:
+    """`(x: f32[n, 4], w: f32[4, 8]) -> f32[n, 8]`."""
+    params = ", ".join(f"{p.name}: {type_text(p.type)}" for p in function.params)
+    if isinstance(function, GraphFunction):
+        return f"({params}) -> {type_text(function.return_type)}"
+    return f"({params})"
+
+
+def _function_view(step: Step, each: Flow) -> FunctionView:
+    layer_of = _layer_of(step, each)
+    groups = _GroupBuilder(step, each, layer_of)
+    nodes = [groups.node(value) for value in each.values.values()]
+    gone = [
+        name for key, name in step.lineage.gone.items() if key.startswith(f"{each.function}/")
+    ]
+    return FunctionView(
+        name=each.function,
+        nodes=nodes,
+        groups=groups.finish(nodes),
+        outputs=list(each.outputs),
+        gone=gone,
+    )
+
+
+def _layer_of(step: Step, each: Flow) -> dict[str, Layer]:
+    """The layer of every key; a new value between two members of a layer joins it."""
+    by_member = {
+        member: layer for layer in step.layers.get(each.function, ()) for member in layer.members
+    }
+    found: dict[str, Layer] = {}
+    last: Layer | None = None
+    for key, value in each.values.items():
+        layer = by_member.get(step.ancestors.get(key, key))
+        if layer is None and step.lineage.change.get(key) == "new" and not value.is_param:
+            layer = _neighbour(value, found) or last
+        if layer is not None:
+            found[key] = last = layer
+    return found
+
+
+def _neighbour(value: FlowValue, found: Mapping[str, Layer]) -> Layer | None:
+    return next((found[key] for key in reversed(value.inputs) if key in found), None)
+
+
+class _GroupBuilder:
+    """Makes nodes, and the groups that they mention."""
+
+    def __init__(self, step: Step, each: Flow, layer_of: Mapping[str, Layer]) -> None:
+        self.step = step
+        self.flow = each
+        self.layer_of = layer_of
+        self.fused: dict[str, str | None] = {}
+        self.layers: dict[str, Layer] = {}
+        shown = [v for v in each.values.values() if expr_kind(v.expr) != "constant"]
+        self.crowded = len(shown) > MOST_BOXES
+
+    def node(self, value: FlowValue) -> NodeView:
+        lineage = self.step.lineage
+        kind = expr_kind(value.expr)
+        label = self._label(value)
+        type_ = type_text(value.type)
+        width, height = box_size(label, type_)
+        callee = value.expr.callee if isinstance(value.expr, CallTIR) else None
+        return NodeView(
+            key=value.key,
+            stable=lineage.stable.get(value.key, value.key),
+            name=value.name,
+            label=label,
+            type=type_,
+            kind=kind,
+            inputs=list(value.inputs),
+            group=None if kind == "constant" else self._group(value),
+            change=lineage.change.get(value.key, "none"),
+            stub=kind == "constant",
+            callee=callee,
+            width=width,
+            height=height,
+        )
+
+    def _label(self, value: FlowValue) -> str:
+        if value.expr is None:
+            return value.name
+        if expr_kind(value.expr) == "constant":
+            return value.name or "const"
+        return expr_label(value.expr)
+
+    def _group(self, value: FlowValue) -> str | None:
+        layer = self.layer_of.get(value.key)
+        if layer is not None:
+            self.layers.setdefault(layer.key, layer)
+        if value.call is None:
+            return layer.key if layer is not None else None
+        self.fused[value.call] = layer.key if layer is not None else None
+        return value.call
+
+    def finish(self, nodes: Iterable[NodeView]) -> list[GroupView]:
+        """The groups, outer ones first."""
+        nodes = [node for node in nodes if node.kind != "constant"]
+        inside: dict[str, list[NodeView]] = {}
+        for node in nodes:
+            key = node.group
+            while key is not None:
+                inside.setdefault(key, []).append(node)
+                key = self.fused.get(key)
+        result = [self._layer_view(layer, inside.get(k, [])) for k, layer in self.layers.items()]
+        for call, parent in self.fused.items():
+            result.append(self._fused_view(call, parent, inside.get(call, [])))
+        return result
+
+    def _layer_view(self, layer: Layer, members: list[NodeView]) -> GroupView:
+        label = layer.label or _summary(members)
+        type_ = members[-1].type if members else ""
+        width, height = box_size(label, type_)
+        return GroupView(
+            key=layer.key, label=label, kind="layer", collapsed=True, type=type_,
+            ops=len(members), change=_strongest(members), width=width, height=height,
+        )  # fmt: skip
+
+    def _fused_view(self, call: str, parent: str | None, members: list[NodeView]) -> GroupView:
+        fused = self.flow.calls[call]
+        type_ = type_text(fused.type)
+        width, height = box_size(fused.callee, type_)
+        return GroupView(
+            key=call, label=fused.callee, kind="fused", parent=parent,
+            collapsed=self.crowded, type=type_, ops=len(members), change=_strongest(members),
+            width=width, height=height,
+        )  # fmt: skip
+
+
+def _summary(members: list[NodeView]) -> str:
+    """`exp … divide` for a run of operators without a common name."""
+    labels = [node.label for node in members]
+    return " · ".join(labels) if len(labels) < 3 else f"{labels[0]} … {labels[-1]}"
+
+
+def _strongest(members: Iterable[NodeView]) -> Change:
+    changes = {node.change for node in members}
+    for change in ("fused", "rewritten", "new"):
+        if change in changes:
+            return change
+    return "none"
+
+
+def fused_functions(module: IRModule) -> tuple[str, ...]:
+    """Names of the functions that fusion made."""
+    return tuple(name for name, f in module.graph_functions.items() if is_fused(f))

@@ -1,0 +1,147 @@
+"""The static picture: SVG that viewers may embed, inline or sanitize.
+
+Presentation attributes only, white ground, readable colours, unique ids; no style, no script.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from workbench.view.layout import Box, Ground, Layout, Stub, Wire, layout
+from workbench.view.protocol import Change, FunctionView, GroupView, NodeKind, NodeView
+
+INK, FAINT, LINE, PAPER, GROUND = "#1f2328", "#57606a", "#8c959f", "#ffffff", "#f3f6fb"
+BARS: dict[NodeKind, str] = {
+    "input": "#57708f", "constant": "#57708f", "op": "#57708f", "tensor": "#2563eb",
+    "library": "#b45309", "function": "#6d28d9", "other": "#8c959f",
+}  # fmt: skip
+SIGNS: dict[Change, str] = {"none": "", "new": "+", "rewritten": "~", "fused": "⊂"}
+SANS = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
+MONO = "ui-monospace, 'SFMono-Regular', Menlo, Consolas, monospace"
+BAR = 4
+NAME_PIXELS, TYPE_PIXELS = 6.6, 6.1
+
+
+def function_svg(view: FunctionView, salt: str = "") -> str:
+    """The picture of one function with its groups as the kernel folds them. `salt` makes ids unique."""
+    return _Picture(view, layout(view), salt).text()
+
+
+class _Picture:
+    def __init__(self, view: FunctionView, placed: Layout, salt: str) -> None:
+        self.view = view
+        self.placed = placed
+        self.nodes = {node.key: node for node in view.nodes}
+        self.groups = {group.key: group for group in view.groups}
+        identity = f"{salt}{view.name}{len(view.nodes)}{[n.key + n.label for n in view.nodes]}"
+        self.id = "wb" + hashlib.blake2b(identity.encode(), digest_size=5).hexdigest()
+
+    def text(self) -> str:
+        width, height = self.placed.width, self.placed.height
+        title = f"{self.view.name}: {len(self.view.nodes)} values"
+        parts = [
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+            f'viewBox="0 0 {width} {height}" role="img" aria-labelledby="{self.id}-title" '
+            f'font-family="{SANS}" font-size="13">',
+            f'<title id="{self.id}-title">{escape(title)}</title>',
+            f'<defs><marker id="{self.id}-head" viewBox="0 0 8 8" refX="8" refY="4" '
+            f'markerWidth="7" markerHeight="7" orient="auto">'
+            f'<path d="M0 0L8 4L0 8z" fill="{LINE}"/></marker></defs>',
+            f'<rect width="{width}" height="{height}" fill="{PAPER}"/>',
+            *(self._ground(ground) for ground in self.placed.grounds),
+            *(self._wire(wire) for wire in self.placed.wires),
+            *(self._stub(stub) for stub in self.placed.stubs),
+            *(self._box(box) for box in self.placed.boxes),
+            "</svg>",
+        ]
+        return "".join(parts)
+
+    def _ground(self, ground: Ground) -> str:
+        group = self.groups[ground.group]
+        rects = "".join(
+            f'<rect x="{x}" y="{y}" width="{w}" height="{h}" rx="8" fill="{GROUND}" '
+            f'stroke="{LINE}" stroke-opacity="0.5" stroke-dasharray="4 3"/>'
+            for x, y, w, h in ground.rects
+        )
+        sign = SIGNS[group.change]
+        label = f"{sign} {group.label}" if sign else group.label
+        return rects + self._text(ground.note_x, ground.note_y, label, FAINT, 11)
+
+    def _wire(self, wire: Wire) -> str:
+        head = f' marker-end="url(#{self.id}-head)"' if wire.to is not None else ""
+        return _line(wire.points, head)
+
+    def _stub(self, stub: Stub) -> str:
+        node = self.nodes.get(stub.value)
+        name = "" if node is None else node.label
+        if stub.more:
+            text = f"{stub.more} more"
+        elif node is None or stub.ref:
+            text = f"↑ {name}"
+        else:
+            text = f"{name} {node.type}"
+        middle = stub.y + stub.height // 2 + 4
+        return (
+            _line(stub.points, f' marker-end="url(#{self.id}-head)"')
+            + f'<rect x="{stub.x}" y="{stub.y}" width="{stub.width}" height="{stub.height}" rx="4" '
+            f'fill="{PAPER}" stroke="{LINE}" stroke-opacity="0.6"/>'
+            + self._text(stub.x + 8, middle, _fit(text, stub.width - 12, 6.2), FAINT, 11)
+        )
+
+    def _box(self, box: Box) -> str:
+        found: NodeView | GroupView = (
+            self.groups[box.key] if box.group else self.nodes[box.key]
+        )
+        colour = BARS["tensor"] if isinstance(found, GroupView) else BARS[found.kind]
+        sign = SIGNS[found.change]
+        middle = box.y + box.height // 2
+        parts = [
+            f'<rect x="{box.x}" y="{box.y}" width="{box.width}" height="{box.height}" rx="5" '
+            f'fill="{PAPER}" stroke="{LINE}" stroke-opacity="0.8"/>',
+            f'<rect x="{box.x}" y="{box.y}" width="{BAR}" height="{box.height}" fill="{colour}"/>',
+            self._text(box.x + 13, middle - 3, _fit(found.label, box.width - 32, NAME_PIXELS), INK, 13),
+            self._text(
+                box.x + 13, middle + 12, _fit(found.type, box.width - 16, TYPE_PIXELS), FAINT, 10,
+                MONO,
+            ),
+        ]  # fmt: skip
+        if sign:
+            parts.append(self._text(box.x + box.width - 16, middle - 3, sign, "#2563eb", 13))
+        if isinstance(found, GroupView):
+            note = f"{found.ops} ops"
+            parts.append(self._text(box.x + box.width + 8, middle + 4, note, FAINT, 11))
+        return "".join(parts)
+
+    def _text(
+        self, x: int, y: int, text: str, colour: str, size: int, family: str | None = None
+    ) -> str:
+        kind = f' font-family="{family}"' if family is not None else ""
+        return f'<text x="{x}" y="{y}" fill="{colour}" font-size="{size}"{kind}>{_clean(text)}</text>'
+
+
+def _line(points: Sequence[int], head: str) -> str:
+    pairs = " ".join(f"{x},{y}" for x, y in zip(points[::2], points[1::2], strict=True))
+    return f'<polyline points="{pairs}" fill="none" stroke="{LINE}"{head}/>'
+
+
+def _fit(text: str, width: float, each: float) -> str:
+    room = max(1, int(width / each))
+    return text if len(text) <= room else text[: room - 1] + "…"
+
+
+def _clean(text: str) -> str:
+    """Escaped, without the characters that XML does not know."""
+    kept = "".join(c for c in text if c in "\t\n" or (c >= " " and not _unfit(c)))
+    return escape(kept)
+
+
+def _unfit(character: str) -> bool:
+    return "\ud800" <= character <= "\udfff" or character in "\ufffe\uffff\x7f"
+
+
+def legend(kinds: Iterable[NodeKind]) -> tuple[tuple[str, str], ...]:
+    """Colour and meaning of the bars that occur."""
+    names = {"op": "graph op", "tensor": "tensor function", "library": "library"}
+    return tuple((BARS[kind], names[kind]) for kind in dict.fromkeys(kinds) if kind in names)

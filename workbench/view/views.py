@@ -1,0 +1,163 @@
+"""The view data of a session, remembered by step: what every transport sends."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+from workbench.ir import module_digest
+from workbench.rewrite import Pass, all_bindings
+from workbench.session import Session
+from workbench.session.catalogue import as_pass
+from workbench.session.flow import FlowValue
+from workbench.session.lineage import Lineage
+from workbench.view.actions import module_actions, pass_at
+from workbench.view.compared import comparison_view, diff_view
+from workbench.view.detail import detail_view
+from workbench.view.groups import Layer, layers_of
+from workbench.view.history import session_view
+from workbench.view.picture import Step, module_view
+from workbench.view.protocol import (
+    VERSION,
+    ActionView,
+    Bundle,
+    ComparisonView,
+    DetailView,
+    DiffView,
+    ModuleView,
+    SavedView,
+    SessionView,
+    TokenView,
+)
+from workbench.view.text import module_tokens
+from workbench.view.words import expr_kind
+
+
+class SessionViews:
+    """View data of one session. Pictures and actions are computed once for each step."""
+
+    def __init__(self, session: Session, variable: str = "s") -> None:
+        self.session = session
+        self.variable = variable
+        self._lock = threading.RLock()
+        self._modules: dict[int, ModuleView] = {}
+        self._actions: dict[str, list[ActionView]] = {}
+        self._ancestors: dict[int, Mapping[str, str]] = {}
+        self._layers = _layers(session)
+
+    def history(self) -> SessionView:
+        """The history as it is now."""
+        return session_view(self.session, self.variable)
+
+    def module(self, step: int) -> ModuleView:
+        """The picture of a step.
+
+        Raises:
+            CompileError: `session/unknown-step`.
+        """
+        with self._lock:
+            if step not in self._modules:
+                self._modules[step] = module_view(self._step(step))
+            return self._modules[step]
+
+    def _step(self, step: int) -> Step:
+        snapshot = self.session.snapshot(step)
+        parent = snapshot.parent
+        return Step(
+            index=step,
+            module=snapshot.module,
+            lineage=self.session.lineage(step),
+            before=None if parent is None else self.session.snapshot(parent).module,
+            origin=self.session.snapshot(0).module,
+            layers=self._layers,
+            ancestors=self._ancestors_of(step),
+        )
+
+    def _ancestors_of(self, step: int) -> Mapping[str, str]:
+        """For every key of a step the key that it had at the import, as far as it has one."""
+        if step not in self._ancestors:
+            lineage = self.session.lineage(step)
+            parent = self.session.snapshot(step).parent
+            if parent is None:
+                self._ancestors[step] = {key: key for key in lineage.stable}
+            else:
+                self._ancestors[step] = _inherit(lineage, self._ancestors_of(parent))
+        return self._ancestors[step]
+
+    def detail(self, step: int, node: str) -> DetailView:
+        """One value in detail.
+
+        Raises:
+            CompileError: `view/unknown-node`, `session/unknown-step`.
+        """
+        return detail_view(self.session, step, node, self.variable)
+
+    def actions(self, step: int) -> list[ActionView]:
+        """What applies to the whole module of a step."""
+        module = self.session.snapshot(step).module
+        digest = module_digest(module)
+        if digest not in self._actions:
+            self._actions[digest] = module_actions(module, self.variable)
+        return self._actions[digest]
+
+    def pass_named(self, name: str, step: int, node: str | None) -> Pass:
+        """The pass of that name, at one value or everywhere.
+
+        Raises:
+            CompileError: `session/unknown-pass`.
+        """
+        kind = type(as_pass(name))
+        value: FlowValue | None = None
+        if node is not None:
+            value = self.session.lineage(step).value(node)
+        return pass_at(kind, value)
+
+    def diff(self, a: int, b: int) -> DiffView:
+        """What differs between two steps."""
+        return diff_view(self.session.diff(a, b))
+
+    def comparison(self) -> ComparisonView | None:
+        """The last comparison."""
+        last = self.session.comparison
+        return None if last is None else comparison_view(last)
+
+    def script(self, step: int) -> list[TokenView]:
+        """The script of a step."""
+        return module_tokens(self.session.snapshot(step).module)
+
+    def saved(self) -> SavedView:
+        """What a notebook keeps: history and picture of the head."""
+        history = self.history()
+        return SavedView(version=VERSION, session=history, module=self.module(history.head))
+
+    def bundle(self) -> Bundle:
+        """The value of our MIME type."""
+        return Bundle(key=self.session.key, data=self.saved())
+
+
+def _inherit(lineage: Lineage, before: Mapping[str, str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key in lineage.stable:
+        known = [before[source] for source in lineage.sources.get(key, ()) if source in before]
+        if known:
+            found[key] = known[-1]
+    return found
+
+
+def _layers(session: Session) -> dict[str, tuple[Layer, ...]]:
+    """The layers of the import, by function."""
+    module = session.snapshot(0).module
+    found: dict[str, tuple[Layer, ...]] = {}
+    for name, flow in session.lineage(0).flows.items():
+        spans = {b.var.id: b.span for b in all_bindings(module.graph_functions[name])}
+        order: list[str] = []
+        paths: dict[str, str] = {}
+        for value in flow.values.values():
+            if value.is_param or expr_kind(value.expr) == "constant":
+                continue
+            order.append(value.key)
+            span = spans.get(value.ref.id)
+            paths[value.key] = span.label if span is not None else ""
+        inputs = sum(value.is_param for value in flow.values.values())
+        found[name] = layers_of(name, order, paths, inputs)
+    return found
