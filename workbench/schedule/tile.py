@@ -23,13 +23,17 @@ from workbench.ir import (
     LoopKind,
     PrimExpr,
     ScalarType,
+    Select,
     Seq,
     Stmt,
     Store,
     Var,
+    as_expr,
     binary,
+    is_float,
     substitute,
     transform,
+    walk,
 )
 from workbench.support import IdSource, NodeId
 
@@ -156,9 +160,8 @@ class TileBuilder:
     def _init(self, accumulator: Var, indices: tuple[PrimExpr, ...]) -> Block:
         assert self.stage.init is not None
         store = Store(accumulator, indices, self.stage.init.value)
-        return self._block(
-            self.stage, f"{self.stage.block.name}_init", store, self._values(self.stage)
-        )
+        name = f"{self.stage.block.name}_init"
+        return self._block(self.stage, name, store, self._values(self.stage), guarded=False)
 
     def _reduce_nest(self, accumulator: Var, indices: tuple[PrimExpr, ...]) -> Stmt:
         stage = self.stage
@@ -171,14 +174,30 @@ class TileBuilder:
         own = Load(stage.buffer, stage.store.indices)
 
         def redirect(node: object) -> object:
-            return Load(accumulator, indices) if node == own else node
+            if not isinstance(node, Load):
+                return node
+            return Load(accumulator, indices) if node == own else self._guarded(node)
 
         store = Store(accumulator, indices, transform(stage.store.value, redirect))
-        block = self._block(stage, f"{stage.block.name}_update", store, values)
+        block = self._block(stage, f"{stage.block.name}_update", store, values, guarded=False)
         nest = self._vector_nest(block)
         for axis, loop in reversed(loops):
             nest = For(loop, ZERO, axis.extent, nest)
         return nest
+
+    def _guarded(self, load: Load) -> PrimExpr:
+        """A load that gives zero outside the output: such elements of the tile are never stored."""
+        used = {node.id for index in load.indices for node in walk(index) if isinstance(node, Var)}
+        guards = [
+            axis.var < axis.extent
+            for axis, split in zip(self.axes, self.splits, strict=True)
+            if split.guard is not None and axis.var.id in used
+        ]
+        if not guards:
+            return load
+        assert isinstance(load.buffer.type, BufferType)
+        dtype = load.buffer.type.dtype
+        return Select(conjunction(guards), load, as_expr(0.0 if is_float(dtype) else 0, dtype))
 
     def _store(
         self, epilogue: Stage | None, accumulator: Var, indices: tuple[PrimExpr, ...]
@@ -200,9 +219,19 @@ class TileBuilder:
         return self._block(stage, stage.block.name, stage.store, values)
 
     def _block(
-        self, stage: Stage, name: str, store: Store, values: dict[NodeId, PrimExpr]
+        self,
+        stage: Stage,
+        name: str,
+        store: Store,
+        values: dict[NodeId, PrimExpr],
+        *,
+        guarded: bool = True,
     ) -> Block:
-        """A block on fresh axis variables, so that a stage may appear in several blocks."""
+        """A block on fresh axis variables, so that a stage may appear in several blocks.
+
+        One that is not guarded runs over whole tiles, also where they reach over the output's end.
+        """
+        padded = {} if guarded else self._padded_extents(stage)
         axes: list[Axis] = []
         renamed: dict[NodeId, PrimExpr] = {}
         for axis in stage.block.axes:
@@ -210,9 +239,16 @@ class TileBuilder:
             if value is not None:
                 var = Var(self.ids.new(), axis.var.name, axis.var.type)
                 renamed[axis.var.id] = var
-                axes.append(Axis(var, axis.kind, axis.extent, value))
+                axes.append(Axis(var, axis.kind, padded.get(axis.var.id, axis.extent), value))
         body = substitute(store, renamed)
-        return Block(self.ids.new(), name, tuple(axes), body, predicate=self._guard())
+        predicate = self._guard() if guarded else None
+        return Block(self.ids.new(), name, tuple(axes), body, predicate=predicate)
+
+    def _padded_extents(self, stage: Stage) -> dict[NodeId, PrimExpr]:
+        pairs = zip(stage.spatial, self.splits, strict=True)
+        return {
+            axis.id: split.trips * split.size for axis, split in pairs if split.guard is not None
+        }
 
 
 def conjunction(conditions: Sequence[PrimExpr]) -> PrimExpr:
