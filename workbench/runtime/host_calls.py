@@ -163,6 +163,8 @@ def wrong_result(label: str, expected: str, found: Any) -> CompileError:  # noqa
 
 def placed(error: CompileError, place: Place) -> CompileError:
     """The same faults; those that have no place yet are at `place`."""
+    if all(d.function for d in error.diagnostics):
+        return error
     return CompileError(
         d if d.function else replace(d, function=place.function, node=place.node)
         for d in error.diagnostics

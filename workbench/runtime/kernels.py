@@ -130,7 +130,7 @@ def _key(function: TensorFunction, target: Target, checks: Checks) -> str:
 
 @lru_cache(maxsize=1)
 def _generator_digest() -> str:
-    """The text of the code generator itself: whoever works on it never meets yesterday's objects."""
+    """A digest of the code generator itself: whoever works on it never meets old objects."""
     state = hashlib.blake2b(digest_size=16)
     folder = resources.files("workbench.codegen")
     for source in sorted(folder.iterdir(), key=lambda item: item.name):
