@@ -32,6 +32,10 @@ from workbench.schedule.renaming import Renaming
 from workbench.support import NodeId
 
 
+SUFFIX = "_tir"
+"""Marks merged functions until the groups they come from have gone and leave them their names."""
+
+
 @dataclass(frozen=True)
 class FuseTensorFunctions(Rule):
     """Replace calls of fused graph functions by calls of one tensor function.
@@ -63,8 +67,10 @@ class FuseTensorFunctions(Rule):
         fused = editor.function(call.callee)
         assert isinstance(fused, GraphFunction)
         assert isinstance(out, TensorType)
-        merged = replace(inline_stages(merge(editor, fused)), private=True)
-        name = editor.add_function(f"{call.callee}_tir", merged)
+        name = f"{call.callee}{SUFFIX}"
+        if name not in editor.current:
+            merged = replace(inline_stages(merge(editor, fused)), private=True)
+            name = editor.add_function(name, merged)
         editor.replace_value(
             site.function, site.nodes[0], CallTIR(name, call.args, (out,)), self.name
         )
@@ -89,7 +95,7 @@ class FuseTensorFunctions(Rule):
 
 def _take_names(module: IRModule) -> IRModule:
     """Give merged functions the name of the group, where it is free now."""
-    names = {n: n.removesuffix("_tir") for n, _ in module.functions if n.endswith("_tir")}
+    names = {n: n.removesuffix(SUFFIX) for n, _ in module.functions if n.endswith(SUFFIX)}
     names = {old: new for old, new in names.items() if new not in module}
     if not names:
         return module
