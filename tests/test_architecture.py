@@ -97,9 +97,10 @@ def test_generated_protocol_is_fresh(repository: Path) -> None:
     assert done.returncode == 0, "run `make protocol`"
 
 
-def test_lock_names_no_address() -> None:
+def test_locks_name_no_address(repository: Path) -> None:
     lock = (extension.SOURCES / "package-lock.json").read_text(encoding="utf-8")
     assert re.findall(r'"resolved": "https?:[^"]*"', lock) == []
+    assert "://" not in (repository / "constraints.txt").read_text(encoding="utf-8")
 
 
 def faults_of_node(node: type) -> list[str]:
