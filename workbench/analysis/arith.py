@@ -6,13 +6,13 @@ that overflow would break. Reference: `tvm::arith::Analyzer`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from workbench.analysis import intervals
-from workbench.analysis.intervals import Bound, Ends
+from workbench.analysis.conditions import inequalities, negate, tighten
 from workbench.analysis.polynomial import Poly
+from workbench.analysis.ranges import Interval, Ranges
 from workbench.ir.expr import (
     COMPARISONS,
     INDEX,
@@ -20,7 +20,6 @@ from workbench.ir.expr import (
     Binary,
     BinaryOp,
     Cast,
-    Dim,
     FloatImm,
     IntImm,
     Intrinsic,
@@ -39,14 +38,6 @@ from workbench.support.ids import NodeId
 _STEPS = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """`lo <= value <= hi`; None is no bound. Bounds may be expressions over other variables."""
-
-    lo: Dim | None = None
-    hi: Dim | None = None
-
-
 def loop_interval(start: PrimExpr, extent: PrimExpr) -> Interval:
     """The values of a loop variable or block axis."""
     low = start.value if isinstance(start, IntImm) else start
@@ -60,28 +51,28 @@ def bounds(expr: PrimExpr, ranges: Mapping[NodeId, Interval]) -> Interval:
 
 
 def simplify(expr: PrimExpr, ranges: Mapping[NodeId, Interval]) -> PrimExpr:
-    """An equal expression in normal form: sums of products, divisions and modulos split, choices
-    and comparisons decided where `ranges` decide them.
+    """An equal expression in normal form.
 
-    Values equal those of `expr` wherever the variables lie in `ranges`.
+    Sums of products, divisions and modulos split, choices and comparisons decided where `ranges`
+    decide them. Values equal those of `expr` wherever the variables lie in `ranges`.
     """
     return Facts(ranges).simplify(expr)
 
 
-class Facts:
+class Facts(Ranges):
     """What is known about variables at one point of a program: ranges and inequalities.
 
     `assume` and `with_range` give new facts; the receiver does not change.
     """
 
-    __slots__ = ("inequalities", "ranges")
+    __slots__ = ("inequalities",)
 
     def __init__(
         self,
         ranges: Mapping[NodeId, Interval] | None = None,
         inequalities: tuple[Poly, ...] = (),
     ) -> None:
-        self.ranges: Mapping[NodeId, Interval] = ranges if ranges is not None else {}
+        super().__init__(ranges if ranges is not None else {})
         self.inequalities = inequalities
 
     def with_range(self, var: Var, interval: Interval) -> Facts:
@@ -102,12 +93,12 @@ class Facts:
 
     def assume(self, condition: PrimExpr, *, holds: bool = True) -> Facts:
         """The facts where `condition` holds, or does not."""
-        extra = list(_inequalities(self, condition, holds=holds))
+        extra = list(inequalities(self.poly, condition, holds=holds))
         if not extra:
             return self
         ranges = dict(self.ranges)
         for fact in extra:
-            _tighten(ranges, fact)
+            tighten(ranges, fact)
         return Facts(ranges, self.inequalities + tuple(extra))
 
     def inequalities_of(self, condition: PrimExpr) -> tuple[Poly, ...]:
@@ -115,82 +106,7 @@ class Facts:
 
         Parts that are no comparison of indices are left out.
         """
-        return tuple(_inequalities(self, condition, holds=True))
-
-    # --- bounds ---------------------------------------------------------------------------
-
-    def const_bounds(self, expr: PrimExpr) -> Ends:
-        """Lowest and highest value, None where unbounded."""
-        return self.poly_bounds(self.poly(expr))
-
-    def poly_bounds(self, poly: Poly) -> Ends:
-        """Lowest and highest value of a polynomial by interval arithmetic."""
-        low: Bound = poly.constant
-        high: Bound = poly.constant
-        for key, value in poly.terms.items():
-            if not key:
-                continue
-            a, b = self.atom_bounds(key[0])
-            for atom in key[1:]:
-                a, b = intervals.product((a, b), self.atom_bounds(atom))
-            if value < 0:
-                a, b = b, a
-            low = None if low is None or a is None else low + value * a
-            high = None if high is None or b is None else high + value * b
-            if low is None and high is None:
-                break
-        return low, high
-
-    def atom_bounds(self, atom: PrimExpr) -> Ends:
-        """Constant bounds of an atom of a polynomial."""
-        match atom:
-            case Var(id=ident):
-                found = self.ranges.get(ident)
-                if found is None:
-                    return intervals.dtype_bounds(dtype_of(atom))
-                return self._end(found.lo, 0), self._end(found.hi, 1)
-            case Binary(op=op, a=a, b=b):
-                return self._binary_bounds(op, a, b)
-            case Select(true_value=a, false_value=b):
-                return intervals.union(self.const_bounds(a), self.const_bounds(b))
-            case Cast(value=value, dtype=dtype):
-                return self._cast_bounds(value, dtype)
-            case _:
-                return intervals.dtype_bounds(dtype_of(atom))
-
-    def _end(self, bound: Dim | None, side: int) -> Bound:
-        return bound if bound is None or isinstance(bound, int) else self.const_bounds(bound)[side]
-
-    def _binary_bounds(self, op: BinaryOp, a: PrimExpr, b: PrimExpr) -> Ends:
-        left, right = self.const_bounds(a), self.const_bounds(b)
-        if op is BinaryOp.MIN:
-            low = intervals.least(left[0], right[0], strict=True)
-            return low, intervals.least(left[1], right[1], strict=False)
-        if op is BinaryOp.MAX:
-            low = intervals.most(left[0], right[0], strict=False)
-            return low, intervals.most(left[1], right[1], strict=True)
-        positive = right[0] is not None and right[0] > 0
-        if op is BinaryOp.FLOORMOD and positive:
-            within = left[0] is not None and left[0] >= 0
-            top = None if right[1] is None else right[1] - 1
-            return 0, intervals.least(top, left[1], strict=False) if within else top
-        if op is BinaryOp.FLOORDIV and positive:
-            return intervals.quotient(left, right)
-        return intervals.dtype_bounds(dtype_of(a))
-
-    def _cast_bounds(self, value: PrimExpr, dtype: str) -> Ends:
-        if is_float(dtype_of(value)):
-            return intervals.dtype_bounds(dtype)
-        if dtype_of(value) == "bool":
-            return 0, 1
-        low, high = self.const_bounds(value)
-        target = intervals.dtype_bounds(dtype)
-        fits = dtype == INDEX or (
-            None not in (low, high, *target)
-            and low >= target[0]  # pyright: ignore[reportOperatorIssue]
-            and high <= target[1]  # pyright: ignore[reportOperatorIssue]
-        )
-        return (low, high) if fits else target
+        return tuple(inequalities(self.poly, condition, holds=True))
 
     # --- proofs ---------------------------------------------------------------------------
 
@@ -203,8 +119,9 @@ class Facts:
                 return None
 
     def nonnegative(self, poly: Poly) -> bool:
-        """Whether `poly >= 0` is proved: by bounds, by symbolic bounds of its variables, and by one
-        or two known inequalities.
+        """Whether `poly >= 0` is proved.
+
+        By bounds, by symbolic bounds of its variables, and by one known inequality.
         """
         if self._nonnegative(poly, _STEPS):
             return True
@@ -273,7 +190,7 @@ class Facts:
             case Binary(op=op, a=a, b=b) if op in LOGICAL:
                 return self._logic(op, a, b)
             case Not(value=value):
-                return _negate(self.simplify(value))
+                return negate(self.simplify(value))
             case Select():
                 return self._select(expr)
             case _:
@@ -321,14 +238,18 @@ class Facts:
             case BinaryOp.FLOORDIV | BinaryOp.FLOORMOD:
                 return self._division(op, left, right)
             case BinaryOp.TRUNCDIV | BinaryOp.TRUNCMOD:
-                if self._exact(left, right) and self.nonnegative(left):
-                    if self.nonnegative(right.shift(-1)):
-                        floor = op is BinaryOp.TRUNCDIV
-                        wanted = BinaryOp.FLOORDIV if floor else BinaryOp.FLOORMOD
-                        return self._division(wanted, left, right)
-                return _atom(op, left, right)
+                return self._truncated(op, left, right)
             case _:
                 return _atom(op, left, right)
+
+    def _truncated(self, op: BinaryOp, left: Poly, right: Poly) -> Poly:
+        """Truncated division is floored division where nothing is negative."""
+        positive = self.nonnegative(left) and self.nonnegative(right.shift(-1))
+        if positive and self._exact(left, right):
+            floored = op is BinaryOp.TRUNCDIV
+            wanted = BinaryOp.FLOORDIV if floored else BinaryOp.FLOORMOD
+            return self._division(wanted, left, right)
+        return _atom(op, left, right)
 
     def _opaque(self, expr: PrimExpr) -> Poly:
         match expr:
@@ -509,76 +430,6 @@ def _remove(
             return None
         remaining.remove(atom)
     return tuple(remaining)
-
-
-_NEGATED = {
-    BinaryOp.LT: BinaryOp.GE,
-    BinaryOp.GE: BinaryOp.LT,
-    BinaryOp.LE: BinaryOp.GT,
-    BinaryOp.GT: BinaryOp.LE,
-    BinaryOp.EQ: BinaryOp.NE,
-    BinaryOp.NE: BinaryOp.EQ,
-}
-
-
-def _negate(value: PrimExpr) -> PrimExpr:
-    match value:
-        case IntImm(value=flag):
-            return IntImm(1 - flag, "bool")
-        case Not(value=inner):
-            return inner
-        case Binary(op=op, a=a, b=b) if op in _NEGATED and not is_float(dtype_of(a)):
-            return Binary(_NEGATED[op], a, b)
-        case _:
-            return Not(value)
-
-
-def _inequalities(facts: Facts, condition: PrimExpr, *, holds: bool) -> Iterator[Poly]:
-    """Polynomials that are `>= 0` where the condition holds (or not)."""
-    match condition:
-        case Not(value=value):
-            yield from _inequalities(facts, value, holds=not holds)
-        case Binary(op=BinaryOp.AND, a=a, b=b) if holds:
-            yield from _inequalities(facts, a, holds=True)
-            yield from _inequalities(facts, b, holds=True)
-        case Binary(op=BinaryOp.OR, a=a, b=b) if not holds:
-            yield from _inequalities(facts, a, holds=False)
-            yield from _inequalities(facts, b, holds=False)
-        case Binary(op=op, a=a, b=b) if op in _NEGATED and dtype_of(a) == INDEX:
-            actual = op if holds else _NEGATED[op]
-            yield from _order(actual, facts.poly(a), facts.poly(b))
-        case _:
-            return
-
-
-def _order(op: BinaryOp, a: Poly, b: Poly) -> Iterator[Poly]:
-    match op:
-        case BinaryOp.LT:
-            yield b - a.shift(1)
-        case BinaryOp.LE:
-            yield b - a
-        case BinaryOp.GT:
-            yield a - b.shift(1)
-        case BinaryOp.GE:
-            yield a - b
-        case BinaryOp.EQ:
-            yield a - b
-            yield b - a
-        case _:
-            return
-
-
-def _tighten(ranges: dict[NodeId, Interval], fact: Poly) -> None:
-    """Narrow the range of the variable of `c * x + d >= 0`."""
-    atom = fact.shift(-fact.constant).single_atom()
-    if not isinstance(atom, Var):
-        return
-    c, d = fact.terms[atom,], fact.constant
-    old = ranges.get(atom.id, Interval())
-    if c > 0 and (old.lo is None or (isinstance(old.lo, int) and -(d // c) > old.lo)):
-        ranges[atom.id] = Interval(-(d // c), old.hi)
-    elif c < 0 and (old.hi is None or (isinstance(old.hi, int) and d // -c < old.hi)):
-        ranges[atom.id] = Interval(old.lo, d // -c)
 
 
 def _fold_cast(expr: PrimExpr) -> PrimExpr:

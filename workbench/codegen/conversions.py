@@ -40,13 +40,15 @@ def _float_to_float(e: Emitter, value: Value, target: DType) -> Value:
 
 
 def _float_to_int(e: Emitter, value: Value, target: DType) -> Value:
-    """Out of range is some value, not undefined: it is frozen before a check may read it."""
+    """Truncation; saturates at the ends of `target`, NaN gives 0."""
     element = value_type(target)
-    unsigned = is_unsigned(target) and element == "i64"
-    through = element if element == "i64" else "i32" if not is_unsigned(target) else "i64"
-    got = e.writer.convert("fptoui" if unsigned else "fptosi", value, through)
-    frozen = e.writer.pure(f"freeze {got.typed}", got.element, got.lanes, got)
-    return frozen if through == element else e.writer.convert("trunc", frozen, element)
+    name = "fptoui.sat" if is_unsigned(target) else "fptosi.sat"
+    source = {"float": "f32", "double": "f64"}[value.element]
+    prefix = f"v{value.lanes}" if value.lanes > 1 else ""
+    result = element if value.lanes == 1 else f"<{value.lanes} x {element}>"
+    symbol = f"@llvm.{name}.{prefix}{element}.{prefix}{source}"
+    e.kernel.declarations.add(f"declare {result} {symbol}({value.type})")
+    return e.writer.pure(f"call {result} {symbol}({value.typed})", element, value.lanes, value)
 
 
 def _int_to_float(e: Emitter, value: Value, source: DType, target: DType) -> Value:

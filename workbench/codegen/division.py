@@ -99,12 +99,12 @@ def _float(e: Emitter, op: BinaryOp, a: Value, b: Value) -> Value:
     w = e.writer
     if op is BinaryOp.DIV:
         return w.op("fdiv", a, b)
+    if op is BinaryOp.TRUNCDIV:
+        return w.intrinsic("trunc", w.op("fdiv", a, b))
     remainder = w.op("frem", a, b)
     if op is BinaryOp.TRUNCMOD:
         return remainder
     quotient = w.op("fdiv", w.op("fsub", a, remainder), b)
-    if op is BinaryOp.TRUNCDIV:
-        return w.intrinsic("trunc", quotient)
     zero = floating(0.0, a.element)
     negative = w.op("xor", w.compare("fcmp olt", remainder, zero), w.compare("fcmp olt", b, zero))
     wrong = w.logical("and", negative, w.compare("fcmp une", remainder, zero))

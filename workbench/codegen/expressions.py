@@ -38,10 +38,9 @@ _SIGNED = {BinaryOp.LT: "slt", BinaryOp.LE: "sle", BinaryOp.GT: "sgt", BinaryOp.
 _SIGNED |= {BinaryOp.EQ: "eq", BinaryOp.NE: "ne"}
 _ORDERED = {BinaryOp.LT: "olt", BinaryOp.LE: "ole", BinaryOp.GT: "ogt", BinaryOp.GE: "oge"}
 _ORDERED |= {BinaryOp.EQ: "oeq", BinaryOp.NE: "une"}
-_CHEAP_SELECT = 12
 
 
-def value(e: Emitter, expr: PrimExpr) -> Value:
+def value(e: Emitter, expr: PrimExpr) -> Value:  # noqa: C901 one case a node
     """Emit `expr`; the result has one lane where all lanes agree."""
     match expr:
         case IntImm(value=number, dtype=dtype):
@@ -150,7 +149,7 @@ _COMPARE = {
 
 
 def _lane_comparison(e: Emitter, expr: Binary) -> Value | None:
-    """`lane + base < bound` as narrow integers: the bound is clamped to the lanes, then compared."""
+    """`lane + base < bound` as narrow integers: the bound is clamped to the lanes."""
     if e.lane is None or expr.op in {BinaryOp.EQ, BinaryOp.NE}:
         return None
     difference = Facts().poly(Binary(BinaryOp.SUB, expr.a, expr.b))

@@ -14,8 +14,8 @@ from workbench.support.ids import IdSource, NodeId
 class Level:
     """A statement on the path from the root to a block.
 
-    `start` and `extent` are those of a loop, lowered; `position` is the child of a sequence that the
-    path takes; `before` collects what goes in front of a loop.
+    `start` and `extent` are those of a loop, lowered; `position` is the child of a sequence that
+    the path takes; `before` collects what goes in front of a loop.
     """
 
     stmt: Stmt

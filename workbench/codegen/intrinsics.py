@@ -17,7 +17,7 @@ _OVERLOADED = {
     "floor": "floor",
     "ceil": "ceil",
     "trunc": "trunc",
-    "round": "roundeven",
+    "round": "round",
     "nearbyint": "roundeven",
     "rint": "roundeven",
     "fabs": "fabs",
@@ -49,6 +49,8 @@ def intrinsic(e: Emitter, expr: Intrinsic) -> Value:
         return _floating(e, expr)
     if expr.name in _BITWISE:
         return e.writer.op(_BITWISE[expr.name], *(e.value(arg) for arg in expr.args))
+    if expr.name in {"ceil", "floor", "round", "trunc"}:
+        return e.value(expr.args[0])
     raise _unknown(expr)
 
 

@@ -21,7 +21,7 @@ from workbench.codegen.statements import Statements
 from workbench.codegen.target import Target
 from workbench.codegen.values import Value, integer, value_type
 from workbench.codegen.vectorize import split_vectors
-from workbench.ir.expr import BufferType, ScalarType, Var, dtype_of, is_float
+from workbench.ir.expr import BufferType, Var, dtype_of, is_float
 from workbench.ir.tensor import For, Stmt, TensorFunction
 from workbench.ir.traverse import free_vars, walk
 from workbench.support.ids import IdSource
@@ -89,7 +89,7 @@ def symbolic_dims(function: TensorFunction) -> tuple[Var, ...]:
     found: dict[int, Var] = {}
     for param in function.params:
         if isinstance(param.type, BufferType):
-            for var in free_vars((param.type)).values():
+            for var in free_vars(param.type).values():
                 if var.id not in params:
                     found.setdefault(var.id, var)
     return tuple(found.values())

@@ -8,7 +8,7 @@ Rewrite::
             C[vi] += A[vi, vk]                       C[i] = C[i] + A[i, k]
 
 Axes are replaced by their values, predicates become branches, matched buffers their sources.
-Reference: `tvm::tir::transform::LowerInitBlock`, `ConvertBlocksToOpaque`, `CompactBufferAllocation`.
+Reference: `tvm::tir::transform::LowerInitBlock`, `ConvertBlocksToOpaque`.
 """
 
 from __future__ import annotations

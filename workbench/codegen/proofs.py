@@ -53,7 +53,7 @@ class _Proofs:
     proved: set[PrimExpr] = field(default_factory=set)
     unproved: set[PrimExpr] = field(default_factory=set)
 
-    def statement(self, stmt: Stmt, facts: Facts) -> None:
+    def statement(self, stmt: Stmt, facts: Facts) -> None:  # noqa: C901 one case a node
         match stmt:
             case Store(buffer=buffer, indices=indices, value=value):
                 self.expression(value, facts)
@@ -110,7 +110,7 @@ class _Proofs:
             if not isinstance(child, Var):
                 self.expression(child, facts)
 
-    def _record(self, expr: PrimExpr, proved: bool) -> None:  # noqa: FBT001
+    def _record(self, expr: PrimExpr, proved: bool) -> None:
         (self.proved if proved else self.unproved).add(expr)
 
 
@@ -118,9 +118,9 @@ def _within(facts: Facts, buffer: Var, indices: tuple[PrimExpr, ...]) -> bool:
     assert isinstance(buffer.type, BufferType)
     for index, extent in zip(indices, buffer.type.shape, strict=True):
         low, high = facts.const_bounds(index)
-        if low is not None and low >= 0 and high is not None and isinstance(extent, int):
-            if high < extent:
-                continue
+        least = -1 if low is None else low
+        if least >= 0 and isinstance(extent, int) and high is not None and high < extent:
+            continue
         poly = facts.poly(index)
         above = facts.poly(as_expr(extent)) - poly.shift(1)
         if not (facts.nonnegative(poly) and facts.nonnegative(above)):

@@ -45,7 +45,7 @@ Outline = Callable[[Emitter, For], None]
 
 
 class Statements:
-    """Emits statements into one function; `outline` makes the body of a parallel loop a function."""
+    """Emits statements into one function; `outline` turns a parallel loop's body into another."""
 
     def __init__(self, e: Emitter, outline: Outline) -> None:
         self.e = e
@@ -53,7 +53,7 @@ class Statements:
         self.outline = outline
         self.stack = 0
 
-    def emit(self, stmt: Stmt) -> None:
+    def emit(self, stmt: Stmt) -> None:  # noqa: C901 one case a node
         """Emit one statement.
 
         Raises:
@@ -99,11 +99,11 @@ class Statements:
         e = self.e
         e.written = stmt.buffer.id
         target = e.kernel.target_of(stmt)
-        if e.lane is not None and access.is_uniform(e, target):
-            if (found := reduction(stmt)) is not None:
-                self._reduce(target, *found)
-                return
-        access.store(e, target, e.value(stmt.value))
+        found = reduction(stmt) if e.lane is not None and access.is_uniform(e, target) else None
+        if found is not None:
+            self._reduce(target, *found)
+        else:
+            access.store(e, target, e.value(stmt.value))
 
     def _reduce(self, target: Load, op: BinaryOp, term: PrimExpr) -> None:
         """`C[i] = C[i] op term` over all lanes at once: combine the lanes, then update C."""

@@ -76,7 +76,7 @@ def lanes_for(body: Stmt, vector_bits: int) -> int:
 
 
 def can_vectorize(body: Stmt, lane: NodeId) -> bool:
-    """Whether the iterations can run in the lanes of vectors: no loop, allocation or effect differs."""
+    """Whether the iterations can run in lanes: no loop or allocation differs between them."""
     for node in walk(body):
         match node:
             case For(start=start, extent=extent):

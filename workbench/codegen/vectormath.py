@@ -89,7 +89,7 @@ class Math:
 
 
 def exp(m: Math, x: Value) -> Value:
-    """`e ** x`: `2**n * e**r` with `n = round(x / ln 2)`, the power of two in two halves."""
+    """Exponential function, `2**n * e**r` with `n = round(x / ln 2)`, the power of two in two halves."""
     x = m.where("ogt", x, 89.0, 89.0, x)
     x = m.where("olt", x, -104.0, -104.0, x)
     shifted = m.fma(x, _LOG2_E, _ROUND)
@@ -103,7 +103,7 @@ def exp(m: Math, x: Value) -> Value:
 
 
 def log(m: Math, x: Value) -> Value:
-    """Natural logarithm: `e * ln 2 + log(m)` with `x = 2**e * m`, m in [sqrt 1/2, sqrt 2)."""
+    """Natural logarithm by parts, `e * ln 2 + log m` with `x = 2**e * m`, m in [sqrt 1/2, sqrt 2)."""
     w = m.w
     tiny = w.compare("fcmp olt", x, m.constant(2.0**-126))
     normal = w.select(tiny, m.mul(x, 2.0**25), x)
@@ -135,7 +135,7 @@ def tanh(m: Math, x: Value) -> Value:
 
 
 def sigmoid(m: Math, x: Value) -> Value:
-    """`1 / (1 + e**-x)`."""
+    """The logistic function, `1 / (1 + e**-x)`."""
     return m.div(1.0, m.add(exp(m, m.w.op("fsub", m.constant(-0.0), x)), 1.0))
 
 
