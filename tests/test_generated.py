@@ -1,0 +1,103 @@
+"""Properties of random programs: verify, print and parse back, run, build to the same values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from tests.generate import Generated, Seeded, modules, random_module, tensor_functions
+from workbench.interpret import fresh_array, run, run_tensor_function, values
+from workbench.ir import (
+    GraphFunction,
+    IRModule,
+    TensorFunction,
+    TensorType,
+    fingerprint,
+    module_digest,
+    structurally_equal,
+    walk,
+)
+from workbench.ir.verify import verify
+
+
+@given(modules())
+def test_generated_modules_verify_and_run(generated: Generated) -> None:
+    assert verify(generated.module) == ()
+    result = run(generated.module, *generated.inputs())
+    assert result is not None
+
+
+@given(modules())
+def test_running_twice_gives_the_same_bits(generated: Generated) -> None:
+    first, second = (values(generated.module, generated.inputs()) for _ in range(2))
+    assert set(first) == set(second)
+    for node, value in first.items():
+        if isinstance(value, np.ndarray):
+            np.testing.assert_array_equal(value, second[node])
+
+
+@given(tensor_functions())
+def test_generated_tensor_functions_write_all_of_their_output(
+    case: tuple[TensorFunction, list[TensorType], TensorType],
+) -> None:
+    function, inputs, out = case
+    module = IRModule((("f", function),))
+    assert verify(module) == ()
+    rng = np.random.default_rng(0)
+    arrays = [rng.integers(-4, 5, t.shape).astype(t.dtype) for t in inputs]
+    result = fresh_array(tuple(d for d in out.shape or () if isinstance(d, int)), out.dtype or "")
+    run_tensor_function(function, [*arrays, result])
+    if result.dtype.kind == "f":
+        assert not np.isnan(result).any()
+
+
+def test_a_seed_fixes_the_module() -> None:
+    for seed in range(20):
+        first, second = (random_module(Seeded(seed)) for _ in range(2))
+        assert module_digest(first.module) == module_digest(second.module)
+        assert structurally_equal(first.module, second.module)
+
+
+def test_generated_modules_use_every_kind_of_node() -> None:
+    kinds: set[str] = set()
+    for seed in range(150):
+        module = random_module(Seeded(seed), steps=10).module
+        kinds |= {type(node).__name__ for _, f in module.functions for node in walk(f)}
+    expected = {"Alias", "CallFunction", "CallOp", "CallPacked", "CallTIR", "IfThenElse"}
+    expected |= {"MatchCast", "TupleItem", "TupleValue", "Constant", "ShapeValue"}
+    expected |= {"Block", "For", "If", "Let", "Seq", "Store", "While", "Select", "Cast", "Not"}
+    assert expected <= kinds
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_fingerprints_tell_functions_apart(seed: int) -> None:
+    functions = random_module(Seeded(seed), steps=10).module.tensor_functions.values()
+    for a in functions:
+        for b in functions:
+            assert (fingerprint(a) == fingerprint(b)) == structurally_equal(a, b)
+
+
+@given(modules())
+def test_printing_and_parsing_gives_the_module_back(generated: Generated) -> None:
+    script = pytest.importorskip("workbench.script")
+    text = script.print_module(generated.module)
+    parsed = script.parse(text, like=generated.module)
+    assert structurally_equal(parsed, generated.module)
+    assert script.print_module(parsed) == text
+
+
+@given(modules())
+def test_the_build_computes_what_the_interpreter_does(generated: Generated) -> None:
+    runtime = pytest.importorskip("workbench.runtime")
+    if not hasattr(runtime, "build"):
+        pytest.skip("there is no runtime yet")
+    inputs = generated.inputs()
+    expected, got = run(generated.module, *inputs), runtime.build(generated.module)(*inputs)
+    main = generated.module["main"]
+    assert isinstance(main, GraphFunction)
+    pairs = [(expected, got)] if not isinstance(expected, tuple) else list(zip(expected, got))  # noqa: B905
+    for a, b in pairs:
+        assert a.dtype == b.dtype
+        assert a.shape == b.shape
+        np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-5)
