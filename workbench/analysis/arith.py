@@ -11,7 +11,7 @@ from typing import Any
 
 from workbench.analysis import intervals
 from workbench.analysis.conditions import inequalities, negate, tighten
-from workbench.analysis.polynomial import Poly
+from workbench.analysis.polynomial import Poly, polynomial
 from workbench.analysis.ranges import Interval, Ranges
 from workbench.ir.expr import (
     COMPARISONS,
@@ -47,7 +47,8 @@ def loop_interval(start: PrimExpr, extent: PrimExpr) -> Interval:
 
 def bounds(expr: PrimExpr, ranges: Mapping[NodeId, Interval]) -> Interval:
     """An interval of ints (None where unbounded) that holds every value of an integer `expr`."""
-    return Interval(*Facts(ranges).const_bounds(expr))
+    facts = Facts(ranges)
+    return Interval(*facts.poly_bounds(facts.poly(expr)))
 
 
 def simplify(expr: PrimExpr, ranges: Mapping[NodeId, Interval]) -> PrimExpr:
@@ -163,18 +164,18 @@ class Facts(Ranges):
             case Var(id=ident) if ident in self.ranges:
                 end = self.ranges[ident].hi if side else self.ranges[ident].lo
                 if end is not None and not isinstance(end, int):
-                    yield self.poly(end), 1
+                    yield polynomial(end), 1
             case Binary(op=BinaryOp.MIN, a=a, b=b) if side == 1:
-                yield self.poly(a), 1
-                yield self.poly(b), 1
+                yield polynomial(a), 1
+                yield polynomial(b), 1
             case Binary(op=BinaryOp.MAX, a=a, b=b) if side == 0:
-                yield self.poly(a), 1
-                yield self.poly(b), 1
+                yield polynomial(a), 1
+                yield polynomial(b), 1
             case Binary(op=BinaryOp.FLOORDIV, a=a, b=IntImm(value=c)) if c > 0:
-                yield self.poly(a) if side else self.poly(a).shift(1 - c), c
+                yield polynomial(a) if side else polynomial(a).shift(1 - c), c
             case Binary(op=BinaryOp.FLOORMOD, b=b) if side == 1 and not isinstance(b, IntImm):
-                if self.nonnegative(self.poly(b).shift(-1)):
-                    yield self.poly(b).shift(-1), 1
+                if self.nonnegative(polynomial(b).shift(-1)):
+                    yield polynomial(b).shift(-1), 1
             case _:
                 return
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from math import gcd
 from typing import TypeAlias
 
-from workbench.ir.expr import Binary, BinaryOp, IntImm, PrimExpr, Var
+from workbench.ir.expr import INDEX, Binary, BinaryOp, IntImm, PrimExpr, Var, dtype_of
 
 Monomial: TypeAlias = tuple[PrimExpr, ...]
 """A product of atoms, sorted; the empty product is the constant."""
@@ -165,6 +165,21 @@ class Poly:
         if self.constant < 0:
             return Binary(BinaryOp.SUB, result, IntImm(-self.constant))
         return result
+
+
+def polynomial(expr: PrimExpr) -> Poly:
+    """`expr` multiplied out; whatever is no sum or product of indices is an atom."""
+    match expr:
+        case IntImm(value=value):
+            return Poly.const(value)
+        case Binary(op=BinaryOp.ADD, a=a, b=b) if dtype_of(a) == INDEX:
+            return polynomial(a) + polynomial(b)
+        case Binary(op=BinaryOp.SUB, a=a, b=b) if dtype_of(a) == INDEX:
+            return polynomial(a) - polynomial(b)
+        case Binary(op=BinaryOp.MUL, a=a, b=b) if dtype_of(a) == INDEX:
+            return polynomial(a) * polynomial(b)
+        case _:
+            return Poly.atom(expr)
 
 
 def _product(a: Monomial, b: Monomial) -> Monomial:

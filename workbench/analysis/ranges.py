@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from workbench.analysis import intervals
 from workbench.analysis.intervals import Bound, Ends
-from workbench.analysis.polynomial import Poly
+from workbench.analysis.polynomial import Poly, polynomial
 from workbench.ir.expr import (
     INDEX,
     Binary,
@@ -32,7 +31,7 @@ class Interval:
     hi: Dim | None = None
 
 
-class Ranges(ABC):
+class Ranges:
     """Ranges of variables, and the bounds that follow for expressions over them."""
 
     __slots__ = ("ranges",)
@@ -40,13 +39,9 @@ class Ranges(ABC):
     def __init__(self, ranges: Mapping[NodeId, Interval]) -> None:
         self.ranges = ranges
 
-    @abstractmethod
-    def poly(self, expr: PrimExpr) -> Poly:
-        """The normal form of an integer expression."""
-
     def const_bounds(self, expr: PrimExpr) -> Ends:
         """Lowest and highest value, None where unbounded."""
-        return self.poly_bounds(self.poly(expr))
+        return self.poly_bounds(polynomial(expr))
 
     def poly_bounds(self, poly: Poly) -> Ends:
         """Lowest and highest value of a polynomial by interval arithmetic."""

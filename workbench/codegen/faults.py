@@ -25,14 +25,18 @@ class FaultSite:
 
 
 class FaultTable:
-    """The sites of one kernel, each once; a status of k names `sites[k - 1]`."""
+    """The sites of one kernel, one a check; a status of k names `sites[k - 1]`.
+
+    Numbers depend on no name: kernels that are equal up to renaming share their code.
+    """
 
     def __init__(self) -> None:
-        self.sites: dict[FaultSite, int] = {}
+        self.sites: list[FaultSite] = []
 
     def status(self, site: FaultSite) -> int:
         """The status that reports `site`."""
-        return self.sites.setdefault(site, len(self.sites) + 1)
+        self.sites.append(site)
+        return len(self.sites)
 
 
 def bounds_site(buffer: Var, indices: tuple[PrimExpr, ...], dim: int, *, store: bool) -> FaultSite:

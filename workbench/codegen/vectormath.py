@@ -89,7 +89,7 @@ class Math:
 
 
 def exp(m: Math, x: Value) -> Value:
-    """Exponential function, `2**n * e**r` with `n = round(x / ln 2)`, the power of two in two halves."""
+    """Exponential function, `2**n * e**r` for `n = round(x / ln 2)`, two factors for the power."""
     x = m.where("ogt", x, 89.0, 89.0, x)
     x = m.where("olt", x, -104.0, -104.0, x)
     shifted = m.fma(x, _LOG2_E, _ROUND)
@@ -103,7 +103,7 @@ def exp(m: Math, x: Value) -> Value:
 
 
 def log(m: Math, x: Value) -> Value:
-    """Natural logarithm by parts, `e * ln 2 + log m` with `x = 2**e * m`, m in [sqrt 1/2, sqrt 2)."""
+    """Natural logarithm by parts, `e * ln 2 + log m` for `x = 2**e * m`, sqrt 1/2 <= m < sqrt 2."""
     w = m.w
     tiny = w.compare("fcmp olt", x, m.constant(2.0**-126))
     normal = w.select(tiny, m.mul(x, 2.0**25), x)
