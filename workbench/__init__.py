@@ -24,6 +24,7 @@ _LAZY = {
     "open": ("workbench.notebook.api", "open_session"),
     "optimize": ("workbench.passes", "optimize"),
     "parse": ("workbench.notebook.api", "parse"),
+    "register_pass": ("workbench.passes", "register_pass"),
     "passes": ("workbench.passes", None),
     "save": ("workbench.notebook.api", "save"),
 }
@@ -48,16 +49,18 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_LAZY})
 
 
-def _load_views_first(name: str) -> None:
+def _load_views_first(name: str, home: str) -> None:
     """Modules made without `parse` or `load` show themselves too."""
 
     @register_view(name)
     def load_and_show(module: IRModule, *arguments: Any) -> Any:  # noqa: ANN401
-        importlib.import_module("workbench.view.module_views")
+        importlib.import_module(home)
         if name == "mimebundle":
             return module._repr_mimebundle_()
         return getattr(module, name)(*arguments)
 
 
-for _name in ("script", "show", "dot", "to_networkx", "mimebundle"):
-    _load_views_first(_name)
+for _name in ("script", "show", "mimebundle"):
+    _load_views_first(_name, "workbench.view.module_views")
+for _name in ("dot", "to_networkx"):
+    _load_views_first(_name, "workbench.view.graphs")
