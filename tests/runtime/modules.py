@@ -5,8 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-import workbench.ops  # noqa: F401
-from workbench import te
+from workbench import ops, te
 from workbench.ir import (
     Alias,
     Binding,
@@ -32,6 +31,7 @@ from workbench.ir import (
 )
 
 Array = NDArray[np.float32]
+OPERATORS = ops  # importing it registers them
 
 
 def matrix(rows: Dim, columns: Dim) -> TensorType:

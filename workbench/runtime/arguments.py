@@ -25,7 +25,17 @@ from workbench.ir import (
     Var,
     is_float,
 )
-from workbench.runtime.arrays import as_array, direct, is_direct, numpy_dtype
+from workbench.runtime.arrays import (
+    Array,
+    as_array,
+    as_number,
+    direct,
+    is_array,
+    is_direct,
+    is_fields,
+    is_number,
+    numpy_dtype,
+)
 from workbench.runtime.program import Operand, Program, TupleOperand, ValueRef
 from workbench.runtime.signature import show_shape
 from workbench.support import CompileError, Diagnostic
@@ -125,14 +135,14 @@ def _convert(type_: Type, argument: Any, name: str) -> Any:  # noqa: ANN401
         case TensorType():
             return _convert_array(type_, argument, name)
         case TupleType(fields=fields):
-            if not isinstance(argument, list | tuple) or len(argument) != len(fields):
+            if not is_fields(argument) or len(argument) != len(fields):
                 raise _wrong(name, f"a tuple of {len(fields)} values", argument)
             return tuple(
                 _convert(field, item, f"{name}[{i}]")
                 for i, (field, item) in enumerate(zip(fields, argument, strict=True))
             )
         case ShapeType():
-            if not isinstance(argument, list | tuple):
+            if not is_fields(argument):
                 raise _wrong(name, "a shape, as a tuple of integers", argument)
             return tuple(int(extent) for extent in argument)
         case ScalarType(dtype=dtype):
@@ -146,9 +156,9 @@ def _convert_array(type_: TensorType, argument: Any, name: str) -> Any:  # noqa:
     wanted = _show_tensor(type_)
     if isinstance(value, bool | int | float) and type_.shape == ():
         value = np.asarray(value, numpy_dtype(type_.dtype or "float32"))
-    if not isinstance(value, np.ndarray | np.generic):
+    if not is_array(value) and not is_number(value):
         raise _wrong(name, wanted, argument)
-    array = np.asarray(value)
+    array: Array = np.asarray(value)
     fits = type_.dtype is None or array.dtype == numpy_dtype(type_.dtype)
     if not fits or (type_.rank is not None and array.ndim != type_.rank):
         raise _wrong(name, wanted, array)
@@ -156,7 +166,7 @@ def _convert_array(type_: TensorType, argument: Any, name: str) -> Any:  # noqa:
 
 
 def _convert_number(dtype: str, argument: Any, name: str) -> int | float:  # noqa: ANN401
-    value = argument.item() if isinstance(argument, np.ndarray | np.generic) else argument
+    value = as_number(argument)
     allowed = int | float if is_float(dtype) else int
     if not isinstance(value, allowed):
         raise _wrong(name, f"a `{dtype}` number", argument)
@@ -220,12 +230,9 @@ def _check_dims(
 
 
 def _wrong(name: str, expected: str, found: Any) -> CompileError:  # noqa: ANN401
-    is_array = isinstance(found, np.ndarray)
-    shown = (
-        f"`{found.dtype}` with shape `{found.shape}`" if is_array else f"`{type(found).__name__}`"
-    )
-    hint = ""
-    if is_array:
+    shown, hint = f"`{type(found).__name__}`", ""
+    if is_array(found):
+        shown = f"`{found.dtype}` with shape `{found.shape}`"
         hint = "convert the array with `astype` if the dtype is wrong, `reshape` if the shape is"
     return CompileError(
         Diagnostic("runtime/wrong-argument", f"`{name}` must be {expected}, got {shown}", hint=hint)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import weakref
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeGuard
 
 import ml_dtypes
 import numpy as np
@@ -23,6 +24,26 @@ def numpy_dtype(dtype: DType) -> np.dtype[Any]:
     return np.dtype(ml_dtypes.bfloat16) if dtype == "bfloat16" else np.dtype(dtype)
 
 
+def is_array(value: object) -> TypeGuard[Array]:
+    """Whether this is a numpy array."""
+    return isinstance(value, np.ndarray)
+
+
+def is_number(value: object) -> TypeGuard[np.generic[Any]]:
+    """Whether this is a numpy scalar."""
+    return isinstance(value, np.generic)
+
+
+def as_number(value: Any) -> Any:  # noqa: ANN401
+    """A numpy scalar or an array of one element as a Python number; everything else as it is."""
+    return value.item() if (is_array(value) and value.size == 1) or is_number(value) else value
+
+
+def is_fields(value: object) -> TypeGuard[Sequence[Any]]:
+    """Whether this is a tuple, or a list given for one."""
+    return isinstance(value, list | tuple)
+
+
 def address_of(array: Array) -> int:
     """Where the first element is."""
     return array.__array_interface__["data"][0]
@@ -30,7 +51,7 @@ def address_of(array: Array) -> int:
 
 def as_array(value: Any) -> Any:  # noqa: ANN401
     """A foreign array through DLPack without a copy; everything else as it is."""
-    if isinstance(value, np.ndarray) or not hasattr(value, "__dlpack__"):
+    if is_array(value) or not hasattr(value, "__dlpack__"):
         return value
     return np.from_dlpack(value)
 

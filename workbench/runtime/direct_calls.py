@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from workbench.ir import BufferType, Var
-from workbench.runtime.arrays import Array, as_array, direct
+from workbench.runtime.arrays import Array, as_array, as_number, direct, is_array, is_number
 from workbench.runtime.context import Context
 from workbench.runtime.kernels import Kernel
 from workbench.runtime.native import NativeRuntime
@@ -41,7 +41,7 @@ class DirectCall:
             )
         ]
         self._refuse_overlap(converted)
-        passed = [direct(a) if isinstance(a, np.ndarray) else a for a in converted]
+        passed = [direct(a) if is_array(a) else a for a in converted]
         call_kernel(self._kernel, passed, self._native, context)
         for position in signature.written:
             if passed[position] is not converted[position]:
@@ -49,15 +49,15 @@ class DirectCall:
 
     def _convert(self, param: Var, argument: Any, *, written: bool) -> Any:  # noqa: ANN401
         if not isinstance(param.type, BufferType):
-            value = argument.item() if isinstance(argument, np.ndarray | np.generic) else argument
+            value = as_number(argument)
             if isinstance(value, bool | int | float):
                 return value
             raise self._wrong(param, argument)
-        array = as_array(argument)
-        if not isinstance(array, np.ndarray):
-            if written or not isinstance(array, np.generic):
-                raise self._wrong(param, argument)
+        array: Any = as_array(argument)
+        if not written and is_number(array):
             array = np.asarray(array)
+        if not is_array(array):
+            raise self._wrong(param, argument)
         if written and not array.flags.writeable:
             raise CompileError(
                 Diagnostic(
@@ -71,9 +71,7 @@ class DirectCall:
 
     def _refuse_overlap(self, arguments: Sequence[Any]) -> None:
         params = self._kernel.signature.params
-        arrays = [
-            (p, a) for p, a in zip(params, arguments, strict=True) if isinstance(a, np.ndarray)
-        ]
+        arrays = [(p, a) for p, a in zip(params, arguments, strict=True) if is_array(a)]
         for position in self._kernel.signature.written:
             for param, array in arrays:
                 if param is not params[position] and _overlap(array, arguments[position]):

@@ -8,10 +8,9 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from workbench.ir import GraphFunction, IRModule, TensorFunction
 from workbench.runtime.arguments import Parameters, input_values
+from workbench.runtime.arrays import is_array, is_fields
 from workbench.runtime.context import CancelToken, Context
 from workbench.runtime.direct_calls import DirectCall
 from workbench.runtime.frames import Frame, Layout, lay_out
@@ -287,9 +286,9 @@ class _Function:
 
 def _own(result: Any, arguments: Sequence[Any]) -> Any:  # noqa: ANN401
     """The result with copies of arrays that are not the caller's alone."""
-    if isinstance(result, tuple):
+    if is_fields(result):
         return tuple(_own(item, arguments) for item in result)
-    if isinstance(result, np.ndarray) and (
+    if is_array(result) and (
         not result.flags.owndata
         or not result.flags.writeable
         or any(result is argument for argument in arguments)

@@ -20,6 +20,8 @@ from workbench.runtime.arrays import (
     address_of,
     aligned_bytes,
     direct,
+    is_array,
+    is_fields,
     numpy_dtype,
 )
 from workbench.runtime.context import CancelToken, Context
@@ -140,7 +142,7 @@ class Frame:
         self._values: list[Any] = [None] * len(values)
         self._patches: list[list[tuple[Any, int]]] = [[] for _ in values]
         self._outputs = [
-            (i, layout.shapes[i], numpy_dtype(v.dtype or "float32"))
+            (i, layout.shapes[i] or (), numpy_dtype(v.dtype or "float32"))
             for i, v in enumerate(values)
             if v.storage is Storage.OUTPUT
         ]
@@ -154,15 +156,16 @@ class Frame:
 
     # --- tables -------------------------------------------------------------------------------
 
-    def _segments(self) -> list[_Segment | HostStep]:
-        plan: list[_Segment | HostStep] = []
+    def _segments(self) -> list[_Segment | int]:
+        """Segments, and positions of the host steps between them."""
+        plan: list[_Segment | int] = []
         steps = self.layout.program.steps
         position = 0
         while position < len(steps):
             step = steps[position]
             if isinstance(step, HostStep):
                 self._make_views(step)
-                plan.append(step)
+                plan.append(position)
                 position += 1
                 continue
             stop = position
@@ -259,7 +262,7 @@ class Frame:
             if self._patches[index]:
                 self._patch(index, address_of(value))
         for index, shape, dtype in self._outputs:
-            fresh = np.empty(shape, dtype)  # pyright: ignore[reportCallIssue, reportArgumentType]
+            fresh = np.empty(shape, dtype)
             values[index] = fresh
             self._patch(index, address_of(fresh))
         try:
@@ -290,12 +293,15 @@ class Frame:
             for row in range(segment.stop - segment.start):
                 times[segment.start + row] = (stamps[row + 1] - stamps[row]) * 1e-9
         if status:
-            step = self.layout.program.steps[segment.start + slots[_FAILED]]
+            failed: int = slots[_FAILED]
+            step = self.layout.program.steps[segment.start + failed]
             assert isinstance(step, KernelStep)
             kernel = self._kernels[step.callee]
             raise_for_status(status, kernel, self.context, step.place)
 
-    def _run_host(self, step: HostStep, times: list[float] | None) -> None:
+    def _run_host(self, position: int, times: list[float] | None) -> None:
+        step = self.layout.program.steps[position]
+        assert isinstance(step, HostStep)
         start = time.perf_counter()
         arguments = [self._operand(operand) for operand in step.operands]
         if step.inner:
@@ -308,7 +314,7 @@ class Frame:
         except CompileError as error:
             raise placed(error, step.place) from error.__cause__
         if times is not None:
-            times[self.layout.program.steps.index(step)] = time.perf_counter() - start
+            times[position] = time.perf_counter() - start
 
     def _operand(self, operand: Operand) -> Any:  # noqa: ANN401
         match operand:
@@ -330,7 +336,7 @@ class Frame:
         """Keep what a host call returned, once it is what the module says."""
         if isinstance(result, TupleOperand):
             fields = type_.fields if isinstance(type_, TupleType) else ()
-            items = tuple(returned) if isinstance(returned, list | tuple) else ()
+            items = tuple(returned) if is_fields(returned) else ()
             if len(items) != len(result.fields):
                 raise wrong_result(step.label, f"a tuple of {len(result.fields)}", returned)
             for part, field, item in zip(result.fields, fields, items, strict=True):
@@ -355,7 +361,7 @@ class Frame:
         if isinstance(operand, TupleOperand):
             return tuple(self._result(item, given) for item in operand.fields)
         found = self._operand(operand)
-        if isinstance(operand, ValueRef) and isinstance(found, np.ndarray):
+        if isinstance(operand, ValueRef) and is_array(found):
             storage = self.layout.program.values[operand.index].storage
             fresh = storage is Storage.OUTPUT and operand.index not in given
             given.add(operand.index)

@@ -18,7 +18,7 @@ from workbench.ir import (
     operator,
     walk,
 )
-from workbench.runtime.arrays import Array, as_array, numpy_dtype
+from workbench.runtime.arrays import Array, as_array, is_array, numpy_dtype
 from workbench.runtime.program import HostCall, Place
 from workbench.support import CompileError, Diagnostic
 
@@ -153,7 +153,7 @@ def wrong_result(label: str, expected: str, found: Any) -> CompileError:  # noqa
     """The error that a host call did not return what the module says."""
     shown = (
         f"`{found.dtype}` with shape `{found.shape}`"
-        if isinstance(found, np.ndarray)
+        if is_array(found)
         else f"`{type(found).__name__}`"
     )
     return CompileError(

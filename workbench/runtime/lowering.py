@@ -304,9 +304,7 @@ class _Lowering:
         operand = self._leaf(scope, leaf)
         if isinstance(operand, TupleOperand):
             return operand.fields[index]
-        return self._host(
-            scope, HostKind.CONTROL, "item", lambda whole: whole[index], (leaf,), type_, place
-        )
+        return self._host(scope, HostKind.CONTROL, "item", _item_of(index), (leaf,), type_, place)
 
     def _match_cast(self, scope: _Scope, leaf: Arg, seen: Type, place: Place) -> Operand:
         operand = self._leaf(scope, leaf)
@@ -414,6 +412,13 @@ def _bind_variables(scope: _Scope, dims: Shape) -> None:
     for dim in dims:
         if isinstance(dim, Var):
             scope.symbols.setdefault(dim.id, dim)
+
+
+def _item_of(index: int) -> HostCall:
+    def item(whole: Sequence[object]) -> object:
+        return whole[index]
+
+    return item
 
 
 def _same(value: object) -> object:

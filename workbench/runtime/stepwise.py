@@ -40,7 +40,14 @@ from workbench.ir import (
     Type,
     Var,
 )
-from workbench.runtime.arrays import Constants, address_of, direct, numpy_dtype
+from workbench.runtime.arrays import (
+    Constants,
+    address_of,
+    direct,
+    is_array,
+    is_fields,
+    numpy_dtype,
+)
 from workbench.runtime.context import Context
 from workbench.runtime.faults import raise_for_status
 from workbench.runtime.host_calls import (
@@ -74,13 +81,10 @@ def call_kernel(
         CompileError: `runtime/wrong-argument`, and as `raise_for_status`.
     """
     signature = kernel.signature
-    bound = signature.bind(
-        [(a.shape, str(a.dtype)) if isinstance(a, np.ndarray) else a for a in arguments]
-    )
+    bound = signature.bind([(a.shape, str(a.dtype)) if is_array(a) else a for a in arguments])
     slots = (ctypes.c_int64 * (len(arguments) + len(bound)))()
     for position, (param, argument) in enumerate(zip(signature.params, arguments, strict=True)):
-        is_array = isinstance(argument, np.ndarray)
-        slots[position] = address_of(argument) if is_array else slot_of(param, argument)
+        slots[position] = address_of(argument) if is_array(argument) else slot_of(param, argument)
     slots[len(arguments) :] = bound
     instruction = (ctypes.c_int64 * 2)(kernel.address, ctypes.addressof(slots))
     guard = threading.get_ident() == _MAIN_THREAD
@@ -204,7 +208,7 @@ class Activation:
     def _call_tir(self, call: CallTIR, place: Place) -> Value:
         kernel = self.machine.kernels[call.callee]
         inputs = [self.leaf(arg) for arg in call.args]
-        inputs = [direct(value) if isinstance(value, np.ndarray) else value for value in inputs]
+        inputs = [direct(value) if is_array(value) else value for value in inputs]
         outputs = self._outputs(call.out_types)
         scalars = [evaluate(dim, self.symbols) for dim in call.scalars]
         arguments = [*inputs, *outputs, *scalars]
@@ -242,7 +246,7 @@ class Activation:
                 shape = self.symbols.shape(dims) if known and dims is not None else None
                 return checked_result(label, value, dtype, shape, type_.rank)
             case TupleType(fields=fields):
-                items = tuple(value) if isinstance(value, list | tuple) else ()
+                items = tuple(value) if is_fields(value) else ()
                 if len(items) != len(fields):
                     raise wrong_result(label, f"a tuple of {len(fields)}", value)
                 return tuple(
