@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import zipfile
 from collections.abc import Mapping
 from os import PathLike
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import workbench.view.module_views as _views
-from workbench import frontend, ops, script
+from workbench import ops, script
 from workbench.ir import IRModule
 from workbench.notebook import displays
 from workbench.notebook.kernel import attach
@@ -28,10 +29,15 @@ def load(source: str | PathLike[str] | Any) -> IRModule:  # noqa: ANN401
         CompileError: `onnx/...` naming node and operator, `script/...` for a damaged file.
     """
     if not isinstance(source, str | PathLike):
-        return frontend.load(source)
+        return _load_onnx(source)
     path = Path(source)
-    module = script.load_saved(path) if _is_saved(path) else frontend.load(path)
+    module = script.load_saved(path) if _is_saved(path) else _load_onnx(path)
     return remember_source(module, Source("path", str(path)))
+
+
+def _load_onnx(source: Any) -> IRModule:  # noqa: ANN401
+    """The ONNX library is slow to load: only where it is needed."""
+    return importlib.import_module("workbench.frontend").load(source)
 
 
 def _is_saved(path: Path) -> bool:

@@ -25,6 +25,7 @@ from workbench.view.protocol import (
     DiffReply,
     Edit,
     Hello,
+    JobProgress,
     Measure,
     Message,
     ModuleReply,
@@ -64,9 +65,7 @@ def answer(desk: Desk, intent: AnyIntent) -> Message | None:
             assert_never(intent)
 
 
-def _ask(
-    desk: Desk, intent: Open | Show | Detail | Actions | Diff | Script | Recipe
-) -> Message:
+def _ask(desk: Desk, intent: Open | Show | Detail | Actions | Diff | Script | Recipe) -> Message:
     views, number = desk.views, intent.id
     match intent:
         case Open():
@@ -137,9 +136,11 @@ def _work(desk: Desk, intent: Measure | Compare | Cancel) -> Message | None:
         case Compare():
             job = session.start_compare(list(intent.steps) or None)
         case Cancel():
-            if session.cancel() == 0:
+            if session.cancel(checks=False) == 0 and session.cancel() == 0:
                 raise CompileError(Diagnostic("session/nothing-runs", "nothing is running"))
-            return None
+            return JobProgress(
+                job=0, phase="cancelling", done=0, total=0, state="running", reply_to=intent.id
+            )
         case _:
             assert_never(intent)
     desk.jobs[job.number] = intent.id

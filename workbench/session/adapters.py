@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,15 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from workbench.frontend import demo
 from workbench.session.session import Adapter
 from workbench.support import CompileError, Diagnostic
 
 
+def _demo() -> Any:  # noqa: ANN401
+    """The demo's code, loaded on first use: the ONNX library is slow to load."""
+    return importlib.import_module("workbench.frontend.demo")
+
+
 def adapter_for(path: Path) -> Adapter | None:
     """The adapter for the model at `path`; None for a model that takes arrays only."""
+    if path.suffix != ".onnx":
+        return None
     try:
-        known = demo.magika_path()
+        known = _demo().magika_path()
     except CompileError:
         return None
     if path.resolve() != known.resolve():
@@ -35,14 +42,14 @@ def magika_inputs(items: Any) -> tuple[Any, ...]:  # noqa: ANN401
         CompileError: `session/no-file`.
     """
     several = [items] if isinstance(items, str | bytes | os.PathLike) else list(items)
-    rows = [demo.magika_features(_contents(item)) for item in several]
+    rows = [_demo().magika_features(_contents(item)) for item in several]
     return (np.concatenate(rows),)
 
 
 def magika_types(outputs: Any) -> list[str]:  # noqa: ANN401
     """The file type of each row of scores."""
     scores = outputs[0] if isinstance(outputs, Sequence) else outputs
-    labels = demo.magika_labels()
+    labels = _demo().magika_labels()
     return [labels[int(index)] for index in np.argmax(scores, axis=1)]
 
 

@@ -114,9 +114,7 @@ def time_interleaved(
     if not timed:
         return tuple(bars)
     best = min(timed)
-    marked = [
-        bar if bar.failed or bar.seconds != best else _best(bar) for bar in bars
-    ]
+    marked = [bar if bar.failed or bar.seconds != best else _best(bar) for bar in bars]
     return tuple(marked)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workbench.ir import IRModule, module_digest
-from workbench.runtime import Executable, build
+from workbench.runtime import CancelToken, Executable, build
 from workbench.support import NodeId
 
 KEPT = 24
@@ -46,10 +46,11 @@ class Engine:
         arrays: Sequence[Any],
         function: str,
         given: Mapping[NodeId, Any] | None = None,
+        cancel: CancelToken | None = None,
     ) -> dict[NodeId, Any]:
         """Every value of a run by id; those in `given` are taken instead of being computed.
 
         Raises:
             CompileError: what `build` or the run finds.
         """
-        return self.executable(module).values(arrays, given, function=function)
+        return self.executable(module).values(arrays, given, function=function, cancel=cancel)

@@ -49,9 +49,7 @@ def excerpt(
     bindings = {b.var.id: b for b in all_bindings(target)}
     wanted = _concrete(bindings[value], symbols, values)
     used = {var.id: var for var in argument_vars(wanted.value)}
-    constants = [
-        bindings[i] for i in used if i in bindings and _is_constant(bindings[i])
-    ]
+    constants = [bindings[i] for i in used if i in bindings and _is_constant(bindings[i])]
     fixed = {binding.var.id for binding in constants}
     params = tuple(_shaped(var, values) for i, var in used.items() if i not in fixed)
     wanted = replace(wanted, var=_shaped(wanted.var, values))

@@ -106,7 +106,11 @@ class _Builder:
     renamed: dict[str, str] = field(default_factory=dict)
 
     def enter(
-        self, name: str, body: GraphFunction, prefix: str, environment: dict[NodeId, tuple[str, ...]]
+        self,
+        name: str,
+        body: GraphFunction,
+        prefix: str,
+        environment: dict[NodeId, tuple[str, ...]],
     ) -> tuple[str, ...]:
         """Add the bindings of `body`; `environment` has the keys that each variable stands for."""
         for binding in body.bindings:
@@ -138,7 +142,8 @@ class _Builder:
             if result:
                 self.renamed[key] = result[-1]
             return result
-        inputs = tuple(self._inputs(value, environment, key))
+        is_constant = isinstance(value, Alias) and isinstance(value.value, Constant)
+        inputs = () if is_constant else tuple(self._inputs(value, environment, key))
         ref = NodeRef(function, binding.var.id)
         self.values[key] = FlowValue(
             key, ref, binding.var.name, binding.var.type, value, inputs, prefix or None

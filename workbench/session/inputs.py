@@ -123,8 +123,11 @@ def _value(
             return array[()], note
         case _:
             raise CompileError(
-                Diagnostic("session/no-inputs", f"no values of type `{type_}` can be made up",
-                           hint="give some: `s.inputs(...)`")  # fmt: skip
+                Diagnostic(
+                    "session/no-inputs",
+                    f"no values of type `{type_}` can be made up",
+                    hint="give some: `s.inputs(...)`",
+                )  # fmt: skip
             )
 
 

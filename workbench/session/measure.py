@@ -23,7 +23,6 @@ from workbench.session.flow import FlowValue
 from workbench.session.implementations import Implementation, implementations_of
 from workbench.session.inputs import Inputs, entry_function
 from workbench.session.lineage import Lineage
-from workbench.session.naming import qualified_name
 from workbench.session.snapshot import Snapshot
 from workbench.session.verdict import Side
 from workbench.session.worker import Job
@@ -47,7 +46,7 @@ class Measured(Protocol):
         """The values of a step."""
         ...
 
-    def verdict_side(self, step: int) -> tuple[Inputs, Side]:
+    def verdict_side(self, step: int, job: Job) -> tuple[Inputs, Side]:
         """Inputs and values of a step."""
         ...
 
@@ -65,16 +64,16 @@ def measure_value(session: Measured, step: int, value: FlowValue, job: Job) -> C
             Diagnostic("session/no-implementations", f"`{value.name}` has one implementation only")
         )
     job.checkpoint(0, len(known))
-    part = _excerpt(session, step, module, value)
+    part = _excerpt(session, step, module, value, job)
     candidates = [_candidate(session.engine, part, value, item, job) for item in known]
     bars = time_interleaved(candidates, job.checkpoint)
     shapes = " · ".join("×".join(map(str, np.shape(a))) for a in part.arrays)
     return Comparison(f"{value.name} · {shapes}", bars, conditions=conditions())
 
 
-def _excerpt(session: Measured, step: int, module: IRModule, value: FlowValue) -> Excerpt:
+def _excerpt(session: Measured, step: int, module: IRModule, value: FlowValue, job: Job) -> Excerpt:
     """The call alone; inside a fused function with the arrays that this function gets."""
-    inputs, side = session.verdict_side(step)
+    inputs, side = session.verdict_side(step, job)
     entry = entry_function(module)
     if value.call is None:
         return excerpt(module, entry, value.ref.id, side.values)
@@ -120,7 +119,7 @@ def compare_steps(session: Measured, steps: tuple[int, ...], job: Job) -> Compar
     Raises:
         CompileError: why the import does not run.
     """
-    inputs, origin = session.verdict_side(0)
+    inputs, origin = session.verdict_side(0, job)
     candidates: list[Candidate] = []
     profiles: list[dict[int, float]] = []
     job.checkpoint(0, len(steps))
@@ -151,7 +150,7 @@ def _step_candidate(
     found.error = largest_error(origin.outputs, outputs)
     found.call = _caller(executable, inputs, entry)
     found.note = str(executable.report)
-    return found, dict(profile.bindings)
+    return found, {int(i): timing.median for i, timing in profile.bindings.items()}
 
 
 def _caller(executable: Any, inputs: Inputs, entry: str) -> Callable[[], object]:  # noqa: ANN401
@@ -207,8 +206,3 @@ def largest_error(expected: Any, found: Any) -> float:  # noqa: ANN401
     if a.size == 0:
         return 0.0
     return float(np.max(np.abs(a.astype(np.float64) - b.astype(np.float64))))
-
-
-def value_title(value: FlowValue) -> str:
-    """The full name of a value."""
-    return qualified_name(value)

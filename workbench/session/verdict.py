@@ -7,7 +7,7 @@ interpreter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -16,11 +16,13 @@ import numpy as np
 from workbench.analysis.uses import argument_vars
 from workbench.ir import GraphFunction, IRModule, Var
 from workbench.rewrite import all_bindings
+from workbench.runtime import Cancelled as NativeCancelled
 from workbench.session.engine import Engine
 from workbench.session.flow import code_of
 from workbench.session.inputs import Inputs
 from workbench.session.reductions import reduction_length
 from workbench.session.tolerance import tolerance
+from workbench.session.worker import Job
 from workbench.support import CompileError, NodeId
 
 VerdictState = Literal[
@@ -99,9 +101,9 @@ class Finding:
     first: Difference | None = None
 
 
-def run_side(engine: Engine, module: IRModule, inputs: Inputs, function: str) -> Side:
+def run_side(engine: Engine, module: IRModule, inputs: Inputs, function: str, job: Job) -> Side:
     """Run `function` of `module`, keeping every value."""
-    values = engine.values(module, inputs.arrays, function)
+    values = engine.values(module, inputs.arrays, function, cancel=job.native)
     return Side(module, values, result_of(module, function, values))
 
 
@@ -126,14 +128,16 @@ def check(
     reference: tuple[Value, ...],
     inputs: Inputs,
     function: str,
-    checkpoint: Callable[[], None],
+    job: Job,
 ) -> Verdict:
     """The verdict on `module`, made from `before.module`; `reference` are the outputs of the import.
 
     A module that cannot be run where the one before could is wrong.
     """
     try:
-        return _check(engine, before, module, reference, inputs, function, checkpoint)
+        return _check(engine, before, module, reference, inputs, function, job)
+    except NativeCancelled:
+        raise
     except CompileError as error:
         first = error.diagnostics[0]
         return Verdict("wrong", f"✗ does not run: {first.message}", inputs=inputs.source)
@@ -146,15 +150,15 @@ def _check(
     reference: tuple[Value, ...],
     inputs: Inputs,
     function: str,
-    checkpoint: Callable[[], None],
+    job: Job,
 ) -> Verdict:
     findings: dict[NodeId, Finding] = {}
     old, new = before.module.graph_functions[function], module.graph_functions[function]
     lengths = {b.var.id: reduction_length(before.module, b.value) for b in all_bindings(old)}
     for group in recompute_groups(before.module, module, function, before.values):
-        checkpoint()
+        job.checkpoint()
         given = {i: v for i, v in before.values.items() if i not in group}
-        found = engine.values(module, inputs.arrays, function, given)
+        found = engine.values(module, inputs.arrays, function, given, job.native)
         for binding in all_bindings(new):
             value = binding.var.id
             if value in group and value in found:
@@ -162,8 +166,10 @@ def _check(
                 findings[value] = compare(
                     before.values[value], found[value], length, function, binding.var
                 )
-    checkpoint()
-    outputs = result_of(module, function, engine.values(module, inputs.arrays, function))
+    job.checkpoint()
+    outputs = result_of(
+        module, function, engine.values(module, inputs.arrays, function, cancel=job.native)
+    )
     total = sum(lengths.values())
     drifts = [
         compare(expected, found, total, function, var)
@@ -259,9 +265,7 @@ def _conclude(local: list[Finding], drifts: list[Finding], checked: int, source:
     local_error = max((f.error for f in local), default=0.0)
     drift = max((f.error for f in drifts), default=0.0)
     blamed = next((f for f in (*local, *drifts) if f.state == worst.state), worst)
-    verdict = Verdict(
-        worst.state, "", local_error, drift, source, blamed.first, checked
-    )
+    verdict = Verdict(worst.state, "", local_error, drift, source, blamed.first, checked)
     return replace(verdict, text=_text(verdict))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from workbench.interpret import values as reference_values
+from workbench.runtime import Cancelled as NativeCancelled
 from workbench.session.engine import Engine
 from workbench.session.inputs import Inputs, Interval, entry_function, seeded_inputs
 from workbench.session.snapshot import Snapshot
@@ -79,7 +80,7 @@ class Verdicts:
         module = self._snapshot(0).module
         return seeded_inputs(module, entry_function(module), self._ranges)
 
-    def side(self, index: int) -> Side:
+    def side(self, index: int, job: Job) -> Side:
         """All values of a step; those of the import come from the reference interpreter.
 
         Raises:
@@ -95,7 +96,7 @@ class Verdicts:
             values = reference_values(module, inputs.arrays, entry)
             side = Side(module, values, result_of(module, entry, values))
         else:
-            side = run_side(self._engine, module, inputs, entry)
+            side = run_side(self._engine, module, inputs, entry, job)
         with self._lock:
             self._sides[index] = side
             while len(self._sides) > KEPT:
@@ -109,7 +110,7 @@ class Verdicts:
             generation = self._generation
         try:
             verdict = self._check(index, job)
-        except Cancelled:
+        except (Cancelled, NativeCancelled):
             self._settle(index, CANCELLED, generation)
             raise
         except CompileError as error:
@@ -124,13 +125,11 @@ class Verdicts:
         assert snapshot.parent is not None
         inputs = self.inputs()
         entry = entry_function(snapshot.module)
-        reference = self.side(0).outputs
+        reference = self.side(0, job).outputs
         job.checkpoint()
-        before = self.side(snapshot.parent)
+        before = self.side(snapshot.parent, job)
         job.checkpoint()
-        return check(
-            self._engine, before, snapshot.module, reference, inputs, entry, job.checkpoint
-        )
+        return check(self._engine, before, snapshot.module, reference, inputs, entry, job)
 
     def _settle(self, index: int, verdict: Verdict, generation: int) -> None:
         with self._lock:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import itertools
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from workbench.runtime import CancelToken
+from workbench.runtime import Cancelled as NativeCancelled
 from workbench.support import CompileError, Diagnostic
 
 JobState = Literal["queued", "running", "done", "cancelled", "failed"]
+REPORT_EVERY = 0.05
+"""Seconds between two reports of progress."""
 
 
 class Cancelled(Exception):  # noqa: N818 - not an error: somebody asked for it
@@ -38,10 +43,14 @@ class Job:
     """True for verdicts, which report to no progress bar."""
     token: threading.Event = field(default_factory=threading.Event)
     finished: threading.Event = field(default_factory=threading.Event)
+    native: CancelToken = field(default_factory=CancelToken)
+    """Stops native code that runs for the job."""
+    reported: float = 0.0
 
     def cancel(self) -> None:
-        """Ask the job to stop at its next checkpoint."""
+        """Ask the job to stop, at its next checkpoint or in native code."""
         self.token.set()
+        self.native.cancel()
 
     def checkpoint(self, done: int | None = None, total: int | None = None) -> None:
         """Report progress; leave the job if it was cancelled.
@@ -54,7 +63,9 @@ class Job:
         if done is not None:
             self.done = done
             self.total = self.total if total is None else total
-            self.notify(self)
+            if time.monotonic() - self.reported >= REPORT_EVERY:
+                self.reported = time.monotonic()
+                self.notify(self)
 
     def run(self) -> None:
         """Do the work; whatever it raises becomes a state, so that the thread goes on."""
@@ -63,7 +74,7 @@ class Job:
             self.checkpoint(0)
             self.result = self.work(self)
             self.state = "done"
-        except Cancelled:
+        except (Cancelled, NativeCancelled):
             self.state = "cancelled"
         except CompileError as error:
             self.state, self.fault = "failed", error
@@ -99,10 +110,10 @@ class Worker:
         self._queue.put(job)
         return job
 
-    def cancel(self) -> int:
-        """Cancel the running job and all that wait; gives how many there were."""
+    def cancel(self, *, checks: bool = True) -> int:
+        """Cancel the running job and all that wait, with or without checks; gives how many there were."""
         with self._lock:
-            waiting = list(self._open)
+            waiting = [job for job in self._open if checks or not job.background]
         for job in waiting:
             job.cancel()
         return len(waiting)

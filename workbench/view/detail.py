@@ -189,7 +189,9 @@ def origin_of(session: Session, step: int, key: str) -> list[OriginView]:
             change = lineage.change.get(one, "none")
             if change != "none":
                 detail = f"{snapshot.name}: {change}"
-                found.append(OriginView(source=f"step {snapshot.index}", detail=detail, step=snapshot.index))
+                found.append(
+                    OriginView(source=f"step {snapshot.index}", detail=detail, step=snapshot.index)
+                )
         keys = {source for one in keys for source in lineage.sources.get(one, (one,))}
     root = path[0].module
     imported = [_imported(root, session.lineage(0), one) for one in sorted(keys)]

@@ -78,15 +78,17 @@ def _split_box(box: _Box, parts: Mapping[str, tuple[str, ...]]) -> list[_Box]:
         inside = len(part) > depth + 1
         name = (*box.path, part[depth]) if inside else (*box.path, "", key)
         children.setdefault(name, []).append(key)
-    return _join_runs([_Box(path, tuple(keys)) for path, keys in children.items()])
+    boxes = [_Box(path, tuple(keys)) for path, keys in children.items()]
+    return _join_runs(boxes, {key: position for position, key in enumerate(box.members)})
 
 
-def _join_runs(boxes: list[_Box]) -> list[_Box]:
-    """Neighbours that are alone and in the same place make one box."""
+def _join_runs(boxes: list[_Box], position: Mapping[str, int]) -> list[_Box]:
+    """Neighbours in program order that are in no box of their own make one."""
     joined: list[_Box] = []
     for box in boxes:
-        alone = _is_loose(box)
-        if joined and alone and _is_loose(joined[-1]):
+        last = joined[-1] if joined else None
+        follows = last is not None and position[last.members[-1]] + 1 == position[box.members[0]]
+        if last is not None and follows and _is_loose(box) and _is_loose(last):
             joined[-1] = _Box(joined[-1].path, (*joined[-1].members, *box.members))
         else:
             joined.append(box)

@@ -97,9 +97,7 @@ def diff_block(diff: DiffView) -> str:
         sign = "" if line.sign == "@" else line.sign
         lines.append(f'<span style="color: {colour}">{escape(sign + line.text)}</span>')
     body = "\n".join(lines)
-    return (
-        f'<b>{escape(diff.summary)}</b><pre style="{MONO}; background: #ffffff">{body}</pre>'
-    )
+    return f'<b>{escape(diff.summary)}</b><pre style="{MONO}; background: #ffffff">{body}</pre>'
 
 
 def comparison_block(comparison: ComparisonView) -> str:
@@ -111,7 +109,10 @@ def comparison_block(comparison: ComparisonView) -> str:
         titles = ["operator", *(bar.name for bar in comparison.bars)]
         operators = folded(
             "times by operator, in ms",
-            table(titles, [[r.name, *map(_milliseconds, r.milliseconds)] for r in comparison.per_operator]),
+            table(
+                titles,
+                [[r.name, *map(_milliseconds, r.milliseconds)] for r in comparison.per_operator],
+            ),
         )
     return (
         f'<b>{escape(comparison.title)}</b> <span style="{QUIET}">{escape(comparison.conditions)}</span>'

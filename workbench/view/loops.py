@@ -167,8 +167,14 @@ class _Rows:
         key = f"{self.name}/{node.id}" if node is not None else node_id
         self.rows.append(
             LoopRow(
-                depth=depth, code=token_views(code), kind=kind, node=key, extent=extent,
-                reads=reads or [], writes=writes or [], note=note,
+                depth=depth,
+                code=token_views(code),
+                kind=kind,
+                node=key,
+                extent=extent,
+                reads=reads or [],
+                writes=writes or [],
+                note=note,
             )  # fmt: skip
         )
 

@@ -89,7 +89,10 @@ def function_cards(module: IRModule, before: IRModule | None) -> list[FunctionCa
             change = "rewritten"
         cards.append(
             FunctionCard(
-                name=name, kind=kind, signature=signature(function), uses=uses.get(name, 0),
+                name=name,
+                kind=kind,
+                signature=signature(function),
+                uses=uses.get(name, 0),
                 change=change,
             )  # fmt: skip
         )
@@ -108,9 +111,7 @@ def _function_view(step: Step, each: Flow) -> FunctionView:
     layer_of = _layer_of(step, each)
     groups = _GroupBuilder(step, each, layer_of)
     nodes = [groups.node(value) for value in each.values.values()]
-    gone = [
-        name for key, name in step.lineage.gone.items() if key.startswith(f"{each.function}/")
-    ]
+    gone = [name for key, name in step.lineage.gone.items() if key.startswith(f"{each.function}/")]
     return FunctionView(
         name=each.function,
         nodes=nodes,

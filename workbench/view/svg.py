@@ -91,9 +91,7 @@ class _Picture:
         )
 
     def _box(self, box: Box) -> str:
-        found: NodeView | GroupView = (
-            self.groups[box.key] if box.group else self.nodes[box.key]
-        )
+        found: NodeView | GroupView = self.groups[box.key] if box.group else self.nodes[box.key]
         colour = BARS["tensor"] if isinstance(found, GroupView) else BARS[found.kind]
         sign = SIGNS[found.change]
         middle = box.y + box.height // 2
@@ -118,7 +116,9 @@ class _Picture:
         self, x: int, y: int, text: str, colour: str, size: int, family: str | None = None
     ) -> str:
         kind = f' font-family="{family}"' if family is not None else ""
-        return f'<text x="{x}" y="{y}" fill="{colour}" font-size="{size}"{kind}>{_clean(text)}</text>'
+        return (
+            f'<text x="{x}" y="{y}" fill="{colour}" font-size="{size}"{kind}>{_clean(text)}</text>'
+        )
 
 
 def _line(points: Sequence[int], head: str) -> str:

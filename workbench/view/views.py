@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 
 from workbench.ir import module_digest
-from workbench.rewrite import Pass, all_bindings
+from workbench.rewrite import Pass
 from workbench.session import Session
 from workbench.session.catalogue import as_pass
 from workbench.session.flow import FlowValue
@@ -14,8 +14,8 @@ from workbench.session.lineage import Lineage
 from workbench.view.actions import module_actions, pass_at
 from workbench.view.compared import comparison_view, diff_view
 from workbench.view.detail import detail_view
-from workbench.view.groups import Layer, layers_of
 from workbench.view.history import session_view
+from workbench.view.origins import layers_at_import
 from workbench.view.picture import Step, module_view
 from workbench.view.protocol import (
     VERSION,
@@ -30,7 +30,6 @@ from workbench.view.protocol import (
     TokenView,
 )
 from workbench.view.text import module_tokens
-from workbench.view.words import expr_kind
 
 
 class SessionViews:
@@ -43,7 +42,7 @@ class SessionViews:
         self._modules: dict[int, ModuleView] = {}
         self._actions: dict[str, list[ActionView]] = {}
         self._ancestors: dict[int, Mapping[str, str]] = {}
-        self._layers = _layers(session)
+        self._layers = layers_at_import(session.snapshot(0).module, session.lineage(0))
 
     def history(self) -> SessionView:
         """The history as it is now."""
@@ -141,23 +140,4 @@ def _inherit(lineage: Lineage, before: Mapping[str, str]) -> dict[str, str]:
         known = [before[source] for source in lineage.sources.get(key, ()) if source in before]
         if known:
             found[key] = known[-1]
-    return found
-
-
-def _layers(session: Session) -> dict[str, tuple[Layer, ...]]:
-    """The layers of the import, by function."""
-    module = session.snapshot(0).module
-    found: dict[str, tuple[Layer, ...]] = {}
-    for name, flow in session.lineage(0).flows.items():
-        spans = {b.var.id: b.span for b in all_bindings(module.graph_functions[name])}
-        order: list[str] = []
-        paths: dict[str, str] = {}
-        for value in flow.values.values():
-            if value.is_param or expr_kind(value.expr) == "constant":
-                continue
-            order.append(value.key)
-            span = spans.get(value.ref.id)
-            paths[value.key] = span.label if span is not None else ""
-        inputs = sum(value.is_param for value in flow.values.values())
-        found[name] = layers_of(name, order, paths, inputs)
     return found

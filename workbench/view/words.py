@@ -129,7 +129,9 @@ def expr_kind(value: GraphExpr | None) -> NodeKind:
 
 def text_width(text: str) -> int:
     """Pixels of a label, from a fixed table of character widths."""
-    return sum(4 if c in NARROW else 11 if c in WIDE else 9 if c.isupper() else NAME_WIDTH for c in text)
+    return sum(
+        4 if c in NARROW else 11 if c in WIDE else 9 if c.isupper() else NAME_WIDTH for c in text
+    )
 
 
 def box_size(label: str, type_: str) -> tuple[int, int]:

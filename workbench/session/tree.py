@@ -1,0 +1,210 @@
+"""The tree of a session: snapshots, head, and what makes new ones."""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+
+from workbench.ir import IRModule, module_digest
+from workbench.ir.verify import check as check_module
+from workbench.rewrite import Pass
+from workbench.session.catalogue import as_pass, is_builtin, run_pass
+from workbench.session.implementations import edit_pass, implementation_pass
+from workbench.session.lineage import Lineage, follow, root_lineage
+from workbench.session.naming import find_value
+from workbench.session.snapshot import History, Snapshot
+from workbench.session.step import Step
+from workbench.session.verdict import Verdict
+from workbench.support import CompileError, Diagnostic
+
+
+class SessionTree(ABC):
+    """Snapshots with a head. All methods may be called from any thread; steps are numbers or `Step`."""
+
+    def __init__(self, module: IRModule) -> None:
+        """Start with `module` as step 0.
+
+        Raises:
+            CompileError: what the verifier finds.
+        """
+        check_module(module)
+        self._lock = threading.RLock()
+        self._changing = threading.RLock()
+        self._history = History(Snapshot(0, module_digest(module), module))
+        self._lineages: dict[int, Lineage] = {0: root_lineage(module)}
+        self._head = 0
+
+    @abstractmethod
+    def verdict(self, step: int | Step) -> Verdict:
+        """The verdict on a step as far as it is known."""
+
+    @abstractmethod
+    def _added(self, child: Snapshot, parent: Snapshot) -> None:
+        """A new step is there."""
+
+    @abstractmethod
+    def _changed(self) -> None:
+        """History or head changed."""
+
+    # --- history ---------------------------------------------------------------------------------
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All steps, in the order in which they were made."""
+        with self._lock:
+            return tuple(self._step(index) for index in range(len(self._history)))
+
+    @property
+    def head(self) -> Step:
+        """The step that the next pass is applied to."""
+        with self._lock:
+            return self._step(self._head)
+
+    @property
+    def path(self) -> tuple[Step, ...]:
+        """The steps from the import to the head."""
+        with self._lock:
+            return tuple(self._step(index) for index in self._history.path(self._head))
+
+    @property
+    def module(self) -> IRModule:
+        """The module at the head."""
+        return self.head.module
+
+    def snapshot(self, step: int | Step) -> Snapshot:
+        """The snapshot of a step.
+
+        Raises:
+            CompileError: `session/unknown-step`.
+        """
+        index = step.index if isinstance(step, Step) else step
+        with self._lock:
+            if 0 <= index < len(self._history):
+                return self._history[index]
+            message = f"there is no step `{index}`, only 0 to {len(self._history) - 1}"
+        raise CompileError(Diagnostic("session/unknown-step", message))
+
+    def path_to(self, step: int | Step) -> tuple[Snapshot, ...]:
+        """The snapshots from the import to a step."""
+        end = self.snapshot(step).index
+        with self._lock:
+            return tuple(self._history[index] for index in self._history.path(end))
+
+    def lineage(self, step: int | Step) -> Lineage:
+        """The values of a step by key, linked to the step before."""
+        end = self.snapshot(step).index
+        with self._lock:
+            for index in self._history.path(end):
+                if index not in self._lineages:
+                    self._lineages[index] = self._follow(self._history[index])
+            return self._lineages[end]
+
+    def _follow(self, snapshot: Snapshot) -> Lineage:
+        assert snapshot.parent is not None
+        assert snapshot.result is not None
+        parent = self._history[snapshot.parent]
+        before = self._lineages[parent.index]
+        return follow(before, parent.module, snapshot.module, snapshot.result.derivations)
+
+    def _step(self, index: int) -> Step:
+        snapshot = self._history[index]
+        parent = snapshot.parent
+        changed = parent is not None and self._history[parent].digest != snapshot.digest
+        counts = self.lineage(index).counts
+        return Step(snapshot, counts, changed, self.verdict)
+
+    # --- changing --------------------------------------------------------------------------------
+
+    def apply(self, item: Pass | type[Pass] | str, at: int | Step | None = None) -> Step:
+        """Run a pass on the head, or on step `at`; the head moves to the new step.
+
+        The same pass on the same step again gives the step that is there.
+
+        Raises:
+            CompileError: what the pass finds; `session/pass-raised` for any other exception of it;
+                what the verifier finds in its result. The session stays where it was.
+        """
+        wanted = as_pass(item)
+        with self._changing:
+            parent = self.head.snapshot if at is None else self.snapshot(at)
+            known = self._child(parent.index, wanted) if is_builtin(type(wanted)) else None
+            if known is None:
+                known = self._extend(parent, wanted)
+            return self._move(known.index)
+
+    def _extend(self, parent: Snapshot, wanted: Pass) -> Snapshot:
+        started = time.perf_counter()
+        result = run_pass(wanted, parent.module)
+        _verify(result.module, type(wanted).__name__)
+        seconds = time.perf_counter() - started
+        digest = module_digest(result.module)
+        twin = self._child(parent.index, wanted)
+        if twin is not None and twin.digest == digest:
+            return twin
+        with self._lock:
+            child = self._history.add(parent.index, digest, wanted, result, seconds)
+        self._added(child, parent)
+        return child
+
+    def _child(self, parent: int, wanted: Pass) -> Snapshot | None:
+        """A child that the same pass made; newest first, since a user's pass may have changed."""
+        with self._lock:
+            children = self._history.children(parent)
+        for child in reversed(children):
+            same = type(child.applied).__qualname__ == type(wanted).__qualname__
+            if same and repr(child.applied) == repr(wanted):
+                return child
+        return None
+
+    def checkout(self, step: int | Step) -> Step:
+        """Make a step the head; the next pass makes a branch where it has children.
+
+        Raises:
+            CompileError: `session/unknown-step`.
+        """
+        with self._changing:
+            return self._move(self.snapshot(step).index)
+
+    def _move(self, index: int) -> Step:
+        with self._lock:
+            self._head = index
+        self._changed()
+        return self.head
+
+    def swap(self, name: str, implementation: str, at: int | Step | None = None) -> Step:
+        """Compute the value `name` by another of its `implementations`; a new step.
+
+        Raises:
+            CompileError: `session/unknown-value`, or why the implementation does not fit.
+        """
+        with self._changing:
+            base = self.head if at is None else at
+            value = find_value(self.lineage(base), name)
+            return self.apply(implementation_pass(value, implementation), base)
+
+    def edit(self, name: str, text: str, at: int | Step | None = None) -> Step:
+        """Replace the text of a tensor function (or of the one that the value `name` calls); a new step.
+
+        Raises:
+            CompileError: all faults of the text; nothing is changed.
+        """
+        with self._changing:
+            base = self.head if at is None else at
+            module = self.snapshot(base).module
+            return self.apply(edit_pass(module, self.lineage(base), name, text), base)
+
+
+def _verify(module: IRModule, name: str) -> None:
+    try:
+        check_module(module)
+    except CompileError as error:
+        first = error.diagnostics[0]
+        fault = Diagnostic(
+            "session/ill-formed-result",
+            f"`{name}` made a module that is not well formed: {first.message}",
+            node=first.node,
+            function=first.function,
+            hint="the session stands where it was",
+        )
+        raise CompileError((fault, *error.diagnostics)) from error
