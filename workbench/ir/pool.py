@@ -14,8 +14,10 @@ Array = NDArray[np.generic]
 def content_digest(array: Array) -> str:
     """16 hex digits that name dtype, shape and bits of an array."""
     dense = np.ascontiguousarray(array)
-    state = hashlib.blake2b(f"{dense.dtype.str}{dense.shape}".encode(), digest_size=8)
-    state.update(dense.data if dense.size else b"")
+    kind = str(dense.dtype) if dense.dtype.kind == "V" else dense.dtype.str
+    state = hashlib.blake2b(f"{kind}{np.shape(array)}".encode(), digest_size=8)
+    if dense.size:
+        state.update(dense.reshape(-1).view(np.uint8).data)
     return state.hexdigest()
 
 

@@ -208,6 +208,8 @@ class ModuleReader:
         self.context = Context(report, namespace)
         self.constants = Constants(pool)
         self.entries: dict[str, _Entry] = {}
+        self.lost: set[str] = set()
+        """Names of what was meant to be a function."""
         self.attrs: Attrs = ()
         self.name = "Module"
         for name, function in surroundings.functions if surroundings is not None else ():
@@ -328,6 +330,7 @@ class ModuleReader:
                 options = self._options(call, kind)
                 self.entries[node.name] = _Entry(node, kind == _GRAPH, options)
                 return
+        self.lost.add(node.name)
         where = node.decorator_list[0] if node.decorator_list else node
         name = ast.unparse(where)[:40] if node.decorator_list else "no decorator"
         raise self.report.fault(
@@ -378,6 +381,8 @@ class ModuleReader:
     def signature(self, name: str) -> Signature | None:
         """The signature of a function, None if there is none; fails if it is faulty."""
         entry = self.entries.get(name)
+        if name in self.lost:
+            raise FaultyError
         if entry is None:
             return None
         if entry.signature is None:
@@ -387,10 +392,10 @@ class ModuleReader:
     def _signature(self, name: str, entry: _Entry) -> Signature:
         """From the text alone where that says it: functions may call each other in any order."""
         node = entry.node
-        if entry.function is None and not entry.busy and node is not None:
-            if not entry.is_graph:
-                count = len(node.args.args)
-                return Signature(name, is_graph=False, params=(_ANY,) * count, result=None)
+        if node is not None and not entry.is_graph:
+            count = len(node.args.args)
+            return Signature(name, is_graph=False, params=(_ANY,) * count, result=None)
+        if entry.function is None and not entry.busy:
             self._finished(name)
         if entry.function is not None:
             return signature_of(name, entry.function)

@@ -108,7 +108,11 @@ def write_load(w: Writer, buffer: Var, indices: tuple[PrimExpr, ...]) -> None:
 
 def _write_binary(w: Writer, expr: Binary, level: int) -> None:
     if (infix := INFIX.get(expr.op)) is None:
-        _call(w, expr.op.value, (expr.a, expr.b))
+        w.put(f"T.{expr.op.value}(")
+        _write_left(w, expr, 0)
+        w.put(", ")
+        write_expr(w, expr.b)
+        w.put(")")
         return
     own, chains = infix
     if own < level:

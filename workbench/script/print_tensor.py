@@ -465,5 +465,15 @@ def write_stop(w: Writer, start: PrimExpr, extent: PrimExpr) -> None:
         write_expr(w, extent)
     elif isinstance(start, IntImm) and isinstance(extent, IntImm):
         write_expr(w, IntImm(start.value + extent.value, extent.dtype))
+    elif isinstance(extent, Binary) and _is_difference(extent, start):
+        write_expr(w, extent.a)
     else:
         write_expr(w, Binary(BinaryOp.ADD, start, extent))
+
+
+def _is_difference(extent: Binary, start: PrimExpr) -> bool:
+    """Whether `extent` is `stop - start` of a stop that does not start with `start` itself."""
+    stop = extent.a
+    begins = isinstance(stop, Binary) and stop.op is BinaryOp.ADD and stop.a == start
+    literal = isinstance(start, IntImm) and isinstance(stop, IntImm)
+    return extent.op is BinaryOp.SUB and extent.b == start and not begins and not literal

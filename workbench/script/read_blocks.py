@@ -258,7 +258,7 @@ class BlockReader(TypeReader):
             return None
         if isinstance(item.optional_vars, ast.Name) and isinstance(call, ast.Call):
             return self._bounded(node, call, word, item.optional_vars.id)
-        self.inner(node.body)
+        self.inner(node.body, Frame())
         raise self.fault(
             call,
             "script/not-supported",

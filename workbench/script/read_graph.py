@@ -27,7 +27,7 @@ from workbench.ir import (
     Var,
     type_of,
 )
-from workbench.script.compatible import compatible
+from workbench.ir.call_types import compatible
 from workbench.script.context import frozen
 from workbench.script.print_types import write_type
 from workbench.script.read_tensor import Options
@@ -271,7 +271,7 @@ class GraphReader(ValueReader):
 
     def check(self, node: ast.AST, written: Type, inferred: Type, what: str) -> None:
         """A fault where the written type cannot be the value's."""
-        if not compatible(written, inferred):
+        if compatible(inferred, written) is not None:
             raise self.fault(
                 node,
                 "script/type-mismatch",
@@ -387,7 +387,7 @@ class GraphReader(ValueReader):
                 "script/branch",
                 f"both branches end by giving one name a value, found `{name}` and `{other}`",
             )
-        if not compatible(type_, other_type):
+        if compatible(other_type, type_) is not None:
             raise self.fault(
                 node.orelse[-1],
                 "script/type-mismatch",

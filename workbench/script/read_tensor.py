@@ -53,18 +53,20 @@ class TensorReader(BlockReader):
     def read(self, node: ast.FunctionDef, options: Options) -> TensorFunction:
         """The function that `node` defines."""
         self.block_allocations = not options.s_tir and self._has_blocks(node)
-        faulty = self._parameters(node)
+        self._parameters(node)
         self.frame = frame = Frame(is_block=False)
         body = self.suite(node.body)
         body = self._without_root(node, frame, body)
-        for argument, param in zip(node.args.args, self.params, strict=False):
-            if param is None and not faulty:
+        for argument, param in zip(node.args.args, self.params, strict=True):
+            if param is None and self.scope.get(argument.arg) != LOST:
                 self.fault(
                     argument,
                     "script/handle",
                     f"`{argument.arg}` is a handle without a buffer",
                     hint=f"`X = T.match_buffer({argument.arg}, shape, dtype)` gives it one",
                 )
+        if None in self.params:
+            raise self.lost()
         return TensorFunction(
             tuple(param for param in self.params if param is not None),
             body,
@@ -98,9 +100,8 @@ class TensorReader(BlockReader):
 
     # --- parameters -------------------------------------------------------------------------
 
-    def _parameters(self, node: ast.FunctionDef) -> bool:
-        """Read the parameters; scalars first, since shapes may use them. True if one is faulty."""
-        faulty = False
+    def _parameters(self, node: ast.FunctionDef) -> None:
+        """Read the parameters; scalars first, since shapes may use them."""
         arguments = node.args.args
         self.params = [None] * len(arguments)
         if node.args.vararg or node.args.kwarg or node.args.kwonlyargs or node.args.defaults:
@@ -113,8 +114,6 @@ class TensorReader(BlockReader):
                     self._parameter(position, argument)
                 except self.Faulty:
                     self.scope.set(argument.arg, LOST)
-                    faulty = True
-        return faulty
 
     def _is_scalar(self, argument: ast.arg) -> bool:
         note = argument.annotation

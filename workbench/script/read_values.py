@@ -39,7 +39,7 @@ from workbench.ir import (
     type_of,
 )
 from workbench.ir.builder import field_type
-from workbench.script.compatible import result_type
+from workbench.script.call_result import result_type
 from workbench.script.constants import Constants, as_array, is_digest
 from workbench.script.context import Context, Functions, Signature, frozen
 from workbench.script.read_types import TypeReader

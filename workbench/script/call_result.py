@@ -1,0 +1,77 @@
+"""The result type of a call as its caller sees it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workbench.ir import (
+    Binary,
+    IntImm,
+    PrimExpr,
+    Shape,
+    ShapeType,
+    TensorType,
+    TupleType,
+    Type,
+    Var,
+    as_dim,
+    binary,
+    free_vars,
+    map_children,
+)
+from workbench.support.ids import NodeId
+
+
+def result_type(
+    params: tuple[Type, ...], result: Type, arguments: tuple[Type, ...]
+) -> Type | None:
+    """The result type of a call, in the caller's symbols; None where a symbol stays unbound."""
+    bound: dict[NodeId, PrimExpr] = {}
+    for param, argument in zip(params, arguments, strict=False):
+        _match(param, argument, bound)
+    if any(var.id not in bound for var in free_vars(result).values()):
+        return None
+    return _substituted(result, bound)
+
+
+def _match(param: Type, argument: Type, bound: dict[NodeId, PrimExpr]) -> None:
+    match param, argument:
+        case TensorType(shape=tuple() as a), TensorType(shape=tuple() as b):
+            _match_dims(a, b, bound)
+        case ShapeType(dims=tuple() as a), ShapeType(dims=tuple() as b):
+            _match_dims(a, b, bound)
+        case TupleType(fields=a), TupleType(fields=b):
+            for left, right in zip(a, b, strict=False):
+                _match(left, right, bound)
+        case _:
+            pass
+
+
+def _match_dims(a: Shape, b: Shape, bound: dict[NodeId, PrimExpr]) -> None:
+    for left, right in zip(a, b, strict=False):
+        if isinstance(left, Var):
+            bound.setdefault(left.id, IntImm(right) if isinstance(right, int) else right)
+
+
+def _substituted(type_: Type, bound: dict[NodeId, PrimExpr]) -> Type:
+    match type_:
+        case TensorType(shape=tuple() as shape):
+            return TensorType(_dims(shape, bound), type_.dtype, type_.ndim)
+        case ShapeType(dims=tuple() as dims):
+            return ShapeType(_dims(dims, bound), type_.ndim)
+        case TupleType(fields=fields):
+            return TupleType(tuple(_substituted(item, bound) for item in fields))
+        case _:
+            return type_
+
+
+def _dims(dims: Shape, bound: dict[NodeId, PrimExpr]) -> Shape:
+    """Dimensions in the caller's symbols; what has become constant is a number."""
+
+    def replaced(node: Any) -> Any:  # noqa: ANN401
+        if isinstance(node, Var):
+            return bound.get(node.id, node)
+        node = map_children(node, replaced)
+        return binary(node.op, node.a, node.b) if isinstance(node, Binary) else node
+
+    return tuple(dim if isinstance(dim, int) else as_dim(replaced(dim)) for dim in dims)
