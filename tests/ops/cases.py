@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,12 +24,12 @@ from workbench.ir import (
 )
 from workbench.support import NodeId
 
-Shape = tuple[int, ...]
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Case:
-    """`values` are arrays, tuples of arrays, `Shape` tuples of ints, or Python numbers (scalars)."""
+    """`values` are arrays, tuples of arrays, tuples of ints (shapes), or Python numbers."""
 
     op: str
     values: tuple[Any, ...]
@@ -66,15 +66,16 @@ def symbol(name: str, number: int) -> Var:
     return Var(NodeId(number), name, ScalarType())
 
 
-def _arg(value: object, ids: Any, symbols: dict[int, Var]) -> Arg:
+def _arg(value: object, ids: Iterator[int], symbols: dict[int, Var]) -> Arg:
     match value:
         case np.ndarray():
-            dims: tuple[Dim, ...] = tuple(symbols.get(extent, extent) for extent in value.shape)
-            return Var(NodeId(next(ids)), "v", TensorType(dims, str(value.dtype)))
+            return Var(
+                NodeId(next(ids)), "v", TensorType(_dims(value.shape, symbols), str(value.dtype))
+            )
         case tuple() if value and isinstance(value[0], np.ndarray):
             return TupleValue(tuple(_arg(item, ids, symbols) for item in value))
         case tuple():
-            return ShapeValue(tuple(symbols.get(extent, extent) for extent in value))
+            return ShapeValue(_dims(value, symbols))
         case int():
             return ScalarValue(IntImm(value))
         case float():
@@ -83,25 +84,29 @@ def _arg(value: object, ids: Any, symbols: dict[int, Var]) -> Arg:
             raise TypeError(type(value))
 
 
+def _dims(shape: tuple[Any, ...], symbols: dict[int, Var]) -> tuple[Dim, ...]:
+    return tuple(symbols[extent] if extent in symbols else extent for extent in shape)
+
+
 _rng = np.random.default_rng(7)
 
 
-def floats(*shape: int, low: float = -2.0, high: float = 2.0, dtype: str = "float32") -> Any:
+def floats(*shape: int, low: float = -2.0, high: float = 2.0, dtype: str = "float32") -> Array:
     return _rng.uniform(low, high, shape).astype(dtype)
 
 
-def ints(*shape: int, low: int = -9, high: int = 9, dtype: str = "int64") -> Any:
+def ints(*shape: int, low: int = -9, high: int = 9, dtype: str = "int64") -> Array:
     return _rng.integers(low, high, shape).astype(dtype)
 
 
-def bools(*shape: int) -> Any:
+def bools(*shape: int) -> Array:
     return _rng.integers(0, 2, shape).astype(bool)
 
 
 NAN = np.array([np.nan, -np.inf, np.inf, -0.0, 0.0, 1.5, -2.5, 0.5], dtype="float32")
 NO_NAN = NAN[1:]
 
-ELEMENTWISE = [
+elementwise_cases = [
     Case(op, (floats(2, 3, low=low, high=high),))
     for op, low, high in [
         ("acos", -1, 1), ("acosh", 1, 3), ("asin", -1, 1), ("asinh", -3, 3), ("atan", -3, 3),
@@ -114,18 +119,18 @@ ELEMENTWISE = [
         ("nn.softplus", -30, 30),
     ]
 ]  # fmt: skip
-ELEMENTWISE += [
+elementwise_cases += [
     Case(op, (NAN,))
     for op in (
         "abs", "ceil", "erf", "exp", "floor", "isfinite", "isinf", "isnan", "log", "negative",
         "nn.relu", "nn.relu6", "round", "sign", "sqrt", "tanh", "trunc", "nn.leakyrelu", "sigmoid",
     )
 ]  # fmt: skip
-ELEMENTWISE += [
+elementwise_cases += [
     Case(op, (ints(5, dtype="int32"),))
     for op in ("abs", "ceil", "negative", "sign", "square", "bitwise_not", "nn.relu", "round")
 ]
-ELEMENTWISE += [
+elementwise_cases += [
     Case("logical_not", (bools(4),)),
     Case("exp", (floats(0, 3),)),
     Case("exp", (floats(),)),
@@ -142,13 +147,13 @@ ELEMENTWISE += [
     ),
 ]
 
-_PAIRS = ("add", "subtract", "multiply", "divide", "floor_divide", "mod", "floor_mod", "maximum")
-_PAIRS += ("minimum",)
+_PAIRS = ("add", "subtract", "multiply", "divide", "floor_divide", "mod", "floor_mod")
+_PAIRS_OF_ALL = (*_PAIRS, "maximum", "minimum")
 _COMPARISONS = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
 _POSITIVE = ints(2, 3, low=1)
-ARITHMETIC = [
+arithmetic_cases = [
     case
-    for op in (*_PAIRS, *_COMPARISONS)
+    for op in (*_PAIRS_OF_ALL, *_COMPARISONS)
     for case in (
         Case(op, (floats(2, 3), floats(2, 3))),
         Case(op, (floats(2, 1, 3), floats(4, 1))),
@@ -157,10 +162,10 @@ ARITHMETIC = [
         Case(op, (ints(2, 3), ints(2, 3, high=-1, low=-5))),
     )
 ]
-ARITHMETIC += [
+arithmetic_cases += [
     Case(op, (NAN[:, None], NAN)) for op in ("add", "divide", "maximum", "minimum", *_COMPARISONS)
 ]
-ARITHMETIC += [
+arithmetic_cases += [
     Case("power", (floats(2, 3, low=0.1), floats(3))),
     Case("power", (floats(2), 3.0)),
     Case("atan2", (floats(4), floats(4))),
@@ -171,7 +176,7 @@ ARITHMETIC += [
     Case("where", (bools(3), NAN[:3], floats())),
 ]
 
-REDUCE = [
+reduce_cases = [
     Case(op, (floats(2, 3, 4),), attrs)
     for op in ("sum", "prod", "max", "min", "mean", "variance", "std")
     for attrs in (
@@ -181,8 +186,10 @@ REDUCE = [
         {"axis": (), "keepdims": False},
     )
 ]
-REDUCE += [Case(op, (np.stack([NAN, NAN[::-1]]),), {"axis": 1}) for op in ("max", "min", "sum")]
-REDUCE += [
+reduce_cases += [
+    Case(op, (np.stack([NAN, NAN[::-1]]),), {"axis": 1}) for op in ("max", "min", "sum")
+]
+reduce_cases += [
     Case("sum", (ints(3, 4, dtype="int32"),), {"axis": 0}),
     Case("max", (ints(3, 4, dtype="int8"),)),
     Case("max", (bools(3, 4),), {"axis": 0}),
@@ -207,7 +214,7 @@ REDUCE += [
     ),
 ]
 
-MATMUL = [
+matmul_cases = [
     Case("matmul", (floats(*a), floats(*b)))
     for a, b in [
         ((2, 3), (3, 4)), ((3,), (3, 4)), ((2, 3), (3,)), ((3,), (3,)), ((5, 2, 3), (3, 4)),
@@ -215,13 +222,13 @@ MATMUL = [
         ((2, 0), (0, 3)),
     ]
 ]  # fmt: skip
-MATMUL += [
+matmul_cases += [
     Case("matmul", (ints(2, 3, dtype="int8"), ints(3, 2, dtype="int8")), {"out_dtype": "int32"}),
     Case("linear", (floats(2, 5, 3), floats(4, 3), floats(4))),
     Case("linear", (floats(5, 3), floats(4, 3))),
 ]
 
-RESHAPE = [
+reshape_cases = [
     Case("reshape", (floats(*source), target))
     for source, target in [
         ((2, 3, 4), (6, 4)), ((2, 3, 4), (2, 12)), ((2, 3, 4), (4, 3, 2)), ((2, 3), (1, 2, 1, 3)),
@@ -229,7 +236,7 @@ RESHAPE = [
         ((0, 3), (3, 0)), ((2, 6, 5), (2, 2, 3, 5)),
     ]
 ]  # fmt: skip
-RESHAPE += [
+reshape_cases += [
     Case("flatten", (floats(2, 3, 4),)),
     Case("expand_dims", (floats(2, 3),), {"axis": (0, -1)}),
     Case("expand_dims", (floats(),), {"axis": 0}),
@@ -242,7 +249,8 @@ RESHAPE += [
     Case("broadcast_to", (floats(), (2, 2))),
 ]
 
-JOIN = [
+_SLICE = ("axes", "begin", "end", "strides")
+join_cases = [
     Case("concat", ((floats(2, 3), floats(2, 1), floats(2, 4)),), {"axis": 1}),
     Case("concat", ((floats(2), floats(3)),), {"axis": -1}),
     Case("concat", ((floats(2, 0), floats(2, 2)),), {"axis": 1}),
@@ -252,7 +260,7 @@ JOIN = [
     Case("split", (floats(2, 7),), {"indices_or_sections": (2, 5), "axis": -1}),
     Case("split", (floats(2, 7),), {"indices_or_sections": 1, "axis": 1}),
     *(
-        Case("strided_slice", (floats(5, 6),), dict(zip(("axes", "begin", "end", "strides"), s, strict=False)))
+        Case("strided_slice", (floats(5, 6),), dict(zip(_SLICE, s, strict=False)))
         for s in [
             ((0,), (1,), (4,)), ((1,), (0,), (2**31 - 1,)), ((0, 1), (-3, 1), (-1, 99), (1, 2)),
             ((1,), (-1,), (-(2**31),), (-1,)), ((1,), (4,), (1,), (-2,)), ((0,), (3,), (2,)),
@@ -272,7 +280,7 @@ JOIN = [
     Case("nn.pad", (floats(2, 2),), {"pad_width": (1, 0, 0, 1), "pad_value": 2.5}),
 ]  # fmt: skip
 
-INDEXING = [
+indexing_cases = [
     Case("take", (floats(4, 5), ints(2, 3, low=0, high=4)), {"axis": 0}),
     Case("take", (floats(4, 5), ints(3, low=0, high=5, dtype="int32")), {"axis": -1}),
     Case("take", (floats(6), ints(2, low=0, high=5)), {}),
@@ -305,7 +313,7 @@ INDEXING = [
     Case("nonzero", (bools(3, 4),)),
 ]
 
-CREATION = [
+creation_cases = [
     Case("full", ((2, 3), 1.5)),
     Case("full", ((2, 3), floats()), {"dtype": "float64"}),
     Case("full", ((), 2)),
@@ -324,7 +332,7 @@ CREATION = [
     Case("tensor_to_shape", (ints(3, low=0),)),
 ]
 
-NN = [
+nn_cases = [
     *(
         Case(op, (x,), {"axis": axis})
         for op in ("nn.softmax", "nn.log_softmax")
@@ -348,11 +356,13 @@ NN = [
     Case("nn.dropout", (floats(2, 3),), {"rate": 0.1}),
 ]
 
-WINDOWS = [
+_UNEVEN = {"padding": (1, 0, 2, 1), "strides": (2, 1)}
+_IMAGES = {rank: floats(1, 2, *(7, 6, 5)[:rank]) for rank in (1, 2, 3)}
+windows_cases = [
     Case("nn.conv2d", (floats(2, 3, 5, 6), floats(4, 3, 3, 2)), {}),
     Case("nn.conv2d", (floats(1, 2, 5, 6), floats(3, 2, 1, 1)), {}),
-    Case("nn.conv2d", (floats(1, 2, 6, 6), floats(3, 2, 3, 3)), {"padding": (1, 1), "strides": (2, 2)}),
-    Case("nn.conv2d", (floats(1, 2, 6, 6), floats(3, 2, 3, 3)), {"padding": (1, 0, 2, 1), "strides": (2, 1)}),
+    Case("nn.conv2d", (floats(1, 2, 6, 6), floats(3, 2, 3, 3)), {"padding": 1, "strides": 2}),
+    Case("nn.conv2d", (floats(1, 2, 6, 6), floats(3, 2, 3, 3)), _UNEVEN),
     Case("nn.conv2d", (floats(1, 2, 7, 7), floats(3, 2, 3, 3)), {"dilation": (2, 3)}),
     Case("nn.conv2d", (floats(1, 4, 5, 5), floats(6, 2, 3, 3)), {"groups": 2, "padding": 1}),
     Case("nn.conv2d", (floats(1, 3, 5, 5), floats(3, 1, 3, 3)), {"groups": 3}),
@@ -379,7 +389,7 @@ WINDOWS = [
     ),
     Case("nn.conv3d", (floats(1, 2, 3, 4, 3), floats(2, 2, 2, 2, 2)), {"padding": 1}),
     *(
-        Case(f"nn.{kind}_pool{rank}d", (floats(1, 2, *(7, 6, 5)[:rank]),), {"pool_size": (3,) * rank, **attrs})
+        Case(f"nn.{kind}_pool{rank}d", (_IMAGES[rank],), {"pool_size": (3,) * rank, **attrs})
         for kind in ("max", "avg")
         for rank in (1, 2, 3)
         for attrs in (
@@ -392,23 +402,27 @@ WINDOWS = [
     ),
     Case("nn.max_pool2d", (ints(1, 1, 4, 4, dtype="int8"),), {"pool_size": 2, "strides": 2}),
     Case("nn.max_pool2d", (floats(1, 5, 5, 2),), {"pool_size": 3, "padding": 1, "layout": "NHWC"}),
-    Case("nn.avg_pool2d", (floats(1, 5, 5, 2),), {"pool_size": (2, 3), "padding": (0, 1), "layout": "NHWC"}),
+    Case(
+        "nn.avg_pool2d",
+        (floats(1, 5, 5, 2),),
+        {"pool_size": (2, 3), "padding": (0, 1), "layout": "NHWC"},
+    ),
     *(
-        Case(f"nn.adaptive_avg_pool{rank}d", (floats(1, 2, *(7, 6, 5)[:rank]),), {"output_size": size})
+        Case(f"nn.adaptive_avg_pool{rank}d", (_IMAGES[rank],), {"output_size": size})
         for rank in (1, 2, 3)
         for size in (1, 3, None)
     ),
 ]  # fmt: skip
 
 CASES = [
-    *ELEMENTWISE,
-    *ARITHMETIC,
-    *REDUCE,
-    *MATMUL,
-    *RESHAPE,
-    *JOIN,
-    *INDEXING,
-    *CREATION,
-    *NN,
-    *WINDOWS,
+    *elementwise_cases,
+    *arithmetic_cases,
+    *reduce_cases,
+    *matmul_cases,
+    *reshape_cases,
+    *join_cases,
+    *indexing_cases,
+    *creation_cases,
+    *nn_cases,
+    *windows_cases,
 ]

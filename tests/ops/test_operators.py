@@ -110,7 +110,7 @@ def symbols_for(case: Case) -> dict[int, Any]:
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.op not in NEEDS_KNOWN_EXTENTS], ids=str)
 def test_symbolic_extents_give_the_same(case: Case) -> None:
-    """Each extent above 1 is a symbol: shapes evaluate to the right numbers, and the code is right."""
+    """Each extent above 1 is a symbol: shapes evaluate to the right numbers, and so does code."""
     names = symbols_for(case)
     call = case.call(names)
     inferred, wanted = infer_type(call), reference(case)

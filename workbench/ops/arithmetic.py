@@ -21,7 +21,8 @@ from workbench.ir import (
     dtype_of,
     is_float,
 )
-from workbench.ops.call import OpCall, show
+from workbench.ir.call_types import show_shape
+from workbench.ops.call import OpCall
 from workbench.ops.definition import define
 from workbench.ops.dims import same
 from workbench.te import (
@@ -66,7 +67,7 @@ def _common(call: OpCall, extents: tuple[Dim, ...], shapes: tuple[Shape, ...]) -
             raise call.error(
                 "type/shape-mismatch",
                 "needs shapes that broadcast, got "
-                + " and ".join(f"`{show(shape)}`" for shape in shapes),
+                + " and ".join(f"`{show_shape(shape)}`" for shape in shapes),
                 notes=("extents must be equal, or one of them 1, counted from the last",),
             )
     return wide[0] if wide else 1
@@ -137,11 +138,8 @@ def arithmetic(
 
 def _alike(x: Any, y: Any) -> tuple[Any, Any]:  # noqa: ANN401
     """Python scalars become arrays of the other operand's dtype."""
-    if isinstance(x, np.ndarray) and not isinstance(y, np.ndarray | np.generic):
-        return x, np.asarray(y, dtype=x.dtype)
-    if isinstance(y, np.ndarray) and not isinstance(x, np.ndarray | np.generic):
-        return np.asarray(x, dtype=y.dtype), y
-    return np.asarray(x), np.asarray(y)
+    dtype: Any = getattr(x, "dtype", None) or getattr(y, "dtype", None)
+    return tuple(v if hasattr(v, "dtype") else np.asarray(v, dtype=dtype) for v in (x, y))  # pyright: ignore[reportReturnType]
 
 
 def _check_kind(call: OpCall, operand: TensorType, kind: str) -> None:
@@ -254,7 +252,9 @@ def _where_rule(call: OpCall) -> TensorType:
 
 def _where(_: OpCall, condition: Any, x: Any, y: Any) -> Any:  # noqa: ANN401
     """`x1` where the condition holds, else `x2`."""
-    return np.where(condition, *_alike(x, y))
+    a, b = _alike(x, y)
+    choose: Any = np.where
+    return choose(condition, a, b)
 
 
 def _where_form(call: OpCall, condition: Tensor, x: Tensor, y: Tensor) -> Tensor:

@@ -16,11 +16,10 @@ from workbench.ir import (
     TensorType,
     TupleType,
     Type,
-    dtype_of,
     is_float,
     type_of,
 )
-from workbench.ir.expr import Binary, Cast, FloatImm, IntImm, PrimExpr, Var
+from workbench.ir.call_types import show_dim, show_shape
 from workbench.ops.dims import same
 from workbench.support import CompileError, Diagnostic
 
@@ -131,7 +130,7 @@ class OpCall:
             raise self.error(
                 "type/rank",
                 f"needs {what} with `{rank}` dimensions, got `{len(shape)}`",
-                notes=(f"{what} has shape `{show(shape)}`",),
+                notes=(f"{what} has shape `{show_shape(shape)}`",),
             )
         return shape
 
@@ -147,7 +146,7 @@ class OpCall:
             raise self.error(
                 "type/shape-mismatch",
                 f"needs equal {what}, got `{show_dim(a)}` and `{show_dim(b)}`",
-                notes=tuple(f"argument {i} is `{show(s)}`" for i, s in enumerate(shapes)),
+                notes=tuple(f"argument {i} is `{show_shape(s)}`" for i, s in enumerate(shapes)),
             )
         if verdict is None:
             self.unproved.append(f"{what}: `{show_dim(a)}` and `{show_dim(b)}`")
@@ -169,31 +168,3 @@ class OpCall:
         if len(set(found)) != len(found):
             raise self.error("type/axis", f"names an axis twice: `{given}`")
         return found
-
-
-def show(shape: Sequence[Dim]) -> str:
-    """A shape for messages: `(n, 4)`."""
-    return "(" + ", ".join(map(show_dim, shape)) + ("," if len(shape) == 1 else "") + ")"
-
-
-def show_dim(dim: Dim) -> str:
-    """An extent for messages."""
-    match dim:
-        case Binary(op=op, a=a, b=b) if op.value.isalpha():
-            return f"{op.value}({show_dim(a)}, {show_dim(b)})"
-        case Binary(op=op, a=a, b=b):
-            return f"{_nested(a)} {op.value} {_nested(b)}"
-        case Var(name=name):
-            return name
-        case IntImm(value=value) | FloatImm(value=value):
-            return str(value)
-        case int():
-            return str(dim)
-        case Cast(value=value, dtype=dtype):
-            return f"{dtype}({show_dim(value)})"
-        case _:
-            return f"<{dtype_of(dim)}>"
-
-
-def _nested(expr: PrimExpr) -> str:
-    return f"({show_dim(expr)})" if isinstance(expr, Binary) else show_dim(expr)

@@ -7,6 +7,7 @@ Convolutional Neural Networks for Document Processing", 2006 (convolution as a m
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -178,9 +179,9 @@ def _define(rank: int) -> None:
     spatial = _SPATIAL[rank]
     define(
         f"nn.conv{rank}d",
-        lambda call: _conv_rule(call, rank),
-        lambda call, x, weight: _conv(call, x, weight, rank),
-        lambda call, x, weight: _conv_form(call, x, weight, rank),
+        partial(_conv_rule, rank=rank),
+        partial(_conv, rank=rank),
+        partial(_conv_form, rank=rank),
         parameters=("data", "weight"),
         attributes={
             "strides": (1,) * rank,

@@ -97,12 +97,11 @@ def define(
 
 def _arrays(result: Any) -> Any:  # noqa: ANN401
     """Arrays also where numpy gave a scalar; shapes and strings as they are."""
-    if isinstance(result, np.ndarray | np.generic):
+    if hasattr(result, "dtype"):
         return np.asarray(result)
-    if isinstance(result, tuple | list) and any(
-        isinstance(r, np.ndarray | np.generic) for r in result
-    ):
-        return tuple(map(np.asarray, result))
+    fields: Any = result
+    if isinstance(result, tuple):
+        return tuple(np.asarray(f) if hasattr(f, "dtype") else f for f in fields)
     return result
 
 
@@ -267,8 +266,9 @@ def _operand(arg: Arg, found: Type, name: str, scalars: dict[PrimExpr, Var]) -> 
 
 
 def _leaves(operand: Any) -> list[Tensor]:  # noqa: ANN401
+    items: Any = operand
     if isinstance(operand, tuple):
-        return [leaf for item in operand for leaf in _leaves(item)]
+        return [leaf for item in items for leaf in _leaves(item)]
     return [operand] if isinstance(operand, Tensor) else []
 
 

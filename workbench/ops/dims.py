@@ -1,8 +1,7 @@
 """Symbolic extents: polynomials decide whether two shapes are equal.
 
-A dimension becomes a polynomial with integer coefficients whose indeterminates are variables and
-whatever is no sum or product (`n // 2`). Two extents are equal for all values if their polynomials
-are; they are different for all values if the difference is a constant.
+Two extents are equal for all values if their polynomials are; they are different for all values if
+the difference is a constant.
 """
 
 from __future__ import annotations
@@ -12,46 +11,9 @@ import math
 import operator
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
 
-from workbench.ir import Binary, BinaryOp, Dim, IntImm, PrimExpr, Shape, as_dim, as_expr, binary
-
-Monomial: TypeAlias = tuple[PrimExpr, ...]
-"""A product of indeterminates, in canonical order; empty for the constant term."""
-Polynomial: TypeAlias = dict[Monomial, int]
-
-
-def polynomial(dim: Dim) -> Polynomial:
-    """The canonical form of an extent."""
-    match dim:
-        case int():
-            return {(): dim} if dim else {}
-        case IntImm(value=value):
-            return {(): value} if value else {}
-        case Binary(op=BinaryOp.ADD, a=a, b=b):
-            return _sum(polynomial(a), polynomial(b), 1)
-        case Binary(op=BinaryOp.SUB, a=a, b=b):
-            return _sum(polynomial(a), polynomial(b), -1)
-        case Binary(op=BinaryOp.MUL, a=a, b=b):
-            return _product(polynomial(a), polynomial(b))
-        case _:
-            return {(dim,): 1}
-
-
-def _sum(a: Polynomial, b: Polynomial, sign: int) -> Polynomial:
-    total = dict(a)
-    for monomial, factor in b.items():
-        total[monomial] = total.get(monomial, 0) + sign * factor
-    return {monomial: factor for monomial, factor in total.items() if factor}
-
-
-def _product(a: Polynomial, b: Polynomial) -> Polynomial:
-    total: Polynomial = {}
-    for left, p in a.items():
-        for right, q in b.items():
-            monomial = tuple(sorted(left + right, key=repr))
-            total[monomial] = total.get(monomial, 0) + p * q
-    return {monomial: factor for monomial, factor in total.items() if factor}
+from workbench.ir import BinaryOp, Dim, as_dim, as_expr, binary
+from workbench.ir.dims import Polynomial, polynomial
 
 
 def same(a: Dim, b: Dim) -> bool | None:
@@ -60,18 +22,10 @@ def same(a: Dim, b: Dim) -> bool | None:
         return a == b
     if a == b:
         return True
-    difference = _sum(polynomial(a), polynomial(b), -1)
+    difference = polynomial(as_expr(a) - as_expr(b))
     if not difference:
         return True
     return False if set(difference) == {()} else None
-
-
-def same_shape(a: Shape, b: Shape) -> bool | None:
-    """Whether two shapes are equal: always, never, or it depends."""
-    if len(a) != len(b):
-        return False
-    answers = {same(x, y) for x, y in zip(a, b, strict=True)}
-    return False if False in answers else None if None in answers else True
 
 
 def product(dims: Iterable[Dim]) -> Dim:
@@ -84,7 +38,7 @@ def product(dims: Iterable[Dim]) -> Dim:
 
 def total(dims: Sequence[Dim]) -> Dim:
     """The sum of extents, in canonical form."""
-    return expression(functools.reduce(lambda a, b: _sum(a, b, 1), map(polynomial, dims), {}))
+    return expression(polynomial(functools.reduce(operator.add, map(as_expr, dims))))
 
 
 def quotient(dividend: Dim, divisor: Dim) -> Dim | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -99,7 +100,7 @@ def _sigmoid(x: Any) -> Any:  # noqa: ANN401
     return 1 / (1 + np.exp(-x))
 
 
-for _name, _numeric, _doc in (
+_FUNCTIONS: tuple[tuple[str, Callable[[Any], Any], str], ...] = (
     ("acos", np.arccos, "Arc cosine."),
     ("acosh", np.arccosh, "Inverse hyperbolic cosine."),
     ("asin", np.arcsin, "Arc sine."),
@@ -118,11 +119,12 @@ for _name, _numeric, _doc in (
     ("sqrt", np.sqrt, "Square root."),
     ("tan", np.tan, "Tangent."),
     ("tanh", np.tanh, "Hyperbolic tangent."),
-):
+)
+for _name, _numeric, _doc in _FUNCTIONS:
     elementwise(
         _name,
         _numeric,
-        lambda x, name=_name: intrinsic(name, x),
+        partial(intrinsic, _name),
         _doc,
         kind="float",
     )
@@ -149,7 +151,7 @@ for _name, _numeric in (("isfinite", np.isfinite), ("isinf", np.isinf), ("isnan"
     elementwise(
         _name,
         _numeric,
-        lambda x, name=_name: intrinsic(name, x, dtype="bool"),
+        partial(intrinsic, _name, dtype="bool"),
         f"Where numpy's `{_name}` holds.",
         kind="float",
         result="bool",

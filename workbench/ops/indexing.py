@@ -153,7 +153,7 @@ def _gather_nd(call: OpCall, x: NDArray[Any], indices: NDArray[Any]) -> Any:  # 
         _checked(call, indices[..., n], x.shape[batch + n]) for n in range(indices.shape[-1])
     ]
     own = [
-        np.arange(extent).reshape((-1,) + (1,) * (indices.ndim - 2 - n))
+        np.reshape(range(extent), (-1, *(1,) * (indices.ndim - 2 - n)))
         for n, extent in enumerate(x.shape[:batch])
     ]
     return x[(*own, *columns)]
@@ -199,7 +199,7 @@ def _one_hot_rule(call: OpCall) -> TensorType:
 def _one_hot(call: OpCall, indices: NDArray[Any], on: Any, off: Any) -> Any:  # noqa: ANN401
     """`on_value` at the index of a new dimension of extent `depth`, `off_value` elsewhere."""
     axis = call.axis(call["axis"], indices.ndim + 1)
-    depth = np.arange(call["depth"]).reshape((-1,) + (1,) * (indices.ndim - axis))
+    depth: NDArray[Any] = np.reshape(range(call["depth"]), (-1, *(1,) * (indices.ndim - axis)))
     dtype = array_dtype(call.tensor(1).dtype or "float32")
     hit = np.expand_dims(indices, axis) == depth
     return np.where(hit, np.asarray(on, dtype=dtype), np.asarray(off, dtype=dtype))

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from workbench import te
 from workbench.ir import INDEX, Dim, PrimExpr, Shape, TensorType, TupleType, as_dim, as_expr
-from workbench.ops.call import OpCall, show
+from workbench.ir.call_types import show_shape
+from workbench.ops.call import OpCall
 from workbench.ops.definition import define
 from workbench.ops.dims import ceil_div, total
 from workbench.te import Tensor
@@ -31,7 +32,8 @@ def _concat_rule(call: OpCall) -> TensorType:
     for shape in shapes[1:]:
         if len(shape) != len(first):
             raise call.error(
-                "type/rank", f"needs equal ranks, got `{show(first)}` and `{show(shape)}`"
+                "type/rank",
+                f"needs equal ranks, got `{show_shape(first)}` and `{show_shape(shape)}`",
             )
         for position in range(len(first)):
             if position != axis:
@@ -76,7 +78,8 @@ def _stack_rule(call: OpCall) -> TensorType:
     for shape in shapes[1:]:
         if len(shape) != len(shapes[0]):
             raise call.error(
-                "type/rank", f"needs equal ranks, got `{show(shapes[0])}` and `{show(shape)}`"
+                "type/rank",
+                f"needs equal ranks, got `{show_shape(shapes[0])}` and `{show_shape(shape)}`",
             )
         for a, b in zip(shapes[0], shape, strict=True):
             call.require_equal(a, b, "extents", *shapes)
@@ -417,7 +420,8 @@ def _pad(call: OpCall, x: NDArray[Any]) -> Any:  # noqa: ANN401
     widths = pad_widths(call, x.ndim)
     mode = _PAD_MODES[call["pad_mode"]]
     constant = {"constant_values": call["pad_value"]} if mode == "constant" else {}
-    return np.pad(x, widths, mode=mode, **constant)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    pad: Any = np.pad
+    return pad(x, widths, mode=mode, **constant)
 
 
 def _pad_form(call: OpCall, x: Tensor) -> Tensor:

@@ -34,9 +34,9 @@ def _matmul_rule(call: OpCall) -> TensorType:
     call.same_dtype(a, b)
     dtype = result_dtype(call, a)
     left, right = call.shape(a), call.shape(b)
-    if not left or not right:
+    if len(left) == 0 or len(right) == 0:
         raise call.error("type/rank", "needs operands with at least `1` dimension")
-    inner = right[-2] if len(right) > 1 else right[0]
+    inner = right[-2] if len(right) > 1 else right[-1]
     call.require_equal(left[-1], inner, "inner extents", left, right)
     batch = broadcast(call, left[:-2], right[:-2])
     if batch is None:

@@ -182,7 +182,7 @@ def _group_norm(call: OpCall, x: NDArray[Any], *parameters: NDArray[Any]) -> Any
 
 def _group_form(call: OpCall, x: Tensor, *parameters: Tensor) -> Tensor:
     channel, axes = _group_axes(call, x.ndim)
-    size = x.shape[channel] // call["num_groups"]  # pyright: ignore[reportOperatorIssue]
+    size = x.shape[channel] // call["num_groups"]
     inner = (channel + 1, *(axis + 1 if axis > channel else axis for axis in axes))
     grouped = te.compute(
         _split_channels(x.shape, channel, call["num_groups"]),
@@ -322,9 +322,7 @@ def _batch_form(
         others = tuple(a for a in range(x.ndim) if a != axis)
         wide = mean_of(x, others, "T_batch_norm_batch_mean", keepdims=True)
         spread = variance_of(x, wide, others, "T_batch_norm_batch_variance", keepdims=False)
-        centre = te.compute(
-            mean.shape, lambda i: wide[tuple(i if a == axis else 0 for a in range(x.ndim))], "mean"
-        )
+        centre = mean_of(x, others, "T_batch_norm_mean_by_channel", keepdims=False)
         moved = (_moved(call, mean, centre), _moved(call, variance, spread))
         mean, variance = centre, spread
 

@@ -6,6 +6,7 @@ Reference: `tvm.relax.op.nn.max_pool2d`, `tvm.topi.nn.pool`; rounding as in PyTo
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -180,9 +181,9 @@ def _define_pools(rank: int) -> None:
     for name, numeric, doc in pools:
         define(
             f"nn.{name}_pool{rank}d",
-            lambda call: _pool_rule(call, rank),
-            lambda call, x, numeric=numeric: numeric(call, x, rank),
-            lambda call, x: _pool_form(call, x, rank),
+            partial(_pool_rule, rank=rank),
+            partial(numeric, rank=rank),
+            partial(_pool_form, rank=rank),
             parameters=("data",),
             attributes=attributes,
             doc=doc,
@@ -295,9 +296,9 @@ def _longest(extent: PrimExpr, size: PrimExpr) -> PrimExpr:
 def _define_adaptive(rank: int) -> None:
     define(
         f"nn.adaptive_avg_pool{rank}d",
-        lambda call: _adaptive_rule(call, rank),
-        lambda call, x: _adaptive(call, x, rank),
-        lambda call, x: _adaptive_form(call, x, rank),
+        partial(_adaptive_rule, rank=rank),
+        partial(_adaptive, rank=rank),
+        partial(_adaptive_form, rank=rank),
         parameters=("data",),
         attributes={"output_size": None, "layout": f"NC{_SPATIAL[rank]}", "out_layout": ""},
         doc="The means of `output_size` segments of nearly equal length of each dimension.",

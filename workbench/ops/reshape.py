@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from workbench import te
 from workbench.ir import INDEX, Dim, PrimExpr, Shape, TensorType, as_expr
+from workbench.ir.call_types import show_dim, show_shape
 from workbench.ops.arithmetic import element
-from workbench.ops.call import OpCall, show, show_dim
+from workbench.ops.call import OpCall
 from workbench.ops.definition import define
 from workbench.ops.dims import floor_div, product, quotient, same
 from workbench.te import Tensor
@@ -104,7 +105,7 @@ def _ratio(a: Dim, b: Dim) -> Dim:
 def _count_mismatch(call: OpCall, source: Shape, target: Shape) -> Exception:
     return call.error(
         "type/shape-mismatch",
-        f"cannot turn shape `{show(source)}` into `{show(target)}`: "
+        f"cannot turn shape `{show_shape(source)}` into `{show_shape(target)}`: "
         f"the first has `{show_dim(product(source))}` elements",
     )
 
@@ -132,12 +133,11 @@ def _flatten(_: OpCall, x: NDArray[Any]) -> Any:  # noqa: ANN401
     return x.reshape(-1)
 
 
-define(
-    "flatten",
-    _flatten_rule,
-    _flatten,
-    lambda _, x: reshaped(x, (product(x.shape),), "T_reshape"),
-)
+def _flatten_form(_: OpCall, x: Tensor) -> Tensor:
+    return reshaped(x, (product(x.shape),), "T_reshape")
+
+
+define("flatten", _flatten_rule, _flatten, _flatten_form)
 
 
 # --- dimensions of extent 1 -------------------------------------------------------------------
@@ -261,7 +261,8 @@ def _broadcast_to_rule(call: OpCall) -> TensorType:
         return TensorType(None, operand.dtype, call.target_rank(1))
     if len(source) > len(target):
         raise call.error(
-            "type/shape-mismatch", f"cannot broadcast `{show(source)}` to `{show(target)}`"
+            "type/shape-mismatch",
+            f"cannot broadcast `{show_shape(source)}` to `{show_shape(target)}`",
         )
     for extent, wanted in zip(reversed(source), reversed(target), strict=False):
         if extent != 1:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from workbench import te
 from workbench.ir import INDEX, Dim, PrimExpr, as_dim, as_expr
-from workbench.ops.call import OpCall, show_dim
+from workbench.ir.call_types import show_dim
+from workbench.ops.call import OpCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def window_counts(call: OpCall, found: Sequence[Window], extents: Sequence[Dim])
     return counts
 
 
-def window_view(x: NDArray[Any], found: Sequence[Window], fill: object) -> NDArray[Any]:
+def window_view(x: NDArray[Any], found: Sequence[Window], fill: float) -> NDArray[Any]:
     """All windows of the last dimensions of `x`, as a view: `(..., counts, kernels)`."""
     rank = len(found)
     extents = x.shape[-rank:]
@@ -122,7 +123,7 @@ def window_view(x: NDArray[Any], found: Sequence[Window], fill: object) -> NDArr
         for window, extent in zip(found, extents, strict=True)
     ]
     if any(map(any, widths)):
-        x = np.pad(x, [(0, 0)] * (x.ndim - rank) + widths, constant_values=fill)  # pyright: ignore[reportArgumentType]
+        x = np.pad(x, [(0, 0)] * (x.ndim - rank) + widths, constant_values=fill)
     spans = tuple(int(window.span) for window in found)  # pyright: ignore[reportArgumentType]
     axes = tuple(range(x.ndim - rank, x.ndim))
     view = np.lib.stride_tricks.sliding_window_view(x, spans, axis=axes)

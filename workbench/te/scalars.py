@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
+from typing import overload
 
 from workbench.ir import (
     BinaryOp,
@@ -163,16 +164,32 @@ def prod(value: Scalar, axis: Axes, where: PrimExpr | None = None) -> Reduction:
     return _reduce(BinaryOp.MUL, expr, axis, where, const(1, dtype_of(expr)))
 
 
-def max(value: Scalar, axis: Axes, where: PrimExpr | None = None) -> Reduction:
-    """The greatest element over `axis`; NaN if there is one."""
+@overload
+def max(  # pyright: ignore[reportOverlappingOverload]
+    value: Scalar, axis: Axes, where: PrimExpr | None = None
+) -> Reduction: ...
+@overload
+def max(value: Scalar, axis: Scalar) -> PrimExpr: ...
+def max(value: Scalar, axis: Axes | Scalar, where: PrimExpr | None = None) -> Reduction | PrimExpr:
+    """The greatest element over `axis`, or the greater of two scalars; NaN if there is one."""
+    if not isinstance(axis, ReduceAxis | Sequence):
+        return maximum(value, axis)
     expr = as_expr(value)
     dtype = dtype_of(expr)
     combiner = BinaryOp.OR if dtype == "bool" else BinaryOp.MAX
     return _reduce(combiner, expr, axis, where, min_value(dtype))
 
 
-def min(value: Scalar, axis: Axes, where: PrimExpr | None = None) -> Reduction:
-    """The smallest element over `axis`; NaN if there is one."""
+@overload
+def min(  # pyright: ignore[reportOverlappingOverload]
+    value: Scalar, axis: Axes, where: PrimExpr | None = None
+) -> Reduction: ...
+@overload
+def min(value: Scalar, axis: Scalar) -> PrimExpr: ...
+def min(value: Scalar, axis: Axes | Scalar, where: PrimExpr | None = None) -> Reduction | PrimExpr:
+    """The smallest element over `axis`, or the smaller of two scalars; NaN if there is one."""
+    if not isinstance(axis, ReduceAxis | Sequence):
+        return minimum(value, axis)
     expr = as_expr(value)
     dtype = dtype_of(expr)
     combiner = BinaryOp.AND if dtype == "bool" else BinaryOp.MIN
