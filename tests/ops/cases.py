@@ -85,7 +85,8 @@ def _arg(value: object, ids: Iterator[int], symbols: dict[int, Var]) -> Arg:
 
 
 def _dims(shape: tuple[Any, ...], symbols: dict[int, Var]) -> tuple[Dim, ...]:
-    return tuple(symbols[extent] if extent in symbols else extent for extent in shape)
+    known: dict[int, Dim] = dict(symbols)
+    return tuple(known.get(extent, extent) for extent in shape)
 
 
 _rng = np.random.default_rng(7)

@@ -24,10 +24,10 @@ def conv2d(
     padding: tuple[int, int, int, int],
     dilation: tuple[int, int],
 ) -> None:
-    """Convolution `(n, c, h, w)` by `(f, c, kh, kw)` into `(n, f, y, x)` as a matrix product of columns.
+    """Convolution `(n, c, h, w)` by `(f, c, kh, kw)` into `(n, f, y, x)`, as a product of columns.
 
-    `padding` is top, left, bottom, right. Reference: Chellapilla et al., "High Performance Convolutional Neural
-    Networks for Document Processing", 2006.
+    `padding` is top, left, bottom, right. Reference: Chellapilla et al., "High Performance
+    Convolutional Neural Networks for Document Processing", 2006.
     """
     top, left, bottom, right = padding
     if any(padding):
