@@ -1,6 +1,6 @@
-"""A machine learning compiler to think with: see a module, transform it step by step, check every step.
+"""A machine learning compiler to think with: see a module, transform it, check every step.
 
-`workbench.open(model)` starts; everything else is reached from there. Names are loaded on first use.
+`workbench.open(model)` starts; everything else is reached from there. Names load on first use.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LAZY = {
     "save": ("workbench.notebook.api", "save"),
 }
 
-__all__ = ["CompileError", "Diagnostic", "IRModule", *sorted(_LAZY)]  # noqa: PLE0604 - strings all
+__all__ = ["CompileError", "Diagnostic", "IRModule", *sorted(_LAZY)]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401

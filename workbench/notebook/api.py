@@ -53,8 +53,8 @@ def parse(
 ) -> IRModule:
     """The module that a script describes.
 
-    `like` is a module whose constants the script may name and whose ids it keeps; `namespace` has Python
-    values that shapes, dtypes and attributes may name.
+    `like` is a module whose constants the script may name and whose ids it keeps; `namespace`
+    has Python values that shapes, dtypes and attributes may name.
 
     Raises:
         CompileError: all faults of the script, each with line and caret.

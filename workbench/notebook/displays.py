@@ -66,7 +66,7 @@ def comparison_bundle(comparison: Comparison) -> dict[str, Any]:
 @register_display("widget")
 def widget(session: Session) -> Any:  # noqa: ANN401
     """The ipywidget of a session."""
-    from workbench.notebook.widget import SessionWidget  # noqa: PLC0415 - ipywidgets is slow
+    from workbench.notebook.widget import SessionWidget
 
     return SessionWidget(session)
 

@@ -134,9 +134,13 @@ class Hub:
             case Progress(job=job):
                 state = "running" if job.state in {"queued", "running"} else job.state
                 message = JobProgress(
-                    job=job.number, phase=job.phase, done=job.done, total=job.total, state=state,
+                    job=job.number,
+                    phase=job.phase,
+                    done=job.done,
+                    total=job.total,
+                    state=state,
                     reply_to=self.jobs.get(job.number),
-                )  # fmt: skip
+                )
                 fault = job.fault
                 self._put(lambda: self._report(message, fault))
             case Measured(comparison=comparison, node=node):

@@ -75,7 +75,7 @@ def run_pass(item: Pass, module: IRModule) -> PassResult:
     """The result of a pass; those of passes that we ship are remembered.
 
     Raises:
-        CompileError: what the pass finds, or `session/pass-raised` for any other exception of a pass.
+        CompileError: what the pass finds, `session/pass-raised` for any other exception of it.
     """
     if not is_builtin(type(item)):
         return _guarded(item, module)
@@ -141,6 +141,13 @@ def pass_code(item: Pass) -> str:
         if f.init and (default is dataclasses.MISSING or value != default):
             shown.append(f"{f.name}={value!r}")
     return f"{_prefix(kind)}{kind.__name__}({', '.join(shown)})"
+
+
+def same_pass(a: Pass, b: Pass) -> bool:
+    """Whether two passes are of one name with equal parameters; their code may differ."""
+    if type(a).__qualname__ != type(b).__qualname__ or pass_code(a) != pass_code(b):
+        return False
+    return dataclasses.is_dataclass(a) or repr(vars(a)) == repr(vars(b))
 
 
 def _prefix(kind: type[Pass]) -> str:

@@ -91,7 +91,7 @@ def time_interleaved(
     rounds: int = ROUNDS,
     budget: float = BUDGET,
 ) -> tuple[Bar, ...]:
-    """One sample of each candidate per round (A B A B), so that drift of the machine hits all alike.
+    """One sample of each candidate per round (A B A B): drift of the machine hits all alike.
 
     `checkpoint(done, total)` is called between samples and may raise to stop.
     """
@@ -173,13 +173,33 @@ def _bar(candidate: Candidate) -> Bar:
 
 def _with_times(bar: Bar, middle: float, low: float, high: float, runs: int) -> Bar:
     return Bar(
-        bar.name, middle, low, high, runs, bar.error, bar.current, False, bar.note, "",
-        bar.implementation, bar.step,
-    )  # fmt: skip
+        bar.name,
+        middle,
+        low,
+        high,
+        runs,
+        bar.error,
+        bar.current,
+        False,
+        bar.note,
+        "",
+        bar.implementation,
+        bar.step,
+    )
 
 
 def _best(bar: Bar) -> Bar:
     return Bar(
-        bar.name, bar.seconds, bar.low, bar.high, bar.runs, bar.error, bar.current, True,
-        bar.note, "", bar.implementation, bar.step,
-    )  # fmt: skip
+        bar.name,
+        bar.seconds,
+        bar.low,
+        bar.high,
+        bar.runs,
+        bar.error,
+        bar.current,
+        True,
+        bar.note,
+        "",
+        bar.implementation,
+        bar.step,
+    )

@@ -16,7 +16,7 @@ KEPT = 24
 
 
 class Engine:
-    """Executables by module digest, least recently used ones forgotten. Safe to use from threads."""
+    """Executables by module digest, the oldest forgotten. Safe to use from threads."""
 
     def __init__(self) -> None:
         self._built: OrderedDict[tuple[str, int], Executable] = OrderedDict()

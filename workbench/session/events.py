@@ -1,4 +1,4 @@
-"""What a session tells those who watch it; listeners are called from any thread and return at once."""
+"""What a session tells its listeners; they are called from any thread and return at once."""
 
 from __future__ import annotations
 
@@ -62,6 +62,7 @@ class Listeners:
                 self._listeners.remove(listener)
 
     def __call__(self, event: Event) -> None:
+        """Tell everybody."""
         with self._lock:
             listeners = tuple(self._listeners)
         for listener in listeners:

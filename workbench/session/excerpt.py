@@ -1,4 +1,4 @@
-"""Excerpts: one call as a module of its own, with the arrays that it takes, so that it can be timed alone."""
+"""Excerpts: one call as a module of its own with its arrays, so that it can be timed alone."""
 
 from __future__ import annotations
 

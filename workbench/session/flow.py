@@ -1,7 +1,8 @@
 """Flows: the values of a graph function by call path, fused calls looked into.
 
-A value is named by its *key*: `main/12` is value 12 of `main`, `main/12>7` is value 7 of the fused
-function that call 12 calls. Bindings that only rename (aliases, fields of tuples) are looked through.
+A value is named by its *key*: `main/12` is value 12 of `main`, `main/12>7` is value 7 of the
+fused function that call 12 calls. Bindings that only rename (aliases, fields of tuples) are
+looked through.
 """
 
 from __future__ import annotations

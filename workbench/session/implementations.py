@@ -18,7 +18,7 @@ Kind = Literal["generated", "schedule", "library", "reference", "user"]
 
 @dataclass(frozen=True, slots=True)
 class Implementation:
-    """One way to compute a value: `step` is the pass that chooses it; `reason` says why it is not available."""
+    """One way to compute a value: `step` chooses it; `reason` says why it is not available."""
 
     name: str
     kind: Kind
@@ -61,7 +61,7 @@ def implementation_pass(value: FlowValue, implementation: str) -> Pass:
 
 
 def edit_pass(module: IRModule, lineage: Lineage, name: str, text: str) -> Pass:
-    """The pass that gives the tensor function `name`, or the one that the value `name` calls, another text.
+    """The pass that gives a tensor function (`name`, or what the value `name` calls) another text.
 
     Raises:
         CompileError: `session/nothing-to-edit`.

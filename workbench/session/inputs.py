@@ -127,7 +127,7 @@ def _value(
                     "session/no-inputs",
                     f"no values of type `{type_}` can be made up",
                     hint="give some: `s.inputs(...)`",
-                )  # fmt: skip
+                )
             )
 
 

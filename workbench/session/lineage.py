@@ -22,8 +22,8 @@ Change = Literal["none", "new", "rewritten", "fused"]
 class Lineage:
     """The flows of one step, linked to the step before.
 
-    `stable` gives every key the identity that it keeps over steps; `change` what the step did to it;
-    `sources` the keys of the step before; `gone` the stable identities, with names, that are no more.
+    `stable` gives every key the identity that it keeps over steps; `change` what the step did to
+    it; `sources` the keys of the step before; `gone` the identities, with names, that are no more.
     """
 
     flows: dict[str, Flow]
@@ -112,7 +112,7 @@ def _members(lineage: Lineage, call: str) -> int:
 
 
 def _gone(before: Lineage, flows: dict[str, Flow], taken: set[str]) -> dict[str, str]:
-    """Names of values that are no more; those inside a call that became one kernel are merged, not gone."""
+    """Names of values that are no more; members of a call that became one kernel are merged."""
     kept = {key for each in flows.values() for key in (*each.values, *each.calls)}
     gone: dict[str, str] = {}
     for value in before.values():

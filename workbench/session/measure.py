@@ -29,6 +29,7 @@ from workbench.session.worker import Job
 from workbench.support import CompileError, Diagnostic
 
 PROFILE_REPEATS = 5
+TIMES = "\N{MULTIPLICATION SIGN}"
 SLOWEST = 12
 """Operators shown in a comparison of steps."""
 
@@ -67,13 +68,13 @@ def measure_value(session: Measured, step: int, value: FlowValue, job: Job) -> C
     part = _excerpt(session, step, module, value, job)
     candidates = [_candidate(session.engine, part, value, item, job) for item in known]
     bars = time_interleaved(candidates, job.checkpoint)
-    shapes = " · ".join("×".join(map(str, np.shape(a))) for a in part.arrays)
+    shapes = " · ".join(TIMES.join(map(str, np.shape(a))) for a in part.arrays)
     return Comparison(f"{value.name} · {shapes}", bars, conditions=conditions())
 
 
 def _excerpt(session: Measured, step: int, module: IRModule, value: FlowValue, job: Job) -> Excerpt:
     """The call alone; inside a fused function with the arrays that this function gets."""
-    inputs, side = session.verdict_side(step, job)
+    _, side = session.verdict_side(step, job)
     entry = entry_function(module)
     if value.call is None:
         return excerpt(module, entry, value.ref.id, side.values)
@@ -114,7 +115,7 @@ def _candidate(
 
 
 def compare_steps(session: Measured, steps: tuple[int, ...], job: Job) -> Comparison:
-    """Times of whole steps on the inputs of the verdicts, errors against the import, and times by operator.
+    """Times of whole steps and their operators on the inputs of the verdicts, errors as well.
 
     Raises:
         CompileError: why the import does not run.

@@ -22,7 +22,7 @@ _KNOWN: dict[str, int] = {}
 
 
 def reduction_length(module: IRModule, value: GraphExpr) -> int:
-    """The number of terms of the longest sum in a right side, read off its loop nests; at least 1."""
+    """The number of terms that a right side sums, read off its loop nests; at least 1."""
     match value:
         case CallTIR(callee=callee) | CallFunction(callee=callee) if callee in module:
             function = module[callee]
@@ -42,7 +42,7 @@ def graph_length(module: IRModule, function: GraphFunction) -> int:
 
 
 def tensor_length(function: TensorFunction) -> int:
-    """The product of the reduction extents, over the blocks the sum; symbolic extents count as one."""
+    """The sum over blocks of the product of reduction extents; symbolic ones count as one."""
     digest = function_digest(function)
     if digest not in _KNOWN:
         lengths = [_block_length(node) for node in walk(function.body) if isinstance(node, Block)]

@@ -37,7 +37,7 @@ UNCHANGED = Verdict("exact", "✓ no change")
 class Adapter:
     """What `run` does with things that are not arrays, and with what comes out.
 
-    `prepare(items)` gives the arrays for them; `present(outputs)` makes of the outputs what people read.
+    `prepare(items)` gives the arrays for them; `present(outputs)` gives what people read.
     """
 
     prepare: Callable[[Any], tuple[Any, ...]]
@@ -81,7 +81,7 @@ class Session(SessionTree):
         return diff_steps(old.index, new.index, old.module, new.module, before, after)
 
     def implementations(self, name: str) -> tuple[Implementation, ...]:
-        """The ways in which the value `name` of the head could be computed, those included that cannot be used here."""
+        """The ways in which the value `name` of the head could be computed, impossible ones too."""
         head = self.head.index
         return implementations_of(self.snapshot(head).module, find_value(self.lineage(head), name))
 
@@ -95,7 +95,7 @@ class Session(SessionTree):
         return write_recipe(self.name, self.path_to(end))
 
     def run(self, *arrays: Any) -> Any:  # noqa: ANN401
-        """The outputs of the head's module for these arrays (or files, where the model has an adapter)."""
+        """The outputs of the head for these arrays (or files, where the model has an adapter)."""
         executable = self.engine.executable(self.module)
         if self.adapter is None or all(hasattr(item, "__dlpack__") for item in arrays):
             return executable(*arrays)
@@ -125,8 +125,14 @@ class Session(SessionTree):
     def _schedule_check(self, index: int) -> None:
         if self._verdicts.get(index).state != "checking":
             return
-        work = Job("check", lambda job: self._verdicts.check(index, job), background=True)
-        self._worker.submit(work)
+        self._worker.submit(
+            Job(
+                "check",
+                lambda job: self._verdicts.check(index, job),
+                lambda job: self._verdicts.abandon(index) if job.state == "cancelled" else None,
+                background=True,
+            )
+        )
 
     # --- measuring -------------------------------------------------------------------------------
 
@@ -182,11 +188,11 @@ class Session(SessionTree):
         return self._verdicts.inputs(), self._verdicts.side(step, job)
 
     def cancel(self, *, checks: bool = True) -> int:
-        """Stop what runs in the background, checks included or not; gives how many jobs there were."""
+        """Stop what runs in the background, with or without checks; gives how many jobs ran."""
         return self._worker.cancel(checks=checks)
 
     def wait(self, timeout: float = 60.0) -> bool:
-        """Wait until nothing runs in the background; whether that came to pass within `timeout` seconds."""
+        """Wait until nothing runs in the background; False if that takes over `timeout` seconds."""
         end = time.monotonic() + timeout
         while self._worker.pending():
             if time.monotonic() > end:

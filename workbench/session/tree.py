@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from workbench.ir import IRModule, module_digest
 from workbench.ir.verify import check as check_module
 from workbench.rewrite import Pass
-from workbench.session.catalogue import as_pass, is_builtin, run_pass
+from workbench.session.catalogue import as_pass, is_builtin, run_pass, same_pass
 from workbench.session.implementations import edit_pass, implementation_pass
 from workbench.session.lineage import Lineage, follow, root_lineage
 from workbench.session.naming import find_value
@@ -20,7 +20,7 @@ from workbench.support import CompileError, Diagnostic
 
 
 class SessionTree(ABC):
-    """Snapshots with a head. All methods may be called from any thread; steps are numbers or `Step`."""
+    """Snapshots with a head. Any thread may call all methods; steps are numbers or `Step`."""
 
     def __init__(self, module: IRModule) -> None:
         """Start with `module` as step 0.
@@ -152,8 +152,7 @@ class SessionTree(ABC):
         with self._lock:
             children = self._history.children(parent)
         for child in reversed(children):
-            same = type(child.applied).__qualname__ == type(wanted).__qualname__
-            if same and repr(child.applied) == repr(wanted):
+            if child.applied is not None and same_pass(child.applied, wanted):
                 return child
         return None
 
@@ -184,7 +183,7 @@ class SessionTree(ABC):
             return self.apply(implementation_pass(value, implementation), base)
 
     def edit(self, name: str, text: str, at: int | Step | None = None) -> Step:
-        """Replace the text of a tensor function (or of the one that the value `name` calls); a new step.
+        """Give a tensor function (`name`, or what the value `name` calls) another text; a new step.
 
         Raises:
             CompileError: all faults of the text; nothing is changed.

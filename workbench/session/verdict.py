@@ -130,7 +130,7 @@ def check(
     function: str,
     job: Job,
 ) -> Verdict:
-    """The verdict on `module`, made from `before.module`; `reference` are the outputs of the import.
+    """The verdict on `module`, made from `before.module`; `reference`: outputs of the import.
 
     A module that cannot be run where the one before could is wrong.
     """
@@ -230,9 +230,13 @@ def compare(expected: Value, found: Value, length: int, function: str, var: Var)
 
 def _shapes(a: np.ndarray, b: np.ndarray, function: str, var: Var) -> Difference:
     return Difference(
-        function, var.id, f"{var.name} has another type", (), f"{a.dtype}{list(a.shape)}",
+        function,
+        var.id,
+        f"{var.name} has another type",
+        (),
+        f"{a.dtype}{list(a.shape)}",
         f"{b.dtype}{list(b.shape)}",
-    )  # fmt: skip
+    )
 
 
 def _compare_arrays(a: np.ndarray, b: np.ndarray, length: int, function: str, var: Var) -> Finding:

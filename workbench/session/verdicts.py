@@ -120,6 +120,13 @@ class Verdicts:
             raise
         self._settle(index, verdict, generation)
 
+    def abandon(self, index: int) -> None:
+        """A check that was cancelled before it began leaves no open verdict."""
+        with self._lock:
+            if self._verdicts.get(index) is CHECKING:
+                self._verdicts[index] = CANCELLED
+        self._notify()
+
     def _check(self, index: int, job: Job) -> Verdict:
         snapshot = self._snapshot(index)
         assert snapshot.parent is not None

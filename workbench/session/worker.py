@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from workbench.runtime import CancelToken
 from workbench.runtime import Cancelled as NativeCancelled
+from workbench.runtime import CancelToken
 from workbench.support import CompileError, Diagnostic
 
 JobState = Literal["queued", "running", "done", "cancelled", "failed"]
@@ -111,7 +111,7 @@ class Worker:
         return job
 
     def cancel(self, *, checks: bool = True) -> int:
-        """Cancel the running job and all that wait, with or without checks; gives how many there were."""
+        """Cancel the running job and all that wait, with or without checks; gives their number."""
         with self._lock:
             waiting = [job for job in self._open if checks or not job.background]
         for job in waiting:

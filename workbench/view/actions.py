@@ -78,16 +78,21 @@ def _at(module: IRModule, kind: type[Rule], value: FlowValue, variable: str) -> 
     here = value.ref
     try:
         chosen = kind()
-        code = f"{variable}.apply({pass_code(dataclasses.replace(chosen, only=(qualified_name(value),)))})"
+        restricted = dataclasses.replace(chosen, only=(qualified_name(value),))
+        code = f"{variable}.apply({pass_code(restricted)})"
         refusal = ""
         for found in chosen.sites(module):
             if isinstance(found, Site):
                 if here in found.refs:
                     reason = found.note or _amount(len(found.nodes))
                     return ActionView(
-                        name=name, applies=True, reason=reason, sites=1, code=code,
+                        name=name,
+                        applies=True,
+                        reason=reason,
+                        sites=1,
+                        code=code,
                         scope="selection",
-                    )  # fmt: skip
+                    )
             elif not refusal and _is_here(found, value):
                 refusal = found.diagnostic.message
     except CompileError as error:
@@ -104,9 +109,11 @@ def _is_here(refusal: Refusal, value: FlowValue) -> bool:
 def _refused(name: str, error: CompileError, scope: str) -> ActionView:
     reason = _short(error.diagnostics[0].message)
     return ActionView(
-        name=name, applies=False, reason=reason,
+        name=name,
+        applies=False,
+        reason=reason,
         scope="selection" if scope == "selection" else "module",
-    )  # fmt: skip
+    )
 
 
 def _amount(count: int) -> str:

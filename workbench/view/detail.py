@@ -175,7 +175,7 @@ def native_code(name: str, function: TensorFunction) -> tuple[str, str]:
     return _NATIVE[digest]
 
 
-# --- where it came from ----------------------------------------------------------------------------
+# --- where it came from ------------------------------------------------------------------------
 
 
 def origin_of(session: Session, step: int, key: str) -> list[OriginView]:
@@ -188,9 +188,12 @@ def origin_of(session: Session, step: int, key: str) -> list[OriginView]:
         for one in sorted(keys):
             change = lineage.change.get(one, "none")
             if change != "none":
-                detail = f"{snapshot.name}: {change}"
                 found.append(
-                    OriginView(source=f"step {snapshot.index}", detail=detail, step=snapshot.index)
+                    OriginView(
+                        source=f"step {snapshot.index}",
+                        detail=f"{snapshot.name}: {change}",
+                        step=snapshot.index,
+                    )
                 )
         keys = {source for one in keys for source in lineage.sources.get(one, (one,))}
     root = path[0].module

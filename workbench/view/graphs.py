@@ -54,9 +54,13 @@ def to_networkx(module: IRModule, function: str = "main") -> networkx.MultiDiGra
     names = {node.key: _node_name(node.key) for node in nodes}
     for node in nodes:
         graph.add_node(
-            names[node.key], name=node.name, label=node.label, type=node.type, kind=node.kind,
+            names[node.key],
+            name=node.name,
+            label=node.label,
+            type=node.type,
+            kind=node.kind,
             key=node.key,
-        )  # fmt: skip
+        )
     for node in nodes:
         for position, source in enumerate(node.inputs):
             graph.add_edge(names[source], names[node.key], position=position)

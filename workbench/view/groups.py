@@ -7,6 +7,7 @@ import; later steps keep them through the identity of values.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -70,7 +71,7 @@ def _common_prefix(parts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def _split_box(box: _Box, parts: Mapping[str, tuple[str, ...]]) -> list[_Box]:
-    """The children of a box: one for each next component of the paths, in order of first members."""
+    """The children of a box by next component of the paths, in order of first members."""
     depth = len(box.path)
     children: dict[tuple[str, ...], list[str]] = {}
     for key in box.members:
@@ -119,7 +120,7 @@ def _merge(boxes: list[_Box], room: int) -> list[_Box]:
     if len(boxes) == 1:
         return _chop(boxes[0], room)
     while len(boxes) > room:
-        sizes = [len(a.members) + len(b.members) for a, b in zip(boxes, boxes[1:], strict=False)]
+        sizes = [len(a.members) + len(b.members) for a, b in itertools.pairwise(boxes)]
         at = sizes.index(min(sizes))
         a, b = boxes[at], boxes[at + 1]
         named = a if not _is_loose(a) else b

@@ -92,7 +92,7 @@ def verdict_view(verdict: Verdict, lineage: Lineage) -> VerdictView:
 
 def finite(value: float | None) -> float | None:
     """JSON has no infinity and no NaN: those become a huge number."""
-    if value is None or value != value:  # noqa: PLR0124 - NaN
+    if value is None or value != value:
         return None
     return max(-1e308, min(1e308, value))
 

@@ -9,17 +9,31 @@ import base64
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from workbench.view.protocol import ComparisonView, DiffView, SessionView, StepView, TokenView
+from workbench.view.protocol import (
+    BarView,
+    ComparisonView,
+    DiffView,
+    SessionView,
+    StepView,
+    TokenView,
+)
 
 MONO = "font-family: ui-monospace, Menlo, Consolas, monospace; font-size: 12px"
+CELL = 'style="text-align: left; padding: 2px 10px 2px 0"'
 QUIET = "color: #57606a; font-size: 12px"
 COLOURS = {
-    "exact": "#15803d", "within": "#15803d", "amber": "#b45309", "wrong": "#b91c1c",
-}  # fmt: skip
+    "exact": "#15803d",
+    "within": "#15803d",
+    "amber": "#b45309",
+    "wrong": "#b91c1c",
+}
 STYLES = {
-    "keyword": "#7c3aed", "number": "#b45309", "string": "#15803d", "comment": "#57606a",
+    "keyword": "#7c3aed",
+    "number": "#b45309",
+    "string": "#15803d",
+    "comment": "#57606a",
     "type": "#0f766e",
-}  # fmt: skip
+}
 
 
 def image(svg: str, alt: str) -> str:
@@ -62,7 +76,7 @@ def history_table(session: SessionView) -> str:
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table of texts."""
-    cell = 'style="text-align: left; padding: 2px 10px 2px 0"'
+    cell = CELL
     head = "".join(f"<th {cell}>{escape(title)}</th>" for title in titles)
     body = "".join(
         "<tr>" + "".join(f"<td {cell}>{escape(item)}</td>" for item in row) + "</tr>"
@@ -103,7 +117,7 @@ def diff_block(diff: DiffView) -> str:
 def comparison_block(comparison: ComparisonView) -> str:
     """Bars as a table with numbers."""
     longest = max((bar.high for bar in comparison.bars), default=0.0) or 1.0
-    rows = "".join(_bar_row(bar.name, bar, longest) for bar in comparison.bars)
+    rows = "".join(_bar_row(bar, longest) for bar in comparison.bars)
     operators = ""
     if comparison.per_operator:
         titles = ["operator", *(bar.name for bar in comparison.bars)]
@@ -114,8 +128,9 @@ def comparison_block(comparison: ComparisonView) -> str:
                 [[r.name, *map(_milliseconds, r.milliseconds)] for r in comparison.per_operator],
             ),
         )
+    conditions = f'<span style="{QUIET}">{escape(comparison.conditions)}</span>'
     return (
-        f'<b>{escape(comparison.title)}</b> <span style="{QUIET}">{escape(comparison.conditions)}</span>'
+        f"<b>{escape(comparison.title)}</b> {conditions}"
         f'<table style="font-size: 12px">{rows}</table>{operators}'
     )
 
@@ -124,21 +139,16 @@ def _milliseconds(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
-def _bar_row(name: str, bar: object, longest: float) -> str:
-    milliseconds = getattr(bar, "milliseconds", 0.0)
-    failed = getattr(bar, "failed", "")
-    low, high = getattr(bar, "low", 0.0), getattr(bar, "high", 0.0)
-    error = getattr(bar, "error", None)
-    width = max(1, round(240 * milliseconds / longest))
-    best = "font-weight: 600" if getattr(bar, "best", False) else ""
-    cell = 'style="text-align: left; padding: 2px 10px 2px 0"'
-    shown = (
-        f'<td {cell}><span style="color: #b91c1c">{escape(failed)}</span></td><td></td>'
-        if failed
-        else (
-            f'<td {cell}><div style="background: #93b4f5; height: 10px; width: {width}px"></div></td>'
-            f'<td {cell}><span style="{MONO}; {best}">{milliseconds:.3f} ms '
-            f"[{low:.3f}, {high:.3f}]{'' if error is None else f' · error {error:.1e}'}</span></td>"
-        )
-    )
-    return f'<tr><td {cell}><span style="{best}">{escape(name)}</span></td>{shown}</tr>'
+def _bar_row(bar: BarView, longest: float) -> str:
+    weight = 600 if bar.best else 400
+    cells = [f'<span style="font-weight: {weight}">{escape(bar.name)}</span>']
+    if bar.failed:
+        cells.append(f'<span style="color: #b91c1c">{escape(bar.failed)}</span>')
+    else:
+        width = max(1, round(240 * bar.milliseconds / longest))
+        style = f"background: #93b4f5; height: 10px; width: {width}px"
+        error = "" if bar.error is None else f" · error {bar.error:.1e}"
+        times = f"{bar.milliseconds:.3f} ms [{bar.low:.3f}, {bar.high:.3f}]{error}"
+        cells += [f'<div style="{style}"></div>', f'<span style="{MONO}">{times}</span>']
+    row = "".join(f"<td {CELL}>{cell}</td>" for cell in cells)
+    return f"<tr>{row}</tr>"

@@ -121,10 +121,13 @@ class _Rows:
             write_expr(w, axis.value)
         reduces = any(axis.kind.value == "reduce" for axis in block.axes)
         self._row(
-            depth, "block", node_id=f"{self.name}/{block.id}",
-            reads=_reads([block.body]), writes=_writes([block.body]),
+            depth,
+            "block",
+            node_id=f"{self.name}/{block.id}",
+            reads=_reads([block.body]),
+            writes=_writes([block.body]),
             note="reduction" if reduces else "",
-        )  # fmt: skip
+        )
         if block.init is not None:
             w.put("init", "keyword")
             self._row(depth + 1, "statement")
@@ -175,7 +178,7 @@ class _Rows:
                 reads=reads or [],
                 writes=writes or [],
                 note=note,
-            )  # fmt: skip
+            )
         )
 
 

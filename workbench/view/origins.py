@@ -24,8 +24,8 @@ def layers_at_import(module: IRModule, lineage: Lineage) -> dict[str, tuple[Laye
 def value_paths(module: IRModule, flow: Flow) -> dict[str, str]:
     """A path such as `fire2/squeeze1x1` for every operation, empty where the model has none.
 
-    Models that name only their weights are read by those: an operation belongs where its weights do, one
-    without weights where its first operand does.
+    Models that name only their weights are read by those: an operation belongs where its weights
+    do, one without weights where its first operand does.
     """
     labels = _labels(module, flow)
     found: dict[str, str] = {}

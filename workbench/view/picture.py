@@ -94,7 +94,7 @@ def function_cards(module: IRModule, before: IRModule | None) -> list[FunctionCa
                 signature=signature(function),
                 uses=uses.get(name, 0),
                 change=change,
-            )  # fmt: skip
+            )
         )
     return sorted(cards, key=lambda card: card.kind != "graph")
 
@@ -211,19 +211,33 @@ class _GroupBuilder:
         type_ = members[-1].type if members else ""
         width, height = box_size(label, type_)
         return GroupView(
-            key=layer.key, label=label, kind="layer", collapsed=True, type=type_,
-            ops=len(members), change=_strongest(members), width=width, height=height,
-        )  # fmt: skip
+            key=layer.key,
+            label=label,
+            kind="layer",
+            collapsed=True,
+            type=type_,
+            ops=len(members),
+            change=_strongest(members),
+            width=width,
+            height=height,
+        )
 
     def _fused_view(self, call: str, parent: str | None, members: list[NodeView]) -> GroupView:
         fused = self.flow.calls[call]
         type_ = type_text(fused.type)
         width, height = box_size(fused.callee, type_)
         return GroupView(
-            key=call, label=fused.callee, kind="fused", parent=parent,
-            collapsed=self.crowded, type=type_, ops=len(members), change=_strongest(members),
-            width=width, height=height,
-        )  # fmt: skip
+            key=call,
+            label=fused.callee,
+            kind="fused",
+            parent=parent,
+            collapsed=self.crowded,
+            type=type_,
+            ops=len(members),
+            change=_strongest(members),
+            width=width,
+            height=height,
+        )
 
 
 def _summary(members: list[NodeView]) -> str:

@@ -14,9 +14,14 @@ from workbench.view.protocol import Change, FunctionView, GroupView, NodeKind, N
 
 INK, FAINT, LINE, PAPER, GROUND = "#1f2328", "#57606a", "#8c959f", "#ffffff", "#f3f6fb"
 BARS: dict[NodeKind, str] = {
-    "input": "#57708f", "constant": "#57708f", "op": "#57708f", "tensor": "#2563eb",
-    "library": "#b45309", "function": "#6d28d9", "other": "#8c959f",
-}  # fmt: skip
+    "input": "#57708f",
+    "constant": "#57708f",
+    "op": "#57708f",
+    "tensor": "#2563eb",
+    "library": "#b45309",
+    "function": "#6d28d9",
+    "other": "#8c959f",
+}
 SIGNS: dict[Change, str] = {"none": "", "new": "+", "rewritten": "~", "fused": "⊂"}
 SANS = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
 MONO = "ui-monospace, 'SFMono-Regular', Menlo, Consolas, monospace"
@@ -25,7 +30,7 @@ NAME_PIXELS, TYPE_PIXELS = 6.6, 6.1
 
 
 def function_svg(view: FunctionView, salt: str = "") -> str:
-    """The picture of one function with its groups as the kernel folds them. `salt` makes ids unique."""
+    """The picture of one function, groups as the kernel folds them; `salt` makes ids unique."""
     return _Picture(view, layout(view), salt).text()
 
 
@@ -95,16 +100,23 @@ class _Picture:
         colour = BARS["tensor"] if isinstance(found, GroupView) else BARS[found.kind]
         sign = SIGNS[found.change]
         middle = box.y + box.height // 2
+        label = _fit(found.label, box.width - 32, NAME_PIXELS)
         parts = [
             f'<rect x="{box.x}" y="{box.y}" width="{box.width}" height="{box.height}" rx="5" '
             f'fill="{PAPER}" stroke="{LINE}" stroke-opacity="0.8"/>',
             f'<rect x="{box.x}" y="{box.y}" width="{BAR}" height="{box.height}" fill="{colour}"/>',
-            self._text(box.x + 13, middle - 3, _fit(found.label, box.width - 32, NAME_PIXELS), INK, 13),
             self._text(
-                box.x + 13, middle + 12, _fit(found.type, box.width - 16, TYPE_PIXELS), FAINT, 10,
+                box.x + 13, middle - 3, _fit(found.label, box.width - 32, NAME_PIXELS), INK, 13
+            ),
+            self._text(
+                box.x + 13,
+                middle + 12,
+                _fit(found.type, box.width - 16, TYPE_PIXELS),
+                FAINT,
+                10,
                 MONO,
             ),
-        ]  # fmt: skip
+        ]
         if sign:
             parts.append(self._text(box.x + box.width - 16, middle - 3, sign, "#2563eb", 13))
         if isinstance(found, GroupView):

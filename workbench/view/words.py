@@ -30,8 +30,11 @@ from workbench.script.tokens import Writer, text_of
 from workbench.view.protocol import NodeKind
 
 SHORT_DTYPES = {
-    "float": "f", "int": "i", "uint": "u", "bfloat": "bf",
-}  # fmt: skip
+    "float": "f",
+    "int": "i",
+    "uint": "u",
+    "bfloat": "bf",
+}
 NAME_WIDTH, TYPE_WIDTH = 7, 7
 """Pixels of a character: average of the sans serif at 13, monospace at 11."""
 NARROW = frozenset("iljtfr.,:;'|!()[] ")
