@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import cast
 
 import numpy as np
 
@@ -253,4 +254,4 @@ def _constant(node: Node) -> Value:
     value = node.attr("value")
     if not isinstance(value, np.ndarray):
         raise node.error("onnx/unsupported-attribute", "is no dense tensor of numbers")
-    return value
+    return cast("Value", value)

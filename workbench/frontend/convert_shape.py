@@ -7,7 +7,8 @@ import numpy as np
 from workbench.frontend.node import Node, Value, converter, shape_arg, tuple_arg
 from workbench.frontend.shapes import Symbolic, broadcast_dims, scalar
 from workbench.ir import Dim, ScalarValue, Shape, TupleItem, Var, as_expr
-from workbench.ops.dims import product, quotient, same_shape
+from workbench.ir.dims import same_shape
+from workbench.ops.dims import product, quotient
 
 NO_LIMIT = 1_000_000_000
 """Exporters write ends like this for `to the end`."""
@@ -166,7 +167,8 @@ def _gather(node: Node) -> Value:
     x = node.tensor(0)
     axis = node.attr("axis", 0)
     axis += node.rank(x) if axis < 0 else 0
-    extent, given = node.shape(x)[axis], node.value(1)
+    extent = node.shape(x)[axis]
+    given = node.value(1)
     if isinstance(given, np.ndarray) and isinstance(extent, int):
         fixed = np.where(given < 0, given + extent, given)
         indices = node.target.materialize(fixed, f"{node.proto.input[1]}_{node.base}", node.span)
@@ -193,8 +195,8 @@ def _shape(node: Node) -> Value:
 def _range(node: Node) -> Value:
     bounds = [node.value(position) for position in range(3)]
     if all(isinstance(bound, np.ndarray) for bound in bounds):
-        start, end, step = (bound.reshape(()).item() for bound in bounds)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType, reportUnknownMemberType]
-        return np.arange(start, end, step, dtype=bounds[0].dtype)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType, reportUnknownMemberType]
+        start, end, step = (node.array(position).reshape(()).item() for position in range(3))
+        return np.arange(start, end, step, dtype=node.array(0).dtype)
     numbers = [scalar(b) if isinstance(b, np.ndarray | Symbolic) else None for b in bounds]
     if any(number is None for number in numbers):
         raise node.error("onnx/dynamic-shape", "computes its length from data")

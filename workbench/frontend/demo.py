@@ -75,7 +75,7 @@ def squeezenet(seed: int = 0) -> onnx.ModelProto:
     empty: kernels and biases become normal, with deviation `sqrt(2 / fan_in)` of the kernel.
     """
     data = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
-    model = onnx.load(str(data / "light_squeezenet.onnx"))
+    model = onnx.load(str(data / "light_squeezenet.onnx"))  # pyright: ignore[reportUnknownMemberType]
     shapes = _weight_shapes(model.graph)
     rng = np.random.default_rng(seed)
     kept = [node for node in model.graph.node if node.op_type != "ConstantOfShape"]

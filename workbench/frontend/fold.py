@@ -122,6 +122,10 @@ def _where(_: Node, values: list[Known]) -> Known | None:
     return shape_where(values[0], values[1], values[2])
 
 
+def _identity(_: Node, values: list[Known]) -> Known | None:
+    return values[0]
+
+
 def _product(node: Node, values: list[Known]) -> Known | None:
     result: NDArray[Any] = np.array(shape_product(values[0]), dtype=object)
     keep = node.attr("keepdims", 1)
@@ -132,7 +136,8 @@ def _constant_of_shape(node: Node, values: list[Known]) -> Known | None:
     if isinstance(values[0], Symbolic):
         return None
     value = node.attr("value", np.zeros(1, "float32"))
-    return np.full(values[0].astype(int).tolist(), value.reshape(-1)[0], dtype=value.dtype)
+    filled: NDArray[Any] = np.full(values[0].astype(int), value.reshape(-1)[0], dtype=value.dtype)
+    return filled
 
 
 _RULES: dict[str, Fold] = {
@@ -143,7 +148,7 @@ _RULES: dict[str, Fold] = {
     "Div": _binary,
     "Equal": _binary,
     "Gather": _gather,
-    "Identity": lambda _, values: values[0],
+    "Identity": _identity,
     "Max": _binary,
     "Min": _binary,
     "Mod": _binary,

@@ -14,10 +14,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-import workbench.frontend.convert_arithmetic
-import workbench.frontend.convert_nn
-import workbench.frontend.convert_reduce
-import workbench.frontend.convert_shape  # noqa: F401  the converters register themselves
+from workbench.frontend import convert_arithmetic, convert_nn, convert_reduce, convert_shape
 from workbench.frontend.fold import fold
 from workbench.frontend.names import ShortNames
 from workbench.frontend.node import CONVERTERS, Node, Value, attribute_values
@@ -36,6 +33,8 @@ from workbench.ir import (
 )
 from workbench.support import CompileError, Diagnostic, Span
 
+FAMILIES = (convert_arithmetic, convert_nn, convert_reduce, convert_shape)
+"""The modules whose converters register themselves."""
 DOMAINS = frozenset({"", "ai.onnx"})
 
 

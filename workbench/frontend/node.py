@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 import numpy as np
 import onnx
@@ -177,7 +177,9 @@ class Node:
 
 
 def _frozen(value: Any) -> Any:  # noqa: ANN401
-    return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value
+    if not isinstance(value, list | tuple):
+        return value
+    return tuple(_frozen(item) for item in cast("Sequence[Any]", value))
 
 
 def shape_arg(dims: Sequence[Dim]) -> ShapeValue:

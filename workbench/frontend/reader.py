@@ -29,7 +29,7 @@ def read_model(model: str | Path | onnx.ModelProto) -> tuple[onnx.ModelProto, st
         return model, model.graph.name or "model"
     path = Path(model)
     try:
-        proto = onnx.load(str(path))
+        proto = onnx.load(str(path))  # pyright: ignore[reportUnknownMemberType]
     except OSError as error:
         raise bad_file(path.name, f"cannot be read: {error.strerror or error}") from None
     except (DecodeError, onnx.checker.ValidationError, ValueError) as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,7 @@ def symbolic(dims: tuple[Dim, ...] | list[Dim], dtype: str = "int64") -> Known:
 
 def settle(elements: NDArray[Any], dtype: str) -> Known:
     """Simplify all elements; a plain array where all are numbers."""
-    flat = [_simplified(item) for item in elements.reshape(-1).tolist()]
+    flat = [_simplified(item) for item in _listed(elements)]
     if all(isinstance(item, int) for item in flat):
         return np.array(flat, dtype=dtype).reshape(elements.shape)
     result = np.empty(len(flat), dtype=object)
@@ -51,10 +51,12 @@ def settle(elements: NDArray[Any], dtype: str) -> Known:
     return Symbolic(result.reshape(elements.shape), dtype)
 
 
+def _listed(elements: NDArray[Any]) -> list[Any]:
+    return elements.reshape(-1).tolist()
+
+
 def _simplified(item: Any) -> Dim:  # noqa: ANN401
-    if isinstance(item, bool | int | np.integer):
-        return int(item)
-    return expression(polynomial(item))
+    return int(item) if hasattr(item, "__index__") else expression(polynomial(item))
 
 
 def is_small(value: object) -> bool:
@@ -63,7 +65,8 @@ def is_small(value: object) -> bool:
         return True
     if not isinstance(value, np.ndarray):
         return False
-    return value.dtype.kind in "iub" and value.size <= LARGEST and value.ndim <= 1
+    array = cast("NDArray[Any]", value)
+    return array.dtype.kind in "iub" and array.size <= LARGEST and array.ndim <= 1
 
 
 def elements_of(value: Known) -> NDArray[Any]:

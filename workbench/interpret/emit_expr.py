@@ -62,9 +62,9 @@ class AccessSite:
 class Scope:
     """What the emitter knows: intervals of variables, run-time constants, sites that may fault."""
 
-    intervals: dict[NodeId, tuple[int, int]] = field(default_factory=dict)
-    constants: dict[str, Any] = field(default_factory=dict)
-    sites: list[AccessSite] = field(default_factory=list)
+    intervals: dict[NodeId, tuple[int, int]] = field(default_factory=dict[NodeId, tuple[int, int]])
+    constants: dict[str, Any] = field(default_factory=dict[str, Any])
+    sites: list[AccessSite] = field(default_factory=list[AccessSite])
     block: Block | None = None
     counter: int = 0
 
@@ -148,7 +148,7 @@ _INT_CALLS = {
     BinaryOp.TRUNCDIV: scalars.trunc_div,
     BinaryOp.TRUNCMOD: scalars.trunc_mod,
 }
-_FLOAT_CALLS: dict[BinaryOp, tuple[str, Callable[..., Any]]] = {
+_FLOAT_CALLS: dict[BinaryOp, tuple[str, Callable[[Any, Any], Any]]] = {
     BinaryOp.MIN: ("float_min", scalars.float_min),
     BinaryOp.MAX: ("float_max", scalars.float_max),
     BinaryOp.FLOORDIV: ("float_floordiv", lambda a, b: a // b),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, assert_never
+from typing import Any, assert_never, cast
 
 import numpy as np
 
-import workbench.ops  # noqa: F401  operators register themselves
+import workbench.ops
 from workbench.interpret.matching import Symbols, Value, evaluate
 from workbench.interpret.tensor import call_tensor_function, fresh_array, run_tensor_function
-from workbench.ir.expr import ScalarType, Type, Var
+from workbench.ir.expr import ScalarType, TensorType, Type, Var
 from workbench.ir.graph import (
     Alias,
     Arg,
@@ -39,6 +39,8 @@ from workbench.ir.registry import find_library, library_keywords, operator
 from workbench.ir.tensor import TensorFunction
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.ids import NodeId
+
+assert workbench.ops is not None  # operators register themselves
 
 FOREIGN_FAULTS = (
     ArithmeticError,
@@ -91,9 +93,10 @@ def values(
 def as_argument(value: Value) -> Value:
     """Foreign arrays (DLPack, lists, numbers) as numpy arrays; tuples item by item."""
     if isinstance(value, tuple):
-        return tuple(as_argument(item) for item in value)
+        items = cast("tuple[Value, ...]", value)
+        return tuple(as_argument(item) for item in items)
     if isinstance(value, np.ndarray | np.generic | int | float | str):
-        return value
+        return cast("Value", value)
     return np.from_dlpack(value) if hasattr(value, "__dlpack__") else np.asarray(value)
 
 
@@ -242,10 +245,14 @@ class _Frame:
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
     def _outputs(self, types: tuple[Type, ...]) -> list[Value]:
-        return [
-            fresh_array(self.symbols.shape(t.shape), t.dtype)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType, reportUnknownMemberType]
-            for t in types
-        ]
+        return [self._output(type_) for type_ in types]
+
+    def _output(self, type_: Type) -> Value:
+        if isinstance(type_, TensorType) and type_.shape is not None and type_.dtype is not None:
+            return fresh_array(self.symbols.shape(type_.shape), type_.dtype)
+        raise CompileError(
+            Diagnostic("run/unknown-output", "an output needs a tensor type with shape and dtype")
+        )
 
     def _call_packed(self, call: CallPacked) -> Value:
         library = find_library(call.symbol)
@@ -290,8 +297,9 @@ def _as_array(type_: Type, value: Value) -> Value:
 def _as_values(value: Value) -> Value:
     """What a reference returned, with numpy scalars and lists in their canonical form."""
     if isinstance(value, list | tuple):
-        return tuple(_as_values(item) for item in value)
-    return np.asarray(value) if isinstance(value, np.generic) else value
+        items = cast("Sequence[Value]", value)
+        return tuple(_as_values(item) for item in items)
+    return np.asarray(value) if isinstance(value, np.generic) else value  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
 
 
 def _foreign(code: str, what: str, error: BaseException) -> CompileError:

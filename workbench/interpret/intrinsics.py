@@ -20,17 +20,15 @@ def _round_away(x: Any) -> Any:  # noqa: ANN401
     return np.copysign(np.floor(np.abs(x) + 0.5), x) if abs(x) < 2.0**52 else x
 
 
-FLOAT_FUNCTIONS: dict[str, Callable[..., Any]] = {
+FLOAT_UNARY: dict[str, Callable[[Any], Any]] = {
     "abs": np.abs,
     "acos": np.arccos,
     "acosh": np.arccosh,
     "asin": np.arcsin,
     "asinh": np.arcsinh,
     "atan": np.arctan,
-    "atan2": np.arctan2,
     "atanh": np.arctanh,
     "ceil": np.ceil,
-    "copysign": np.copysign,
     "cos": np.cos,
     "cosh": np.cosh,
     "erf": math.erf,
@@ -39,16 +37,11 @@ FLOAT_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "exp2": np.exp2,
     "fabs": np.abs,
     "floor": np.floor,
-    "fma": lambda a, b, c: a * b + c,
-    "fmod": np.fmod,
-    "hypot": np.hypot,
     "log": np.log,
     "log10": np.log10,
     "log1p": np.log1p,
     "log2": np.log2,
     "nearbyint": np.rint,
-    "pow": np.power,
-    "power": np.power,
     "round": _round_away,
     "rsqrt": lambda x: 1.0 / np.sqrt(x),
     "sigmoid": _sigmoid,
@@ -59,24 +52,45 @@ FLOAT_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "tanh": np.tanh,
     "trunc": np.trunc,
 }
+FLOAT_BINARY: dict[str, Callable[[Any, Any], Any]] = {
+    "atan2": np.arctan2,
+    "copysign": np.copysign,
+    "fmod": np.fmod,
+    "hypot": np.hypot,
+    "pow": np.power,
+    "power": np.power,
+}
+FLOAT_TERNARY: dict[str, Callable[[Any, Any, Any], Any]] = {"fma": lambda a, b, c: a * b + c}
 """Functions of floats, computed in float64."""
 
-INT_FUNCTIONS: dict[str, Callable[..., int]] = {
+
+def _same(a: int) -> int:
+    return a
+
+
+def _power(a: int, b: int) -> int:
+    return a**b if b >= 0 else 0
+
+
+INT_UNARY: dict[str, Callable[[int], int]] = {
     "abs": abs,
-    "fabs": abs,
-    "bitwise_and": lambda a, b: int(a) & int(b),
     "bitwise_not": lambda a: ~int(a),
+    "ceil": _same,
+    "fabs": abs,
+    "floor": _same,
+    "likely": _same,
+    "nearbyint": _same,
+    "round": _same,
+    "trunc": _same,
+}
+INT_BINARY: dict[str, Callable[[int, int], int]] = {
+    "bitwise_and": lambda a, b: int(a) & int(b),
     "bitwise_or": lambda a, b: int(a) | int(b),
     "bitwise_xor": lambda a, b: int(a) ^ int(b),
-    "ceil": lambda a: a,
-    "floor": lambda a: a,
-    "likely": lambda a: a,
-    "pow": lambda a, b: a**b if b >= 0 else 0,
-    "power": lambda a, b: a**b if b >= 0 else 0,
-    "round": lambda a: a,
+    "pow": _power,
+    "power": _power,
     "shift_left": lambda a, b: int(a) << int(b),
     "shift_right": lambda a, b: int(a) >> int(b),
-    "trunc": lambda a: a,
 }
 """Functions of integers; the result wraps around."""
 
@@ -96,14 +110,28 @@ def intrinsic(name: str, dtype: DType) -> Callable[..., Any] | None:
     if name in PREDICATES:
         return PREDICATES[name]
     if name in {"infinity", "max_value", "min_value"}:
-        limit = _limit(name, dtype)
-        return lambda *_: limit
+        return _constant(_limit(name, dtype))
     if is_float(dtype):
         return _float_function(name, dtype)
     if name == "popcount":
-        mask = int_range("u" + dtype.lstrip("u"))[1]
-        return lambda a: (int(a) & mask).bit_count()
-    function = INT_FUNCTIONS.get(name)
+        return _popcount(dtype)
+    return _int_function(name, dtype)
+
+
+def _constant(value: Any) -> Callable[..., Any]:  # noqa: ANN401
+    def give(*_: Any) -> Any:  # noqa: ANN401
+        return value
+
+    return give
+
+
+def _popcount(dtype: DType) -> Callable[[int], int]:
+    mask = int_range("u" + dtype.lstrip("u"))[1]
+    return lambda a: (int(a) & mask).bit_count()
+
+
+def _int_function(name: str, dtype: DType) -> Callable[..., Any] | None:
+    function: Callable[..., int] | None = INT_UNARY.get(name) or INT_BINARY.get(name)
     if function is None:
         return None
     if dtype == "bool":
@@ -113,10 +141,9 @@ def intrinsic(name: str, dtype: DType) -> Callable[..., Any] | None:
 
 
 def _float_function(name: str, dtype: DType) -> Callable[..., Any] | None:
-    if name == "likely":
-        return lambda value: value
-    function = FLOAT_FUNCTIONS.get(name)
-    if function is None:
+    tables = (FLOAT_UNARY, FLOAT_BINARY, FLOAT_TERNARY)
+    function: Callable[..., Any] | None = next((t[name] for t in tables if name in t), None)
+    if name == "likely" or function is None:
         return None
     scalar = SCALAR_TYPES[dtype]
     return lambda *args: scalar(function(*(np.float64(a) for a in args)))

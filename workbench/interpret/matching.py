@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias, assert_never
+from typing import Any, TypeAlias, assert_never, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench.interpret.scalars import python_binary
 from workbench.ir.expr import (
@@ -39,7 +40,7 @@ Value: TypeAlias = Any
 class Symbols(dict[NodeId, int]):
     """Values of symbolic dimensions by id, filled while arguments are matched with types."""
 
-    def match(self, type_: Type, value: Value, what: str) -> None:  # noqa: C901
+    def match(self, type_: Type, value: Value, what: str) -> None:
         """Check `value` against `type_` and bind the dimensions that are still free.
 
         Raises:
@@ -54,12 +55,9 @@ class Symbols(dict[NodeId, int]):
                 if not isinstance(value, tuple):
                     raise _mismatch(what, "a shape", value)
                 if dims is not None:
-                    self.match_shape(dims, value, what)
+                    self.match_shape(dims, cast("tuple[int, ...]", value), what)
             case TupleType(fields=fields):
-                if not isinstance(value, tuple) or len(value) != len(fields):
-                    raise _mismatch(what, f"a tuple of {len(fields)} values", value)
-                for index, (field, item) in enumerate(zip(fields, value, strict=True)):
-                    self.match(field, item, f"{what}[{index}]")
+                self._match_tuple(fields, value, what)
             case ScalarType():
                 if np.ndim(value) != 0 or isinstance(value, str | tuple):
                     raise _mismatch(what, "a number", value)
@@ -68,26 +66,34 @@ class Symbols(dict[NodeId, int]):
             case _:
                 assert_never(type_)
 
+    def _match_tuple(self, fields: tuple[Type, ...], value: Value, what: str) -> None:
+        items = cast("tuple[Value, ...]", value)
+        if not isinstance(value, tuple) or len(items) != len(fields):
+            raise _mismatch(what, f"a tuple of {len(fields)} values", value)
+        for index, (field, item) in enumerate(zip(fields, items, strict=True)):
+            self.match(field, item, f"{what}[{index}]")
+
     def _match_array(
         self, shape: Shape | None, dtype: str | None, rank: int | None, value: Value, what: str
     ) -> None:
         if not isinstance(value, np.ndarray | np.generic):
             raise _mismatch(what, "an array", value)
-        if dtype is not None and str(value.dtype) != dtype:
+        array = cast("NDArray[Any]", value)
+        if dtype is not None and str(array.dtype) != dtype:
             raise CompileError(
                 Diagnostic(
-                    "run/argument-dtype", f"{what} must have dtype `{dtype}`, got `{value.dtype}`"
+                    "run/argument-dtype", f"{what} must have dtype `{dtype}`, got `{array.dtype}`"
                 )
             )
-        if rank is not None and value.ndim != rank:
+        if rank is not None and array.ndim != rank:
             raise CompileError(
                 Diagnostic(
                     "run/argument-shape",
-                    f"{what} must have {rank} dimensions, got shape `{value.shape}`",
+                    f"{what} must have {rank} dimensions, got shape `{array.shape}`",
                 )
             )
         if shape is not None:
-            self.match_shape(shape, value.shape, what)
+            self.match_shape(shape, array.shape, what)
 
     def match_shape(self, dims: Shape, actual: tuple[int, ...], what: str) -> None:
         """Check extents against dimensions; variables first, then what is computed from them.

@@ -190,11 +190,11 @@ def _array_problem(
 def show_type(type_: Type) -> str:
     """A type in a few characters, for messages: `(n, 4) float32`."""
     match type_:
-        case TensorType(shape=None):
-            rank = "?" if type_.ndim is None else f"{type_.ndim}-dimensional"
-            return f"{rank} {type_.dtype or '?'}"
-        case TensorType(shape=shape) | BufferType(shape=shape):
-            return f"{show_shape(shape)} {type_.dtype or '?'}"
+        case TensorType(shape=shape, dtype=dtype, ndim=ndim) if shape is None:
+            rank = "?" if ndim is None else f"{ndim}-dimensional"
+            return f"{rank} {dtype or '?'}"
+        case TensorType(shape=shape, dtype=dtype) | BufferType(shape=shape, dtype=dtype):
+            return f"{show_shape(shape or ())} {dtype or '?'}"
         case ScalarType(dtype=dtype):
             return f"scalar {dtype}"
         case ShapeType(dims=dims):

@@ -62,7 +62,8 @@ def _duplicate_names(module: IRModule) -> list[Diagnostic]:
 
 
 def _too_deep(function: Function) -> bool:
-    return function._digest is None and too_deep(function)  # a digest was made by recursion
+    digest = function._digest  # pyright: ignore[reportPrivateUsage]
+    return digest is None and too_deep(function)  # a digest was made by recursion
 
 
 def _verify_tensor(name: str, function: TensorFunction) -> tuple[Diagnostic, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import assert_never
@@ -84,7 +84,7 @@ class _Verifier:
             self._dims(param)
 
     @contextmanager
-    def _scope(self, variables: Iterable[Var], span: Span | None = None) -> Iterator[None]:
+    def _scope(self, variables: Iterable[Var], span: Span | None = None) -> Generator[None]:
         before = dict(self.scalars.scope)
         for var in variables:
             self.faults.take(var.id, var.name, span)
@@ -206,7 +206,7 @@ class _Verifier:
                 loop.dependent.add(var.id)
 
     @contextmanager
-    def _guard(self, condition: PrimExpr | None) -> Iterator[None]:
+    def _guard(self, condition: PrimExpr | None) -> Generator[None]:
         """A branch on the variable of a parallel loop may select one iteration."""
         used = set(free_vars(condition)) if condition is not None else set[NodeId]()
         guarding = [loop for loop in self.parallel if used & loop.dependent]
