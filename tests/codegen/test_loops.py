@@ -66,7 +66,7 @@ MATMUL = """
 """
 
 
-@pytest.mark.parametrize("m, n, k", [(1, 1, 1), (7, 13, 5), (6, 16, 32), (3, 4, 0), (0, 4, 3)])
+@pytest.mark.parametrize(("m", "n", "k"), [(1, 1, 1), (7, 13, 5), (6, 16, 32), (3, 4, 0), (0, 4, 3)])
 def test_matmul(m: int, n: int, k: int, target: Target, rng: Generator) -> None:
     fn = function(
         f'A: T.Buffer(({m},{k}), "float32"), B: T.Buffer(({k},{n}), "float32"), '
@@ -177,7 +177,7 @@ def test_convolution_with_inlined_padding(rng: Generator) -> None:
     np.testing.assert_allclose(y, np.einsum("chwpq,ocpq->ohw", windows, w), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("op, start", [("+", 0.0), ("*", 1.0), ("max", -np.inf), ("min", np.inf)])
+@pytest.mark.parametrize(("op", "start"), [("+", 0.0), ("*", 1.0), ("max", -np.inf), ("min", np.inf)])
 @pytest.mark.parametrize("n", [1, 7, 8, 21])
 def test_vectorized_reduction(op: str, start: float, n: int, rng: Generator) -> None:
     update = f"s[()] {op} x[i]" if op in "+*" else f"T.{op}(s[()], x[i])"

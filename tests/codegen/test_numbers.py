@@ -99,7 +99,7 @@ def test_special_values(name: str, target: Target) -> None:
     np.testing.assert_allclose(got, exact.astype(np.float32), rtol=1e-6, atol=1e-44)
 
 
-@pytest.mark.parametrize("name, reference", [("max", np.maximum), ("min", np.minimum)])
+@pytest.mark.parametrize(("name", "reference"), [("max", np.maximum), ("min", np.minimum)])
 def test_extremes_propagate_nan(name: str, reference: Callable[..., Any], target: Target) -> None:
     x, y = (a.ravel() for a in np.meshgrid(SPECIAL, SPECIAL))
     np.testing.assert_array_equal(
@@ -112,7 +112,7 @@ def test_extremes_propagate_nan(name: str, reference: Callable[..., Any], target
 
 @pytest.mark.parametrize("dtype", INTS)
 @pytest.mark.parametrize(
-    "operator, reference",
+    ("operator", "reference"),
     [
         ("x[i] // y[i]", np.floor_divide),
         ("x[i] % y[i]", np.mod),
@@ -152,7 +152,7 @@ def test_division_by_constants(divisor: int, target: Target, rng: Generator) -> 
     np.testing.assert_array_equal(apply(f"x[i] % {literal}", target, "int32", x=x), wrapped[1])
 
 
-@pytest.mark.parametrize("operator, reference", [("//", np.floor_divide), ("%", np.mod)])
+@pytest.mark.parametrize(("operator", "reference"), [("//", np.floor_divide), ("%", np.mod)])
 def test_float_division(
     operator: str, reference: Callable[..., Any], target: Target, rng: Generator
 ) -> None:

@@ -18,7 +18,11 @@ def load(e: Emitter, access: Load) -> Value:
     """The value of `buffer[indices]`, a vector where it differs between lanes."""
     check_bounds(e, access, store=False)
     dtype = dtype_of(access)
-    return _from_memory(e, _load(e, access, memory_type(dtype), byte_size(dtype)), dtype)
+    got = _load(e, access, memory_type(dtype), byte_size(dtype))
+    if not got.is_float and access.buffer.id in e.stack:
+        # Memory that was never written must not make a later check meaningless.
+        got = e.writer.effect(f"freeze {got.typed}", got.element, got.lanes)
+    return _from_memory(e, got, dtype)
 
 
 def store(e: Emitter, access: Load, value: Value) -> None:

@@ -7,6 +7,8 @@ from workbench.ir.tensor import Allocate, Evaluate, For, If, Let, LoopKind, Seq,
 from workbench.ir.traverse import walk
 
 _POLL_COST = 100_000
+STRIP = 1 << 20
+"""Iterations of a cheap loop between two looks at the interrupt flag."""
 
 
 def cost(stmt: Stmt) -> int | None:
@@ -48,6 +50,16 @@ def polls(loop: For) -> bool:
     if inner is not None and inner < _POLL_COST:
         return False
     return not any(_looks(node) for node in walk(loop.body))
+
+
+def runs_long(loop: For) -> bool:
+    """Whether a loop of cheap iterations has many, or nobody knows how many."""
+    if polls(loop) or any(isinstance(node, While) for node in walk(loop.body)):
+        return False
+    inner = cost(loop.body)
+    if inner is None:
+        return False
+    return not isinstance(loop.extent, IntImm) or loop.extent.value > STRIP
 
 
 def _looks(node: object) -> bool:

@@ -110,7 +110,7 @@ class Emitter:
 
     `env` holds the values of variables and the addresses of buffers; `lane` is the vectorized loop
     variable while there is one, `mask` the lanes that are active (None: all). `heap` are the live
-    allocations of this function, freed on every exit.
+    allocations of this function, freed on every exit; `stack` the buffers that LLVM sees through.
     """
 
     def __init__(self, kernel: Kernel, value: Callable[[Emitter, PrimExpr], Value]) -> None:
@@ -121,6 +121,7 @@ class Emitter:
         self.lanes = 1
         self.mask: Value | None = None
         self.heap: list[Value] = []
+        self.stack: set[NodeId] = set()
         self.written: NodeId = NodeId(0)
         self.parallel = False
         self._value = value

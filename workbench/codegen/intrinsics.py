@@ -32,7 +32,7 @@ _LIBRARY = {
     "atan2": "atan2", "pow": "pow", "power": "pow", "fmod": "fmod", "hypot": "hypot",
     "cbrt": "cbrt", "ldexp": "ldexp",
 }  # fmt: skip
-_BITWISE = {"bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor", "shift_left": "shl"}
+_BITWISE = {"bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor"}
 
 
 def intrinsic(e: Emitter, expr: Intrinsic) -> Value:
@@ -152,9 +152,20 @@ def _absolute(e: Emitter, expr: Intrinsic) -> Value:
     return e.writer.select(negative, e.writer.sub(integer(0, value.element), value), value)
 
 
-def _shift_right(e: Emitter, expr: Intrinsic) -> Value:
+def _shift(e: Emitter, expr: Intrinsic) -> Value:
+    """A shift; by the width or more gives what shifting in steps gives."""
+    w = e.writer
     a, b = (e.value(arg) for arg in expr.args)
-    return e.writer.op("lshr" if is_unsigned(expr.dtype) else "ashr", a, b)
+    left, arithmetic = expr.name == "shift_left", not is_unsigned(expr.dtype)
+    opcode = "shl" if left else "ashr" if arithmetic else "lshr"
+    bits = int(a.element[1:])
+    if b.const is not None and 0 <= b.const < bits:
+        return w.op(opcode, a, b)
+    usual = w.op(opcode, a, w.op("and", b, integer(bits - 1, b.element)))
+    rest = integer(0, a.element)
+    if opcode == "ashr":
+        rest = w.op("ashr", a, integer(bits - 1, a.element))
+    return w.select(w.compare("icmp ult", b, integer(bits, b.element)), usual, rest)
 
 
 def _bitwise_not(e: Emitter, expr: Intrinsic) -> Value:
@@ -192,7 +203,8 @@ def _count_ones(e: Emitter, expr: Intrinsic) -> Value:
 _SPECIAL: dict[str, Callable[[Emitter, Intrinsic], Value]] = {
     "abs": _absolute,
     "fabs": _absolute,
-    "shift_right": _shift_right,
+    "shift_left": _shift,
+    "shift_right": _shift,
     "bitwise_not": _bitwise_not,
     "isnan": _is_nan,
     "isinf": _is_infinite,

@@ -15,13 +15,14 @@ from workbench.codegen.expressions import value
 from workbench.codegen.faults import FaultSite
 from workbench.codegen.lower import lower
 from workbench.codegen.partition import partition
+from workbench.codegen.promote import promote
 from workbench.codegen.proofs import safe_expressions
 from workbench.codegen.simplify import simplify_statement
 from workbench.codegen.statements import Statements
 from workbench.codegen.target import Target
 from workbench.codegen.values import Value, integer, value_type
 from workbench.codegen.vectorize import split_vectors
-from workbench.ir.expr import BufferType, Var, dtype_of, is_float
+from workbench.ir.expr import Binary, BinaryOp, BufferType, IntImm, Var, dtype_of, is_float
 from workbench.ir.tensor import For, Stmt, TensorFunction
 from workbench.ir.traverse import free_vars, walk
 from workbench.support.ids import IdSource
@@ -76,11 +77,25 @@ def emit(
 def prepare(function: TensorFunction, target: Target) -> tuple[Stmt, Facts]:
     """The plain loops that are emitted, and what is known of parameters and dimensions."""
     ids = IdSource(function.next_id)
-    facts = Facts({var.id: Interval(0, None) for var in symbolic_dims(function)})
+    facts = dimension_facts(function)
     body = simplify_statement(lower(function, ids), facts)
     body = partition(body, facts, ids)
     split = split_vectors(body, target.vector_bits, ids)
-    return (body if split is body else simplify_statement(split, facts)), facts
+    body = body if split is body else simplify_statement(split, facts)
+    return (promote(body, ids) if _is_noalias(function) else body), facts
+
+
+def dimension_facts(function: TensorFunction) -> Facts:
+    """Extents of parameters are not negative."""
+    facts = Facts()
+    for param in function.params:
+        if isinstance(param.type, BufferType):
+            for extent in param.type.shape:
+                if isinstance(extent, Var):
+                    facts = facts.with_range(extent, Interval(0, None))
+                elif not isinstance(extent, int):
+                    facts = facts.assume(Binary(BinaryOp.GE, extent, IntImm(0)))
+    return facts
 
 
 def symbolic_dims(function: TensorFunction) -> tuple[Var, ...]:

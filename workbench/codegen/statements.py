@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import assert_never
 
 from workbench.codegen import access
-from workbench.codegen.cost import polls
-from workbench.codegen.emitter import Emitter
+from workbench.codegen.cost import STRIP, polls, runs_long
+from workbench.codegen.emitter import TRUE, Emitter
 from workbench.codegen.values import Value, byte_size, integer
 from workbench.codegen.vectorize import reduction
 from workbench.ir.expr import (
@@ -172,7 +172,32 @@ class Statements:
         extent = e.element_index(e.value(stmt.extent))
         if extent.const is not None and extent.const <= 0:
             return
-        self.loop(stmt, start, w.add(start, extent), sure=extent.const is not None)
+        end = w.add(start, extent)
+        if runs_long(stmt):
+            self._strips(stmt, start, end)
+        else:
+            self.loop(stmt, start, end, sure=extent.const is not None)
+
+    def _strips(self, stmt: For, start: Value, end: Value) -> None:
+        """A long loop of cheap iterations in strips, with a look at the interrupt flag between."""
+        w = self.w
+        header, leave = w.name("strip"), w.name("done")
+        begin = Value("%" + w.name("b"), "i64", 1, w.level + 1)
+        w.push(header, branch=False)
+        self._poll()
+        after = w.add(begin, integer(STRIP))
+        stop = w.intrinsic("smin", after, end)
+        self.loop(stmt, begin, stop, sure=False)
+        more = w.compare("icmp slt", stop, end)
+        w.line(f"br i1 {more.ref}, label %{header}, label %{leave}")
+        frame = w.pop()
+        before = w.frame.label
+        enter = w.compare("icmp slt", start, end)
+        w.line(f"br i1 {enter.ref}, label %{header}, label %{leave}")
+        phi = f"  {begin.ref} = phi i64 [ {start.ref}, %{before} ], [ {stop.ref}, %{frame.label} ]"
+        frame.lines.insert(0, phi)
+        w.place(frame, header)
+        w.label(leave)
 
     def loop(self, stmt: For, start: Value, end: Value, *, sure: bool) -> None:
         """`for var in [start, end)`, in rotated form; `sure` if it runs at least once."""
@@ -281,6 +306,7 @@ class Statements:
             name = "%" + w.name("local")
             w.allocas.append(f"  {name} = alloca [{max(size, 1)} x i8], align 64")
             e.env[buffer.id] = Value(name, "ptr")
+            e.stack.add(buffer.id)
             self.emit(stmt.body)
             return
         self._heap(stmt, kind)
@@ -288,8 +314,12 @@ class Statements:
     def _heap(self, stmt: Allocate, kind: BufferType) -> None:
         e, w = self.e, self.w
         size = integer(byte_size(kind.dtype))
+        fits = TRUE
         for extent in kind.shape:
-            size = w.mul(size, e.value(as_expr(extent)))
+            size, exact = w.checked_mul(size, e.value(as_expr(extent)))
+            fits = w.logical("and", fits, exact)
+        # A product that overflows asks for more than there is, and is refused as such.
+        size = w.select(fits, size, integer((1 << 63) - 1))
         pointer = w.effect(
             f"call noalias align 64 ptr {e.context(3).ref}(i64 {size.ref})", "ptr", 1
         )

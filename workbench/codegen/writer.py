@@ -203,6 +203,21 @@ class Writer:
             return a
         return self.op("mul", a, b)
 
+    def checked_mul(self, a: Value, b: Value) -> tuple[Value, Value]:
+        """Product of `i64` values, and whether it is right and both are not negative."""
+        if a.const is not None and b.const is not None:
+            product = a.const * b.const
+            right = min(a.const, b.const) >= 0 and product < 1 << 63
+            return integer(product), integer(int(right), "i1")
+        symbol = "@llvm.umul.with.overflow.i64"
+        self.declarations.add(f"declare {{i64, i1}} {symbol}(i64, i64)")
+        pair = self.pure(f"call {{i64, i1}} {symbol}({a.typed}, {b.typed})", "pair", 1, a, b)
+        product = self.pure(f"extractvalue {{i64, i1}} {pair.ref}, 0", "i64", 1, pair)
+        wrong = self.pure(f"extractvalue {{i64, i1}} {pair.ref}, 1", "i1", 1, pair)
+        sign = self.op("or", self.op("or", a, b), product)
+        fine = self.compare("icmp sge", sign, integer(0))
+        return product, self.logical("and", fine, self.negate(wrong))
+
     def logical(self, opcode: str, a: Value, b: Value) -> Value:
         """`and` or `or` of truth values."""
         for known, other in ((a, b), (b, a)):
