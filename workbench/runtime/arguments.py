@@ -7,7 +7,7 @@ copied, others are refused.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,7 @@ class Parameters:
     def __init__(self, name: str, params: Sequence[Var]) -> None:
         self.name = name
         self.params = tuple(params)
-        self._simple = tuple(_simple(param.type) for param in params)
+        self._plain = tuple(_plain(param.type) for param in params)
 
     def check(self, arguments: Sequence[Any]) -> tuple[list[Any], Symbols]:
         """Converted arguments, and the symbols that they bind.
@@ -57,20 +57,33 @@ class Parameters:
         """
         if len(arguments) != len(self.params):
             raise CompileError(self._count(len(arguments)))
+        quick = self._quickly(arguments)
+        if quick is not None:
+            return quick
         symbols = Symbols()
-        converted = [
-            argument
-            if simple is not None
-            and type(argument) is np.ndarray
-            and argument.dtype == simple[0]
-            and argument.shape == simple[1]
-            and is_direct(argument)
-            else None
-            for simple, argument in zip(self._simple, arguments, strict=True)
-        ]
-        if any(value is None for value in converted):
-            self._slowly(arguments, converted, symbols)
+        converted: list[Any] = [None] * len(arguments)
+        self._slowly(arguments, converted, symbols)
         return converted, symbols
+
+    def _quickly(self, arguments: Sequence[Any]) -> tuple[list[Any], Symbols] | None:
+        """What `check` gives where all arguments are arrays that fit as they are, else None."""
+        symbols = Symbols()
+        for plain, argument in zip(self._plain, arguments, strict=True):
+            if (
+                plain is None
+                or type(argument) is not np.ndarray
+                or argument.dtype != plain.dtype
+                or not is_direct(argument)
+            ):
+                return None
+            if argument.shape == plain.shape:
+                continue
+            if argument.ndim != len(plain.dims):
+                return None
+            for dim, extent in zip(plain.dims, argument.shape, strict=True):
+                if (symbols.setdefault(dim.id, extent) if type(dim) is Var else dim) != extent:
+                    return None
+        return list(arguments), symbols
 
     def _slowly(self, arguments: Sequence[Any], converted: list[Any], symbols: Symbols) -> None:
         faults: dict[int, Diagnostic] = {}
@@ -122,12 +135,23 @@ def _leaves(operand: Operand, argument: Any) -> Iterator[tuple[int, Any]]:  # no
             return
 
 
-def _simple(type_: Type) -> tuple[np.dtype[Any], tuple[int, ...]] | None:
-    """Dtype and shape where both are fixed: what most parameters are."""
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """A tensor parameter of numbers and variables; `shape` is set where all are numbers."""
+
+    dtype: np.dtype[Any]
+    dims: Shape
+    shape: tuple[int, ...] | None
+
+
+def _plain(type_: Type) -> _Plain | None:
     if not isinstance(type_, TensorType) or type_.shape is None or type_.dtype is None:
         return None
-    shape = tuple(dim for dim in type_.shape if isinstance(dim, int))
-    return (numpy_dtype(type_.dtype), shape) if len(shape) == len(type_.shape) else None
+    if not all(isinstance(dim, int | Var) for dim in type_.shape):
+        return None
+    fixed = tuple(dim for dim in type_.shape if isinstance(dim, int))
+    whole = fixed if len(fixed) == len(type_.shape) else None
+    return _Plain(numpy_dtype(type_.dtype), type_.shape, whole)
 
 
 def _convert(type_: Type, argument: Any, name: str) -> Any:  # noqa: ANN401

@@ -10,10 +10,10 @@ import numpy as np
 from workbench.ir import BufferType, Var
 from workbench.runtime.arrays import Array, as_array, as_number, direct, is_array, is_number
 from workbench.runtime.context import Context
+from workbench.runtime.kernel_call import call_kernel
 from workbench.runtime.kernels import Kernel
 from workbench.runtime.native import NativeRuntime
 from workbench.runtime.signature import describe
-from workbench.runtime.stepwise import call_kernel
 from workbench.support import CompileError, Diagnostic
 
 

@@ -51,8 +51,8 @@ class Executable:
             for name, function in machine.module.graph_functions.items()
         }
         self._direct: dict[str, DirectCall] = {}
+        self._contexts: list[Context] = []
         self._running: set[CancelToken] = set()
-        self._lock = threading.Lock()
 
     # --- running ------------------------------------------------------------------------------
 
@@ -79,10 +79,22 @@ class Executable:
             found = self._functions.get(function)
             if found is not None:
                 return found.call(arrays, token)
-            self._tensor_function(function).call(arrays, self.context(token))
+            self._call_directly(function, arrays, token)
         finally:
             self._running.discard(token)
         return None
+
+    def _call_directly(self, function: str, arrays: Sequence[Any], token: CancelToken) -> None:
+        call = self._tensor_function(function)
+        try:
+            context = self._contexts.pop()
+            context.use(token)
+        except IndexError:
+            context = self.context(token)
+        try:
+            call.call(arrays, context)
+        finally:
+            self._contexts.append(context)
 
     def cancel(self) -> None:
         """Stop all calls that run now; they raise `Cancelled`."""

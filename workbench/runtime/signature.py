@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from workbench.interpret import evaluate
@@ -20,10 +20,12 @@ from workbench.ir import (
     is_float,
     walk,
 )
+from workbench.runtime.arrays import is_array
 from workbench.support import CompileError, Diagnostic, NodeId
 
 Argument = tuple[tuple[int, ...], str] | int | float | bool
 """Shape and dtype of an array, or a number."""
+MAX_REMEMBERED = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,24 @@ class KernelSignature:
     params: tuple[Var, ...]
     symbols: tuple[Var, ...]
     written: frozenset[int]
+    _bound: dict[Any, tuple[int, ...]] = field(
+        default_factory=dict[Any, tuple[int, ...]], compare=False, repr=False
+    )
+
+    def bind_values(self, values: Sequence[Any]) -> tuple[int, ...]:
+        """Values of `symbols` for arrays and numbers; remembered, since shapes repeat.
+
+        Raises:
+            CompileError: as `bind`.
+        """
+        key = tuple((v.shape, v.dtype) if is_array(v) else v for v in values)
+        bound = self._bound.get(key)
+        if bound is None:
+            bound = self.bind([(v.shape, str(v.dtype)) if is_array(v) else v for v in values])
+            if len(self._bound) >= MAX_REMEMBERED:
+                self._bound.clear()
+            self._bound[key] = bound
+        return bound
 
     def bind(self, arguments: Sequence[Argument]) -> tuple[int, ...]:
         """Values of `symbols` for a call.

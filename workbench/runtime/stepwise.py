@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,14 +40,12 @@ from workbench.ir import (
 )
 from workbench.runtime.arrays import (
     Constants,
-    address_of,
     direct,
     is_array,
     is_fields,
     numpy_dtype,
 )
 from workbench.runtime.context import Context
-from workbench.runtime.faults import raise_for_status
 from workbench.runtime.host_calls import (
     checked_result,
     library_call,
@@ -57,43 +53,14 @@ from workbench.runtime.host_calls import (
     placed,
     wrong_result,
 )
+from workbench.runtime.kernel_call import call_kernel
 from workbench.runtime.kernels import Kernel
 from workbench.runtime.native import NativeRuntime
 from workbench.runtime.program import HostCall, Place
-from workbench.runtime.signature import slot_of
 from workbench.support import CompileError, Diagnostic, NodeId
 
 Value = Any
 MAX_CALL_DEPTH = 100
-_MAIN_THREAD = threading.main_thread().ident
-
-
-def call_kernel(
-    kernel: Kernel,
-    arguments: Sequence[Any],
-    native: NativeRuntime,
-    context: Context,
-    place: Place | None = None,
-) -> None:
-    """Run one kernel on arrays (row-major) and numbers, in the order of its parameters.
-
-    Raises:
-        CompileError: `runtime/wrong-argument`, and as `raise_for_status`.
-    """
-    signature = kernel.signature
-    bound = signature.bind([(a.shape, str(a.dtype)) if is_array(a) else a for a in arguments])
-    slots = (ctypes.c_int64 * (len(arguments) + len(bound)))()
-    for position, (param, argument) in enumerate(zip(signature.params, arguments, strict=True)):
-        slots[position] = address_of(argument) if is_array(argument) else slot_of(param, argument)
-    slots[len(arguments) :] = bound
-    instruction = (ctypes.c_int64 * 2)(kernel.address, ctypes.addressof(slots))
-    guard = threading.get_ident() == _MAIN_THREAD
-    segment = (ctypes.c_int64 * 6)(
-        ctypes.addressof(instruction), 1, context.address, 0, 0, int(guard)
-    )
-    status = native.run(ctypes.addressof(segment))
-    if status:
-        raise_for_status(status, kernel, context, place)
 
 
 @dataclass(frozen=True, slots=True)
