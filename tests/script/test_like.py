@@ -63,7 +63,13 @@ def test_a_changed_binding_and_all_that_use_it_get_new_ids() -> None:
     module = spread(CHAIN)
     result = edited(module, lambda text: text.replace("R.nn.relu(a)", "R.nn.silu(a)"))
     before, after = ids(module), ids(result)
-    assert {name for name in before if before[name] == after[name]} == {"unused", "x", "w", "a", "c"}
+    assert {name for name in before if before[name] == after[name]} == {
+        "unused",
+        "x",
+        "w",
+        "a",
+        "c",
+    }
     assert min(after["b"], after["d"]) >= module["main"].next_id
     assert result["main"].next_id > max(after.values())
 
@@ -115,8 +121,9 @@ def test_loops_keep_their_ids_when_reordered_and_renamed() -> None:
     module = parse(MATMUL)
     result = edited(
         module,
-        lambda text: text.replace("for i, j, k in T.grid(4, 6, 8)", "for i, r, j in T.grid(4, 8, 6)")
-        .replace("[i, j, k]", "[i, j, r]"),
+        lambda text: text.replace(
+            "for i, j, k in T.grid(4, 6, 8)", "for i, r, j in T.grid(4, 8, 6)"
+        ).replace("[i, j, k]", "[i, j, r]"),
     )
     before, after = ids(module, "mm"), ids(result, "mm")
     assert {name: after[name] for name in "ABCij"} == {name: before[name] for name in "ABCij"}
@@ -134,7 +141,9 @@ def test_one_function_of_a_module() -> None:
     module = parse(MATMUL)
     text = print_function("mm", module["mm"])
     assert parse_function(text, like=module["mm"]) == ("mm", module["mm"])
-    changed = text.replace("T.grid(4, 6, 8)", "T.grid(4, 6, 8)").replace("T.float32(0.0)", "T.float32(1.0)")
+    changed = text.replace("T.grid(4, 6, 8)", "T.grid(4, 6, 8)").replace(
+        "T.float32(0.0)", "T.float32(1.0)"
+    )
     name, function = parse_function(changed, like=module["mm"])
     assert name == "mm"
     assert function.next_id == module["mm"].next_id

@@ -94,7 +94,9 @@ def test_three_generations(path: Path) -> None:
     check(module)
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the whole set of samples is not beside the checkout")
+@pytest.mark.skipif(
+    not SHARED.is_dir(), reason="the whole set of samples is not beside the checkout"
+)
 def test_all_samples_of_tvm() -> None:
     seen: dict[str, str] = {}
     for path in sorted(SHARED.glob("*.py")):

@@ -22,7 +22,9 @@ def test_text_is_the_tokens(name: str) -> None:
 def test_tokens_know_what_they_name(name: str) -> None:
     module = parse(programs.ALL[name])
     for function_name, function in module.functions:
-        names = {n.id: n.name for n in walk(function) if isinstance(n, Var | Block) and n.name != "_"}
+        names = {
+            n.id: n.name for n in walk(function) if isinstance(n, Var | Block) and n.name != "_"
+        }
         found = [t for t in tokens(module) if t.function == function_name and t.node is not None]
         assert {t.node for t in found} == set(names)
         assert all(t.text.strip('"').startswith(names[t.node]) for t in found if t.node is not None)
@@ -45,7 +47,7 @@ def test_ids_on_request() -> None:
 
 def test_long_modules_read_and_print_in_time() -> None:
     """A loose bound: the benchmark has the numbers."""
-    line = "            v{}: R.Tensor((4,), dtype=\"float32\") = R.add(v{}, x)\n"
+    line = '            v{}: R.Tensor((4,), dtype="float32") = R.add(v{}, x)\n'
     body = "".join(line.format(i, i - 1) for i in range(1, 2000))
     text = (
         '@I.ir_module\nclass M:\n    @R.function\n    def main(x: R.Tensor((4,), dtype="float32")):\n'

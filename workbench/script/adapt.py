@@ -96,7 +96,7 @@ _FLOAT_MAX = {
 
 
 def dtype_limit(word: str, dtype: DType) -> PrimExpr | None:
-    """What `T.min_value`, `T.max_value` and `T.infinity` give, None where there is no such value."""
+    """What `T.min_value`, `T.max_value` and `T.infinity` give, None where there is none."""
     if is_float(dtype):
         value = math.inf if word == "infinity" else _FLOAT_MAX[dtype]
         return FloatImm(-value if word == "min_value" else value, dtype)

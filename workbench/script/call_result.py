@@ -22,9 +22,7 @@ from workbench.ir import (
 from workbench.support.ids import NodeId
 
 
-def result_type(
-    params: tuple[Type, ...], result: Type, arguments: tuple[Type, ...]
-) -> Type | None:
+def result_type(params: tuple[Type, ...], result: Type, arguments: tuple[Type, ...]) -> Type | None:
     """The result type of a call, in the caller's symbols; None where a symbol stays unbound."""
     bound: dict[NodeId, PrimExpr] = {}
     for param, argument in zip(params, arguments, strict=False):

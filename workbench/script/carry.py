@@ -1,9 +1,9 @@
 """Ids of an edited script: what stayed the same keeps its id, everything else gets a new one.
 
 In a graph function an id promises contents, so a binding keeps its id only if its right side is
-the same up to ids and so are the values that it uses; the name decides among equal ones. In a tensor
-function an id says "still this buffer, this loop", so definitions are aligned by kind and name, then
-by kind and type.
+the same up to ids and so are the values that it uses; the name decides among equal ones. In a
+tensor function an id says "still this buffer, this loop", so definitions are aligned by kind and
+name, then by kind and type.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _carried(name: str, function: Function, like: IRModule, gone: list[Function]
 
 
 def carry_function(name: str, function: Function, like: Function) -> Function:
-    """`function` with the ids of `like` where values are the same; others count from its `next_id`."""
+    """`function` with the ids of `like` where values are the same; others follow its `next_id`."""
     new, old = definitions(name, function), definitions(name, like)
     same_names = [d.key for d in new] == [d.key for d in old]
     if same_names and structurally_equal(function, like):
@@ -163,7 +163,7 @@ class _Carrier:
                 self.pair(new, next((old for old in found if old.name == new.name), found[0]))
 
     def _like_old(self, node: Any) -> Any:  # noqa: ANN401
-        """A node in the variables of the old function; variables without a partner match nothing."""
+        """A node in the variables of the old function; what has no partner matches nothing."""
         if isinstance(node, Var):
             old = self.pairs.get(node.id)
             if old is not None and old.var is not None:

@@ -60,7 +60,7 @@ def as_array(value: object, dtype: str | None) -> Array | None:
 def numpy_dtype(dtype: str) -> np.dtype[Any]:
     """The numpy dtype of that name; `bfloat16` comes from `ml_dtypes`."""
     if dtype == "bfloat16":
-        import ml_dtypes  # noqa: PLC0415 - slow to import, rarely needed
+        import ml_dtypes
 
         return np.dtype(ml_dtypes.bfloat16)
     return np.dtype(dtype)

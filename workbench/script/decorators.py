@@ -1,6 +1,6 @@
 """The dialects as Python objects: `@I.ir_module`, `@T.prim_func`, `@R.function` in cells and files.
 
-Python runs only the decorators and the annotations; bodies are read from the source text, never run.
+Python runs only the decorators and the annotations; bodies are read from the source text.
 The text comes from the file or the notebook cell. Names that a script does not define may stand for
 Python values: numbers in shapes, strings as dtypes, arrays as constants.
 """
@@ -14,7 +14,7 @@ import sys
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from types import FrameType, FunctionType
-from typing import Any, overload
+from typing import Any
 
 from workbench.ir import ConstantPool, GraphFunction, IRModule, TensorFunction
 from workbench.script.parser import Script, read_tree
@@ -25,7 +25,7 @@ from workbench.support.diagnostics import CompileError, Diagnostic
 
 
 class Word:
-    """A word of a dialect outside a script, such as the `T.Buffer` of an annotation: only a name."""
+    """A word of a dialect outside a script, as in an annotation: only a name."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -67,15 +67,7 @@ class ModuleDialect(_Words):
 
     words = ("ir_module", "module_attrs")
 
-    @overload
-    def ir_module(self, cls: type) -> IRModule: ...
-    @overload
-    def ir_module(
-        self, cls: None = None, *, check_well_formed: bool = True
-    ) -> Callable[[type], IRModule]: ...
-    def ir_module(
-        self, cls: type | None = None, *, check_well_formed: bool = True
-    ) -> IRModule | Callable[[type], IRModule]:
+    def ir_module(self, cls: type | None = None, *, check_well_formed: bool = True) -> Any:  # noqa: ANN401
         """The module that a class of `@T.prim_func` and `@R.function` functions describes.
 
         `check_well_formed` is accepted for scripts written for TVM.
@@ -103,7 +95,7 @@ class TensorDialect(_Words):
     )
 
     def prim_func(self, function: Callable[..., object] | None = None, **options: bool) -> Any:  # noqa: ANN401
-        """The `TensorFunction` that a Python function describes; in a module class it waits for that.
+        """The `TensorFunction` that a Python function describes; a module class reads its own.
 
         Raises:
             CompileError: as `parse`; `script/no-source` if its text is not to be had.
@@ -125,7 +117,7 @@ class GraphDialect(_Words):
     )
 
     def function(self, function: Callable[..., object] | None = None, **options: bool) -> Any:  # noqa: ANN401
-        """The `GraphFunction` that a Python function describes; in a module class it waits for that.
+        """The `GraphFunction` that a Python function describes; a module class reads its own.
 
         Raises:
             CompileError: as `parse`; `script/no-source` if its text is not to be had;

@@ -9,22 +9,17 @@ from typing import Any, Literal
 from workbench.ir import (
     Allocate,
     Block,
-    Evaluate,
     For,
     Function,
     GraphFunction,
-    If,
     Let,
-    Seq,
     Stmt,
-    Store,
     TensorFunction,
     Type,
     Var,
-    While,
 )
 from workbench.script.print_graph import all_bindings, graph_symbols
-from workbench.script.print_tensor import symbols_of
+from workbench.script.print_tensor import statements_below, symbols_of
 from workbench.script.printer import printed_names
 from workbench.support.ids import NodeId
 from workbench.support.spans import Span
@@ -102,29 +97,20 @@ def _of_tensor(function: TensorFunction, names: dict[NodeId, str]) -> Iterator[D
 
 def _of_stmt(stmt: Stmt, names: dict[NodeId, str]) -> Iterator[Definition]:
     match stmt:
-        case For(var=var, kind=kind, extent=extent, body=body, span=span):
+        case For(var=var, kind=kind, extent=extent, span=span):
             size = str(getattr(extent, "value", "?"))
             yield _var("loop", var, names, span, f"{kind.value} {size}")
-            yield from _of_stmt(body, names)
         case Block():
             yield from _of_block(stmt, names)
-        case Seq(body=items):
-            for item in items:
-                yield from _of_stmt(item, names)
-        case If(then=then, otherwise=otherwise):
-            yield from _of_stmt(then, names)
-            if otherwise is not None:
-                yield from _of_stmt(otherwise, names)
-        case While(body=body):
-            yield from _of_stmt(body, names)
-        case Let(var=var, body=body, span=span):
+            return
+        case Let(var=var, span=span):
             yield _var("let", var, names, span)
-            yield from _of_stmt(body, names)
-        case Allocate(buffer=buffer, body=body, span=span):
+        case Allocate(buffer=buffer, span=span):
             yield _var("buffer", buffer, names, span)
-            yield from _of_stmt(body, names)
-        case Store() | Evaluate():
+        case _:
             pass
+    for child in statements_below(stmt):
+        yield from _of_stmt(child, names)
 
 
 def _of_block(block: Block, names: dict[NodeId, str]) -> Iterator[Definition]:

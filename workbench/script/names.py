@@ -1,4 +1,4 @@
-"""Names in scripts: valid identifiers, unique where they are visible, the same at every printing."""
+"""Names in scripts: valid identifiers, unique where they are visible, always the same."""
 
 from __future__ import annotations
 

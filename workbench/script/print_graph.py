@@ -364,7 +364,7 @@ class _GraphPrinter:
 
 
 def scalar_text(constant: Constant, pool: ConstantPool) -> str | None:
-    """The Python literal of a scalar constant, if the pool has it and the literal gives its bits back."""
+    """The Python literal of a scalar constant, if the pool has it and it gives the bits back."""
     array = pool.get(constant.digest)
     if array is None or array.ndim or constant.type != TensorType((), str(array.dtype)):
         return None

@@ -7,20 +7,14 @@ from typing import assert_never
 
 from workbench.ir import (
     Allocate,
-    Axis,
-    AxisKind,
     Block,
-    BufferRegion,
-    BufferType,
     Evaluate,
     For,
     If,
     IntImm,
     Let,
     LoopKind,
-    MatchBuffer,
     PrimExpr,
-    Range,
     ScalarType,
     Seq,
     Stmt,
@@ -31,12 +25,11 @@ from workbench.ir import (
     free_vars,
     walk,
 )
-from workbench.ir.expr import Binary, BinaryOp
+from workbench.script.print_blocks import BlockPrinter, write_stop
 from workbench.script.print_scalar import separated, write_expr, write_load
 from workbench.script.print_types import (
     quote,
     write_attr_dict,
-    write_buffer_arguments,
     write_type,
 )
 from workbench.script.tokens import Writer
@@ -63,11 +56,12 @@ def has_blocks(function: TensorFunction) -> bool:
 
 def _stmts(stmt: Stmt) -> Iterator[Stmt]:
     yield stmt
-    for child in _below(stmt):
+    for child in statements_below(stmt):
         yield from _stmts(child)
 
 
-def _below(stmt: Stmt) -> tuple[Stmt, ...]:
+def statements_below(stmt: Stmt) -> tuple[Stmt, ...]:
+    """The statements directly below one that is no block."""
     match stmt:
         case Seq(body=body):
             return body
@@ -84,12 +78,8 @@ def write_tensor_function(w: Writer, name: str, function: TensorFunction) -> Non
     _TensorPrinter(w).function(name, function)
 
 
-class _TensorPrinter:
-    """Prints one function; knows the loops that a block axis may be remapped from."""
-
-    def __init__(self, w: Writer) -> None:
-        self.w = w
-        self.loops: dict[NodeId, For] = {}
+class _TensorPrinter(BlockPrinter):
+    """Prints one function."""
 
     def function(self, name: str, function: TensorFunction) -> None:
         w = self.w
@@ -114,7 +104,7 @@ class _TensorPrinter:
             w.put(")")
             w.end()
         for buffer in function.allocations:
-            self._allocation(buffer)
+            self.allocation(buffer)
         self.stmt(function.body)
         w.depth -= 1
 
@@ -238,12 +228,12 @@ class _TensorPrinter:
         if last:
             w.define(stmt.buffer)
             w.put(" = ", "operator")
-            self._buffer("T.alloc_buffer", stmt.buffer)
+            self.buffer("T.alloc_buffer", stmt.buffer)
             w.end()
             self._rest(stmt.body)
             return
         w.put("with ", "keyword")
-        self._buffer("T.alloc_buffer", stmt.buffer)
+        self.buffer("T.alloc_buffer", stmt.buffer)
         self._bounded(stmt.buffer, stmt.body)
 
     def _rest(self, body: Stmt) -> None:
@@ -259,19 +249,6 @@ class _TensorPrinter:
         w.end()
         self.suite(body)
         w.names.close()
-
-    def _buffer(self, constructor: str, buffer: Var) -> None:
-        assert isinstance(buffer.type, BufferType)
-        self.w.put(constructor + "(")
-        write_buffer_arguments(self.w, buffer.type)
-        self.w.put(")")
-
-    def _allocation(self, buffer: Var) -> None:
-        self.w.line()
-        self.w.define(buffer)
-        self.w.put(" = ", "operator")
-        self._buffer("T.sblock_alloc_buffer", buffer)
-        self.w.end()
 
     # --- loops ------------------------------------------------------------------------------
 
@@ -330,16 +307,16 @@ class _TensorPrinter:
 
     def _block_body(self, block: Block) -> None:
         w = self.w
-        for group in self._axis_groups(block.axes):
-            self._axes(group)
+        for group in self.axis_groups(block.axes):
+            self.axes(group)
         if block.predicate is not None:
             w.line()
             w.put("T.where(")
             write_expr(w, block.predicate)
             w.put(")")
             w.end()
-        self._regions("T.reads", block.reads)
-        self._regions("T.writes", block.writes)
+        self.regions("T.reads", block.reads)
+        self.regions("T.writes", block.writes)
         if block.annotations:
             w.line()
             w.put("T.sblock_attr(")
@@ -347,9 +324,9 @@ class _TensorPrinter:
             w.put(")")
             w.end()
         for buffer in block.allocations:
-            self._allocation(buffer)
+            self.allocation(buffer)
         for match in block.match_buffers:
-            self._match_buffer(match)
+            self.match_buffer(match)
         if block.init is not None:
             w.line()
             w.put("with ", "keyword")
@@ -357,68 +334,6 @@ class _TensorPrinter:
             w.end()
             self.suite(block.init)
         self.stmt(block.body)
-
-    def _axis_groups(self, axes: tuple[Axis, ...]) -> Iterator[list[Axis]]:
-        """Runs of axes that are loop variables as they are, and single ones."""
-        run: list[Axis] = []
-        for axis in axes:
-            if self._is_loop(axis):
-                run.append(axis)
-                continue
-            if run:
-                yield run
-            yield [axis]
-            run = []
-        if run:
-            yield run
-
-    def _is_loop(self, axis: Axis) -> bool:
-        if not isinstance(axis.value, Var) or axis.kind not in (AxisKind.SPATIAL, AxisKind.REDUCE):
-            return False
-        loop = self.loops.get(axis.value.id)
-        return loop is not None and loop.start == _ZERO and loop.extent == axis.extent
-
-    def _axes(self, axes: list[Axis]) -> None:
-        w = self.w
-        w.line()
-        separated(w, [axis.var for axis in axes], w.define)
-        w.put(" = ", "operator")
-        if len(axes) == 1:
-            (axis,) = axes
-            w.put(f"T.axis.{axis.kind.value}(")
-            write_expr(w, axis.extent)
-            w.put(", ")
-            write_expr(w, axis.value)
-            w.put(")")
-        else:
-            kinds = "".join("S" if axis.kind is AxisKind.SPATIAL else "R" for axis in axes)
-            w.put("T.axis.remap(")
-            w.put(quote(kinds), "string")
-            w.put(", [")
-            separated(w, axes, lambda axis: write_expr(w, axis.value))
-            w.put("])")
-        w.end()
-
-    def _regions(self, name: str, regions: tuple[BufferRegion, ...] | None) -> None:
-        if regions is None:
-            return
-        self.w.line()
-        self.w.put(name + "(")
-        separated(self.w, regions, lambda region: write_region(self.w, region))
-        self.w.put(")")
-        self.w.end()
-
-    def _match_buffer(self, match: MatchBuffer) -> None:
-        w = self.w
-        assert isinstance(match.buffer.type, BufferType)
-        w.line()
-        w.define(match.buffer)
-        w.put(" = T.match_buffer(")
-        write_region(w, match.source)
-        w.put(", ")
-        write_buffer_arguments(w, match.buffer.type)
-        w.put(")")
-        w.end()
 
 
 def _grid(loop: For) -> list[For]:
@@ -439,41 +354,3 @@ def _plain(loop: For) -> bool:
         and not loop.thread
         and loop.start == _ZERO
     )
-
-
-def write_region(w: Writer, region: BufferRegion) -> None:
-    """`A[i, 0:4]`: an index where the extent is 1."""
-    w.use(region.buffer)
-    if not region.ranges:
-        w.put("[()]")
-        return
-    w.put("[")
-    separated(w, region.ranges, lambda range_: _write_range(w, range_))
-    w.put("]")
-
-
-def _write_range(w: Writer, range_: Range) -> None:
-    write_expr(w, range_.start)
-    if range_.extent != IntImm(1):
-        w.put(":")
-        write_stop(w, range_.start, range_.extent)
-
-
-def write_stop(w: Writer, start: PrimExpr, extent: PrimExpr) -> None:
-    """The end of a range, in the form from which the parser gets the extent back."""
-    if start == _ZERO:
-        write_expr(w, extent)
-    elif isinstance(start, IntImm) and isinstance(extent, IntImm):
-        write_expr(w, IntImm(start.value + extent.value, extent.dtype))
-    elif isinstance(extent, Binary) and _is_difference(extent, start):
-        write_expr(w, extent.a)
-    else:
-        write_expr(w, Binary(BinaryOp.ADD, start, extent))
-
-
-def _is_difference(extent: Binary, start: PrimExpr) -> bool:
-    """Whether `extent` is `stop - start` of a stop that does not start with `start` itself."""
-    stop = extent.a
-    begins = isinstance(stop, Binary) and stop.op is BinaryOp.ADD and stop.a == start
-    literal = isinstance(start, IntImm) and isinstance(stop, IntImm)
-    return extent.op is BinaryOp.SUB and extent.b == start and not begins and not literal

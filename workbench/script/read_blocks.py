@@ -5,41 +5,27 @@ from __future__ import annotations
 import ast
 import functools
 from abc import abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from workbench.ir import (
     Allocate,
-    Attr,
     Axis,
     AxisKind,
     Block,
-    BufferRegion,
-    BufferType,
     For,
     IntImm,
     Let,
     LoopKind,
-    MatchBuffer,
     PrimExpr,
-    Range,
     ScalarType,
     Seq,
     Stmt,
     Var,
-    as_expr,
     dtype_of,
 )
-from workbench.ir.expr import Binary, BinaryOp
-from workbench.script.context import Context, frozen
-from workbench.script.read_types import TypeReader
-from workbench.script.scope import LOST, Handle
+from workbench.script.context import frozen
+from workbench.script.read_regions import Frame, Opener, RegionReader, extent_of
+from workbench.script.scope import LOST
 from workbench.script.source import near
-from workbench.support.ids import NodeId
-
-Opener: TypeAlias = Callable[[Stmt], Stmt]
-"""A statement whose body is the rest of its suite."""
 
 BLOCK_WORDS = frozenset({"T.sblock", "T.block"})
 ALLOCATE_WORDS = frozenset(
@@ -65,42 +51,12 @@ _AXES = {
 _ZERO, _ONE = IntImm(0), IntImm(1)
 
 
-@dataclass(slots=True)
-class Frame:
-    """What the statements at the top of a block, or of the function, add to it."""
-
-    is_block: bool = True
-    axes: list[Axis] = field(default_factory=list[Axis])
-    reads: tuple[BufferRegion, ...] | None = None
-    writes: tuple[BufferRegion, ...] | None = None
-    predicate: PrimExpr | None = None
-    attrs: dict[str, Attr] = field(default_factory=dict[str, Attr])
-    allocations: list[Var] = field(default_factory=list[Var])
-    matches: list[MatchBuffer] = field(default_factory=list[MatchBuffer])
-    init: Stmt | None = None
-
-
-class BlockReader(TypeReader):
+class BlockReader(RegionReader):
     """Reads what has a suite; `_statement` is the rest."""
-
-    def __init__(self, context: Context) -> None:
-        super().__init__(context)
-        self.frame: Frame | None = None
-        self.params: list[Var | None] = []
-        self.loops: dict[NodeId, PrimExpr | None] = {}
-        """Extents of the loops in scope, None where a loop does not start at 0."""
-        self.block_allocations = True
-        """Whether `T.alloc_buffer` at the top of a block belongs to the block, as before TVM 0.27."""
 
     @abstractmethod
     def _statement(self, node: ast.stmt) -> Stmt | Opener | None:
         """One statement; None where it only adds to the frame."""
-
-    def new(self, name: str, type_: BufferType | ScalarType) -> Var:
-        """A new variable in scope."""
-        var = Var(self.ids.new(), name, type_)
-        self.scope.set(name, var)
-        return var
 
     # --- suites -----------------------------------------------------------------------------
 
@@ -285,20 +241,10 @@ class BlockReader(TypeReader):
         raise self.fault(call, "script/not-supported", f"`{word}` cannot stand after `with`")
 
     def _init(self, node: ast.With) -> None:
-        frame = self._block_frame(node, "T.init()")
+        frame = self.block_frame(node, "T.init()")
         if frame.init is not None:
             raise self.fault(node, "script/block", "a block has one `T.init()`")
         frame.init = self.inner(node.body)
-
-    def _block_frame(self, node: ast.AST, what: str) -> Frame:
-        if self.frame is None or not self.frame.is_block:
-            raise self.fault(
-                node,
-                "script/block",
-                f"`{what}` stands directly in a block",
-                hint='`with T.sblock("name"):` opens one',
-            )
-        return self.frame
 
     def _block(self, node: ast.With, call: ast.Call) -> Stmt:
         name_node, _no_realize = self.arguments(call, ("name", "no_realize"))
@@ -327,7 +273,7 @@ class BlockReader(TypeReader):
         if word == "remap":
             self._remap(node, [target], call)
             return
-        frame = self._block_frame(node, f"T.axis.{word}")
+        frame = self.block_frame(node, f"T.axis.{word}")
         kind = _AXES.get(word)
         if kind is None:
             raise self.fault(
@@ -339,7 +285,8 @@ class BlockReader(TypeReader):
         extent_node, value_node, _dtype = self.arguments(
             call, ("dom", "value", "dtype"), required=2
         )
-        assert extent_node is not None and value_node is not None
+        assert extent_node is not None
+        assert value_node is not None
         extent, value = self.report.collect(
             (lambda: self._axis_extent(extent_node), lambda: self.expr(value_node))
         )
@@ -359,7 +306,7 @@ class BlockReader(TypeReader):
             raise self.fault(
                 value, "script/target", "only `T.axis.remap` gives several variables here"
             )
-        frame = self._block_frame(node, "T.axis.remap")
+        frame = self.block_frame(node, "T.axis.remap")
         kinds_node, loops_node = self.arguments(value, ("kinds", "bindings"), required=2)[:2]
         assert kinds_node is not None
         kinds = self.string(kinds_node)
@@ -395,84 +342,6 @@ class BlockReader(TypeReader):
                 hint="`T.axis.spatial(extent, value)` takes any value",
             )
         return Axis(self.new(target.id, ScalarType()), _AXES[kind], extent, value)
-
-    # --- regions and buffers ----------------------------------------------------------------
-
-    def regions(self, call: ast.Call) -> tuple[BufferRegion, ...]:
-        """The arguments of `T.reads` and `T.writes`."""
-        nodes = call.args
-        if len(nodes) == 1 and isinstance(nodes[0], ast.List | ast.Tuple):
-            nodes = nodes[0].elts
-        return tuple(self.report.collect(functools.partial(self.region, node) for node in nodes))
-
-    def region(self, node: ast.expr) -> BufferRegion:
-        """`A[i, 0:4]`, or a whole buffer."""
-        if isinstance(node, ast.Name):
-            buffer = self.buffer(node)
-            assert isinstance(buffer.type, BufferType)
-            whole = tuple(Range(_ZERO, as_expr(extent)) for extent in buffer.type.shape)
-            return BufferRegion(buffer, whole)
-        if not isinstance(node, ast.Subscript):
-            raise self.fault(node, "script/region", "expected a region such as `A[i, 0:4]`")
-        buffer = self.buffer(node.value)
-        assert isinstance(buffer.type, BufferType)
-        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        if len(parts) != len(buffer.type.shape):
-            raise self.fault(
-                node,
-                "script/rank",
-                f"`{buffer.name}` has {len(buffer.type.shape)} dimensions, "
-                f"found {len(parts)} indices",
-            )
-        ranges = self.report.collect(functools.partial(self._range, part) for part in parts)
-        return BufferRegion(buffer, tuple(ranges))
-
-    def _range(self, node: ast.expr) -> Range:
-        if not isinstance(node, ast.Slice):
-            return Range(self.expr(node), _ONE)
-        if node.upper is None or node.step is not None:
-            raise self.fault(node, "script/region", "a range is `start:stop`")
-        start = self.expr(node.lower) if node.lower is not None else _ZERO
-        return Range(start, extent_of(start, self.expr(node.upper)))
-
-    def _allocate(self, node: ast.stmt, name: str, call: ast.Call, word: str) -> Opener | None:
-        type_ = self.buffer_arguments(call, call.args)
-        frame = self.frame
-        if word == "T.sblock_alloc_buffer" and frame is None:
-            raise self.fault(node, "script/block", f"`{word}` stands directly in a block")
-        to_block = word == "T.alloc_buffer" and self.block_allocations
-        buffer = self.new(name, type_)
-        if frame is not None and (to_block or word == "T.sblock_alloc_buffer"):
-            frame.allocations.append(buffer)
-            return None
-        span = self.report.span(node)
-        return lambda body: Allocate(buffer, body, span)
-
-    def _match_buffer(self, name: str, call: ast.Call) -> None:
-        """A handle parameter gets its buffer; in a block, a region gets another name."""
-        if not call.args:
-            raise self.fault(call, "script/missing-argument", "`T.match_buffer` needs a source")
-        source, *rest = call.args
-        entry = self.scope.get(source.id) if isinstance(source, ast.Name) else None
-        if isinstance(entry, Handle):
-            buffer = self.new(name, self.buffer_arguments(call, rest))
-            self.params[entry.position] = buffer
-            return
-        frame = self._block_frame(call, "T.match_buffer")
-        region = self.region(source)
-        buffer = self.new(name, self.buffer_arguments(call, rest))
-        frame.matches.append(MatchBuffer(buffer, region))
-
-
-def extent_of(start: PrimExpr, stop: PrimExpr) -> PrimExpr:
-    """The extent of `start:stop`; `s:s + e` gives `e` back."""
-    if start == _ZERO:
-        return stop
-    if isinstance(start, IntImm) and isinstance(stop, IntImm):
-        return IntImm(stop.value - start.value, stop.dtype)
-    if isinstance(stop, Binary) and stop.op is BinaryOp.ADD and stop.a == start:
-        return stop.b
-    return Binary(BinaryOp.SUB, stop, start)
 
 
 def _is_string(node: ast.expr) -> bool:

@@ -12,17 +12,13 @@ from workbench.ir import (
     Binding,
     BindingBlock,
     Body,
-    Constant,
     GraphExpr,
     GraphFunction,
     IfThenElse,
     ScalarValue,
-    ShapeValue,
-    StringValue,
     TensorType,
     TupleItem,
     TupleType,
-    TupleValue,
     Type,
     Var,
     type_of,
@@ -30,14 +26,14 @@ from workbench.ir import (
 from workbench.ir.call_types import compatible
 from workbench.script.context import frozen
 from workbench.script.print_types import write_type
+from workbench.script.read_leaves import LEAVES, Value
+from workbench.script.read_signature import SignatureReader
 from workbench.script.read_tensor import Options
-from workbench.script.read_values import Value, ValueReader
 from workbench.script.scope import LOST, Hidden, ModuleName
 from workbench.script.source import near
 from workbench.script.tokens import Writer, text_of
 from workbench.script.vocabulary import DTYPES
 
-_LEAVES = (Var, Constant, ShapeValue, ScalarValue, StringValue, TupleValue)
 _STATEMENTS = ("R.dataflow", "R.output", "R.func_attr")
 
 
@@ -57,7 +53,16 @@ class _Suite:
             self.bindings = []
 
 
-class GraphReader(ValueReader):
+@dataclass(frozen=True, slots=True)
+class _Branch:
+    """One side of an `if`: the name that it gives a value."""
+
+    name: str
+    body: Body
+    type: Type
+
+
+class GraphReader(SignatureReader):
     """Reads one graph function."""
 
     def read(self, node: ast.FunctionDef, options: Options) -> GraphFunction:
@@ -92,60 +97,6 @@ class GraphReader(ValueReader):
             next_id=self.ids.next,
             span=self.report.span(node),
         )
-
-    def parameters(self, node: ast.FunctionDef) -> tuple[Var, ...]:
-        """The parameters; a faulty one is reported and has no value."""
-        params: list[Var] = []
-        if node.args.vararg or node.args.kwarg or node.args.kwonlyargs or node.args.defaults:
-            self.fault(node, "script/signature", "parameters are plain, without defaults or `*`")
-        self._scalar_parameters(node)
-        for argument in node.args.args:
-            entry = self.scope.get(argument.arg)
-            if isinstance(entry, Var):
-                params.append(entry)
-                continue
-            try:
-                var = Var(self.ids.new(), argument.arg, self._parameter_type(argument))
-            except self.Faulty:
-                self.scope.set(argument.arg, LOST)
-                continue
-            params.append(var)
-            self.scope.set(argument.arg, var)
-        return tuple(params)
-
-    def _scalar_parameters(self, node: ast.FunctionDef) -> None:
-        """Scalars come into scope first: shapes of other parameters may use them."""
-        for argument in node.args.args:
-            note = argument.annotation
-            name = self.dialect(note.func if isinstance(note, ast.Call) else note) if note else None
-            if note is not None and name and (name == "R.Prim" or name[2:] in DTYPES):
-                try:
-                    type_ = self.type(note)
-                except self.Faulty:
-                    self.scope.set(argument.arg, LOST)
-                    continue
-                self.scope.set(argument.arg, Var(self.ids.new(), argument.arg, type_))
-
-    def _parameter_type(self, argument: ast.arg) -> Type:
-        if argument.annotation is None:
-            raise self.fault(
-                argument,
-                "script/missing-type",
-                f"parameter `{argument.arg}` has no type",
-                hint=f'`{argument.arg}: R.Tensor((n, m), dtype="float32")`',
-            )
-        if self.scope.get(argument.arg) == LOST:
-            raise self.lost()
-        return self.type(argument.annotation)
-
-    def declared_result(self, node: ast.FunctionDef) -> Type | None:
-        """The written result type, None if there is none."""
-        if node.returns is None:
-            return None
-        try:
-            return self.type(node.returns)
-        except self.Faulty:
-            return None
 
     @staticmethod
     def _has_return(nodes: list[ast.stmt]) -> bool:
@@ -223,13 +174,13 @@ class GraphReader(ValueReader):
     def _value_of(self, node: ast.expr, note: ast.expr | None) -> Value:
         """A right side; a number annotated as a scalar has the annotation's dtype."""
         name = self.dialect(note) if note is not None else None
-        if name is not None and name[:2] == "T." and name[2:] in DTYPES:
-            if not (isinstance(node, ast.Call) and (self.dialect(node.func) or "")[:2] == "R."):
-                return ScalarValue(self.expr(node, name[2:]))
+        graph = isinstance(node, ast.Call) and (self.dialect(node.func) or "")[:2] == "R."
+        if name is not None and name[:2] == "T." and name[2:] in DTYPES and not graph:
+            return ScalarValue(self.expr(node, name[2:]))
         return self.value(node)
 
     def _emit(self, node: ast.stmt | ast.expr, name: str, value: Value, type_: Type) -> Var:
-        expr: GraphExpr = Alias(value) if isinstance(value, _LEAVES) else value
+        expr: GraphExpr = Alias(value) if isinstance(value, LEAVES) else value
         var = Var(self.ids.new(), name, type_)
         self.current.bindings.append(Binding(var, expr, self.report.span(node)))
         if name != "_":
@@ -256,8 +207,8 @@ class GraphReader(ValueReader):
     def _binding_type(self, node: ast.expr, value: Value, note: ast.expr | None, name: str) -> Type:
         if note is None:
             return self._known(node, self.inferred(node, value))
-        written, inferred = self.report.collect(
-            (lambda: self._annotation(note), lambda: self.inferred(node, value))
+        written, inferred = self.report.pair(
+            lambda: self._annotation(note), lambda: self.inferred(node, value)
         )
         if written is None:
             return self._known(node, inferred)
@@ -307,7 +258,7 @@ class GraphReader(ValueReader):
             self._output(value)
         else:
             found = self.value(value)
-            if isinstance(found, _LEAVES):
+            if isinstance(found, LEAVES):
                 raise self.fault(value, "script/not-supported", "this statement has no effect")
             self._emit(value, "_", found, self._known(value, self.inferred(value, found)))
 
@@ -373,47 +324,43 @@ class GraphReader(ValueReader):
     def _if(self, node: ast.If) -> None:
         if self.current.in_dataflow:
             raise self.fault(node, "script/dataflow", "a branch stands outside dataflow blocks")
-        condition, then, otherwise = self.report.collect(
-            (
-                lambda: self.leaf(node.test),
-                lambda: self._branch(node, node.body),
-                lambda: self._branch(node, node.orelse),
-            )
+        condition, (then, otherwise) = self.report.pair(
+            lambda: self.leaf(node.test),
+            lambda: self.report.pair(
+                lambda: self._branch(node, node.body), lambda: self._branch(node, node.orelse)
+            ),
         )
-        (name, then_body, type_, note), (other, else_body, other_type, _) = then, otherwise  # pyright: ignore[reportGeneralTypeIssues, reportUnknownVariableType]
-        if name != other:
+        if then.name != otherwise.name:
             raise self.fault(
                 node.orelse[-1],
                 "script/branch",
-                f"both branches end by giving one name a value, found `{name}` and `{other}`",
+                "both branches end by giving one name a value, "
+                f"found `{then.name}` and `{otherwise.name}`",
             )
-        if compatible(other_type, type_) is not None:
+        if compatible(otherwise.type, then.type) is not None:
             raise self.fault(
                 node.orelse[-1],
                 "script/type-mismatch",
-                f"`{name}` is `{_text(type_)}` in one branch and `{_text(other_type)}` in the other",
+                f"`{then.name}` is `{_text(then.type)}` in one branch "
+                f"and `{_text(otherwise.type)}` in the other",
             )
-        del note
-        value = IfThenElse(condition, then_body, else_body)  # pyright: ignore[reportArgumentType]
-        self._emit(node, name, value, type_)
+        self._emit(node, then.name, IfThenElse(condition, then.body, otherwise.body), then.type)
 
-    def _branch(
-        self, node: ast.If, nodes: list[ast.stmt]
-    ) -> tuple[str, Body, Type, ast.expr | None]:
+    def _branch(self, node: ast.If, nodes: list[ast.stmt]) -> _Branch:
         if not nodes:
             raise self.fault(node, "script/branch", "an `if` of a graph function has an `else`")
         outer, self.current = self.current, _Suite()
         self.scope.open()
         try:
             self._body(nodes[:-1])
-            name, result, type_, note = self._branch_result(nodes[-1])
+            name, result, type_ = self._branch_result(nodes[-1])
             self.current.flush()
-            return name, Body(tuple(self.current.blocks), result), type_, note
+            return _Branch(name, Body(tuple(self.current.blocks), result), type_)
         finally:
             self.scope.close()
             self.current = outer
 
-    def _branch_result(self, node: ast.stmt) -> tuple[str, Arg, Type, ast.expr | None]:
+    def _branch_result(self, node: ast.stmt) -> tuple[str, Arg, Type]:
         """The last line of a branch: its name is that of the whole `if`."""
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
@@ -423,14 +370,14 @@ class GraphReader(ValueReader):
             case ast.If():
                 self._if(node)
                 nested = self.current.bindings[-1].var
-                return nested.name, nested, nested.type, None
+                return nested.name, nested, nested.type
             case _:
                 raise self.fault(node, "script/branch", "a branch ends by giving a name its value")
         found = self._value_of(value, note)
         type_ = self._binding_type(value, found, note, name)
-        if not isinstance(found, _LEAVES):
+        if not isinstance(found, LEAVES):
             found = self._emit(node, name, found, type_)
-        return name, found, type_, note
+        return name, found, type_
 
 
 def _item(base: Arg, index: int) -> GraphExpr:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import ast
 import functools
 import operator
-import struct
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar
 
 from workbench.ir import (
-    INDEX,
     Binary,
     BinaryOp,
     BufferType,
-    Cast,
     Dim,
     DType,
     FloatImm,
@@ -26,20 +23,11 @@ from workbench.ir import (
     ScalarType,
     Select,
     Var,
-    as_expr,
     dtype_of,
     is_float,
 )
-from workbench.script.adapt import Weak, as_bool, constant, dtype_limit, strong, unify
-from workbench.script.context import Context, Reader
-from workbench.script.scope import Handle, Hidden, Lost, ModuleName
-from workbench.script.source import near
-from workbench.script.vocabulary import (
-    DTYPES,
-    FUNCTION_FORMS,
-    INTRINSICS,
-    intrinsic_dtype,
-)
+from workbench.script.adapt import Weak, as_bool, strong, unify
+from workbench.script.read_scalar_calls import ScalarCallReader
 
 _BINARY: dict[type[ast.operator], BinaryOp] = {
     ast.Add: BinaryOp.ADD,
@@ -85,13 +73,8 @@ _NUMBERS: dict[BinaryOp, Callable[[Any, Any], Any]] = {
 _LOGICAL = frozenset({BinaryOp.AND, BinaryOp.OR})
 
 
-class ScalarReader(Reader):
+class ScalarReader(ScalarCallReader):
     """Reads scalar expressions and dimensions."""
-
-    def __init__(self, context: Context) -> None:
-        super().__init__(context)
-        self.implicit_symbols = False
-        """Whether an unknown name is a new symbolic dimension, as in the strings of a signature."""
 
     # --- entry points -----------------------------------------------------------------------
 
@@ -159,7 +142,7 @@ class ScalarReader(Reader):
 
     def weak(self, node: ast.expr) -> Weak:
         """An expression, or a Python number."""
-        reader = _READERS.get(type(node))
+        reader = self._readers.get(type(node))
         if reader is None:
             raise self.fault(
                 node,
@@ -206,58 +189,6 @@ class ScalarReader(Reader):
                 raise self.fault(
                     node, "script/type", f"expected a scalar, found the value `{node.id}`"
                 )
-
-    def lookup(self, node: ast.Name) -> object:
-        """The variable or Python value that a name stands for."""
-        name = node.id
-        entry = self.scope.get(name)
-        if isinstance(entry, Var):
-            return entry
-        if entry is not None:
-            raise self._no_value(node, entry)
-        if name in self.context.namespace and not self._is_symbol(name):
-            return self.context.namespace[name]
-        if self.implicit_symbols or self._is_symbol(name):
-            return self.symbol(name)
-        raise self.fault(
-            node,
-            "script/undefined",
-            f"`{name}` is not defined here",
-            hint=near(name, (*self.scope.names(), *self.public_names())),
-        )
-
-    def _is_symbol(self, name: str) -> bool:
-        value = self.context.namespace.get(name)
-        return name in self.context.symbols or isinstance(value, TypeVar)
-
-    def _no_value(self, node: ast.Name, entry: object) -> Exception:
-        match entry:
-            case Lost():
-                return self.lost()
-            case Hidden():
-                return self.fault(
-                    node,
-                    "script/not-output",
-                    f"`{node.id}` is local to its dataflow block",
-                    hint=f"add it to that block's `R.output(...)`: `R.output(..., {node.id})`",
-                )
-            case Handle():
-                return self.fault(
-                    node,
-                    "script/type",
-                    f"`{node.id}` is a handle",
-                    hint=f"`X = T.match_buffer({node.id}, shape, dtype)` gives it a buffer",
-                )
-            case ModuleName():
-                return self.fault(node, "script/type", f"`{node.id}` is the module, not a value")
-            case _:
-                return self.fault(node, "script/type", f"`{node.id}` has no value here")
-
-    def symbol(self, name: str) -> Var:
-        """A new symbolic dimension, known by `name` from here on."""
-        var = Var(self.ids.new(), name, ScalarType())
-        self.scope.set(name, var)
-        return var
 
     # --- operators --------------------------------------------------------------------------
 
@@ -375,140 +306,14 @@ class ScalarReader(Reader):
                 )
         return values
 
-    # --- calls ------------------------------------------------------------------------------
-
-    def _call(self, node: ast.Call) -> Weak:
-        name = self.dialect(node.func)
-        if name is None:
-            return self._method(node)
-        if not name.startswith("T."):
-            raise self.fault(node.func, "script/type", f"`{name}` gives no scalar")
-        word = name[2:]
-        if word in DTYPES:
-            return self._typed(node, word)
-        if word in FUNCTION_FORMS:
-            a, b = self._exactly(node, 2)
-            return self.combine(node, FUNCTION_FORMS[word], a, b)
-        reader = _CALLS.get(word)
-        return reader(self, node, word) if reader is not None else self._intrinsic(node, word)
-
-    def _method(self, node: ast.Call) -> Weak:
-        if isinstance(node.func, ast.Attribute) and node.func.attr == "astype" and node.args:
-            return Cast(self.expr(node.func.value), self.dtype(node.args[0]))
-        raise self.fault(
-            node.func,
-            "script/not-supported",
-            f"`{ast.unparse(node.func)[:40]}` is not part of the language",
-            hint="scripts are read, not executed: use `T.` functions",
-        )
-
-    def _exactly(self, node: ast.Call, count: int) -> list[Weak]:
-        args = self.report.collect(functools.partial(self.weak, arg) for arg in node.args)
-        if len(args) != count or node.keywords:
-            raise self.fault(
-                node,
-                "script/argument-count",
-                f"`{ast.unparse(node.func)}` takes {count} arguments, "
-                f"found {len(args) + len(node.keywords)}",
-            )
-        return args
-
-    def _typed(self, node: ast.Call, dtype: DType) -> Weak:
-        """`T.float32(1)`: a constant, or a conversion."""
-        if not node.args:
-            raise self.fault(
-                node,
-                "script/symbol",
-                f"`T.{dtype}()` declares a symbolic dimension and stands alone",
-                hint=f"`n = T.{dtype}()`",
-            )
-        first = node.args[0]
-        if isinstance(first, ast.Constant) and isinstance(first.value, str):
-            return self._float_text(node, first.value, dtype)
-        value = self.weak(first)
-        if isinstance(value, int | float):
-            return constant(value, dtype)
-        return value if dtype_of(value) == dtype else Cast(value, dtype)
-
-    def _float_text(self, node: ast.Call, text: str, dtype: DType) -> Weak:
-        for keyword in node.keywords:
-            if keyword.arg == "bits" and isinstance(bits := self.weak(keyword.value), int):
-                return FloatImm(struct.unpack("<d", struct.pack("<Q", bits))[0], dtype)
-        if text.lower() in {"inf", "-inf", "nan"} and is_float(dtype):
-            return FloatImm(float(text), dtype)
-        raise self.fault(
-            node, "script/type", f'expected a number, "inf", "-inf" or "nan", found `"{text}"`'
-        )
-
-    def _select(self, node: ast.Call, word: str) -> Weak:
-        condition, a, b = self._exactly(node, 3)
-        return Select(as_bool(strong(condition)), *unify(a, b), lazy=word == "if_then_else")
-
-    def _cast(self, node: ast.Call, word: str) -> Weak:
-        dtype_node, value_node = self.arguments(
-            node, ("dtype", "value") if word == "Cast" else ("value", "dtype"), required=2
-        )
-        if word == "cast":
-            dtype_node, value_node = value_node, dtype_node
-        assert dtype_node is not None and value_node is not None
-        return Cast(self.expr(value_node), self.dtype(dtype_node))
-
-    def _not(self, node: ast.Call, _word: str) -> Weak:
-        (value,) = self._exactly(node, 1)
-        return Not(as_bool(strong(value)))
-
-    def _all_any(self, node: ast.Call, word: str) -> Weak:
-        op = BinaryOp.AND if word == "all" else BinaryOp.OR
-        values = self.report.collect(functools.partial(self.weak, arg) for arg in node.args)
-        return functools.reduce(lambda a, b: self.combine(node, op, a, b), values)
-
-    def _limit(self, node: ast.Call, word: str) -> Weak:
-        if len(node.args) != 1:
-            return self._intrinsic(node, word)
-        dtype = self.dtype(node.args[0])
-        limit = dtype_limit(word, dtype)
-        if limit is None:
-            raise self.fault(node, "script/type", f"`{dtype}` has no `{word}`")
-        return limit
-
-    def _intrinsic(self, node: ast.Call, word: str) -> Weak:
-        values = self.report.collect(functools.partial(self.weak, arg) for arg in node.args)
-        first = next((dtype_of(v) for v in values if not isinstance(v, int | float)), None)
-        args = tuple(strong(value, first) for value in values)
-        keywords = {keyword.arg: keyword.value for keyword in node.keywords}
-        if "dtype" in keywords:
-            return Intrinsic(word, args, self.dtype(keywords["dtype"]))
-        dtype = intrinsic_dtype(word, dtype_of(args[0])) if args else None
-        if dtype is None:
-            raise self.fault(
-                node.func,
-                "script/unknown-function",
-                f"`T.{word}` is not known",
-                hint=near(word, (*INTRINSICS, *FUNCTION_FORMS, *_CALLS, *DTYPES)),
-            )
-        return Intrinsic(word, args, dtype)
-
-
-_READERS: dict[type[ast.expr], Callable[[ScalarReader, Any], Weak]] = {
-    ast.Constant: ScalarReader._constant,  # pyright: ignore[reportPrivateUsage]
-    ast.Name: ScalarReader._name,  # pyright: ignore[reportPrivateUsage]
-    ast.BinOp: ScalarReader._bin_op,  # pyright: ignore[reportPrivateUsage]
-    ast.UnaryOp: ScalarReader._unary_op,  # pyright: ignore[reportPrivateUsage]
-    ast.BoolOp: ScalarReader._bool_op,  # pyright: ignore[reportPrivateUsage]
-    ast.Compare: ScalarReader._compare,  # pyright: ignore[reportPrivateUsage]
-    ast.IfExp: ScalarReader._if_exp,  # pyright: ignore[reportPrivateUsage]
-    ast.Subscript: ScalarReader._subscript,  # pyright: ignore[reportPrivateUsage]
-    ast.Call: ScalarReader._call,  # pyright: ignore[reportPrivateUsage]
-}
-_CALLS: dict[str, Callable[[ScalarReader, ast.Call, str], Weak]] = {
-    "if_then_else": ScalarReader._select,  # pyright: ignore[reportPrivateUsage]
-    "Select": ScalarReader._select,  # pyright: ignore[reportPrivateUsage]
-    "Cast": ScalarReader._cast,  # pyright: ignore[reportPrivateUsage]
-    "cast": ScalarReader._cast,  # pyright: ignore[reportPrivateUsage]
-    "Not": ScalarReader._not,  # pyright: ignore[reportPrivateUsage]
-    "all": ScalarReader._all_any,  # pyright: ignore[reportPrivateUsage]
-    "any": ScalarReader._all_any,  # pyright: ignore[reportPrivateUsage]
-    "infinity": ScalarReader._limit,  # pyright: ignore[reportPrivateUsage]
-    "min_value": ScalarReader._limit,  # pyright: ignore[reportPrivateUsage]
-    "max_value": ScalarReader._limit,  # pyright: ignore[reportPrivateUsage]
-}
+    _readers: ClassVar[dict[type[ast.expr], Callable[..., Weak]]] = {
+        ast.Constant: _constant,
+        ast.Name: _name,
+        ast.BinOp: _bin_op,
+        ast.UnaryOp: _unary_op,
+        ast.BoolOp: _bool_op,
+        ast.Compare: _compare,
+        ast.IfExp: _if_exp,
+        ast.Subscript: _subscript,
+        ast.Call: ScalarCallReader.call,
+    }

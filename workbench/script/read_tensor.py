@@ -333,19 +333,19 @@ class TensorReader(BlockReader):
         frame.attrs |= self.attr_dict(call)
 
     def _block_attr(self, call: ast.Call) -> None:
-        frame = self._block_frame(call, "T.sblock_attr")
+        frame = self.block_frame(call, "T.sblock_attr")
         frame.attrs |= self.attr_dict(call)
 
     def _reads(self, call: ast.Call) -> None:
         if self._at_root():
             return
-        frame = self._block_frame(call, "T.reads")
+        frame = self.block_frame(call, "T.reads")
         frame.reads = (frame.reads or ()) + self.regions(call)
 
     def _writes(self, call: ast.Call) -> None:
         if self._at_root():
             return
-        frame = self._block_frame(call, "T.writes")
+        frame = self.block_frame(call, "T.writes")
         frame.writes = (frame.writes or ()) + self.regions(call)
 
     def _at_root(self) -> bool:
@@ -353,7 +353,7 @@ class TensorReader(BlockReader):
         return self.frame is not None and not self.frame.is_block
 
     def _where(self, call: ast.Call) -> None:
-        frame = self._block_frame(call, "T.where")
+        frame = self.block_frame(call, "T.where")
         (predicate,) = self.arguments(call, ("predicate",), required=1)
         assert predicate is not None
         if frame.predicate is not None:

@@ -11,6 +11,8 @@ from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.spans import Span
 
 T = TypeVar("T")
+A = TypeVar("A")
+B = TypeVar("B")
 MAX_FAULTS = 50
 
 
@@ -97,6 +99,15 @@ class Report:
         if faulty is not None:
             raise faulty
         return results
+
+    def pair(self, first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
+        """Evaluate both, so that the faults of both are reported; then fail if one did."""
+        try:
+            left = first()
+        except FaultyError:
+            second()
+            raise
+        return left, second()
 
     def finish(self) -> None:
         """Raise if there were faults.

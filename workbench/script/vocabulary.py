@@ -62,7 +62,8 @@ FUNCTION_FORMS: dict[str, BinaryOp] = CALLED | {
 
 _SAME_DTYPE = """
     exp exp2 exp10 expm1 log log2 log10 log1p sqrt rsqrt cbrt sin cos tan sinh cosh tanh asin acos
-    atan atan2 asinh acosh atanh erf erfc sigmoid floor ceil round nearbyint trunc abs fabs pow power fmod fma
+    atan atan2 asinh acosh atanh erf erfc sigmoid floor ceil round nearbyint trunc abs fabs
+    pow power fmod fma
     hypot copysign nextafter ldexp clz popcount ctpop bitwise_and bitwise_or bitwise_xor bitwise_not
     shift_left shift_right likely
 """
@@ -76,7 +77,7 @@ NOALIAS = "tirx.noalias"
 
 
 def intrinsic_dtype(name: str, first: DType | None) -> DType | None:
-    """The dtype that `T.name(...)` has, given that of its first argument; None if the name is unknown."""
+    """The dtype that `T.name(...)` has, given its first argument's; None if unknown."""
     if name not in INTRINSICS:
         return None
     return "bool" if name in _BOOL.split() else first
