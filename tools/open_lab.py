@@ -28,7 +28,8 @@ def main() -> None:
         fresh_copy(original, SCRATCH / original.name)
     tour = SCRATCH / "tour.ipynb"
     print(HINT.format(copy=os.path.relpath(tour, Path.cwd())), flush=True)
-    command = [sys.executable, "-m", "jupyterlab", str(tour), f"--ServerApp.root_dir={SCRATCH}"]
+    command = [sys.executable, "-m", "jupyterlab", "--log-level=WARN"]
+    command += [f"--ServerApp.root_dir={SCRATCH}", f"--LabApp.default_url=/lab/tree/{tour.name}"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
     if not has_screen():
