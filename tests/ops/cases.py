@@ -84,7 +84,7 @@ def _arg(value: object, ids: Iterator[int], symbols: dict[int, Var]) -> Arg:
             raise TypeError(type(value))
 
 
-def _dims(shape: tuple[Any, ...], symbols: dict[int, Var]) -> tuple[Dim, ...]:
+def _dims(shape: tuple[int, ...], symbols: dict[int, Var]) -> tuple[Dim, ...]:
     known: dict[int, Dim] = dict(symbols)
     return tuple(known.get(extent, extent) for extent in shape)
 

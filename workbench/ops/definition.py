@@ -216,7 +216,7 @@ def _legalize(
     parameters: tuple[str, ...],
 ) -> TensorFunction | None:
     leaves = [leaf for found in (*types, result) for leaf in _tensor_types(found)]
-    if any(leaf.shape is None or leaf.dtype is None for leaf in leaves) or _opaque_tuple(call):
+    if any(leaf.shape is None or leaf.dtype is None for leaf in leaves) or _odd_tuple(call, result):
         return None
     call, types = _closed(call, types, leaves)
     view = OpCall(call, types, defaults)
@@ -240,7 +240,13 @@ def _legalize(
         raise
 
 
-def _opaque_tuple(call: CallOp) -> bool:
+def _odd_tuple(call: CallOp, result: Type) -> bool:
+    """Whether an argument is a tuple in one value, or the result a tuple of one field.
+
+    A tensor function takes tensors; calling it gives a tensor where there is one output.
+    """
+    if isinstance(result, TupleType) and len(result.fields) == 1:
+        return True
     return any(isinstance(getattr(arg, "type", None), TupleType) for arg in call.args)
 
 
