@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from workbench.analysis.arith import Facts, Interval
+from workbench.codegen.autovectorize import vectorize_serial
 from workbench.codegen.emitter import Emitter, Kernel
 from workbench.codegen.expressions import value
 from workbench.codegen.faults import FaultSite
@@ -80,6 +81,8 @@ def prepare(function: TensorFunction, target: Target) -> tuple[Stmt, Facts]:
     facts = dimension_facts(function)
     body = simplify_statement(lower(function, ids), facts)
     body = partition(body, facts, ids)
+    if _is_noalias(function):
+        body = vectorize_serial(body, target.vector_bits, ids)
     split = split_vectors(body, target.vector_bits, ids)
     body = body if split is body else simplify_statement(split, facts)
     return (promote(body, ids) if _is_noalias(function) else body), facts
