@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -64,7 +64,7 @@ def case(
     opset: int = 20,
     outputs: int = 1,
     label: str = "",
-    **attrs: Any,
+    **attrs: object,
 ) -> Case:
     return Case(op, inputs, attrs, constants, opset, outputs, label)
 
@@ -72,7 +72,8 @@ def case(
 CASES = [
     *(case(op, normal(2, 3)) for op in ("Abs", "Atan", "Asinh", "Ceil", "Cos", "Cosh", "Erf", "Exp",
         "Floor", "Neg", "Relu", "Round", "Sigmoid", "Sign", "Sin", "Sinh", "Tan", "Tanh",
-        "Softsign",         "Softplus", "Elu", "Selu", "Celu", "HardSigmoid", "HardSwish", "Mish", "Gelu", "LeakyRelu",
+        "Softsign", "Softplus", "Elu", "Selu", "Celu", "HardSigmoid", "HardSwish", "Mish", "Gelu",
+        "LeakyRelu",
         "IsNaN", "IsInf", "Identity", "Reciprocal")),
     *(case(op, positive(2, 3)) for op in ("Acos", "Asin", "Atanh", "Log", "Sqrt")),
     case("Acosh", positive(2, 3) + 1),
@@ -194,12 +195,12 @@ def test_operator_agrees_with_the_reference(item: Case) -> None:
     unknown = [helper.make_empty_tensor_value_info(name) for name in outputs]
     inputs = [value_info(n, a) for n, a in free.items()]
     model = model_of([node], inputs, unknown, fixed, item.opset)
-    expected = ReferenceEvaluator(model).run(None, free)
+    expected = cast("list[Array]", ReferenceEvaluator(model).run(None, free))
     module = load(model)
     assert verify(module) == ()
     got = run(module, *free.values())
     results = got if isinstance(got, tuple) else (got,)
-    for a, b in zip(results, expected, strict=True):  # pyright: ignore[reportArgumentType]
+    for a, b in zip(results, expected, strict=True):
         assert a.dtype == b.dtype
         assert a.shape == b.shape
         np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-6)

@@ -74,7 +74,7 @@ class Generated:
     def _array(self, rng: np.random.Generator, type_: Type) -> NDArray[Any]:
         assert isinstance(type_, TensorType)
         values = dict(self.extents)
-        shape = [d if isinstance(d, int) else values[d.id] for d in type_.shape or ()]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]
+        shape = [d if isinstance(d, int) else values[d.id] for d in type_.shape or ()]  # pyright: ignore[reportAttributeAccessIssue]
         if type_.dtype == "bool":
             return rng.integers(0, 2, shape).astype(bool)
         if type_.dtype == "int32":

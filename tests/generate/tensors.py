@@ -127,7 +127,7 @@ class TensorBuilder:
                 factor = self.choices.integer(2, 3)
                 outer, inner = self.scalar(f"i{position}_0"), self.scalar(f"i{position}_1")
                 count = (as_expr(extent) + (factor - 1)) // factor
-                loops += [(outer, count, LoopKind.SERIAL), (inner, factor, LoopKind.SERIAL)]  # pyright: ignore[reportArgumentType]
+                loops += [(outer, count, LoopKind.SERIAL), (inner, factor, LoopKind.SERIAL)]
                 bindings.append(outer * factor + inner)
                 guards.append(bindings[-1] < as_expr(extent))
             else:

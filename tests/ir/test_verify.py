@@ -412,7 +412,7 @@ def test_constants_must_be_in_the_pool_and_agree() -> None:
     assert isinstance(value, Alias)
     p.builder.bindings[0] = replace(
         p.builder.bindings[0],
-        value=Alias(replace(value.value, type=TensorType((2, 2), "int32"))),  # pyright: ignore[reportCallIssue]
+        value=Alias(replace(value.value, type=TensorType((2, 2), "int32"))),
     )
     assert codes(p.finish(w)) == ["type/constant-mismatch"]
 

@@ -165,7 +165,7 @@ def _pads_per_axis(node: Node, pads: tuple[int, ...], rank: int) -> tuple[list[i
 def _gather(node: Node) -> Value:
     """Constant indices may be negative; others are taken as they are."""
     x = node.tensor(0)
-    axis = node.attr("axis", 0)
+    axis: int = node.attr("axis", 0)
     axis += node.rank(x) if axis < 0 else 0
     extent = node.shape(x)[axis]
     given = node.value(1)
