@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import msgspec
@@ -10,7 +11,6 @@ from workbench.notebook.hub import views_of
 from workbench.session import Comparison, Diff, Session, Step, register_display
 from workbench.view import html
 from workbench.view.compared import comparison_view, diff_view
-from workbench.view.history import session_view
 from workbench.view.svg import function_svg
 
 MIME = "application/vnd.workbench.v1+json"
@@ -65,12 +65,5 @@ def comparison_bundle(comparison: Comparison) -> dict[str, Any]:
 
 @register_display("widget")
 def widget(session: Session) -> Any:  # noqa: ANN401
-    """The ipywidget of a session."""
-    from workbench.notebook.widget import SessionWidget
-
-    return SessionWidget(session)
-
-
-def history(session: Session) -> dict[str, Any]:
-    """The table of steps alone."""
-    return {"text/html": html.history_table(session_view(session))}
+    """The ipywidget of a session; ipywidgets is slow to load, so only here."""
+    return importlib.import_module("workbench.notebook.widget").SessionWidget(session)

@@ -148,6 +148,8 @@ class Hub:
                     reply_to=None, comparison=comparison_view(comparison), node=node
                 )
                 self._put(lambda: self.broadcast(reply))
+            case Selected(in_view=True):
+                return
             case Selected(key=key):
                 self._put(lambda: self.broadcast(SelectionChanged(node=key or None)))
 

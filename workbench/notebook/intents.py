@@ -74,6 +74,7 @@ def _ask(desk: Desk, intent: Open | Show | Detail | Actions | Diff | Script | Re
         case Show():
             return ModuleReply(reply_to=number, module=views.module(intent.step))
         case Detail():
+            desk.session.select(intent.node, in_view=True)
             return DetailReply(reply_to=number, detail=views.detail(intent.step, intent.node))
         case Actions():
             return _actions(desk, intent)

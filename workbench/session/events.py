@@ -18,9 +18,10 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """Somebody selected the value of that key, or nothing."""
+    """Somebody selected the value of that key; `in_view` where a view says so of itself."""
 
     key: str
+    in_view: bool = False
 
 
 @dataclass(frozen=True, slots=True)

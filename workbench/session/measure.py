@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from workbench.analysis.uses import argument_vars
 from workbench.ir import CallFunction, CallPacked, CallTIR, GraphFunction, IRModule
 from workbench.rewrite import all_bindings
 from workbench.session.catalogue import run_pass
@@ -161,23 +162,39 @@ def _caller(executable: Any, inputs: Inputs, entry: str) -> Callable[[], object]
 def _operator_rows(
     session: Measured, steps: tuple[int, ...], profiles: list[dict[int, float]]
 ) -> tuple[OperatorRow, ...]:
-    """The values that take most time in any of the steps, by identity."""
-    table: dict[str, list[float | None]] = {}
-    names: dict[str, str] = {}
+    """The operators of the last step that take most time in any of the steps.
+
+    What an earlier step computes by itself is counted where it went: to the operator that uses it.
+    """
+    module = session.snapshot(steps[-1]).module
+    entry = entry_function(module)
+    rows = {
+        binding.var.id: _row_name(binding.value, binding.var.name)
+        for binding in all_bindings(module.graph_functions[entry])
+        if _computes(binding.value)
+    }
+    table: dict[int, list[float | None]] = {row: [None] * len(steps) for row in rows}
     for column, (step, profile) in enumerate(zip(steps, profiles, strict=True)):
-        module = session.snapshot(step).module
-        entry = entry_function(module)
-        target = module[entry]
-        assert isinstance(target, GraphFunction)
-        for binding in all_bindings(target):
-            seconds = profile.get(binding.var.id)
-            if seconds is None or not _computes(binding.value):
-                continue
-            key = f"{entry}/{binding.var.id}"
-            table.setdefault(key, [None] * len(steps))[column] = seconds
-            names[key] = _row_name(binding.value, binding.var.name)
-    slowest = sorted(table, key=lambda key: -max(t or 0.0 for t in table[key]))[:SLOWEST]
-    return tuple(OperatorRow(key, names[key], tuple(table[key])) for key in slowest)
+        owners = _owners(session.snapshot(step).module.graph_functions[entry], set(rows))
+        for value, seconds in profile.items():
+            owner = owners.get(value)
+            if owner is not None:
+                table[owner][column] = (table[owner][column] or 0.0) + seconds
+    slowest = sorted(table, key=lambda row: -max(t or 0.0 for t in table[row]))[:SLOWEST]
+    return tuple(OperatorRow(f"{entry}/{row}", rows[row], tuple(table[row])) for row in slowest)
+
+
+def _owners(function: GraphFunction, rows: set[int]) -> dict[int, int]:
+    """For each value the row that it belongs to: itself, or that of its first user."""
+    found: dict[int, int] = {}
+    for binding in reversed(tuple(all_bindings(function))):
+        value = int(binding.var.id)
+        if value in rows:
+            found[value] = value
+        if value in found:
+            for var in argument_vars(binding.value):
+                found[int(var.id)] = found[value]
+    return found
 
 
 def _computes(value: object) -> bool:

@@ -207,11 +207,11 @@ class Session(SessionTree):
         """Key of the value selected last in a view, such as `main/12`; empty for none."""
         return self._selection
 
-    def select(self, key: str) -> None:
-        """Select a value in all views."""
+    def select(self, key: str, *, in_view: bool = False) -> None:
+        """Select a value in all views; `in_view` only notes what one view has selected."""
         if key != self._selection:
             self._selection = key
-            self.listeners(Selected(key))
+            self.listeners(Selected(key, in_view))
 
     def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Call `listener` with every event; gives the function that ends it."""

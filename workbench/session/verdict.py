@@ -7,7 +7,7 @@ interpreter.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -129,13 +129,15 @@ def check(
     inputs: Inputs,
     function: str,
     job: Job,
+    keep: Callable[[Side], None],
 ) -> Verdict:
     """The verdict on `module`, made from `before.module`; `reference`: outputs of the import.
 
-    A module that cannot be run where the one before could is wrong.
+    `keep` gets the values of the module, for the next check. A module that cannot be run where the
+    one before could is wrong.
     """
     try:
-        return _check(engine, before, module, reference, inputs, function, job)
+        return _check(engine, before, module, reference, inputs, function, job, keep)
     except NativeCancelled:
         raise
     except CompileError as error:
@@ -151,6 +153,7 @@ def _check(
     inputs: Inputs,
     function: str,
     job: Job,
+    keep: Callable[[Side], None],
 ) -> Verdict:
     findings: dict[NodeId, Finding] = {}
     old, new = before.module.graph_functions[function], module.graph_functions[function]
@@ -167,9 +170,9 @@ def _check(
                     before.values[value], found[value], length, function, binding.var
                 )
     job.checkpoint()
-    outputs = result_of(
-        module, function, engine.values(module, inputs.arrays, function, cancel=job.native)
-    )
+    after = run_side(engine, module, inputs, function, job)
+    keep(after)
+    outputs = after.outputs
     total = sum(lengths.values())
     drifts = [
         compare(expected, found, total, function, var)

@@ -97,12 +97,18 @@ class Verdicts:
             side = Side(module, values, result_of(module, entry, values))
         else:
             side = run_side(self._engine, module, inputs, entry, job)
+        self._keep(index, side, inputs)
+        return side
+
+    def _keep(self, index: int, side: Side, inputs: Inputs) -> None:
+        """Keep the values of a step, unless other inputs are in use by now."""
         with self._lock:
+            if self._inputs is not inputs:
+                return
             self._sides[index] = side
             while len(self._sides) > KEPT:
                 oldest = next(i for i in self._sides if i != 0)
                 del self._sides[oldest]
-        return side
 
     def check(self, index: int, job: Job) -> None:
         """Check one step; whatever happens, it gets a verdict and the listeners are told."""
@@ -136,7 +142,16 @@ class Verdicts:
         job.checkpoint()
         before = self.side(snapshot.parent, job)
         job.checkpoint()
-        return check(self._engine, before, snapshot.module, reference, inputs, entry, job)
+        return check(
+            self._engine,
+            before,
+            snapshot.module,
+            reference,
+            inputs,
+            entry,
+            job,
+            lambda side: self._keep(index, side, inputs),
+        )
 
     def _settle(self, index: int, verdict: Verdict, generation: int) -> None:
         with self._lock:
