@@ -20,7 +20,7 @@ from workbench.ops.datatype import array_dtype
 from workbench.ops.definition import define
 from workbench.ops.dims import quotient
 from workbench.ops.join import padded
-from workbench.ops.matmul import result_dtype
+from workbench.ops.matmul import exact_product, result_dtype
 from workbench.ops.windows import Window, window_counts, window_view, windows
 from workbench.te import Reduction, Tensor
 
@@ -135,7 +135,7 @@ def _grouped(
         columns = np.moveaxis(part, range(2, 2 + rank), range(-rank, 0))
         matrix = columns.reshape(x.shape[0], weight[0].size, -1)
         rows = weight[group * filters : (group + 1) * filters].reshape(filters, -1)
-        parts.append(np.matmul(rows, matrix))
+        parts.append(exact_product(rows, matrix))
     joined = parts[0] if groups == 1 else np.concatenate(parts, axis=1)
     return joined.reshape(x.shape[0], weight.shape[0], *counts)
 
