@@ -1,0 +1,271 @@
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import msgspec
+import pytest
+
+import workbench as wb
+from tests.session.programs import SMALL, Raises, SwapOperands, small
+from workbench.notebook.hub import forget, hub_of
+from workbench.notebook.kernel import on_open
+from workbench.rewrite import register_pass
+from workbench.session import Session
+from workbench.view.protocol import VERSION
+
+
+class FakeComm:
+    """Keeps what is sent; `say` delivers a message as the kernel does."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.heard = threading.Condition()
+        self.message: Any = None
+        self.closed: Any = None
+
+    def on_msg(self, handler: Any) -> None:
+        self.message = handler
+
+    def on_close(self, handler: Any) -> None:
+        self.closed = handler
+
+    def send(self, data: dict[str, Any]) -> None:
+        with self.heard:
+            self.sent.append(data)
+            self.heard.notify_all()
+
+    def say(self, **data: Any) -> None:
+        started = time.perf_counter()
+        self.message({"content": {"data": data}})
+        assert time.perf_counter() - started < 0.2
+
+    def wait(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """The first message of that type with those fields."""
+
+        def found() -> dict[str, Any] | None:
+            for message in self.sent:
+                if message["type"] == kind and all(message[k] == v for k, v in fields.items()):
+                    return message
+            return None
+
+        with self.heard:
+            assert self.heard.wait_for(lambda: found() is not None, 30), self.sent
+            result = found()
+        assert result is not None
+        return result
+
+
+@pytest.fixture
+def session() -> Session:
+    return wb.open(small())
+
+
+@pytest.fixture
+def comm(session: Session) -> FakeComm:
+    return connect(session.key)
+
+
+def connect(key: str) -> FakeComm:
+    comm = FakeComm()
+    data = {"type": "open", "id": 1, "step": 0, "key": key}
+    on_open(comm, {"content": {"data": data}})
+    return comm
+
+
+def test_hello_has_the_history_and_the_picture(comm: FakeComm) -> None:
+    hello = comm.wait("hello")
+    assert hello["version"] == VERSION
+    assert hello["session"]["head"] == 0
+    assert [n["label"] for n in hello["module"]["functions"][0]["nodes"]][3:] == [
+        "matmul", "add", "relu",
+    ]  # fmt: skip
+
+
+def test_an_unknown_key_is_told_to_run_the_cell_again(session: Session) -> None:
+    assert "run the cell again" in connect("stale").wait("unknown")["message"]
+    forget(session.key)
+    assert connect(session.key).wait("unknown")
+
+
+def test_apply_answers_and_all_views_hear_of_the_verdict(session: Session, comm: FakeComm) -> None:
+    other = connect(session.key)
+    other.wait("hello")
+    comm.say(type="apply", id=2, step=0, name="LegalizeOps", node=None)
+    applied = comm.wait("applied", reply_to=2)
+    assert applied["step"] == 1
+    assert applied["code"] == "s.apply(wb.passes.LegalizeOps())"
+    session.wait()
+    for view in (comm, other):
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            told = [m["session"]["steps"] for m in view.sent if m["type"] == "session"]
+            if told and len(told[-1]) == 2 and told[-1][1]["verdict"]["text"].startswith("✓"):
+                break
+            time.sleep(0.01)
+        else:
+            pytest.fail(f"no verdict: {view.sent}")
+    assert not any(message["type"] == "applied" for message in other.sent)
+
+
+def test_applying_on_an_older_step_branches_there(session: Session, comm: FakeComm) -> None:
+    session.apply("LegalizeOps")
+    session.apply("FuseOps")
+    comm.say(type="apply", id=2, step=1, name="DispatchToLibrary", node=None)
+    assert comm.wait("applied", reply_to=2)["step"] == 3
+    assert session.steps[3].parent == 1
+
+
+def test_a_refused_intent_moves_nothing(session: Session, comm: FakeComm) -> None:
+    session.apply("LegalizeOps")
+    register_pass(Raises)
+    comm.say(type="apply", id=2, step=0, name="Raises", node=None)
+    failed = comm.wait("failed", reply_to=2)
+    assert failed["diagnostics"][0]["code"] == "session/pass-raised"
+    assert session.head.index == 1
+    comm.say(type="apply", id=3, step=1, name="FuseOps", node=None)
+    assert comm.wait("applied", reply_to=3)["step"] == 2
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"type": "nonsense", "id": 9},
+        {"type": "apply", "id": 9, "step": "one", "name": "LegalizeOps"},
+        {"id": 9},
+        ["not", "a", "dictionary"],
+        "text",
+    ],
+)
+def test_bad_messages_are_refused_and_the_next_is_answered(comm: FakeComm, data: Any) -> None:
+    comm.message({"content": {"data": data}})
+    assert comm.wait("failed")["diagnostics"][0]["code"] == "view/bad-intent"
+    comm.say(type="show", id=10, step=0)
+    assert comm.wait("module", reply_to=10)["module"]["step"] == 0
+
+
+@pytest.mark.parametrize(
+    ("intent", "reply"),
+    [
+        ({"type": "show", "step": 1}, "module"),
+        ({"type": "detail", "step": 1, "node": "main/4"}, "detail"),
+        ({"type": "actions", "step": 1, "node": None}, "actions"),
+        ({"type": "actions", "step": 1, "node": "main/4"}, "actions"),
+        ({"type": "diff", "step": 1, "a": 0, "b": 1}, "diff"),
+        ({"type": "script", "step": 1}, "text"),
+        ({"type": "recipe", "step": 1}, "text"),
+        ({"type": "checkout", "step": 0}, "applied"),
+        ({"type": "swap", "step": 1, "node": "main/4",
+          "implementation": "library numpy.matmul"}, "applied"),
+        ({"type": "show", "step": 99}, "failed"),
+        ({"type": "detail", "step": 1, "node": "main/999"}, "failed"),
+        ({"type": "cancel", "step": 1}, "failed"),
+    ],
+)  # fmt: skip
+def test_every_intent_is_answered(
+    session: Session, comm: FakeComm, intent: dict[str, Any], reply: str
+) -> None:
+    session.apply("LegalizeOps")
+    session.wait()
+    comm.say(id=7, **intent)
+    message = comm.wait(reply, reply_to=7)
+    msgspec.json.encode(message)
+
+
+def test_edit_with_three_mistakes_reports_three(session: Session, comm: FakeComm) -> None:
+    session.apply("LegalizeOps")
+    text = """
+@T.prim_func
+def relu(x: T.Buffer((4,), "float32"), y: T.Buffer((4,), "float32")):
+    for i in range(4):
+        y[i] = a[i]
+    for i in range(4):
+        y[i] = b[i]
+    for i in range(4):
+        y[i] = c[i]
+"""
+    comm.say(type="edit", id=2, step=1, node="main/6", text=text)
+    failed = comm.wait("failed", reply_to=2)
+    assert len(failed["diagnostics"]) == 3
+    assert all("^" in d["text"] for d in failed["diagnostics"])
+    assert len(session.steps) == 2
+
+
+def test_measure_reports_progress_and_ends_with_bars(session: Session, comm: FakeComm) -> None:
+    session.apply("LegalizeOps")
+    comm.say(type="measure", id=2, step=1, node="main/4")
+    comparison = comm.wait("comparison", node="main/4")["comparison"]
+    assert any(bar["best"] for bar in comparison["bars"])
+    assert comm.wait("job", state="running", reply_to=2)
+    assert comm.wait("job", state="done", reply_to=2)
+
+
+def test_compare_broadcasts_and_the_history_has_times(session: Session, comm: FakeComm) -> None:
+    session.apply("LegalizeOps")
+    comm.say(type="compare", id=2, step=1, steps=[])
+    bars = comm.wait("comparison", node=None)["comparison"]["bars"]
+    assert [bar["step"] for bar in bars] == [0, 1]
+    assert hub_of(session).views.history().steps[1].milliseconds is not None
+
+
+def test_selection_from_code_reaches_the_views(session: Session, comm: FakeComm) -> None:
+    comm.wait("hello")
+    session.select("main/4")
+    assert comm.wait("selection")["node"] == "main/4"
+    comm.say(type="detail", id=3, step=0, node="main/5")
+    comm.wait("detail", reply_to=3)
+    assert session.selection == "main/5"
+    assert not any(m["type"] == "selection" and m["node"] == "main/5" for m in comm.sent)
+
+
+def test_a_closed_view_does_not_hinder_the_others(session: Session, comm: FakeComm) -> None:
+    other = connect(session.key)
+    other.wait("hello")
+
+    def broken(data: object) -> None:
+        raise RuntimeError(data)
+
+    comm.wait("hello")
+    comm.send = broken  # pyright: ignore[reportAttributeAccessIssue]
+    session.apply(SwapOperands())
+    other.wait("session")
+    comm.closed({})
+
+
+def test_the_bundle_has_the_live_key_and_the_fallbacks(session: Session) -> None:
+    bundle = session._repr_mimebundle_()
+    live = bundle["application/vnd.workbench.v1+json"]
+    assert live["key"] == session.key
+    assert live["data"]["version"] == VERSION
+    assert bundle["image/svg+xml"].startswith("<svg")
+    assert "data:image/svg+xml;base64," in bundle["text/html"]
+    assert "<svg" not in bundle["text/html"]
+    assert bundle["text/plain"].startswith("Session")
+    assert wb.open(wb.parse(SMALL)).key != session.key
+
+
+def test_a_step_displays_as_one_row(session: Session) -> None:
+    step = session.apply("LegalizeOps")
+    session.wait()
+    bundle = step._repr_mimebundle_()
+    assert bundle["text/plain"].startswith("1 LegalizeOps ~3 · ✓")
+    assert "<img" not in bundle["text/html"]
+    assert "application/vnd.workbench.v1+json" not in bundle
+
+
+def test_widget_follows_the_session_and_leads_it(session: Session) -> None:
+    widget = session.widget()
+    session.apply("LegalizeOps")
+    assert (widget.step, widget.last) == (1, 1)
+    seen: list[int] = []
+    widget.observe(lambda change: seen.append(change["new"]), "step")
+    widget.step = 0
+    assert session.head.index == 0
+    widget.step = 99
+    assert session.head.index == 1
+    assert seen == [0, 1]
+    widget.selection = "main/4"
+    assert session.selection == "main/4"
+    session.select("main/5")
+    assert widget.selection == "main/5"
