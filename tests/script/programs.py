@@ -1,5 +1,7 @@
 """Modules that between them use every construct of the language."""
 
+# ruff: noqa: E501  scripts are as wide as they print
+
 CONTROL = """
 @I.ir_module
 class Control:

@@ -1,5 +1,8 @@
 """Decorators: scripts as Python code of files and cells."""
 
+# ruff: noqa: ANN201, ANN202, F821, N803, N805
+# pyright: reportUndefinedVariable=false, reportSelfClsParameterName=false, reportInvalidTypeForm=false
+
 import linecache
 import textwrap
 from typing import TypeVar
@@ -7,7 +10,6 @@ from typing import TypeVar
 import numpy as np
 import pytest
 
-import workbench.ops  # noqa: F401  operators are found by name
 from workbench.ir import GraphFunction, IRModule, TensorFunction, structurally_equal
 from workbench.script import I, R, T, parse, print_module
 from workbench.script import T as Tensor
@@ -120,7 +122,7 @@ def test_a_cell() -> None:
     name = "<cell of a test>"
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     namespace: dict[str, object] = {"__name__": "__main__"}
-    exec(compile(source, name, "exec"), namespace)  # noqa: S102
+    exec(compile(source, name, "exec"), namespace)
     module = namespace["Cell"]
     assert isinstance(module, IRModule)
     assert "R.Tensor((3,)" in print_module(module)
@@ -129,7 +131,7 @@ def test_a_cell() -> None:
 def test_without_source() -> None:
     source = "@T.prim_func\ndef f(x: T.Buffer((2,), 'float32')):\n    x[0] = 1.0\n"
     with pytest.raises(CompileError, match="script/no-source"):
-        exec(compile(source, "<nowhere>", "exec"), {"T": T, "__name__": "m"})  # noqa: S102
+        exec(compile(source, "<nowhere>", "exec"), {"T": T, "__name__": "m"})
 
 
 def test_a_constant_needs_a_module() -> None:

@@ -1,8 +1,9 @@
 """Faults of scripts: all of them together, each with its place, its line and what was expected."""
 
+# ruff: noqa: E501  scripts are as wide as they print
+
 import pytest
 
-import workbench.ops  # noqa: F401  operators are found by name
 from workbench.script import parse
 from workbench.support import CompileError
 
@@ -227,4 +228,4 @@ class M:
         return R.concat((x, x), axis=0)
 """
     module = parse(text)
-    assert module.graph_functions["h"].return_type.shape == (6,)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+    assert module.graph_functions["h"].return_type.shape == (6,)  # pyright: ignore[reportAttributeAccessIssue]

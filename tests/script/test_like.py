@@ -1,11 +1,12 @@
 """Ids over an edit of the text: what stayed the same keeps its id."""
 
+# ruff: noqa: E501  scripts are as wide as they print
+
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-import workbench.ops  # noqa: F401  operators are found by name
 from tests.script import programs
 from tests.script.test_errors import MATMUL
 from workbench.ir import GraphFunction, IRModule, structurally_equal
@@ -90,7 +91,7 @@ def test_a_renamed_value_keeps_its_id() -> None:
     before, after = ids(module), ids(result)
     assert after["hidden"] == before["b"]
     assert after["d"] == before["d"]
-    assert [b.var.name for b in result["main"].bindings][1] == "hidden"  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+    assert [b.var.name for b in result["main"].bindings][1] == "hidden"  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_equal_values_are_told_apart_by_name() -> None:
@@ -112,9 +113,9 @@ def test_original_names_and_origins_are_kept() -> None:
     body = replace(block, bindings=(named, *block.bindings[1:]))
     module = replace(module, functions=(("main", replace(function, blocks=(body,))),))
     result = edited(module, lambda text: text.replace("R.exp(w)", "R.tanh(w)"))
-    found = result["main"].bindings[0]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
-    assert found.var.name == "Conv_0/a"  # pyright: ignore[reportUnknownMemberType]
-    assert found.span == first.span  # pyright: ignore[reportUnknownMemberType]
+    found = result["main"].bindings[0]  # pyright: ignore[reportAttributeAccessIssue]
+    assert found.var.name == "Conv_0/a"
+    assert found.span == first.span
 
 
 def test_loops_keep_their_ids_when_reordered_and_renamed() -> None:

@@ -8,7 +8,6 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-import workbench.ops  # noqa: F401  operators are found by name
 from workbench.ir import Alias, CallOp, GraphBuilder, IRModule, TensorType, structurally_equal
 from workbench.script import load_saved, save
 from workbench.support import CompileError

@@ -4,7 +4,6 @@ import time
 
 import pytest
 
-import workbench.ops  # noqa: F401  operators are found by name
 from tests.script import programs
 from workbench.ir import Block, Var, walk
 from workbench.script import function_tokens, parse, print_function, print_module, text_of, tokens
@@ -50,7 +49,8 @@ def test_long_modules_read_and_print_in_time() -> None:
     line = '            v{}: R.Tensor((4,), dtype="float32") = R.add(v{}, x)\n'
     body = "".join(line.format(i, i - 1) for i in range(1, 2000))
     text = (
-        '@I.ir_module\nclass M:\n    @R.function\n    def main(x: R.Tensor((4,), dtype="float32")):\n'
+        "@I.ir_module\nclass M:\n    @R.function\n"
+        '    def main(x: R.Tensor((4,), dtype="float32")):\n'
         "        with R.dataflow():\n            v0 = R.exp(x)\n"
         f"{body}            R.output(v1999)\n        return v1999\n"
     )

@@ -49,7 +49,7 @@ def as_array(value: object, dtype: str | None) -> Array | None:
     if not isinstance(value, bool | int | float | list | tuple | np.ndarray | np.generic):
         return None
     try:
-        array: Array = np.asarray(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        array: Array = np.asarray(value)
         if dtype is None and array.dtype == np.float64 and not isinstance(value, np.ndarray):
             dtype = "float32"
         return array.astype(numpy_dtype(dtype)) if dtype is not None else array

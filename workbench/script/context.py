@@ -6,7 +6,7 @@ import ast
 import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, cast
 
 from workbench.ir import Attr, Attrs, DType, Function, Type
 from workbench.script.scope import Dialect, Namespace, Scope
@@ -46,9 +46,9 @@ class Context:
     """What holds for a whole script."""
 
     report: Report
-    namespace: Namespace = field(default_factory=dict)
+    namespace: Namespace = field(default_factory=dict[str, object])
     aliases: dict[str, str] = field(default_factory=lambda: {"T": "T", "R": "R", "I": "I"})
-    symbols: set[str] = field(default_factory=set)
+    symbols: set[str] = field(default_factory=set[str])
     """Symbolic dimensions declared outside the functions."""
     module_names: set[str] = field(default_factory=lambda: {"cls"})
 
@@ -104,7 +104,7 @@ class Reader:
                 f"`{_callee(node)}` takes {len(names)} arguments, found {len(node.args)}",
             )
         for keyword in node.keywords:
-            if keyword.arg not in names:
+            if keyword.arg is None or keyword.arg not in names:
                 raise self.fault(
                     keyword.value,
                     "script/unknown-argument",
@@ -204,7 +204,8 @@ class Reader:
         if value is None or isinstance(value, bool | int | float | str):
             return value
         if isinstance(value, tuple | list):
-            return tuple(self._namespace_literal(node, item) for item in value)  # pyright: ignore[reportUnknownVariableType]
+            items = cast("Sequence[object]", value)
+            return tuple(self._namespace_literal(node, item) for item in items)
         raise self.fault(
             node, "script/attribute", f"a `{type(value).__name__}` cannot be an attribute"
         )

@@ -31,6 +31,7 @@ class Word:
         self._text = text
 
     def __call__(self, *_args: object, **_keywords: object) -> Word:
+        """The word itself: what it is called with matters in scripts only."""
         return self
 
     def __getitem__(self, _index: object) -> Word:

@@ -36,12 +36,14 @@ class BlockPrinter:
         self.loops: dict[NodeId, For] = {}
 
     def buffer(self, constructor: str, buffer: Var) -> None:
+        """A constructor call with the arguments of a buffer."""
         assert isinstance(buffer.type, BufferType)
         self.w.put(constructor + "(")
         write_buffer_arguments(self.w, buffer.type)
         self.w.put(")")
 
     def allocation(self, buffer: Var) -> None:
+        """A buffer of the function or block."""
         self.w.line()
         self.w.define(buffer)
         self.w.put(" = ", "operator")
@@ -69,6 +71,7 @@ class BlockPrinter:
         return loop is not None and loop.start == _ZERO and loop.extent == axis.extent
 
     def axes(self, axes: list[Axis]) -> None:
+        """`vi, vj = T.axis.remap(...)`, or one axis alone."""
         w = self.w
         w.line()
         separated(w, [axis.var for axis in axes], w.define)
@@ -90,6 +93,7 @@ class BlockPrinter:
         w.end()
 
     def regions(self, name: str, regions: tuple[BufferRegion, ...] | None) -> None:
+        """`T.reads(...)` or `T.writes(...)`, where they are declared."""
         if regions is None:
             return
         self.w.line()
@@ -99,6 +103,7 @@ class BlockPrinter:
         self.w.end()
 
     def match_buffer(self, match: MatchBuffer) -> None:
+        """Another name for a region."""
         w = self.w
         assert isinstance(match.buffer.type, BufferType)
         w.line()

@@ -212,7 +212,8 @@ class _TensorPrinter(BlockPrinter):
         if last:
             w.define(stmt.var)
             w.put(": ")
-            w.put("T.let[T." + stmt.var.type.dtype + "]", "type")  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]
+            assert isinstance(stmt.var.type, ScalarType)
+            w.put(f"T.let[T.{stmt.var.type.dtype}]", "type")
             self._tail(" = ", stmt.value)
             self._rest(stmt.body)
             return

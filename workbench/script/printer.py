@@ -12,6 +12,7 @@ from workbench.script.print_graph import write_graph_function
 from workbench.script.print_tensor import write_tensor_function
 from workbench.script.print_types import write_attr_dict
 from workbench.script.tokens import Token, Writer, text_of
+from workbench.support.ids import NodeId
 
 _HEADER = "# from workbench.script import I, R, T"
 
@@ -68,7 +69,7 @@ def function_tokens(
     return w.tokens
 
 
-def printed_names(name: str, function: Function) -> list[tuple[str, int]]:
+def printed_names(name: str, function: Function) -> list[tuple[str, NodeId]]:
     """Every definition of a function in printing order: the name in the text, and the id."""
     w = Writer()
     _write(w, name, function, ConstantPool(), "Module")

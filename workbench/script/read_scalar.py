@@ -57,8 +57,8 @@ _NUMBERS: dict[BinaryOp, Callable[[Any, Any], Any]] = {
     BinaryOp.ADD: operator.add,
     BinaryOp.SUB: operator.sub,
     BinaryOp.MUL: operator.mul,
-    BinaryOp.DIV: operator.truediv,
-    BinaryOp.FLOORDIV: operator.floordiv,
+    BinaryOp.DIV: lambda a, b: a / b,
+    BinaryOp.FLOORDIV: lambda a, b: a // b,
     BinaryOp.FLOORMOD: operator.mod,
     BinaryOp.MIN: min,
     BinaryOp.MAX: max,
@@ -233,19 +233,12 @@ class ScalarReader(ScalarCallReader):
     def _unary_op(self, node: ast.UnaryOp) -> Weak:
         value = self.weak(node.operand)
         match node.op:
-            case ast.USub() if isinstance(value, int | float):
-                return -value
             case ast.USub():
-                dtype = dtype_of(value)
-                if is_float(dtype):
-                    return Binary(BinaryOp.MUL, value, FloatImm(-1.0, dtype))
-                return Binary(BinaryOp.SUB, IntImm(0, dtype), value)
+                return -value if isinstance(value, int | float) else _negated(value)
             case ast.Not():
                 return not value if isinstance(value, int | float) else Not(as_bool(value))
             case ast.Invert() if not isinstance(value, int | float):
                 return Intrinsic("bitwise_not", (value,), dtype_of(value))
-            case ast.Invert() if isinstance(value, int):
-                return ~value
             case ast.UAdd():
                 return value
             case _:
@@ -317,3 +310,11 @@ class ScalarReader(ScalarCallReader):
         ast.Subscript: _subscript,
         ast.Call: ScalarCallReader.call,
     }
+
+
+def _negated(value: PrimExpr) -> PrimExpr:
+    """`-x`; of a float as a product, which has the right sign for zero."""
+    dtype = dtype_of(value)
+    if is_float(dtype):
+        return Binary(BinaryOp.MUL, value, FloatImm(-1.0, dtype))
+    return Binary(BinaryOp.SUB, IntImm(0, dtype), value)

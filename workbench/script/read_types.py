@@ -21,8 +21,10 @@ from workbench.script.read_scalar import ScalarReader
 from workbench.script.source import near
 from workbench.script.vocabulary import DTYPES
 
-_BUFFER = ("shape", "dtype", "strides", "scope", "data", "elem_offset", "align", "offset_factor")
-_BUFFER += ("buffer_type", "axis_separators", "layout", "annotations")
+_BUFFER = (
+    *("shape", "dtype", "strides", "scope", "data", "elem_offset", "align", "offset_factor"),
+    *("buffer_type", "axis_separators", "layout", "annotations"),
+)
 _KEPT = {"shape", "dtype", "strides", "scope"}
 _OBJECTS = {"R.Object", "R.Any", "I.StringType", "R.Callable"}
 

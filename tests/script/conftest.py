@@ -1,0 +1,5 @@
+"""Scripts find operators by name: they must be registered."""
+
+import importlib
+
+importlib.import_module("workbench.ops")
