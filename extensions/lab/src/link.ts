@@ -14,14 +14,13 @@ export interface Ends {
   readonly busy: (busy: boolean) => void;
 }
 
-/** Opens a comm with the session's key, again whenever the notebook gets another kernel. */
+/** Opens a comm, again whenever the notebook gets another kernel. */
 export class Link {
   private comm: Kernel.IComm | null = null;
   private disposed = false;
 
   constructor(
     private readonly context: ISessionContext,
-    private readonly key: string,
     private readonly ends: Ends,
   ) {}
 
@@ -37,8 +36,12 @@ export class Link {
     if (comm === null || comm.isDisposed) {
       return;
     }
-    const data: JSONObject = JSON.parse(JSON.stringify(intent)) as JSONObject;
-    comm.send(data);
+    const data = JSON.parse(JSON.stringify(intent)) as JSONObject;
+    if (intent.type === 'open') {
+      comm.open(data);
+    } else {
+      comm.send(data);
+    }
   }
 
   dispose(): void {
@@ -78,7 +81,7 @@ export class Link {
         this.ends.disconnected('');
       }
     };
-    comm.open({ key: this.key });
+    // The view answers with its first intent, which opens the comm.
     this.ends.connected();
     this.onStatus();
   }

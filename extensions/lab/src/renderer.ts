@@ -69,7 +69,7 @@ class SessionOutput extends Widget implements IRenderMime.IRenderer {
     });
     this.view = view;
     if (place !== null && key !== '') {
-      this.link = new Link(place.sessionContext, key, {
+      this.link = new Link(place.sessionContext, {
         connected: () => {
           view.connect(key);
         },

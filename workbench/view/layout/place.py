@@ -98,12 +98,19 @@ def _note_widths(items: Items, groups: Iterable[GroupView]) -> list[int]:
     return notes
 
 
-def place_items(items: Items, extents: Extents) -> list[int]:
-    """The middle of every item, 0 being the middle of the picture's first box."""
+def _producers(items: Items) -> list[list[int]]:
+    """The producers of every item: inputs only where there is nothing else to stand under."""
     above: list[dict[int, None]] = [{} for _ in items.items]
     for value in items.values:
         for target in value.targets:
             above[target][value.source] = None
+    made = [[source for source in sources if not items.items[source].input] for sources in above]
+    return [first or list(sources) for first, sources in zip(made, above, strict=True)]
+
+
+def place_items(items: Items, extents: Extents) -> list[int]:
+    """The middle of every item, 0 being the middle of the picture's first box."""
+    above = _producers(items)
     centre = [0] * len(items.items)
     for layer in items.layers:
         wanted = [

@@ -7,7 +7,7 @@
  *    a fold demands it. A use against the order is drawn as a reference.
  * 3. Layers: longest path. A source that is no input stands just above its first consumer.
  * 4. Sideways: within a layer always program order, so nothing ever changes sides. Every box wants
- *    to be under the mean of its producers; colliding runs move together (`spread`), rounded
+ *    to be under the mean of its producers (inputs aside); colliding runs move together (`spread`), rounded
  *    towards the middle, so nothing drifts.
  * 5. Buses: one lane per value beside the layers it passes, shortest first; horizontal runs between
  *    layers on tracks. No reordering sweeps, no floating point, no look-up of text sizes.

@@ -89,8 +89,8 @@ function noteWidths(items: Items, groups: readonly GroupView[]): number[] {
   return notes;
 }
 
-/** The middle of every item, 0 being the middle of the picture's first box. */
-export function placeItems(items: Items, extents: Extents): number[] {
+/** The producers of every item: inputs only where there is nothing else to stand under. */
+function producers(items: Items): number[][] {
   const above: number[][] = items.items.map(() => []);
   for (const value of items.values) {
     for (const target of value.targets) {
@@ -100,6 +100,15 @@ export function placeItems(items: Items, extents: Extents): number[] {
       }
     }
   }
+  return above.map((sources) => {
+    const made = sources.filter((source) => !at(items.items, source).input);
+    return made.length > 0 ? made : sources;
+  });
+}
+
+/** The middle of every item, 0 being the middle of the picture's first box. */
+export function placeItems(items: Items, extents: Extents): number[] {
+  const above = producers(items);
   const centre = items.items.map(() => 0);
   for (const layer of items.layers) {
     const wanted = layer.map((index) => {

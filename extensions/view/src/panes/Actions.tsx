@@ -41,7 +41,6 @@ function Row({ action, state, dispatch }: RowProps): JSX.Element {
   return (
     <li
       class={`wb-action ${action.applies ? '' : 'wb-off'}`}
-      onPointerEnter={propose}
       onFocusIn={propose}
     >
       <button type="button" class="wb-action-name" aria-label={`Show the code of ${action.name}`} onClick={propose}>

@@ -30,7 +30,12 @@ export function App({ signal, dispatch, host, uid }: Props): JSX.Element {
       role="region"
       aria-label={`Workbench: ${state.session?.name ?? 'no session'}`}
       data-connection={state.connection}
-      onKeyDown={stopKeys}
+      onKeyDown={(event) => {
+        stopKeys(event);
+        if (event.key === 'Escape' && !event.defaultPrevented) {
+          dispatch({ type: 'select', key: null });
+        }
+      }}
     >
       <Title {...pane} />
       <Failures {...pane} />

@@ -17,7 +17,7 @@ import { Loops } from './Loops.js';
 import type { HostProps, PaneProps } from './props.js';
 import { Swap } from './Swap.js';
 import { Script } from './Tokens.js';
-import { changeSign } from './words.js';
+import { changeSign, opsText } from './words.js';
 
 const NODE_TABS: readonly (readonly [Tab, string])[] = [
   ['loops', 'Loops'],
@@ -226,7 +226,7 @@ function GroupFacts({ group, state, dispatch }: GroupFactsProps): JSX.Element {
         <strong>{group.label}</strong> <code>{group.type}</code>
       </p>
       <p class="wb-fact">
-        {group.kind === 'fused' ? 'fused function' : 'layer of the model'} · {group.ops} ops{' '}
+        {group.kind === 'fused' ? 'fused function' : 'layer of the model'} · {opsText(group.ops)}{' '}
         <button
           type="button"
           class="wb-link"

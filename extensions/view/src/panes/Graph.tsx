@@ -60,7 +60,7 @@ function Picture(props: PictureProps): JSX.Element {
       ref={root}
       class="wb-picture"
       role="group"
-      tabIndex={0}
+      tabindex={0}
       aria-label={`Graph of @${view.name}: arrow keys follow program order`}
       aria-activedescendant={focused === null ? undefined : boxId(uid, focused)}
       onKeyDown={(event) => {
@@ -87,6 +87,7 @@ function Picture(props: PictureProps): JSX.Element {
       }}
       onClick={(event) => {
         if (!drag.moved()) {
+          root.current?.focus({ preventScroll: true });
           press(event.target, dispatch);
         }
       }}

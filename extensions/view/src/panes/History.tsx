@@ -131,7 +131,7 @@ function Step({ dot, step, state, dispatch }: StepProps): JSX.Element {
   if (!step.changed) {
     names.push('wb-step--pale');
   }
-  const verdict = step.changed ? step.verdict.text : `no change${step.verdict.text === '' ? '' : ` · ${step.verdict.text}`}`;
+  const verdict = step.changed || step.verdict.text !== '' ? step.verdict.text : 'no change';
   return (
     <div class={names.join(' ')} style={{ left: `${x(dot) - 12}px`, top: `${y(dot) - 12}px` }}>
       <button

@@ -5,7 +5,7 @@ import type { FunctionView, GroupView, NodeView } from '../protocol/generated.js
 import { currentFunction, shownGroup } from '../store/selectors.js';
 import type { State } from '../store/state.js';
 import type { PaneProps } from './props.js';
-import { changeSign, kindWord, nodeTitle } from './words.js';
+import { changeSign, kindWord, nodeTitle, opsText } from './words.js';
 
 type Row =
   | { readonly type: 'node'; readonly node: NodeView; readonly level: number }
@@ -54,7 +54,7 @@ export function Outline({ state, dispatch }: PaneProps): JSX.Element | null {
           aria-level={row.level}
           aria-selected={keyOf(row) === state.selection}
           aria-expanded={row.type === 'group' ? row.open : undefined}
-          aria-label={row.type === 'node' ? nodeTitle(row.node) : `${row.group.label}, ${row.group.ops} ops`}
+          aria-label={row.type === 'node' ? nodeTitle(row.node) : `${row.group.label}, ${opsText(row.group.ops)}`}
           style={{ paddingLeft: `${12 + 16 * (row.level - 1)}px` }}
           onClick={() => {
             dispatch({ type: 'select', key: keyOf(row) });
@@ -88,7 +88,7 @@ function GroupRow({ group, open }: { readonly group: GroupView; readonly open: b
         {open ? '▾' : '▸'} {group.label}
       </span>
       <code>{group.type}</code>
-      <span class="wb-fact">{group.ops} ops</span>
+      <span class="wb-fact">{opsText(group.ops)}</span>
       <span class="wb-sign">{changeSign(group.change)}</span>
     </>
   );

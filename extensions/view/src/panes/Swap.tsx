@@ -98,11 +98,12 @@ function Row({ one, bar, scale, detail, state, dispatch }: RowProps): JSX.Elemen
   return (
     <li
       class={`wb-implementation ${one.available ? '' : 'wb-off'} ${bar?.best === true ? 'wb-best' : ''}`}
-      onPointerEnter={propose}
       onFocusIn={propose}
     >
       <span class="wb-implementation-name">
-        <span title={one.description}>{one.name}</span>
+        <button type="button" class="wb-action-name" title={one.description} aria-label={`Show the code of ${one.name}`} onClick={propose}>
+          {one.name}
+        </button>
         <span class="wb-chip">{one.kind}</span>
       </span>
       {bar === null ? (

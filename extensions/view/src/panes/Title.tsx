@@ -171,7 +171,8 @@ function Export({ state, dispatch }: PaneProps): JSX.Element {
     <span
       class="wb-menu"
       onKeyDown={(event) => {
-        if (event.key === 'Escape') {
+        if (event.key === 'Escape' && open) {
+          event.preventDefault();
           setOpen(false);
         }
       }}

@@ -3,7 +3,7 @@
 import type { JSX } from 'preact';
 import type { Box, Ground, Stub } from '../layout/index.js';
 import type { GroupView, NodeView } from '../protocol/generated.js';
-import { changeSign, fitted, nodeTitle } from './words.js';
+import { changeSign, fitted, nodeTitle, opsText } from './words.js';
 
 interface Marks {
   readonly selected: boolean;
@@ -73,7 +73,7 @@ export function GroupBox({ box, group, id, ...marks }: GroupProps): JSX.Element 
       <g
         id={id}
         role="button"
-        aria-label={`${group.label}, ${group.type}, group of ${group.ops} ops${change}`}
+        aria-label={`${group.label}, ${group.type}, group of ${opsText(group.ops)}${change}`}
         aria-pressed={marks.selected}
         class={classes(`wb-node wb-group wb-group-${group.kind}`, marks)}
         data-key={group.key}
@@ -90,7 +90,7 @@ export function GroupBox({ box, group, id, ...marks }: GroupProps): JSX.Element 
       >
         <rect class="wb-target" x={box.width + 6} y={8} width={52} height={24} />
         <text x={box.width + 11} y={24}>
-          ▸ {group.ops} ops
+          ▸ {opsText(group.ops)}
         </text>
       </g>
     </g>

@@ -20,7 +20,8 @@ export function Search({ state, dispatch }: PaneProps): JSX.Element {
         onKeyDown={(event) => {
           if (event.key === 'Enter') {
             dispatch({ type: 'next-hit', offset: event.shiftKey ? -1 : 1 });
-          } else if (event.key === 'Escape') {
+          } else if (event.key === 'Escape' && state.search !== '') {
+            event.preventDefault();
             dispatch({ type: 'search', text: '' });
           }
         }}

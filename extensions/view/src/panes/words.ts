@@ -37,6 +37,10 @@ export function verdictTone(state: VerdictState): 'good' | 'fair' | 'bad' | 'qui
   }
 }
 
+export function opsText(count: number): string {
+  return count === 1 ? '1 op' : `${count} ops`;
+}
+
 /** What a screen reader says of a box. */
 export function nodeTitle(node: NodeView): string {
   const change = node.change === 'none' ? '' : `, ${node.change}`;

@@ -329,6 +329,12 @@ export interface ComparisonReply {
   readonly node: string | null;
 }
 
+/** Broadcast when code or another view selected a value (None: nothing). */
+export interface SelectionChanged {
+  readonly type: 'selection';
+  readonly node: string | null;
+}
+
 /** The intent was refused; nothing was lost. */
 export interface Failed {
   readonly type: 'failed';
@@ -461,6 +467,6 @@ export interface Bundle {
   readonly data: SavedView;
 }
 
-export type Message = Hello | Unknown | SessionChanged | ModuleReply | DetailReply | ActionsReply | DiffReply | TextReply | Applied | JobProgress | ComparisonReply | Failed;
+export type Message = Hello | Unknown | SessionChanged | ModuleReply | DetailReply | ActionsReply | DiffReply | TextReply | Applied | JobProgress | ComparisonReply | SelectionChanged | Failed;
 
 export type AnyIntent = Open | Show | Detail | Actions | Apply | Edit | Swap | Measure | Compare | Cancel | Checkout | Diff | Script | Recipe;

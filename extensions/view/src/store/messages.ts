@@ -1,13 +1,19 @@
 /** What the kernel says, taken into the state. */
 
-import type { Failed, Message, SessionView, TextReply } from '../protocol/generated.js';
+import type {
+  Failed,
+  Message,
+  SelectionChanged,
+  SessionView,
+  TextReply,
+} from '../protocol/generated.js';
 import { answered, type Request } from './requests.js';
 import { recipeTitle, scriptTitle, withModule } from './showing.js';
 import { detailKey, initialState, type State } from './state.js';
 
 const QUESTIONS: readonly Request['type'][] = ['show', 'detail', 'actions', 'script'];
 
-export function receive(before: State, message: Message): State {
+export function receive(before: State, message: Exclude<Message, SelectionChanged>): State {
   const asked = 'reply_to' in message && message.reply_to !== null ? before.pending[message.reply_to] : undefined;
   const state = answered(before, 'reply_to' in message ? message.reply_to : null);
   switch (message.type) {

@@ -59,7 +59,9 @@ function change(state: State, event: ViewEvent): State {
     case 'disconnected':
       return { ...state, connection: 'dead', message: event.message, pending: {}, job: null };
     case 'received':
-      return receive(state, event.message);
+      return event.message.type === 'selection'
+        ? select(state, event.message.node)
+        : receive(state, event.message);
     case 'sent':
       return { ...state, outbox: [] };
     case 'kernel-busy':
