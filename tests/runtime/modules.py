@@ -1,6 +1,7 @@
 """Small modules for the tests of the runtime."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from workbench.ir import (
     CallTIR,
     Dim,
     GraphBuilder,
+    GraphFunction,
     IfThenElse,
     IRModule,
     LibraryFunction,
@@ -143,7 +145,12 @@ def branching() -> IRModule:
     otherwise = body(CallTIR("add", (x, x), (type_,)), CallTIR("add", (x,), (type_,)))
     chosen = builder.emit(IfThenElse(condition, then, otherwise), "chosen", type_)
     r = builder.emit(CallTIR("add", (chosen, x), (type_,)), "r")
-    return module.with_function("main", builder.build(r))
+    return module.with_function("main", in_order(builder.build(r)))
+
+
+def in_order(function: GraphFunction) -> GraphFunction:
+    """The function with its bindings outside of dataflow blocks."""
+    return replace(function, blocks=(BindingBlock(function.bindings),))
 
 
 def data_dependent() -> IRModule:

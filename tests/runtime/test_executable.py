@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -6,14 +7,21 @@ import pytest
 from numpy.random import Generator
 
 from tests.runtime import modules
+from workbench import te
 from workbench.interpret import run
 from workbench.interpret import values as reference_values
 from workbench.ir import (
     CallPacked,
     CallTIR,
+    Cast,
+    FloatImm,
     GraphBuilder,
+    IntImm,
     IRModule,
     LibraryFunction,
+    Seq,
+    Store,
+    TensorFunction,
     TensorType,
     Type,
     register_library,
@@ -267,26 +275,58 @@ def test_tensor_functions_refuse_what_does_not_fit(rng: Generator) -> None:
     executable(big[:5], x, big[5:], function="add")
 
 
-def test_a_call_that_would_write_its_input_is_refused() -> None:
-    module = modules.chain()
-    type_ = modules.matrix(4, 6)
+def scaled() -> TensorFunction:
+    """`out = x * by + count` for `x (n,) float32`, `by float32`, `count int32`."""
+    n, by, count = te.var("n"), te.var("by", "float32"), te.var("count", "int32")
+    x = te.placeholder((n,), "float32", "x")
+    out = te.compute((n,), lambda i: x[i] * by + te.cast(count, "float32"), "out")
+    return te.create_tensor_function([x], [out], [by, count])
+
+
+def test_numbers_are_passed(rng: Generator) -> None:
+    module = IRModule((("scaled", scaled()),))
     builder = GraphBuilder(module)
+    n = builder.symbol("n")
+    type_ = TensorType((n,), "float32")
     x = builder.param("x", type_)
-    y = builder.emit(CallTIR("add", (x, x, x), ()), "y", type_)
-    assert code_of(lambda: build(module.with_function("main", builder.build(y)))) == (
-        "runtime/writes-input"
+    scalars = (FloatImm(0.5, "float32"), Cast(n, "int32"))
+    y = builder.emit(CallTIR("scaled", (x,), (type_,), scalars), "y")
+    module = module.with_function("main", builder.build(y))
+    executable = build(module)
+    for extent in (3, 8):
+        x = normal(rng, extent)
+        assert_same(executable(x), x * np.float32(0.5) + np.float32(extent))
+        assert_same(tuple(executable.values([x]).values())[-1], executable(x))
+        out = np.zeros_like(x)
+        executable(x, out, 0.25, np.int32(-7), function="scaled")
+        assert_same(out, x * np.float32(0.25) - np.float32(7))
+    assert code_of(lambda: executable(x, out, "a", 1, function="scaled")) == (
+        "runtime/wrong-argument"
     )
 
 
-def test_calls_whose_shapes_do_not_fit_are_refused(rng: Generator) -> None:
+def test_a_call_that_would_write_its_input_is_refused() -> None:
+    double = modules.double_function((4, 6))
+    a = double.params[0]
+    zero = (IntImm(0), IntImm(0))
+    spoiler = replace(double, body=Seq((double.body, Store(a, zero, FloatImm(0.0)))))
+    type_ = modules.matrix(4, 6)
+    module = IRModule((("spoil", spoiler),))
+    builder = GraphBuilder(module)
+    x = builder.param("x", type_)
+    y = builder.emit(CallTIR("spoil", (x,), (type_,)), "y")
+    text = text_of(lambda: build(module.with_function("main", builder.build(y))))
+    assert "runtime/writes-input" in text
+    assert "`a`" in text
+
+
+def test_malformed_modules_are_refused() -> None:
     module = modules.chain()
     builder = GraphBuilder(module)
     x = builder.param("x", modules.matrix(8, 6))
     y = builder.emit(CallTIR("double", (x,), (modules.matrix(8, 6),)), "y")
-    executable = build(module.with_function("main", builder.build(y)))
-    text = text_of(lambda: executable(normal(rng, 8, 6)))
-    assert "runtime/wrong-argument" in text
-    assert "`4`" in text
+    broken = module.with_function("main", builder.build(y))
+    assert code_of(lambda: build(broken)) == "type/shape-mismatch"
 
 
 # --- libraries ----------------------------------------------------------------------------------

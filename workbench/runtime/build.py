@@ -20,6 +20,7 @@ from workbench.ir import (
     TensorFunction,
     walk,
 )
+from workbench.ir.verify import check
 from workbench.passes import LegalizeOps
 from workbench.runtime.arrays import Constants
 from workbench.runtime.executable import Executable
@@ -47,8 +48,8 @@ def build(
     Reference: `tvm.relax.build`.
 
     Raises:
-        CompileError: `runtime/missing-library`, `runtime/writes-input`, `runtime/wrong-callee`,
-            `runtime/bad-option`, `module/...`, and what code generation says.
+        CompileError: `runtime/missing-library`, `runtime/writes-input`, `runtime/bad-option`, and
+            what the verifier and code generation say.
     """
     start = time.perf_counter()
     if num_threads is not None and num_threads < 1:
@@ -57,6 +58,7 @@ def build(
                 "runtime/bad-option", f"`num_threads` must be at least 1, got `{num_threads}`"
             )
         )
+    check(module)
     check_libraries(module)
     lowered = LegalizeOps()(module).module if module.graph_functions else module
     native = native_runtime()
