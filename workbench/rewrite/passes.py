@@ -39,6 +39,8 @@ class Pass(ABC):
     """
 
     name: ClassVar[str]
+    absent: ClassVar[str] = "changes nothing here"
+    """Why the pass does nothing where it finds nothing to do, in the user's words."""
     requires: ClassVar[tuple[Property, ...]] = ()
     establishes: ClassVar[tuple[Property, ...]] = ()
 

@@ -61,7 +61,7 @@ def _whole(module: IRModule, kind: type[Pass], variable: str) -> ActionView:
         return _refused(name, error, "module")
     changed = module_digest(result.module) != module_digest(module)
     if not changed:
-        reason = result.remarks[0].message if result.remarks else "changes nothing here"
+        reason = result.remarks[0].message if result.remarks else chosen.absent
         return ActionView(name=name, applies=False, reason=_short(reason), code=code)
     reason = _amount(sites or len(result.derivations))
     return ActionView(name=name, applies=True, reason=reason, sites=sites, code=code)
@@ -80,9 +80,10 @@ def _at(module: IRModule, kind: type[Rule], value: FlowValue, variable: str) -> 
         chosen = kind()
         restricted = dataclasses.replace(chosen, only=(qualified_name(value),))
         code = f"{variable}.apply({pass_code(restricted)})"
-        refusal = ""
+        refusal, elsewhere = "", False
         for found in chosen.sites(module):
             if isinstance(found, Site):
+                elsewhere = True
                 if here in found.refs:
                     reason = found.note or _amount(len(found.nodes))
                     return ActionView(
@@ -97,7 +98,8 @@ def _at(module: IRModule, kind: type[Rule], value: FlowValue, variable: str) -> 
                 refusal = found.diagnostic.message
     except CompileError as error:
         return _refused(name, error, "selection")
-    reason = _short(refusal or "does not apply to this value")
+    absent = "applies to other values, not to this one" if elsewhere else chosen.absent
+    reason = _short(refusal or absent)
     return ActionView(name=name, applies=False, reason=reason, code=code, scope="selection")
 
 

@@ -17,8 +17,8 @@ from typing_extensions import override
 
 from workbench.analysis.contraction import LibraryForm, library_forms
 from workbench.ir import Binding, CallOp, CallTIR, IRModule, TensorFunction, find_library
-from workbench.passes.cross.legalize_ops import tensor_form
-from workbench.passes.cross.library_call import algorithm_of, call_library
+from workbench.passes.library_calls import algorithm_of, call_library
+from workbench.passes.tensor_forms import tensor_form
 from workbench.rewrite import ModuleEditor, Refusal, Rule, Site, all_bindings, note
 
 
@@ -32,6 +32,7 @@ class DispatchToLibrary(Rule):
     """
 
     name: ClassVar[str] = "dispatch-to-library"
+    absent: ClassVar[str] = "no call computes what a selected library has"
     symbols: tuple[str, ...] = ("numpy.matmul",)
 
     @override

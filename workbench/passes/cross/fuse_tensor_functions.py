@@ -31,7 +31,6 @@ from workbench.schedule.inline import inline_stages
 from workbench.schedule.renaming import Renaming
 from workbench.support import NodeId
 
-
 SUFFIX = "_tir"
 """Marks merged functions until the groups they come from have gone and leave them their names."""
 
@@ -45,6 +44,7 @@ class FuseTensorFunctions(Rule):
     """
 
     name: ClassVar[str] = "fuse-tensor-functions"
+    absent: ClassVar[str] = "no fused group to merge; apply FuseOps first"
 
     @override
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:

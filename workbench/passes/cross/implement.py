@@ -31,9 +31,9 @@ from workbench.ir import (
     find_library,
     find_operator,
 )
-from workbench.passes.cross.legalize_ops import call_of, tensor_form
-from workbench.passes.cross.library_call import algorithm_of, call_library
-from workbench.passes.tensor.schedule_default import add_scheduled
+from workbench.passes.library_calls import algorithm_of, call_library
+from workbench.passes.scheduled import add_scheduled
+from workbench.passes.tensor_forms import call_of, tensor_form
 from workbench.rewrite import ModuleEditor, Pass, PassResult, all_bindings
 from workbench.schedule.default import ScheduleOptions, schedule_function
 from workbench.support import CompileError, Diagnostic

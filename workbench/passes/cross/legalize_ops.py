@@ -10,25 +10,16 @@ Rewrite::
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from typing_extensions import override
 
 from workbench.ir import (
     CallOp,
-    CallTIR,
     IRModule,
-    ScalarValue,
-    ShapeValue,
-    TensorFunction,
-    TensorType,
-    TupleType,
-    Type,
-    find_operator,
-    type_of,
 )
-from workbench.ops import scalar_arguments, tensor_arguments
+from workbench.passes.tensor_forms import call_of, tensor_form
 from workbench.rewrite import ModuleEditor, Refusal, Rule, Site, all_bindings, note
 
 
@@ -41,6 +32,7 @@ class LegalizeOps(Rule):
     """
 
     name: ClassVar[str] = "legalize-ops"
+    absent: ClassVar[str] = "no operator call is left: all have tensor functions"
 
     @override
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:
@@ -70,28 +62,3 @@ class LegalizeOps(Rule):
         name = editor.add_function(binding.value.op.rsplit(".", maxsplit=1)[-1], function)
         call = call_of(name, binding.value, binding.var.type)
         editor.replace_value(site.function, site.nodes[0], call, self.name)
-
-
-def tensor_form(call: CallOp, out: Type) -> TensorFunction | None:
-    """The private tensor function that computes an operator call, None where there is none."""
-    operator = find_operator(call.op)
-    if operator is None or operator.legalize is None:
-        return None
-    types = tuple(type_of(arg) for arg in call.args)
-    shapes = tuple(arg for arg in call.args if isinstance(arg, ShapeValue | ScalarValue))
-    key = (operator, call.attrs, types, shapes, out)
-    if key not in _FORMS:
-        function = operator.legalize(call, types, out)
-        _FORMS[key] = None if function is None else replace(function, private=True)
-    return _FORMS[key]
-
-
-_FORMS: dict[tuple[object, ...], TensorFunction | None] = {}
-"""Memo of a pure function: asking what applies, and applying it, make each tensor function once."""
-
-
-def call_of(name: str, call: CallOp, out: Type) -> CallTIR:
-    """The destination-passing call that stands for an operator call; tuples of arguments are flattened."""
-    outs = out.fields if isinstance(out, TupleType) else (out,)
-    out_types = tuple(t for t in outs if isinstance(t, TensorType))
-    return CallTIR(name, tensor_arguments(call), out_types, scalar_arguments(call))

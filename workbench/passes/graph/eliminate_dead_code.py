@@ -40,6 +40,7 @@ class EliminateDeadCode(Rule):
     """
 
     name: ClassVar[str] = "eliminate-dead-code"
+    absent: ClassVar[str] = "every value and function is used"
 
     @override
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:

@@ -46,6 +46,7 @@ class FoldConstant(Rule):
     """
 
     name: ClassVar[str] = "fold-constant"
+    absent: ClassVar[str] = "no operator call has constant arguments only"
     max_bytes: int = 1 << 26
 
     @override

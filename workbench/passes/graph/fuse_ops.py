@@ -42,6 +42,7 @@ class FuseOps(Rule):
     """
 
     name: ClassVar[str] = "fuse-ops"
+    absent: ClassVar[str] = "no two calls of tensor functions to fuse; legalize first"
 
     @override
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:

@@ -21,6 +21,7 @@ from typing import ClassVar
 from typing_extensions import override
 
 from workbench.ir import CallTIR, IRModule, TensorFunction
+from workbench.passes.scheduled import add_scheduled, scheduled_form
 from workbench.rewrite import ModuleEditor, Refusal, Rule, Site, all_bindings, note
 from workbench.schedule.default import ScheduleOptions, schedule_function
 from workbench.support import NodeId
@@ -35,6 +36,7 @@ class ScheduleDefault(Rule):
     """
 
     name: ClassVar[str] = "schedule-default"
+    absent: ClassVar[str] = "no tensor function is called; legalize first"
     lanes: int = 8
     rows: int = 0
     vectors: int = 0
@@ -70,7 +72,7 @@ class ScheduleDefault(Rule):
         if binding is None:
             function = editor.function(site.function)
             assert isinstance(function, TensorFunction)
-            editor.set_function(site.function, _scheduled(function, self.options))
+            editor.set_function(site.function, scheduled_form(function, self.options))
             return
         call = binding.value
         assert isinstance(call, CallTIR)
@@ -81,19 +83,3 @@ class ScheduleDefault(Rule):
     def options(self) -> ScheduleOptions:
         """The parameters as the schedule takes them."""
         return ScheduleOptions(self.lanes, self.rows, self.vectors, self.parallel)
-
-
-def add_scheduled(editor: ModuleEditor, algorithm: str, options: ScheduleOptions) -> str:
-    """Add the scheduled form of a tensor function beside it; gives its name."""
-    function = editor.function(algorithm)
-    assert isinstance(function, TensorFunction)
-    scheduled = _scheduled(function, options)
-    attrs = tuple(sorted((*scheduled.attrs, ("algorithm", algorithm))))
-    marked = replace(scheduled, attrs=attrs, private=True)
-    return editor.add_function(f"{algorithm}_scheduled", marked)
-
-
-def _scheduled(function: TensorFunction, options: ScheduleOptions) -> TensorFunction:
-    scheduled = schedule_function(function, options)
-    assert isinstance(scheduled, TensorFunction)
-    return scheduled

@@ -20,7 +20,7 @@ from workbench.ir import (
     Var,
     free_vars,
 )
-from workbench.passes.cross.legalize_ops import call_of
+from workbench.passes.tensor_forms import call_of
 from workbench.rewrite import ModuleEditor, Relation
 from workbench.support import NodeId
 
