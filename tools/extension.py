@@ -66,7 +66,7 @@ def install_modules() -> None:
     """`npm ci`, where the lock or a package file changed since the last time."""
     inputs = digest(path for path in source_files() if is_package_file(path))
     if stamp(MODULES) != inputs:
-        npm("ci", "--no-audit", "--no-fund")
+        npm("ci", "--prefer-offline", "--loglevel=error")
         write_stamp(MODULES, inputs)
 
 
