@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,8 +20,10 @@ from workbench.ir import (
     walk,
 )
 from workbench.ir.verify import verify
+from workbench.passes import DispatchToLibrary, default_pipeline, optimize
 from workbench.runtime import build
 from workbench.script import parse, print_module
+from workbench.support import NodeId
 
 
 @given(modules())
@@ -101,3 +105,47 @@ def test_the_build_computes_what_the_interpreter_does(generated: Generated) -> N
         assert a.dtype == b.dtype
         assert a.shape == b.shape
         np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-5)
+
+
+def agree(before: Mapping[NodeId, object], after: Mapping[NodeId, object]) -> None:
+    """Values that both have are the same up to rounding, dtypes and shapes exactly."""
+    for node, value in after.items():
+        known = before.get(node)
+        if isinstance(value, np.ndarray) and known is not None:
+            assert isinstance(known, np.ndarray)
+            assert (known.dtype, known.shape) == (value.dtype, value.shape)
+            np.testing.assert_allclose(value, known, rtol=1e-4, atol=1e-5)
+
+
+@settings(max_examples=30)
+@given(modules())
+def test_every_pass_keeps_every_shared_value(generated: Generated) -> None:
+    inputs = generated.inputs()
+    module, before = generated.module, values(generated.module, inputs)
+    expected = run(module, *inputs)
+    for step in (*default_pipeline(), DispatchToLibrary()):
+        result = step(module)
+        assert module_digest(step(module).module) == module_digest(result.module)
+        module = result.module
+        assert verify(module) == (), step
+        agree(before, values(module, inputs))
+        agree({NodeId(0): expected}, {NodeId(0): run(module, *inputs)})
+
+
+@settings(max_examples=20)
+@given(modules())
+def test_the_optimized_build_computes_the_same(generated: Generated) -> None:
+    inputs = generated.inputs()
+    expected, got = run(generated.module, *inputs), build(optimize(generated.module))(*inputs)
+    pairs = zip(expected, got, strict=True) if isinstance(expected, tuple) else [(expected, got)]
+    for a, b in pairs:
+        np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-5)
+
+
+@settings(max_examples=20)
+@given(modules())
+def test_every_step_prints_and_parses_back(generated: Generated) -> None:
+    module = generated.module
+    for step in default_pipeline():
+        module = step(module).module
+        assert structurally_equal(parse(print_module(module), like=module), module), step

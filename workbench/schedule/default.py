@@ -156,8 +156,8 @@ def _schedule_stage(
             choices.append(f"{stage.block.name} in lanes")
             return lanes
     if columns is None:
-        columns = max(len(stage.spatial) - 1, 0)
-        tile = Tile(columns, 1, parallel=_parallel_axis(stage, None, options))
+        last = len(stage.spatial) - 1 if stage.spatial else None
+        tile = Tile(last, 1, parallel=_parallel_axis(stage, None, options))
     else:
         tile = _choose_tile(stage, columns, options)
     builder = TileBuilder(ids, stage, tile)

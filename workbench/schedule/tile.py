@@ -44,10 +44,11 @@ ZERO = IntImm(0)
 class Tile:
     """Sizes of the register tile: `columns` elements of the vector axis, `rows` of the row axis.
 
-    `parallel` names the spatial axis (by position) whose outer loop runs on several threads.
+    A single element has no column axis. `parallel` names the spatial axis (by position) whose
+    outer loop runs on several threads.
     """
 
-    column_axis: int
+    column_axis: int | None
     columns: int
     row_axis: int | None = None
     rows: int = 1
