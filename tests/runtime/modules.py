@@ -29,6 +29,7 @@ from workbench.ir import (
     TupleItem,
     TupleValue,
     Var,
+    add_constant,
     register_library,
 )
 
@@ -183,3 +184,51 @@ def returning_what_it_was_given() -> IRModule:
     return IRModule(
         (*module.functions, ("main", function)), pool=builder.module.pool, name="Returning"
     )
+
+
+def calling_with_shapes() -> IRModule:
+    """`main(x (n, 3), y (m, 3)) = (2 * x, 2 * (y + y))`, by one function for any number of rows."""
+    n, k = te.var("n"), te.var("k")
+    module = IRModule(
+        (("add", add_function((n, 3))), ("double", double_function((k, 3)))), name="Calling"
+    )
+    twice = GraphBuilder(module)
+    rows = matrix(twice.symbol("rows"), 3)
+    z = twice.param("z", rows)
+    module = module.with_function(
+        "twice", twice.build(twice.emit(CallTIR("double", (z,), (rows,)), "t"), private=True)
+    )
+    builder = GraphBuilder(module)
+    first, second = matrix(builder.symbol("n"), 3), matrix(builder.symbol("m"), 3)
+    x, y = builder.param("x", first), builder.param("y", second)
+    a = builder.emit(CallFunction("twice", (x,)), "a", first)
+    s = builder.emit(CallTIR("add", (y, y), (second,)), "s")
+    b = builder.emit(CallFunction("twice", (s,)), "b", second)
+    return module.with_function("main", builder.build(TupleValue((a, b))))
+
+
+def recursive(*, ends: bool) -> IRModule:
+    """`main(stop, x)` doubles `x`, then calls itself once with `stop` set, or without end."""
+    type_ = matrix(2, 3)
+    flag = TensorType((), "bool")
+    module = IRModule((("double", double_function((2, 3))),), name="Recursive")
+    builder = GraphBuilder(module)
+    stop, x = builder.param("stop", flag), builder.param("x", type_)
+    leaf, module = add_constant(module, np.bool_(ends))
+    d = builder.emit(CallTIR("double", (x,), (type_,)), "d")
+    again = Var(builder.ids.new(), "again", type_)
+    call = Binding(again, CallFunction("main", (leaf, d)))
+    chosen = builder.emit(
+        IfThenElse(stop, Body((), d), Body((BindingBlock((call,)),), again)), "chosen", type_
+    )
+    return module.with_function("main", in_order(builder.build(chosen)))
+
+
+def casting() -> IRModule:
+    """`main(x (n, m))` says that `n` is 4, then doubles."""
+    module = IRModule((("double", double_function((4, 6))),), name="Casting")
+    builder = GraphBuilder(module)
+    x = builder.param("x", matrix(builder.symbol("n"), builder.symbol("m")))
+    known = builder.emit(MatchCast(x, matrix(4, 6)), "known")
+    r = builder.emit(CallTIR("double", (known,), (matrix(4, 6),)), "r")
+    return module.with_function("main", builder.build(r))

@@ -2,6 +2,7 @@ import threading
 from dataclasses import replace
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 from numpy.random import Generator
@@ -111,6 +112,35 @@ def test_branches(rng: Generator, condition: bool) -> None:
     x = normal(rng, 4, 6)
     assert_same(executable(np.bool_(condition), x), run(module, np.bool_(condition), x))
     assert_same(executable(condition, x), x * (3 if condition else 4))
+
+
+def test_calls_are_inlined_with_their_shapes(rng: Generator) -> None:
+    module = modules.calling_with_shapes()
+    executable = build(module)
+    assert executable.report.stepwise == ()
+    for rows, others in [(2, 5), (4, 1), (3, 3)]:
+        x, y = normal(rng, rows, 3), normal(rng, others, 3)
+        assert_same(executable(x, y), run(module, x, y))
+        assert_same(tuple(executable.values([x, y]).values())[-3:], (2 * x, 2 * y, 4 * y))
+
+
+def test_recursion(rng: Generator) -> None:
+    x = normal(rng, 2, 3)
+    executable = build(modules.recursive(ends=True))
+    assert_same(executable(True, x), 2 * x)
+    assert_same(executable(False, x), 4 * x)
+    endless = build(modules.recursive(ends=False))
+    assert_same(endless(True, x), 2 * x)
+    assert code_of(lambda: endless(False, x)) == "runtime/too-deep"
+
+
+def test_casts_are_checked(rng: Generator) -> None:
+    executable = build(modules.casting())
+    x = normal(rng, 4, 6)
+    assert_same(executable(x), 2 * x)
+    text = text_of(lambda: executable(normal(rng, 5, 6)))
+    assert "runtime/shape-mismatch" in text
+    assert "dimension 0 of `known` must be `4`, got `5`" in text
 
 
 def test_shapes_that_depend_on_values(rng: Generator) -> None:
@@ -428,3 +458,34 @@ def test_llvm_and_assembly() -> None:
     assert "ret" in executable.assembly("add")
     assert code_of(lambda: executable.llvm("nobody")) == "module/unknown-function"
     assert isinstance(executable, Executable)
+
+
+# --- dtypes -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint16", "int64", "float16", "float64"])
+@pytest.mark.parametrize("shape", [(), (1,), (0, 3), (5, 3)])
+def test_arrays_of_any_dtype_pass(rng: Generator, dtype: str, shape: tuple[int, ...]) -> None:
+    x = te.placeholder(shape, dtype, "x")
+    out = te.compute(shape, lambda *i: x[i], "out")
+    module = IRModule((("copy", te.create_tensor_function([x], [out])),))
+    builder = GraphBuilder(module)
+    type_ = TensorType(shape, dtype)
+    y = builder.emit(CallTIR("copy", (builder.param("x", type_),), (type_,)), "y")
+    executable = build(module.with_function("main", builder.build(y)))
+    array = rng.integers(0, 2, shape).astype(dtype)
+    found = executable(array)
+    assert (found.dtype, found.shape) == (array.dtype, array.shape)
+    np.testing.assert_array_equal(found, array)
+    with pytest.raises(CompileError):
+        executable(array.astype("complex64"))
+
+
+def test_bfloat16() -> None:
+    x = te.placeholder((4,), "bfloat16", "x")
+    out = te.compute((4,), lambda i: x[i], "out")
+    executable = build(IRModule((("copy", te.create_tensor_function([x], [out])),)))
+    array = np.array([1, -2.5, 0, 3], ml_dtypes.bfloat16)
+    target = np.zeros_like(array)
+    executable(array, target, function="copy")
+    np.testing.assert_array_equal(target, array)

@@ -65,8 +65,6 @@ from workbench.runtime.program import (
 )
 from workbench.support import CompileError, Diagnostic, NodeId
 
-MAX_INLINE_DEPTH = 32
-
 
 class Evaluator(Protocol):
     """What runs the parts of a program that have no fixed shape or are not straight-line code."""
@@ -90,7 +88,7 @@ class _Scope:
 
     function: str
     root: NodeId | None
-    depth: int
+    callers: tuple[str, ...] = ()
     operands: dict[NodeId, Operand] = field(default_factory=dict[NodeId, Operand])
     symbols: dict[NodeId, Dim] = field(default_factory=dict[NodeId, Dim])
 
@@ -119,7 +117,7 @@ class _Lowering:
         self.constants: dict[str, ValueRef] = {}
 
     def program(self, name: str, function: GraphFunction) -> Program:
-        scope = _Scope(name, None, 0)
+        scope = _Scope(name, None)
         inputs = tuple(self._parameter(scope, param.id, param.type) for param in function.params)
         for param, operand in zip(function.params, inputs, strict=True):
             scope.operands[param.id] = operand
@@ -365,9 +363,10 @@ class _Lowering:
     def _inline(
         self, scope: _Scope, call: CallFunction, function: GraphFunction, place: Place
     ) -> Operand:
-        if scope.depth >= MAX_INLINE_DEPTH or len(call.args) != len(function.params):
+        callers = (*scope.callers, scope.function)
+        if call.callee in callers or len(call.args) != len(function.params):
             raise _NotStatic
-        inner = _Scope(call.callee, place.root, scope.depth + 1)
+        inner = _Scope(call.callee, place.root, callers)
         for param, arg in zip(function.params, call.args, strict=True):
             operand = self._leaf(scope, arg)
             self._bind_parameter(inner, param.id, param.type, operand)

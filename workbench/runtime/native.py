@@ -11,6 +11,7 @@ from typing import Any
 
 from workbench.runtime.cache import ObjectCache
 from workbench.runtime.engine import LoadedObject, compile_text, host_triple, native_call
+from workbench.support import CompileError, Diagnostic
 
 SPINS = 2000
 """Pauses before a waiting thread sleeps: about 30 microseconds."""
@@ -48,7 +49,19 @@ class NativeRuntime:
 
 @functools.cache
 def native_runtime() -> NativeRuntime:
-    """The fixed native part, compiled once and taken from the object cache after that."""
+    """The fixed native part, compiled once and taken from the object cache after that.
+
+    Raises:
+        CompileError: `runtime/unsupported-platform`.
+    """
+    if sys.platform == "win32":
+        raise CompileError(
+            Diagnostic(
+                "runtime/unsupported-platform",
+                "native code runs on Linux and macOS, not on Windows yet",
+                hint="use the Windows Subsystem for Linux",
+            )
+        )
     triple = host_triple()
     text = native_text(triple)
     digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
