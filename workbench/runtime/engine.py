@@ -1,17 +1,14 @@
-"""LLVM as the runtime needs it: text to object code, object code into this process.
-
-llvmlite is imported at the first use: it costs 0.1 s, which a session that builds nothing need
-not pay.
-"""
+"""LLVM as the runtime needs it: text to object code, object code into this process."""
 
 from __future__ import annotations
 
 import ctypes
 import functools
-import importlib
 import threading
 from collections.abc import Mapping
 from typing import Any
+
+import llvmlite.binding
 
 LLVM_LOCK = threading.RLock()
 """Held around every use of LLVM: its global state is not safe to share."""
@@ -20,7 +17,7 @@ LLVM_LOCK = threading.RLock()
 @functools.cache
 def llvm() -> Any:  # noqa: ANN401
     """The llvmlite binding, with the native target initialised."""
-    binding: Any = importlib.import_module("llvmlite.binding")
+    binding: Any = llvmlite.binding
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     binding.initialize_native_asmparser()
