@@ -56,7 +56,7 @@ def larger(inner: st.SearchStrategy[PrimExpr]) -> st.SearchStrategy[PrimExpr]:
 EXPRESSIONS = st.recursive(LEAVES, larger, max_leaves=10)
 
 
-def value(expr: PrimExpr, env: dict[int, int]) -> int:
+def value(expr: PrimExpr, env: dict[NodeId, int]) -> int:
     match expr:
         case IntImm(value=number):
             return number
@@ -191,3 +191,5 @@ def test_values_from_memory_may_overflow() -> None:
     narrow = Cast(Load(Var(NodeId(9), "x", BufferType((4,), "uint8")), (IntImm(0),)), "int64")
     assert simplify(narrow * 4 // 4, {}) == narrow
     assert bounds(narrow * 2 + 1, {}) == Interval(1, 511)
+    wide = Cast(Load(Var(NodeId(9), "x", BufferType((4,), "uint64")), (IntImm(0),)), "int64")
+    assert bounds(wide, {}) == Interval(None, None)

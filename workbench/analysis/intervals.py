@@ -24,16 +24,25 @@ def dtype_bounds(dtype: DType) -> Ends:
 
 def product(a: Ends, b: Ends) -> Ends:
     """All values `x * y`."""
-    if None in (*a, *b):
-        nonnegative = a[0] is not None and a[0] >= 0 and b[0] is not None and b[0] >= 0
-        return (a[0] * b[0] if nonnegative else None, None)  # pyright: ignore[reportOperatorIssue]
-    corners = [x * y for x in a for y in b]  # pyright: ignore[reportOperatorIssue]
-    return min(corners), max(corners)
+    (low, high), (bottom, top) = a, b
+    if low is not None and high is not None and bottom is not None and top is not None:
+        corners = (low * bottom, low * top, high * bottom, high * top)
+        return min(corners), max(corners)
+    if low is not None and bottom is not None and min(low, bottom) >= 0:
+        return low * bottom, None
+    return None, None
 
 
 def union(a: Ends, b: Ends) -> Ends:
     """The smallest interval that holds both."""
     return least(a[0], b[0], strict=True), most(a[1], b[1], strict=True)
+
+
+def inside(a: Ends, b: Ends) -> bool:
+    """Whether the first interval is bounded and lies in the second."""
+    if a[0] is None or a[1] is None:
+        return False
+    return (b[0] is None or b[0] <= a[0]) and (b[1] is None or a[1] <= b[1])
 
 
 def least(a: Bound, b: Bound, *, strict: bool) -> Bound:

@@ -103,11 +103,6 @@ class Ranges:
             return intervals.dtype_bounds(dtype)
         if dtype_of(value) == "bool":
             return 0, 1
-        low, high = self.const_bounds(value)
-        target = intervals.dtype_bounds(dtype)
-        fits = dtype == INDEX or (
-            None not in (low, high, *target)
-            and low >= target[0]  # pyright: ignore[reportOperatorIssue]
-            and high <= target[1]  # pyright: ignore[reportOperatorIssue]
-        )
-        return (low, high) if fits else target
+        found, target = self.const_bounds(value), intervals.dtype_bounds(dtype)
+        exact = dtype == INDEX and dtype_of(value) != "uint64"
+        return found if exact or intervals.inside(found, target) else target

@@ -266,8 +266,7 @@ def check_bounds(e: Emitter, access: Load, *, store: bool) -> None:
     ):
         limit = e.value(as_expr(extent))
         position = e.element_index(e.value(index))
-        known = position.const is not None and limit.const is not None
-        if known and 0 <= position.const < limit.const:  # pyright: ignore[reportOptionalOperand]
+        if position.const is not None and 0 <= position.const < (limit.const or 0):
             continue
         _check(e, position, limit, access, dim, store=store)
 

@@ -42,19 +42,19 @@ def _initialise() -> None:
 @cache
 def _machine(target: Target, opt_level: int) -> Any:  # noqa: ANN401
     _initialise()
-    found = llvm.Target.from_triple(target.triple)
+    found = llvm.Target.from_triple(target.triple)  # pyright: ignore[reportUnknownMemberType]
     return found.create_target_machine(
         cpu=target.cpu, features=target.features, opt=max(opt_level, 1), reloc="pic", jit=True
     )
 
 
 def _optimised(text: str, machine: Any, opt_level: int) -> Any:  # noqa: ANN401
-    module = llvm.parse_assembly(text)
+    module = llvm.parse_assembly(text)  # pyright: ignore[reportUnknownMemberType]
     if opt_level > 0:
         options = llvm.create_pipeline_tuning_options(speed_level=opt_level)
-        builder = llvm.create_pass_builder(machine, options)
+        builder = llvm.create_pass_builder(machine, options)  # pyright: ignore[reportUnknownMemberType]
         passes = llvm.create_new_module_pass_manager()
         passes.add_sroa_pass()
-        passes.run(module, builder)
+        passes.run(module, builder)  # pyright: ignore[reportUnknownMemberType]
         options.close()
     return module

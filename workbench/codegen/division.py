@@ -8,6 +8,15 @@ from workbench.codegen.faults import FaultSite, text
 from workbench.codegen.values import Value, floating, integer, is_unsigned
 from workbench.ir.expr import Binary, BinaryOp, dtype_of, fold_int, is_float
 
+DIVISIONS = frozenset(
+    {
+        BinaryOp.DIV,
+        BinaryOp.FLOORDIV,
+        BinaryOp.FLOORMOD,
+        BinaryOp.TRUNCDIV,
+        BinaryOp.TRUNCMOD,
+    }
+)
 _FLOOR = {BinaryOp.FLOORDIV, BinaryOp.FLOORMOD}
 
 

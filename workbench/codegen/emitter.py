@@ -41,10 +41,12 @@ class Kernel:
     noalias: bool = True
     faults: FaultTable = field(default_factory=FaultTable)
     declarations: Declarations = field(default_factory=Declarations)
-    functions: list[str] = field(default_factory=list)
-    accesses: dict[int, Access] = field(default_factory=dict)
-    targets: dict[int, tuple[Store, Load]] = field(default_factory=dict)
-    costs: dict[int, tuple[Stmt, int | None]] = field(default_factory=dict)
+    functions: list[str] = field(default_factory=list[str])
+    accesses: dict[int, Access] = field(default_factory=dict[int, "Access"])
+    targets: dict[int, tuple[Store, Load]] = field(default_factory=dict[int, tuple[Store, Load]])
+    costs: dict[int, tuple[Stmt, int | None]] = field(
+        default_factory=dict[int, tuple[Stmt, int | None]]
+    )
 
     def access(self, load: Load) -> Access:
         """What is known of an access, computed once for each node however often it is unrolled."""

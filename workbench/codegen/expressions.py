@@ -7,7 +7,7 @@ from typing import assert_never
 from workbench.analysis.arith import Facts
 from workbench.codegen import access
 from workbench.codegen.conversions import convert
-from workbench.codegen.division import divide
+from workbench.codegen.division import DIVISIONS, divide
 from workbench.codegen.emitter import Emitter
 from workbench.codegen.intrinsics import intrinsic
 from workbench.codegen.values import Value, floating, integer, is_unsigned, value_type
@@ -31,13 +31,23 @@ from workbench.ir.expr import (
 )
 from workbench.ir.traverse import walk
 
-_DIVISIONS = {BinaryOp.DIV, BinaryOp.FLOORDIV, BinaryOp.FLOORMOD}
-_DIVISIONS |= {BinaryOp.TRUNCDIV, BinaryOp.TRUNCMOD}
 _OPCODES = {BinaryOp.ADD: "add", BinaryOp.SUB: "sub", BinaryOp.MUL: "mul"}
-_SIGNED = {BinaryOp.LT: "slt", BinaryOp.LE: "sle", BinaryOp.GT: "sgt", BinaryOp.GE: "sge"}
-_SIGNED |= {BinaryOp.EQ: "eq", BinaryOp.NE: "ne"}
-_ORDERED = {BinaryOp.LT: "olt", BinaryOp.LE: "ole", BinaryOp.GT: "ogt", BinaryOp.GE: "oge"}
-_ORDERED |= {BinaryOp.EQ: "oeq", BinaryOp.NE: "une"}
+_SIGNED = {
+    BinaryOp.LT: "slt",
+    BinaryOp.LE: "sle",
+    BinaryOp.GT: "sgt",
+    BinaryOp.GE: "sge",
+    BinaryOp.EQ: "eq",
+    BinaryOp.NE: "ne",
+}
+_ORDERED = {
+    BinaryOp.LT: "olt",
+    BinaryOp.LE: "ole",
+    BinaryOp.GT: "ogt",
+    BinaryOp.GE: "oge",
+    BinaryOp.EQ: "oeq",
+    BinaryOp.NE: "une",
+}
 
 
 def value(e: Emitter, expr: PrimExpr) -> Value:  # noqa: C901 one case a node
@@ -72,7 +82,7 @@ def _binary(e: Emitter, expr: Binary) -> Value:
     dtype = dtype_of(a)
     if op in LOGICAL:
         return _logic(e, op, a, b)
-    if op in _DIVISIONS:
+    if op in DIVISIONS:
         return divide(e, expr)
     if op in COMPARISONS:
         if dtype == INDEX and (quick := _lane_comparison(e, expr)) is not None:
@@ -199,7 +209,7 @@ def can_fault(expr: PrimExpr) -> bool:
     """Whether evaluation reads memory or divides integers."""
     return any(
         isinstance(node, Load)
-        or (isinstance(node, Binary) and node.op in _DIVISIONS and not is_float(dtype_of(node.a)))
+        or (isinstance(node, Binary) and node.op in DIVISIONS and not is_float(dtype_of(node.a)))
         for node in walk(expr)
     )
 

@@ -22,7 +22,7 @@ class Level:
     start: PrimExpr = field(default_factory=lambda: IntImm(0))
     extent: PrimExpr = field(default_factory=lambda: IntImm(1))
     position: int = 0
-    before: list[Stmt] = field(default_factory=list)
+    before: list[Stmt] = field(default_factory=list[Stmt])
 
 
 def place_init(

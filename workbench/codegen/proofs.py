@@ -7,6 +7,7 @@ from typing import assert_never
 
 from workbench.analysis.arith import Facts, loop_interval
 from workbench.analysis.polynomial import Poly
+from workbench.codegen.division import DIVISIONS
 from workbench.ir.expr import (
     INDEX,
     Binary,
@@ -34,9 +35,6 @@ from workbench.ir.tensor import (
 )
 from workbench.ir.traverse import children
 
-_DIVISIONS = {BinaryOp.DIV, BinaryOp.FLOORDIV, BinaryOp.FLOORMOD}
-_DIVISIONS |= {BinaryOp.TRUNCDIV, BinaryOp.TRUNCMOD}
-
 
 def safe_expressions(stmt: Stmt, facts: Facts) -> frozenset[PrimExpr]:
     """Accesses (stores as loads of the element) and integer divisions that cannot fault.
@@ -50,8 +48,8 @@ def safe_expressions(stmt: Stmt, facts: Facts) -> frozenset[PrimExpr]:
 
 @dataclass(slots=True)
 class _Proofs:
-    proved: set[PrimExpr] = field(default_factory=set)
-    unproved: set[PrimExpr] = field(default_factory=set)
+    proved: set[PrimExpr] = field(default_factory=set[PrimExpr])
+    unproved: set[PrimExpr] = field(default_factory=set[PrimExpr])
 
     def statement(self, stmt: Stmt, facts: Facts) -> None:  # noqa: C901 one case a node
         match stmt:
@@ -100,7 +98,7 @@ class _Proofs:
                 return
             case Load(buffer=buffer, indices=indices):
                 self._record(expr, _within(facts, buffer, indices))
-            case Binary(op=op, a=a, b=b) if op in _DIVISIONS and not is_float(dtype_of(a)):
+            case Binary(op=op, a=a, b=b) if op in DIVISIONS and not is_float(dtype_of(a)):
                 self._record(expr, _nonzero(facts, b))
             case Var():
                 return

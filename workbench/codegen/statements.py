@@ -10,6 +10,7 @@ from workbench.codegen.cost import STRIP, polls, runs_long
 from workbench.codegen.emitter import TRUE, Emitter
 from workbench.codegen.values import Value, byte_size, integer
 from workbench.codegen.vectorize import reduction
+from workbench.codegen.writer import Frame
 from workbench.ir.expr import (
     BinaryOp,
     BufferType,
@@ -280,7 +281,7 @@ class Statements:
         bodies = [(then, stmt.then)]
         if stmt.otherwise is not None:
             bodies.append((other, stmt.otherwise))
-        frames = []
+        frames: list[tuple[str, Frame]] = []
         for label, body in bodies:
             w.push(label, branch=True)
             self.emit(body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import llvmlite.binding as llvm
 
@@ -39,8 +40,8 @@ class Target:
 @cache
 def host_target() -> Target:
     """The processor that this process runs on."""
-    features = llvm.get_host_cpu_features()
-    wide = features.get("avx512f", False) and features.get("avx512vl", False)
+    features: Any = llvm.get_host_cpu_features()
+    wide: bool = features.get("avx512f", False) and features.get("avx512vl", False)
     bits = 512 if wide else 256 if features.get("avx2", False) else 128
     return Target(
         llvm.get_process_triple(), llvm.get_host_cpu_name(), features.flatten(sort=True), bits

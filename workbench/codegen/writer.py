@@ -18,8 +18,8 @@ class Frame:
 
     label: str
     branch: bool = False
-    lines: list[str] = field(default_factory=list)
-    known: dict[tuple[str, ...], Value] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list[str])
+    known: dict[tuple[str, ...], Value] = field(default_factory=dict[tuple[str, ...], Value])
 
 
 class Declarations:
