@@ -287,11 +287,10 @@ class GraphReader(SignatureReader):
     def _close_dataflow(self, node: ast.With, suite: _Suite) -> None:
         bindings, outputs = tuple(suite.bindings), suite.outputs
         suite.bindings, suite.in_dataflow, suite.outputs = [], False, None
-        ids = {var.id for var in outputs or ()}
+        hidden = {binding.var.id for binding in bindings} - {var.id for var in outputs or ()}
         for name, entry in self.scope.close().items():
-            visible = not isinstance(entry, Var) or entry.id in ids or not bindings
-            known = isinstance(entry, Var) and all(entry.id != b.var.id for b in bindings)
-            self.scope.set(name, entry if visible or known or outputs is None else Hidden())
+            local = isinstance(entry, Var) and entry.id in hidden and outputs is not None
+            self.scope.set(name, Hidden() if local else entry)
         if outputs is None:
             self.fault(
                 node.items[0].context_expr,
@@ -306,11 +305,10 @@ class GraphReader(SignatureReader):
         if not self.current.in_dataflow:
             raise self.fault(call, "script/dataflow", "`R.output` stands in a dataflow block")
         self.current.outputs = []
+        bound = {binding.var.id for binding in self.current.bindings}
         for arg in call.args:
             entry = self.lookup(arg) if isinstance(arg, ast.Name) else None
-            if not isinstance(entry, Var) or all(
-                entry.id != binding.var.id for binding in self.current.bindings
-            ):
+            if not isinstance(entry, Var) or entry.id not in bound:
                 self.fault(
                     arg,
                     "script/dataflow",
