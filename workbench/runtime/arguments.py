@@ -117,6 +117,8 @@ class Parameters:
 
 def input_values(program: Program, arguments: Sequence[Any]) -> list[tuple[int, Any]]:
     """Arguments as values of a program by index; tuples are taken apart."""
+    if program.flat_inputs is not None:
+        return list(zip(program.flat_inputs, arguments, strict=True))
     return [
         pair
         for operand, argument in zip(program.inputs, arguments, strict=True)

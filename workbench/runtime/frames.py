@@ -146,6 +146,12 @@ class Frame:
             for i, v in enumerate(values)
             if v.storage is Storage.OUTPUT
         ]
+        result = layout.program.result
+        self._only_output = (
+            result.index
+            if isinstance(result, ValueRef) and values[result.index].storage is Storage.OUTPUT
+            else None
+        )
         self._transient = [
             i for i, v in enumerate(values) if v.storage not in {Storage.ARENA, Storage.CONSTANT}
         ]
@@ -271,6 +277,8 @@ class Frame:
                     self._run_segment(part, times)
                 else:
                     self._run_host(part, times)
+            if self._only_output is not None:
+                return values[self._only_output]
             return self._result(self.layout.program.result, set())
         finally:
             for index in self._transient:

@@ -6,6 +6,7 @@ Dimensions are expressions of the symbols that the parameters of the root functi
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -113,7 +114,7 @@ class Check:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Program:
     """A graph function ready to be given memory. `inputs` are the parameters in order."""
 
@@ -123,6 +124,12 @@ class Program:
     steps: tuple[Step, ...]
     checks: tuple[Check, ...]
     result: Operand
+
+    @functools.cached_property
+    def flat_inputs(self) -> tuple[int, ...] | None:
+        """The values that the parameters are, where none is a tuple, a shape or a number."""
+        found = tuple(item.index for item in self.inputs if isinstance(item, ValueRef))
+        return found if len(found) == len(self.inputs) else None
 
 
 def operand_values(operand: Operand) -> tuple[int, ...]:
