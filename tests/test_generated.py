@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 
 from tests.generate import Generated, Seeded, modules, random_module, tensor_functions
 from workbench.interpret import fresh_array, run, run_tensor_function, values
@@ -24,6 +24,9 @@ from workbench.passes import DispatchToLibrary, default_pipeline, optimize
 from workbench.runtime import build
 from workbench.script import parse, print_module
 from workbench.support import NodeId
+
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
+"""Without the search for an explanation, which takes minutes where an example takes 0.1 s."""
 
 
 @given(modules())
@@ -95,7 +98,7 @@ def test_printing_and_parsing_gives_the_module_back(generated: Generated) -> Non
     assert print_module(parsed) == text
 
 
-@settings(max_examples=20)
+@settings(phases=PHASES, max_examples=20)
 @given(modules())
 def test_the_build_computes_what_the_interpreter_does(generated: Generated) -> None:
     inputs = generated.inputs()
@@ -117,7 +120,7 @@ def agree(before: Mapping[NodeId, object], after: Mapping[NodeId, object]) -> No
             np.testing.assert_allclose(value, known, rtol=1e-4, atol=1e-5)
 
 
-@settings(max_examples=30)
+@settings(phases=PHASES, max_examples=30)
 @given(modules())
 def test_every_pass_keeps_every_shared_value(generated: Generated) -> None:
     inputs = generated.inputs()
@@ -132,7 +135,7 @@ def test_every_pass_keeps_every_shared_value(generated: Generated) -> None:
         agree({NodeId(0): expected}, {NodeId(0): run(module, *inputs)})
 
 
-@settings(max_examples=20)
+@settings(phases=PHASES, max_examples=20)
 @given(modules())
 def test_the_optimized_build_computes_the_same(generated: Generated) -> None:
     inputs = generated.inputs()
@@ -142,7 +145,7 @@ def test_the_optimized_build_computes_the_same(generated: Generated) -> None:
         np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-5)
 
 
-@settings(max_examples=20)
+@settings(phases=PHASES, max_examples=20)
 @given(modules())
 def test_every_step_prints_and_parses_back(generated: Generated) -> None:
     module = generated.module

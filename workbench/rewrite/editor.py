@@ -216,7 +216,7 @@ def _rebuild(function: GraphFunction, pending: _Pending) -> GraphFunction:
     blocks = tuple(_rebuild_block(block, pending, substitution) for block in function.blocks)
     return replace(
         function,
-        blocks=tuple(block for block in blocks if block.bindings),
+        blocks=_joined(blocks),
         result=substitution(function.result),
         next_id=pending.ids.next,
     )
@@ -247,7 +247,20 @@ def _rebuild_block(
 
 def _rebuild_body(body: Body, pending: _Pending, substitution: _Substitution) -> Body:
     blocks = tuple(_rebuild_block(block, pending, substitution) for block in body.blocks)
-    return Body(tuple(b for b in blocks if b.bindings), substitution(body.result))
+    return Body(_joined(blocks), substitution(body.result))
+
+
+def _joined(blocks: Iterable[BindingBlock]) -> tuple[BindingBlock, ...]:
+    """Blocks without empty ones, two plain ones in a row as one: as their text says it."""
+    found: list[BindingBlock] = []
+    for block in blocks:
+        if not block.bindings:
+            continue
+        if found and not found[-1].dataflow and not block.dataflow:
+            found[-1] = replace(found[-1], bindings=(*found[-1].bindings, *block.bindings))
+        else:
+            found.append(block)
+    return tuple(found)
 
 
 def _outputs(block: BindingBlock, pending: _Pending) -> tuple[NodeId, ...]:

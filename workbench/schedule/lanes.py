@@ -77,7 +77,7 @@ class _LaneBuilder:
     def nest(self) -> Stmt:
         """The whole nest."""
         body: Stmt = Allocate(
-            self.partial, Seq((self._clear(), self._accumulate(), self._combine()))
+            self.partial, Seq((self._clear(), self._accumulate(), *self._combine()))
         )
         spatial = [a for a in self.stage.block.axes if a.kind is AxisKind.SPATIAL]
         for position, axis in reversed(list(enumerate(spatial))):
@@ -115,7 +115,7 @@ class _LaneBuilder:
         whole = isinstance(extent, IntImm) and extent.value % self.width == 0
         return None if whole else position < extent
 
-    def _combine(self) -> Stmt:
+    def _combine(self) -> tuple[Stmt, Stmt]:
         reduction, init = self.stage.reduction, self.stage.init
         assert reduction is not None
         assert init is not None
@@ -128,7 +128,7 @@ class _LaneBuilder:
         merged = Binary(reduction[0], own, Load(self.partial, (lane,)))
         store = Store(self.stage.buffer, self.stage.store.indices, merged)
         block = self._block("combine", spatial, store, values, None)
-        return Seq((first, For(lane, ZERO, IntImm(self.width), block)))
+        return first, For(lane, ZERO, IntImm(self.width), block)
 
     def _block(
         self,
