@@ -3,6 +3,9 @@
 `workbench.open(model)` starts; everything else is reached from there. Names load on first use.
 """
 
+# Names load on first use, which type checkers do not see.
+# pyright: reportUnsupportedDunderAll=false
+
 from __future__ import annotations
 
 import importlib
@@ -29,7 +32,25 @@ _LAZY = {
     "save": ("workbench.notebook.api", "save"),
 }
 
-__all__ = ["CompileError", "Diagnostic", "IRModule", *sorted(_LAZY)]
+__all__ = [
+    "CompileError",
+    "Diagnostic",
+    "Executable",
+    "I",
+    "IRModule",
+    "R",
+    "Schedule",
+    "Session",
+    "T",
+    "build",
+    "default_pipeline",
+    "load",
+    "open",
+    "optimize",
+    "parse",
+    "passes",
+    "save",
+]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
@@ -56,7 +77,7 @@ def _load_views_first(name: str, home: str) -> None:
     def load_and_show(module: IRModule, *arguments: Any) -> Any:  # noqa: ANN401
         importlib.import_module(home)
         if name == "mimebundle":
-            return module._repr_mimebundle_()
+            return module._repr_mimebundle_()  # pyright: ignore[reportPrivateUsage]
         return getattr(module, name)(*arguments)
 
 

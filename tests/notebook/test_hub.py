@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -15,6 +16,12 @@ from workbench.rewrite import register_pass
 from workbench.session import Session
 from workbench.view.protocol import VERSION
 
+Handler = Callable[[dict[str, Any]], None]
+
+
+def _nobody(_message: dict[str, Any]) -> None:
+    pytest.fail("nobody listens")
+
 
 class FakeComm:
     """Keeps what is sent; `say` delivers a message as the kernel does."""
@@ -22,13 +29,13 @@ class FakeComm:
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
         self.heard = threading.Condition()
-        self.message: Any = None
-        self.closed: Any = None
+        self.message: Handler = _nobody
+        self.closed: Handler = _nobody
 
-    def on_msg(self, handler: Any) -> None:
+    def on_msg(self, handler: Handler) -> None:
         self.message = handler
 
-    def on_close(self, handler: Any) -> None:
+    def on_close(self, handler: Handler) -> None:
         self.closed = handler
 
     def send(self, data: dict[str, Any]) -> None:
@@ -36,12 +43,12 @@ class FakeComm:
             self.sent.append(data)
             self.heard.notify_all()
 
-    def say(self, **data: Any) -> None:
+    def say(self, **data: object) -> None:
         started = time.perf_counter()
         self.message({"content": {"data": data}})
         assert time.perf_counter() - started < 0.2
 
-    def wait(self, kind: str, **fields: Any) -> dict[str, Any]:
+    def wait(self, kind: str, **fields: object) -> dict[str, Any]:
         """The first message of that type with those fields."""
 
         def found() -> dict[str, Any] | None:
@@ -65,6 +72,11 @@ def session() -> Session:
 @pytest.fixture
 def comm(session: Session) -> FakeComm:
     return connect(session.key)
+
+
+def display(item: Any) -> dict[str, Any]:  # noqa: ANN401
+    """What IPython asks for."""
+    return item._repr_mimebundle_()
 
 
 def connect(key: str) -> FakeComm:
@@ -138,7 +150,7 @@ def test_a_refused_intent_moves_nothing(session: Session, comm: FakeComm) -> Non
         "text",
     ],
 )
-def test_bad_messages_are_refused_and_the_next_is_answered(comm: FakeComm, data: Any) -> None:
+def test_bad_messages_are_refused_and_the_next_is_answered(comm: FakeComm, data: object) -> None:
     comm.message({"content": {"data": data}})
     assert comm.wait("failed")["diagnostics"][0]["code"] == "view/bad-intent"
     comm.say(type="show", id=10, step=0)
@@ -227,14 +239,14 @@ def test_a_closed_view_does_not_hinder_the_others(session: Session, comm: FakeCo
         raise RuntimeError(data)
 
     comm.wait("hello")
-    comm.send = broken  # pyright: ignore[reportAttributeAccessIssue]
+    comm.send = broken
     session.apply(SwapOperands())
     other.wait("session")
     comm.closed({})
 
 
 def test_the_bundle_has_the_live_key_and_the_fallbacks(session: Session) -> None:
-    bundle = session._repr_mimebundle_()
+    bundle = display(session)
     live = bundle["application/vnd.workbench.v1+json"]
     assert live["key"] == session.key
     assert live["data"]["version"] == VERSION
@@ -248,7 +260,7 @@ def test_the_bundle_has_the_live_key_and_the_fallbacks(session: Session) -> None
 def test_a_step_displays_as_one_row(session: Session) -> None:
     step = session.apply("LegalizeOps")
     session.wait()
-    bundle = step._repr_mimebundle_()
+    bundle = display(step)
     assert bundle["text/plain"].startswith("1 LegalizeOps ~3 · ✓")
     assert "<img" not in bundle["text/html"]
     assert "application/vnd.workbench.v1+json" not in bundle

@@ -48,7 +48,7 @@ class Raises(Pass):
     name: ClassVar[str] = "raises"
 
     def run(self, module: IRModule) -> PassResult:
-        return PassResult(module[{}["missing"]])  # pyright: ignore[reportArgumentType, reportUnknownArgumentType]
+        return PassResult(module[{}["missing"]])  # pyright: ignore[reportArgumentType]
 
 
 @dataclass(frozen=True)

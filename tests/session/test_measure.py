@@ -9,7 +9,6 @@ import workbench as wb
 from tests.session.programs import small
 from workbench.session import Measured, Session
 from workbench.session.comparison import Candidate, time_interleaved
-from workbench.session.worker import Job
 from workbench.support import CompileError, Diagnostic
 
 
@@ -59,7 +58,7 @@ def test_compare_has_bars_by_step_and_rows_by_operator(session: Session) -> None
 
 def test_a_cancelled_measurement_ends_and_says_so(session: Session) -> None:
     gate = threading.Event()
-    session._worker.submit(Job("wait", lambda _job: gate.wait(10)))
+    session.submit("wait", lambda _job: gate.wait(10))
     job = session.start_measure("h")
     session.cancel()
     gate.set()

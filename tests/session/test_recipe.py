@@ -144,7 +144,7 @@ def test_code_of_a_cell_is_embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_code_without_source_is_refused_by_name() -> None:
     space: dict[str, object] = {"Pass": Pass, "PassResult": PassResult}
-    exec(  # noqa: S102 - a class without a file is what this test is about
+    exec(  # a class without a file is what this test is about
         "class Hidden(Pass):\n    name = 'hidden'\n"
         "    def run(self, module):\n"
         "        return PassResult(module.with_function('copy', module['main']))\n",

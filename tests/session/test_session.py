@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import workbench as wb
 from tests.session.programs import Identity, Raises, small
-from workbench.ir import IRModule
+from workbench.ir import GraphFunction, IRModule
 from workbench.rewrite import Pass, PassResult
 from workbench.session import Session
 
@@ -86,11 +88,9 @@ def test_an_ill_formed_result_is_refused(session: Session) -> None:
     assert len(session.steps) == 1
 
 
-def _without_first(main: object) -> object:
-    from dataclasses import replace
-
-    block = main.blocks[0]  # pyright: ignore[reportAttributeAccessIssue]
-    return replace(main, blocks=(replace(block, bindings=block.bindings[1:]),))  # pyright: ignore[reportArgumentType, reportCallIssue]
+def _without_first(main: GraphFunction) -> GraphFunction:
+    block = main.blocks[0]
+    return replace(main, blocks=(replace(block, bindings=block.bindings[1:]),))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from tests.session.programs import BreakFunction, Raises, SwapOperands, small
 from workbench.session import Session
 from workbench.session.inputs import index_domains, seeded_inputs
 from workbench.session.tolerance import tolerance
-from workbench.session.worker import Job
 
 GATHER = """
 @I.ir_module
@@ -112,8 +111,7 @@ def test_indices_are_seeded_inside_the_table() -> None:
 
 def test_cancelled_checks_say_so_and_a_later_one_runs(session: Session) -> None:
     gate = threading.Event()
-    blocker = Job("wait", lambda _job: gate.wait(10))
-    session._worker.submit(blocker)
+    session.submit("wait", lambda _job: gate.wait(10))
     step = session.apply("LegalizeOps")
     assert step.verdict.state == "checking"
     assert session.cancel() == 2

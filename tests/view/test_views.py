@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
 
@@ -174,7 +175,8 @@ def test_script_tokens_are_the_script(session: Session, views: SessionViews) -> 
 def test_models_open_as_few_boxes_and_stay_so(which: str, boxes: int) -> None:
     source = str(demo.magika_path()) if which == "magika" else wb.load(demo.squeezenet())
     session = wb.open(source)
-    session._schedule_check = lambda index: None  # pyright: ignore[reportAttributeAccessIssue]
+    gate = threading.Event()
+    session.submit("wait", lambda _job: gate.wait(60))
     views = SessionViews(session)
     assert len(layout(views.module(0).functions[0]).boxes) <= boxes
     for step in wb.default_pipeline():
@@ -184,6 +186,8 @@ def test_models_open_as_few_boxes_and_stay_so(which: str, boxes: int) -> None:
         assert time.process_time() - started < 0.5
         assert len(layout(view.functions[0]).boxes) <= boxes
         assert_consistent(view.functions[0])
+    session.cancel()
+    gate.set()
     if which == "magika":
         first = views.module(0).functions[0].nodes
         assert sum("matmul" in node.label for node in first) == 2

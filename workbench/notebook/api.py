@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import zipfile
 from collections.abc import Mapping
 from os import PathLike
@@ -22,7 +23,7 @@ REGISTERED = (ops, _views, displays)
 """Imported for what they register: operators, views of modules, displays of sessions."""
 
 
-def load(source: str | PathLike[str] | Any) -> IRModule:  # noqa: ANN401
+def load(source: Any) -> IRModule:  # noqa: ANN401
     """A module from an ONNX file, a `onnx.ModelProto`, or a file that `save` wrote.
 
     Raises:
@@ -30,7 +31,7 @@ def load(source: str | PathLike[str] | Any) -> IRModule:  # noqa: ANN401
     """
     if not isinstance(source, str | PathLike):
         return _load_onnx(source)
-    path = Path(source)
+    path = Path(os.fspath(source))
     module = script.load_saved(path) if _is_saved(path) else _load_onnx(path)
     return remember_source(module, Source("path", str(path)))
 

@@ -132,7 +132,7 @@ class Hub:
                     self._announced = True
                 self._put(self._announce)
             case Progress(job=job):
-                state = "running" if job.state in {"queued", "running"} else job.state
+                state = "running" if job.state == "queued" else job.state
                 message = JobProgress(
                     job=job.number,
                     phase=job.phase,

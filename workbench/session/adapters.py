@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,20 +40,20 @@ def magika_inputs(items: Any) -> tuple[Any, ...]:  # noqa: ANN401
     Raises:
         CompileError: `session/no-file`.
     """
-    several = [items] if isinstance(items, str | bytes | os.PathLike) else list(items)
+    several: list[Any] = [items] if isinstance(items, str | bytes | os.PathLike) else [*items]
     rows = [_demo().magika_features(_contents(item)) for item in several]
     return (np.concatenate(rows),)
 
 
 def magika_types(outputs: Any) -> list[str]:  # noqa: ANN401
     """The file type of each row of scores."""
-    scores = outputs[0] if isinstance(outputs, Sequence) else outputs
+    scores = np.asarray(outputs)
     labels = _demo().magika_labels()
     return [labels[int(index)] for index in np.argmax(scores, axis=1)]
 
 
 def _contents(item: Any) -> bytes:  # noqa: ANN401
-    if isinstance(item, bytes | bytearray | memoryview):
+    if isinstance(item, bytes | bytearray):
         return bytes(item)
     try:
         return Path(item).read_bytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import OrderedDict
+from typing import Any
 
 from workbench import passes
 from workbench.ir import IRModule, library_functions, module_digest, operators
@@ -32,7 +33,7 @@ def as_pass(item: Pass | type[Pass] | str) -> Pass:
     """
     if isinstance(item, Pass):
         return item
-    kind = _by_name(item) if isinstance(item, str) else item
+    kind: Any = _by_name(item) if isinstance(item, str) else item
     if not (isinstance(kind, type) and issubclass(kind, Pass)):
         raise CompileError(
             Diagnostic(
@@ -137,7 +138,7 @@ def pass_code(item: Pass) -> str:
     shown: list[str] = []
     for f in dataclasses.fields(item) if dataclasses.is_dataclass(item) else ():
         value = getattr(item, f.name)
-        default = f.default_factory() if callable(f.default_factory) else f.default  # pyright: ignore[reportCallIssue]
+        default = f.default_factory() if callable(f.default_factory) else f.default
         if f.init and (default is dataclasses.MISSING or value != default):
             shown.append(f"{f.name}={value!r}")
     return f"{_prefix(kind)}{kind.__name__}({', '.join(shown)})"

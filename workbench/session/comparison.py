@@ -81,7 +81,7 @@ class Candidate:
     note: str = ""
     implementation: str | None = None
     step: int | None = None
-    samples: list[float] = field(default_factory=list)
+    samples: list[float] = field(default_factory=list[float])
     repeats: int = 1
 
 

@@ -102,9 +102,9 @@ def flow(module: IRModule, name: str) -> Flow:
 class _Builder:
     module: IRModule
     function: str
-    values: dict[str, FlowValue] = field(default_factory=dict)
-    calls: dict[str, FusedCall] = field(default_factory=dict)
-    renamed: dict[str, str] = field(default_factory=dict)
+    values: dict[str, FlowValue] = field(default_factory=dict[str, FlowValue])
+    calls: dict[str, FusedCall] = field(default_factory=dict[str, FusedCall])
+    renamed: dict[str, str] = field(default_factory=dict[str, str])
 
     def enter(
         self,

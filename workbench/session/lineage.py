@@ -28,9 +28,9 @@ class Lineage:
 
     flows: dict[str, Flow]
     stable: dict[str, str]
-    change: dict[str, Change] = field(default_factory=dict)
-    sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    gone: dict[str, str] = field(default_factory=dict)
+    change: dict[str, Change] = field(default_factory=dict[str, Change])
+    sources: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    gone: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
     def counts(self) -> dict[str, int]:

@@ -27,7 +27,7 @@ from workbench.session.lineage import Lineage
 from workbench.session.snapshot import Snapshot
 from workbench.session.verdict import Side
 from workbench.session.worker import Job
-from workbench.support import CompileError, Diagnostic
+from workbench.support import CompileError, Diagnostic, NodeId
 
 PROFILE_REPEATS = 5
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -123,7 +123,7 @@ def compare_steps(session: Measured, steps: tuple[int, ...], job: Job) -> Compar
     """
     inputs, origin = session.verdict_side(0, job)
     candidates: list[Candidate] = []
-    profiles: list[dict[int, float]] = []
+    profiles: list[dict[NodeId, float]] = []
     job.checkpoint(0, len(steps))
     for step in steps:
         candidate, profile = _step_candidate(session, step, inputs, origin, job)
@@ -136,7 +136,7 @@ def compare_steps(session: Measured, steps: tuple[int, ...], job: Job) -> Compar
 
 def _step_candidate(
     session: Measured, step: int, inputs: Inputs, origin: Side, job: Job
-) -> tuple[Candidate, dict[int, float]]:
+) -> tuple[Candidate, dict[NodeId, float]]:
     snapshot = session.snapshot(step)
     entry = entry_function(snapshot.module)
     found = Candidate(f"{step} {snapshot.name}", None, step=step)
@@ -152,7 +152,7 @@ def _step_candidate(
     found.error = largest_error(origin.outputs, outputs)
     found.call = _caller(executable, inputs, entry)
     found.note = str(executable.report)
-    return found, {int(i): timing.median for i, timing in profile.bindings.items()}
+    return found, {i: timing.median for i, timing in profile.bindings.items()}
 
 
 def _caller(executable: Any, inputs: Inputs, entry: str) -> Callable[[], object]:  # noqa: ANN401
@@ -160,7 +160,7 @@ def _caller(executable: Any, inputs: Inputs, entry: str) -> Callable[[], object]
 
 
 def _operator_rows(
-    session: Measured, steps: tuple[int, ...], profiles: list[dict[int, float]]
+    session: Measured, steps: tuple[int, ...], profiles: list[dict[NodeId, float]]
 ) -> tuple[OperatorRow, ...]:
     """The operators of the last step that take most time in any of the steps.
 
@@ -173,7 +173,7 @@ def _operator_rows(
         for binding in all_bindings(module.graph_functions[entry])
         if _computes(binding.value)
     }
-    table: dict[int, list[float | None]] = {row: [None] * len(steps) for row in rows}
+    table: dict[NodeId, list[float | None]] = {row: [None] * len(steps) for row in rows}
     for column, (step, profile) in enumerate(zip(steps, profiles, strict=True)):
         owners = _owners(session.snapshot(step).module.graph_functions[entry], set(rows))
         for value, seconds in profile.items():
@@ -184,16 +184,16 @@ def _operator_rows(
     return tuple(OperatorRow(f"{entry}/{row}", rows[row], tuple(table[row])) for row in slowest)
 
 
-def _owners(function: GraphFunction, rows: set[int]) -> dict[int, int]:
+def _owners(function: GraphFunction, rows: set[NodeId]) -> dict[NodeId, NodeId]:
     """For each value the row that it belongs to: itself, or that of its first user."""
-    found: dict[int, int] = {}
+    found: dict[NodeId, NodeId] = {}
     for binding in reversed(tuple(all_bindings(function))):
-        value = int(binding.var.id)
+        value = binding.var.id
         if value in rows:
             found[value] = value
         if value in found:
             for var in argument_vars(binding.value):
-                found[int(var.id)] = found[value]
+                found[var.id] = found[value]
     return found
 
 
@@ -213,12 +213,20 @@ def _row_name(value: object, name: str) -> str:
 
 def largest_error(expected: Any, found: Any) -> float:  # noqa: ANN401
     """Largest absolute difference of two values; infinite where shapes differ."""
-    if isinstance(expected, tuple | list) and not (len(expected) == 1 and hasattr(found, "shape")):
-        pairs = zip(expected, found, strict=False)
-        return max((largest_error(e, f) for e, f in pairs), default=0.0)
-    if isinstance(expected, tuple | list):
-        return largest_error(expected[0], found)
-    a, b = np.asarray(expected), np.asarray(found)
+    left, right = _arrays(expected), _arrays(found)
+    if len(left) != len(right):
+        return float("inf")
+    return max((_array_error(a, b) for a, b in zip(left, right, strict=True)), default=0.0)
+
+
+def _arrays(value: Any) -> list[np.ndarray]:  # noqa: ANN401
+    """The arrays of a value, tuples flattened."""
+    if isinstance(value, tuple | list):
+        return [array for item in value for array in _arrays(item)]  # pyright: ignore[reportUnknownVariableType]
+    return [np.asarray(value)]
+
+
+def _array_error(a: np.ndarray, b: np.ndarray) -> float:
     if a.shape != b.shape:
         return float("inf")
     if a.size == 0:

@@ -144,7 +144,7 @@ class Session(SessionTree):
         """The same in the background; `Measured` is sent when it is ready."""
         wanted = [self.snapshot(step) for step in steps or (0, self.head.index)]
         indices = tuple(dict.fromkeys(snapshot.index for snapshot in wanted))
-        return self._submit(
+        return self.submit(
             f"compare steps {', '.join(map(str, indices))}",
             lambda job: self._measured(compare_steps(self, indices, job), None),
         )
@@ -157,7 +157,7 @@ class Session(SessionTree):
         """The same in the background; `Measured` is sent when it is ready."""
         base = self.head.index if step is None else self.snapshot(step).index
         value = find_value(self.lineage(base), name)
-        return self._submit(
+        return self.submit(
             f"measure {value.name}",
             lambda job: self._measured(measure_value(self, base, value, job), value.key),
         )
@@ -167,7 +167,8 @@ class Session(SessionTree):
         self.listeners(Measured(comparison, node))
         return comparison
 
-    def _submit(self, phase: str, work: Callable[[Job], object]) -> Job:
+    def submit(self, phase: str, work: Callable[[Job], object]) -> Job:
+        """Run `work` in the background after what waits there; listeners hear of its progress."""
         return self._worker.submit(Job(phase, work, lambda job: self.listeners(Progress(job))))
 
     def _wait_for(self, job: Job) -> Any:  # noqa: ANN401

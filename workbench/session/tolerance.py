@@ -34,7 +34,7 @@ def tolerance(dtype: str, length: int = 1) -> Tolerance:
 def unit(dtype: str) -> float:
     """The distance from 1 to the next number of that dtype; 0 for integers and booleans."""
     if dtype == "bfloat16":
-        return float(ml_dtypes.finfo(ml_dtypes.bfloat16).eps)
+        return float(ml_dtypes.finfo(ml_dtypes.bfloat16).eps)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
     if dtype.startswith("float"):
         return float(np.finfo(np.dtype(dtype)).eps)
     return 0.0

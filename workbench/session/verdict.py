@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -210,7 +210,7 @@ def recompute_groups(
         feeds[value] = frozenset({value})
         free = next((group for group in groups if not group & upstream), None)
         if free is None:
-            free = set()
+            free = set[NodeId]()
             groups.append(free)
         free.add(value)
     return [frozenset(group) for group in groups]
@@ -219,7 +219,8 @@ def recompute_groups(
 def compare(expected: Value, found: Value, length: int, function: str, var: Var) -> Finding:
     """Compare two values; tuples field by field."""
     if isinstance(expected, tuple | list):
-        pairs = zip(expected, found, strict=False)
+        wanted = cast("tuple[Value, ...]", tuple(expected))  # pyright: ignore[reportUnknownArgumentType]
+        pairs = zip(wanted, found, strict=False)
         parts = [compare(e, f, length, function, var) for e, f in pairs]
         return max(parts, key=lambda p: (_RANK[p.state], p.error), default=Finding("exact", 0.0))
     try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from workbench.session import Bar, Comparison, Diff
 from workbench.view.history import finite
 from workbench.view.protocol import BarView, ComparisonView, DiffLine, DiffView, OperatorTimes
@@ -61,7 +59,7 @@ def bar_view(bar: Bar) -> BarView:
         low=bar.low * 1e3,
         high=bar.high * 1e3,
         runs=bar.runs,
-        error=finite(cast("float | None", bar.error)),
+        error=finite(bar.error),
         best=bar.best,
         current=bar.current,
         note=bar.note,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import graphviz
 import networkx
 
@@ -20,7 +22,7 @@ def dot(module: IRModule, function: str = "main") -> graphviz.Source:
         CompileError: `module/unknown-function`, `view/not-a-graph-function`.
     """
     graph = to_networkx(module, function)
-    picture = graphviz.Digraph(function)
+    picture: Any = graphviz.Digraph(function)
     picture.attr("node", fontname="Helvetica", fontsize="11")
     for node, facts in graph.nodes(data=True):
         label = graphviz.escape(f"{facts['label']}\n{facts['type']}").replace("\n", "\\n")
@@ -33,7 +35,7 @@ def dot(module: IRModule, function: str = "main") -> graphviz.Source:
 
 
 @register_view("to_networkx")
-def to_networkx(module: IRModule, function: str = "main") -> networkx.MultiDiGraph:
+def to_networkx(module: IRModule, function: str = "main") -> Any:  # noqa: ANN401
     """The values of a graph function with an edge for every argument.
 
     Nodes are ids with `name`, `label`, `type`, `kind` and `key`; edges have the `position` of the
@@ -47,7 +49,7 @@ def to_networkx(module: IRModule, function: str = "main") -> networkx.MultiDiGra
         raise CompileError(
             Diagnostic("view/not-a-graph-function", f"`{function}` is a tensor function")
         )
-    graph = networkx.MultiDiGraph(name=function)
+    graph = cast("Any", networkx.MultiDiGraph(name=function))
     view = static_view(module)
     shown = next((f for f in view.functions if f.name == function), None)
     nodes = shown.nodes if shown is not None else []

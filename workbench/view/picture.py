@@ -40,9 +40,9 @@ class Step:
     lineage: Lineage
     before: IRModule | None
     origin: IRModule
-    layers: Mapping[str, tuple[Layer, ...]] = field(default_factory=dict)
+    layers: Mapping[str, tuple[Layer, ...]] = field(default_factory=dict[str, tuple[Layer, ...]])
     """Layers by function, of identities."""
-    ancestors: Mapping[str, str] = field(default_factory=dict)
+    ancestors: Mapping[str, str] = field(default_factory=dict[str, str])
     """For every key of this step the identity that a layer may name."""
 
 

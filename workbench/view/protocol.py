@@ -30,10 +30,10 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all protocol structs: immutable, keywords only."""
 
 
-# --- diagnostics and text ------------------------------------------------------------------
+# --- diagnostics and text -----------------------------------------------------------------------
 
 
-class DiagnosticView(Struct):
+class DiagnosticView(Struct, frozen=True):
     """A diagnostic as the user sees it: `text` is the whole short message, with carets if any."""
 
     code: str
@@ -45,7 +45,7 @@ class DiagnosticView(Struct):
     text: str = ""
 
 
-class TokenView(Struct):
+class TokenView(Struct, frozen=True):
     """A piece of script text; `style` is a highlight class, `node` the key of what it names."""
 
     text: str
@@ -55,10 +55,10 @@ class TokenView(Struct):
     node: str | None = None
 
 
-# --- the picture -----------------------------------------------------------------------------
+# --- the picture --------------------------------------------------------------------------------
 
 
-class NodeView(Struct):
+class NodeView(Struct, frozen=True):
     """One box. Sizes are integer pixels from the fixed table of character widths."""
 
     key: str
@@ -79,7 +79,7 @@ class NodeView(Struct):
     height: int = 40
 
 
-class GroupView(Struct):
+class GroupView(Struct, frozen=True):
     """A collapsible set of boxes: a layer of the imported model, or a fused function."""
 
     key: str
@@ -95,7 +95,7 @@ class GroupView(Struct):
     height: int = 40
 
 
-class FunctionView(Struct):
+class FunctionView(Struct, frozen=True):
     """One graph function as a picture; nodes stand in program order."""
 
     name: str
@@ -106,7 +106,7 @@ class FunctionView(Struct):
     """Labels of the boxes of the step before that are not here any more."""
 
 
-class FunctionCard(Struct):
+class FunctionCard(Struct, frozen=True):
     """One line of the module's table of contents."""
 
     name: str
@@ -116,7 +116,7 @@ class FunctionCard(Struct):
     change: Change = "none"
 
 
-class ModuleView(Struct):
+class ModuleView(Struct, frozen=True):
     """What one step looks like."""
 
     step: int
@@ -128,10 +128,10 @@ class ModuleView(Struct):
     """The same for the imported module."""
 
 
-# --- one node in detail ------------------------------------------------------------------------
+# --- one node in detail -------------------------------------------------------------------------
 
 
-class LoopRow(Struct):
+class LoopRow(Struct, frozen=True):
     """One row of the loop nest: `code` tokens indented by `depth`, its kind, what it touches."""
 
     depth: int
@@ -144,7 +144,7 @@ class LoopRow(Struct):
     note: str = ""
 
 
-class OriginView(Struct):
+class OriginView(Struct, frozen=True):
     """Where a value came from: the node of the imported model, and the steps that touched it."""
 
     source: str
@@ -152,7 +152,7 @@ class OriginView(Struct):
     step: int | None = None
 
 
-class ActionView(Struct):
+class ActionView(Struct, frozen=True):
     """A pass that could be applied here, or the reason why not."""
 
     name: str
@@ -166,7 +166,7 @@ class ActionView(Struct):
     scope: Literal["module", "selection"] = "module"
 
 
-class ImplementationView(Struct):
+class ImplementationView(Struct, frozen=True):
     """One way to compute the selected call."""
 
     name: str
@@ -178,7 +178,7 @@ class ImplementationView(Struct):
     code: str = ""
 
 
-class DetailView(Struct):
+class DetailView(Struct, frozen=True):
     """Everything the right pane shows about one node of one step."""
 
     step: int
@@ -201,10 +201,10 @@ class DetailView(Struct):
     """True where `script` is the text of a tensor function that `edit` accepts."""
 
 
-# --- history --------------------------------------------------------------------------------------
+# --- history ------------------------------------------------------------------------------------
 
 
-class FirstDifference(Struct):
+class FirstDifference(Struct, frozen=True):
     """The first value that is wrong."""
 
     node: str
@@ -214,7 +214,7 @@ class FirstDifference(Struct):
     found: str
 
 
-class VerdictView(Struct):
+class VerdictView(Struct, frozen=True):
     """Whether a step still computes the same; `text` is ready to show: `✓ max error 2.4e-07`."""
 
     state: VerdictState
@@ -228,7 +228,7 @@ class VerdictView(Struct):
     """How many values were compared."""
 
 
-class StepView(Struct):
+class StepView(Struct, frozen=True):
     """One dot of the history. `label` is the row's name: `LegalizeOps ~3`."""
 
     index: int
@@ -248,7 +248,7 @@ class StepView(Struct):
     """Median run time of the step's module, where measured."""
 
 
-class SessionView(Struct):
+class SessionView(Struct, frozen=True):
     """The whole history; sent on connection and after every change."""
 
     name: str
@@ -261,17 +261,17 @@ class SessionView(Struct):
     """The name under which the user's code knows the session."""
 
 
-# --- diff and measurements --------------------------------------------------------------------------
+# --- diff and measurements ----------------------------------------------------------------------
 
 
-class DiffLine(Struct):
+class DiffLine(Struct, frozen=True):
     """One line of a text diff."""
 
     sign: Literal[" ", "+", "-", "@"]
     text: str
 
 
-class DiffView(Struct):
+class DiffView(Struct, frozen=True):
     """What differs between two steps: graph nodes by key, and text."""
 
     a: int
@@ -286,7 +286,7 @@ class DiffView(Struct):
     summary: str
 
 
-class BarView(Struct):
+class BarView(Struct, frozen=True):
     """One bar of a comparison: times in milliseconds, median and quartiles of `runs` runs."""
 
     name: str
@@ -305,7 +305,7 @@ class BarView(Struct):
     step: int | None = None
 
 
-class ComparisonView(Struct):
+class ComparisonView(Struct, frozen=True):
     """A titled set of bars; `per_operator` lists the rows of the slowest operators by step."""
 
     title: str
@@ -315,7 +315,7 @@ class ComparisonView(Struct):
     """Threads, inputs, load of the machine."""
 
 
-class OperatorTimes(Struct):
+class OperatorTimes(Struct, frozen=True):
     """Times of one value in the steps compared, in milliseconds; None where it is not computed."""
 
     node: str
@@ -323,10 +323,10 @@ class OperatorTimes(Struct):
     milliseconds: list[float | None]
 
 
-# --- messages from the kernel -------------------------------------------------------------------------
+# --- messages from the kernel -------------------------------------------------------------------
 
 
-class Hello(Struct, tag="hello"):
+class Hello(Struct, tag="hello", frozen=True):
     """First answer: the whole session and the head's picture."""
 
     version: int
@@ -334,33 +334,33 @@ class Hello(Struct, tag="hello"):
     module: ModuleView
 
 
-class Unknown(Struct, tag="unknown"):
+class Unknown(Struct, tag="unknown", frozen=True):
     """The kernel does not know this key (restarted): the view says "run the cell again"."""
 
     message: str
 
 
-class SessionChanged(Struct, tag="session"):
+class SessionChanged(Struct, tag="session", frozen=True):
     """Broadcast after any change of history or verdicts."""
 
     session: SessionView
 
 
-class ModuleReply(Struct, tag="module"):
+class ModuleReply(Struct, tag="module", frozen=True):
     """Answer to `show`."""
 
     reply_to: int
     module: ModuleView
 
 
-class DetailReply(Struct, tag="detail"):
+class DetailReply(Struct, tag="detail", frozen=True):
     """Answer to `detail`."""
 
     reply_to: int
     detail: DetailView
 
 
-class ActionsReply(Struct, tag="actions"):
+class ActionsReply(Struct, tag="actions", frozen=True):
     """Answer to `actions`."""
 
     reply_to: int
@@ -368,14 +368,14 @@ class ActionsReply(Struct, tag="actions"):
     actions: list[ActionView]
 
 
-class DiffReply(Struct, tag="diff"):
+class DiffReply(Struct, tag="diff", frozen=True):
     """Answer to `diff`."""
 
     reply_to: int
     diff: DiffView
 
 
-class TextReply(Struct, tag="text"):
+class TextReply(Struct, tag="text", frozen=True):
     """Answer to `script` and `recipe`."""
 
     reply_to: int
@@ -383,7 +383,7 @@ class TextReply(Struct, tag="text"):
     tokens: list[TokenView] = []
 
 
-class Applied(Struct, tag="applied"):
+class Applied(Struct, tag="applied", frozen=True):
     """Answer to `apply`, `swap`, `edit`, `checkout`: the step that is now the head."""
 
     reply_to: int
@@ -391,7 +391,7 @@ class Applied(Struct, tag="applied"):
     code: str
 
 
-class JobProgress(Struct, tag="job"):
+class JobProgress(Struct, tag="job", frozen=True):
     """Broadcast while a long job runs; `state` other than `running` ends it."""
 
     job: int
@@ -402,7 +402,7 @@ class JobProgress(Struct, tag="job"):
     reply_to: int | None = None
 
 
-class ComparisonReply(Struct, tag="comparison"):
+class ComparisonReply(Struct, tag="comparison", frozen=True):
     """Broadcast and answer of `measure` and `compare`."""
 
     reply_to: int | None
@@ -410,13 +410,13 @@ class ComparisonReply(Struct, tag="comparison"):
     node: str | None = None
 
 
-class SelectionChanged(Struct, tag="selection"):
+class SelectionChanged(Struct, tag="selection", frozen=True):
     """Broadcast when code or another view selected a value (None: nothing)."""
 
     node: str | None
 
 
-class Failed(Struct, tag="failed"):
+class Failed(Struct, tag="failed", frozen=True):
     """The intent was refused; nothing was lost."""
 
     reply_to: int
@@ -440,91 +440,91 @@ Message = (
 )
 
 
-# --- intents from the view ----------------------------------------------------------------------------
+# --- intents from the view ----------------------------------------------------------------------
 
 
-class Intent(Struct):
-    """Base of what the view asks for; `id` comes back as `reply_to`, `step` is the step it shows."""
+class Intent(Struct, frozen=True):
+    """Base of what the view asks for; `id` comes back as `reply_to`, `step` is what it shows."""
 
     id: int
     step: int
 
 
-class Open(Intent, tag="open"):
+class Open(Intent, tag="open", frozen=True):
     """Sent when the comm opens."""
 
     key: str
 
 
-class Show(Intent, tag="show"):
+class Show(Intent, tag="show", frozen=True):
     """The picture of `step`."""
 
 
-class Detail(Intent, tag="detail"):
+class Detail(Intent, tag="detail", frozen=True):
     """The details of one node."""
 
     node: str
 
 
-class Actions(Intent, tag="actions"):
+class Actions(Intent, tag="actions", frozen=True):
     """What applies at the selection, or to the module where `node` is None."""
 
     node: str | None = None
 
 
-class Apply(Intent, tag="apply"):
+class Apply(Intent, tag="apply", frozen=True):
     """Apply the pass of that name, at one node or everywhere."""
 
     name: str
     node: str | None = None
 
 
-class Edit(Intent, tag="edit"):
+class Edit(Intent, tag="edit", frozen=True):
     """Replace the tensor function that `node` calls by the script text."""
 
     node: str
     text: str
 
 
-class Swap(Intent, tag="swap"):
+class Swap(Intent, tag="swap", frozen=True):
     """Use this implementation for the call."""
 
     node: str
     implementation: str
 
 
-class Measure(Intent, tag="measure"):
+class Measure(Intent, tag="measure", frozen=True):
     """Measure all implementations of a call."""
 
     node: str
 
 
-class Compare(Intent, tag="compare"):
+class Compare(Intent, tag="compare", frozen=True):
     """Measure whole steps; empty means import and head."""
 
     steps: list[int] = []
 
 
-class Cancel(Intent, tag="cancel"):
+class Cancel(Intent, tag="cancel", frozen=True):
     """Stop the running job."""
 
 
-class Checkout(Intent, tag="checkout"):
+class Checkout(Intent, tag="checkout", frozen=True):
     """Make `step` the head."""
 
 
-class Diff(Intent, tag="diff"):
+class Diff(Intent, tag="diff", frozen=True):
     """Compare two steps."""
 
     a: int
     b: int
 
 
-class Script(Intent, tag="script"):
+class Script(Intent, tag="script", frozen=True):
     """The module's script at `step`."""
 
 
-class Recipe(Intent, tag="recipe"):
+class Recipe(Intent, tag="recipe", frozen=True):
     """The Python that reproduces the path to `step`."""
 
 
@@ -546,7 +546,7 @@ AnyIntent = (
 )
 
 
-class SavedView(Struct):
+class SavedView(Struct, frozen=True):
     """What stands in a saved notebook: enough to draw without a kernel."""
 
     version: int
@@ -555,7 +555,7 @@ class SavedView(Struct):
     detail: DetailView | None = None
 
 
-class Bundle(Struct):
+class Bundle(Struct, frozen=True):
     """The value of `application/vnd.workbench.v1+json`."""
 
     key: str

@@ -105,9 +105,7 @@ class _Picture:
             f'<rect x="{box.x}" y="{box.y}" width="{box.width}" height="{box.height}" rx="5" '
             f'fill="{PAPER}" stroke="{LINE}" stroke-opacity="0.8"/>',
             f'<rect x="{box.x}" y="{box.y}" width="{BAR}" height="{box.height}" fill="{colour}"/>',
-            self._text(
-                box.x + 13, middle - 3, _fit(found.label, box.width - 32, NAME_PIXELS), INK, 13
-            ),
+            self._text(box.x + 13, middle - 3, label, INK, 13),
             self._text(
                 box.x + 13,
                 middle + 12,
