@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from workbench.runtime.context import CancelToken, Context
+from workbench.runtime.context import INTERRUPTED, CancelToken, Context
 from workbench.runtime.engine import LoadedObject, compile_text
 from workbench.runtime.native import native_runtime, native_text
 from workbench.runtime.thread_pool import thread_pool
@@ -120,6 +120,17 @@ def test_a_token_stops_native_code_from_another_thread(kernels: LoadedObject) ->
     assert run() == -1
     assert (run.segment[3], run.value[0], token.cancelled) == (1, 1, True)
     timer.join()
+
+
+def test_an_old_interrupt_does_not_stop_the_next_call(kernels: LoadedObject) -> None:
+    run = Run(kernels, ("add", 1))
+    token = CancelToken()
+    ctypes.c_int32.from_address(token.address).value = INTERRUPTED
+    run.context.use(token)
+    assert run() == 0
+    token.cancel()
+    run.context.use(token)
+    assert run() == -1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")

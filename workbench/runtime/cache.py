@@ -9,6 +9,7 @@ import os
 import secrets
 import stat
 import sys
+import tempfile
 from pathlib import Path
 
 _MAGIC = b"workbench-object-1\n"
@@ -94,11 +95,18 @@ def _default_root() -> Path:
     if chosen:
         return Path(chosen)
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "workbench"
+        return _home() / "Library" / "Caches" / "workbench"
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "workbench" / "cache"
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "workbench"
+    return (Path(base) if base else _home() / ".cache") / "workbench"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # a user that the system does not know
+        return Path(tempfile.gettempdir()) / f"workbench-{os.getuid()}"
 
 
 def _make_private(root: Path) -> str:

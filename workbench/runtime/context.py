@@ -68,6 +68,7 @@ class Context:
 
     def use(self, token: CancelToken) -> None:
         """Listen to this token, and see that the workers are there (they are not after a fork)."""
+        token.take_interrupt()  # an interrupt of an earlier call that Python has raised itself
         self.token = token
         self._slots[0] = token.address
         if self.helpers > self._pool.workers:
