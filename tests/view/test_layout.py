@@ -229,24 +229,24 @@ def test_nothing_drifts_sideways_over_a_thousand_blocks() -> None:
     assert abs(boxes["o999"].x - boxes["x"].x) <= 4
 
 
-def test_ten_thousand_nodes_take_less_than_a_few_seconds_here_and_half_a_second_there(
+def test_ten_thousand_nodes_take_seconds_here_and_a_fraction_of_one_in_the_browser(
     compiled: Path, tmp_path: Path
 ) -> None:
     view = chain(10_000)
-    start = time.perf_counter()
+    start = time.process_time()
     layout(view)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     timed = RUN.replace(
         "const results = cases.map(([view, folds]) => layout(view, folds));",
-        "const start = performance.now(); layout(cases[0][0]);"
-        "const results = performance.now() - start;",
+        "const start = process.cpuUsage(); layout(cases[0][0]);"
+        "const results = process.cpuUsage(start).user / 1e6;",
     )
     script, given, found = tmp_path / "run.mjs", tmp_path / "given.json", tmp_path / "found.json"
     script.write_text(timed, encoding="utf-8")
     given.write_bytes(msgspec.json.encode([(view, {})]))
     command = ["node", str(script), compiled.as_uri(), str(given), str(found)]
     subprocess.run(command, check=True)
-    assert json.loads(found.read_text(encoding="utf-8")) < 2000
+    assert json.loads(found.read_text(encoding="utf-8")) < 2
 
 
 def test_constants_stand_left_of_their_consumer_and_the_rest_is_counted() -> None:

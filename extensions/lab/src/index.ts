@@ -13,9 +13,10 @@ import { MIME_TYPE, rendererFactory } from './renderer.js';
 const RANK = -20;
 
 /** Gives every notebook a renderer bound to its own kernel. */
-class NotebookRenderers
-  implements DocumentRegistry.IWidgetExtension<Widget, DocumentRegistry.IModel>
-{
+class NotebookRenderers implements DocumentRegistry.IWidgetExtension<
+  Widget,
+  DocumentRegistry.IModel
+> {
   constructor(private readonly app: JupyterFrontEnd) {}
 
   createNew(

@@ -1,7 +1,15 @@
 /** The view with a kernel made of the fixture, for looking at it without Jupyter. Not shipped. */
 
 import { layout, mount, type AnyIntent, type Message, type View } from '../src/index.js';
-import { ACTIONS, detailView, graphOf, hello, moduleView, node, sessionView } from '../tests/fixture.js';
+import {
+  ACTIONS,
+  detailView,
+  graphOf,
+  hello,
+  moduleView,
+  node,
+  sessionView,
+} from '../tests/fixture.js';
 
 const root = document.getElementById('root') ?? document.body;
 const large = Number(new URLSearchParams(location.search).get('nodes') ?? 0);
@@ -21,7 +29,14 @@ function answer(intent: AnyIntent): Message[] {
       return [{ type: 'diff', reply_to, diff: diff(intent.a, intent.b) }];
     case 'script':
     case 'recipe':
-      return [{ type: 'text', reply_to, text: 'import workbench as wb\n\nmodule = wb.load("model.onnx")\nmodule = wb.passes.LegalizeOps()(module).module\n', tokens: [] }];
+      return [
+        {
+          type: 'text',
+          reply_to,
+          text: 'import workbench as wb\n\nmodule = wb.load("model.onnx")\nmodule = wb.passes.LegalizeOps()(module).module\n',
+          tokens: [],
+        },
+      ];
     case 'measure':
       return [
         { type: 'job', job: 1, phase: 'measuring', done: 3, total: 3, state: 'done', reply_to },
@@ -30,7 +45,23 @@ function answer(intent: AnyIntent): Message[] {
     case 'compare':
       return [{ type: 'comparison', reply_to, comparison: bars(false), node: null }];
     case 'apply':
-      return [{ type: 'failed', reply_to, diagnostics: [{ code: 'fuse/many-uses', severity: 'error', message: '`lv6` has 2 uses', node: 'main/6', notes: ['used by `lv8`'], hint: 'duplicate it first', text: 'line 3: lv8 = matmul(lv6, w0)\n                     ^^^' }] }];
+      return [
+        {
+          type: 'failed',
+          reply_to,
+          diagnostics: [
+            {
+              code: 'fuse/many-uses',
+              severity: 'error',
+              message: '`lv6` has 2 uses',
+              node: 'main/6',
+              notes: ['used by `lv8`'],
+              hint: 'duplicate it first',
+              text: 'line 3: lv8 = matmul(lv6, w0)\n                     ^^^',
+            },
+          ],
+        },
+      ];
     case 'checkout':
       return [
         { type: 'session', session: sessionView({ head: intent.step }) },
@@ -56,13 +87,29 @@ function largeHello(count: number): Message {
   const start = performance.now();
   layout(view);
   console.info(`layout of ${nodes.length} nodes: ${performance.now() - start} ms`);
-  return { type: 'hello', version: 1, session: sessionView(), module: { ...moduleView(2), functions: [view] } };
+  return {
+    type: 'hello',
+    version: 1,
+    session: sessionView(),
+    module: { ...moduleView(2), functions: [view] },
+  };
 }
 
 function diff(a: number, b: number) {
   return {
-    a, b, added: ['main/15'], removed: ['main/3'], rewritten: ['main/6', 'main/8'], fused: ['main/10'],
-    names: { 'main/15': 'matmul', 'main/3': 'reshape', 'main/6': 'layer_norm', 'main/8': 'matmul', 'main/10': 'add' },
+    a,
+    b,
+    added: ['main/15'],
+    removed: ['main/3'],
+    rewritten: ['main/6', 'main/8'],
+    fused: ['main/10'],
+    names: {
+      'main/15': 'matmul',
+      'main/3': 'reshape',
+      'main/6': 'layer_norm',
+      'main/8': 'matmul',
+      'main/10': 'add',
+    },
     summary: '1 new, 1 gone, 2 rewritten, 1 fused',
     lines: [
       { sign: '@' as const, text: 'def main(bytes)' },
@@ -75,11 +122,43 @@ function diff(a: number, b: number) {
 
 function bars(node_: boolean) {
   const bar = (name: string, ms: number, best: boolean, rest = {}) => ({
-    name, milliseconds: ms, low: ms * 0.94, high: ms * 1.05, runs: 40, error: 2e-7, best, current: false, note: '', failed: '', implementation: null, step: null, ...rest,
+    name,
+    milliseconds: ms,
+    low: ms * 0.94,
+    high: ms * 1.05,
+    runs: 40,
+    error: 2e-7,
+    best,
+    current: false,
+    note: '',
+    failed: '',
+    implementation: null,
+    step: null,
+    ...rest,
   });
   return node_
-    ? { title: 'matmul 512 x 256', conditions: '2 threads, seeded inputs, medians of 40 interleaved runs', per_operator: [], bars: [bar('generated', 5.2, false), bar('schedule 6x64', 0.81, true), bar('numpy', 0.95, false)] }
-    : { title: 'whole model, per step', conditions: '2 threads, given inputs', per_operator: [{ node: 'main/8', name: 'matmul', milliseconds: [20.1, 4.2] }, { node: 'main/2', name: 'one_hot', milliseconds: [10.1, null] }], bars: [bar('0 imported', 38.2, false, { step: 0 }), bar('2 FuseOps', 12.4, true, { step: 2 })] };
+    ? {
+        title: 'matmul 512 x 256',
+        conditions: '2 threads, seeded inputs, medians of 40 interleaved runs',
+        per_operator: [],
+        bars: [
+          bar('generated', 5.2, false),
+          bar('schedule 6x64', 0.81, true),
+          bar('numpy', 0.95, false),
+        ],
+      }
+    : {
+        title: 'whole model, per step',
+        conditions: '2 threads, given inputs',
+        per_operator: [
+          { node: 'main/8', name: 'matmul', milliseconds: [20.1, 4.2] },
+          { node: 'main/2', name: 'one_hot', milliseconds: [10.1, null] },
+        ],
+        bars: [
+          bar('0 imported', 38.2, false, { step: 0 }),
+          bar('2 FuseOps', 12.4, true, { step: 2 }),
+        ],
+      };
 }
 
 const view: View = mount(root, null, {

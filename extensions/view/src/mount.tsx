@@ -73,6 +73,7 @@ function sameView(a: SavedView, b: SavedView | null): boolean {
 /** The saved data of a bundle, if this version can draw it. */
 export function readSaved(data: unknown): SavedView | null {
   const saved = data as Partial<SavedView> | null | undefined;
-  const drawable = saved?.version === VERSION && saved.session !== undefined && saved.module !== undefined;
+  const drawable =
+    saved?.version === VERSION && saved.session !== undefined && saved.module !== undefined;
   return drawable ? (saved as SavedView) : null;
 }

@@ -15,7 +15,11 @@ import type {
   VerdictView,
 } from '../src/protocol/generated.js';
 
-export function node(key: string, inputs: readonly string[], rest: Partial<NodeView> = {}): NodeView {
+export function node(
+  key: string,
+  inputs: readonly string[],
+  rest: Partial<NodeView> = {},
+): NodeView {
   return {
     key,
     stable: key,
@@ -50,7 +54,10 @@ export function group(key: string, rest: Partial<GroupView> = {}): GroupView {
   };
 }
 
-export function graphOf(nodes: readonly NodeView[], groups: readonly GroupView[] = []): FunctionView {
+export function graphOf(
+  nodes: readonly NodeView[],
+  groups: readonly GroupView[] = [],
+): FunctionView {
   const last = nodes[nodes.length - 1];
   return { name: 'main', nodes, groups, outputs: last === undefined ? [] : [last.key], gone: [] };
 }
@@ -58,7 +65,11 @@ export function graphOf(nodes: readonly NodeView[], groups: readonly GroupView[]
 const NODES: readonly NodeView[] = [
   node('main/0', [], { label: 'bytes', kind: 'input', type: 'i32[1, 2048]' }),
   node('main/1', [], { label: 'embed', kind: 'constant', type: 'f32[257, 64]', stub: true }),
-  node('main/2', ['main/0', 'main/1'], { label: 'one_hot · matmul', type: 'f32[1, 2048, 64]', group: 'emb' }),
+  node('main/2', ['main/0', 'main/1'], {
+    label: 'one_hot · matmul',
+    type: 'f32[1, 2048, 64]',
+    group: 'emb',
+  }),
   node('main/3', ['main/2'], { label: 'reshape', type: 'f32[1, 512, 256]', group: 'emb' }),
   node('main/4', [], { label: 'scale', kind: 'constant', type: 'f32[256]', stub: true }),
   node('main/5', [], { label: 'bias', kind: 'constant', type: 'f32[256]', stub: true }),
@@ -77,7 +88,11 @@ const NODES: readonly NodeView[] = [
 
 const LAYER = group('emb', { label: 'embedding', kind: 'layer', ops: 2, collapsed: true });
 
-function withChange(change: NodeView['change'], keys: readonly string[], kind?: NodeView['kind']): NodeView[] {
+function withChange(
+  change: NodeView['change'],
+  keys: readonly string[],
+  kind?: NodeView['kind'],
+): NodeView[] {
   return NODES.map((one) =>
     keys.includes(one.key) ? { ...one, change, ...(kind === undefined ? {} : { kind }) } : one,
   );
@@ -90,8 +105,13 @@ function fused(): FunctionView {
   const nodes = withChange('none', OPS, 'tensor').map((one) =>
     inside.includes(one.key) ? { ...one, group: 'fuse8', change: 'fused' as const } : one,
   );
-  const library = nodes.map((one) => (one.key === 'main/15' ? { ...one, kind: 'library' as const } : one));
-  return graphOf(library, [LAYER, group('fuse8', { label: 'fused_matmul_add_gelu', ops: 3, change: 'fused' })]);
+  const library = nodes.map((one) =>
+    one.key === 'main/15' ? { ...one, kind: 'library' as const } : one,
+  );
+  return graphOf(library, [
+    LAYER,
+    group('fuse8', { label: 'fused_matmul_add_gelu', ops: 3, change: 'fused' }),
+  ]);
 }
 
 const GRAPHS: readonly FunctionView[] = [
@@ -108,8 +128,20 @@ export function moduleView(step: number): ModuleView {
     step,
     functions: [view],
     cards: [
-      { name: 'main', kind: 'graph', signature: '(bytes: i32[1, 2048]) -> f32[1, 214]', uses: 0, change: 'none' },
-      { name: 'matmul_1x512x256', kind: 'tensor', signature: '(A: f32[512, 512], B: f32[512, 256], C: f32[512, 256])', uses: 1, change: 'rewritten' },
+      {
+        name: 'main',
+        kind: 'graph',
+        signature: '(bytes: i32[1, 2048]) -> f32[1, 214]',
+        uses: 0,
+        change: 'none',
+      },
+      {
+        name: 'matmul_1x512x256',
+        kind: 'tensor',
+        signature: '(A: f32[512, 512], B: f32[512, 256], C: f32[512, 256])',
+        uses: 1,
+        change: 'rewritten',
+      },
       { name: 'cblas_sgemm', kind: 'library', signature: '(A, B, C)', uses: 1, change: 'new' },
     ],
     calls: step === 0 ? { op: 95 } : { tensor: 30, library: 1 },
@@ -118,10 +150,23 @@ export function moduleView(step: number): ModuleView {
 }
 
 export function verdict(state: VerdictView['state'], text: string): VerdictView {
-  return { state, text, local_error: null, drift: null, inputs: 'seeded bytes 0..255', first: null, checked: 12 };
+  return {
+    state,
+    text,
+    local_error: null,
+    drift: null,
+    inputs: 'seeded bytes 0..255',
+    first: null,
+    checked: 12,
+  };
 }
 
-export function step(index: number, parent: number | null, label: string, rest: Partial<StepView> = {}): StepView {
+export function step(
+  index: number,
+  parent: number | null,
+  label: string,
+  rest: Partial<StepView> = {},
+): StepView {
   const name = label.split(' ')[0] ?? label;
   return {
     index,
@@ -154,7 +199,13 @@ export function sessionView(rest: Partial<SessionView> = {}): SessionView {
       step(4, 3, 'SwapOperands', {
         verdict: {
           ...verdict('wrong', '✗ matmul: 0.83 at [0, 3, 7]'),
-          first: { node: 'main/15', name: 'lv15', index: [0, 3, 7], expected: '0.12', found: '0.83' },
+          first: {
+            node: 'main/15',
+            name: 'lv15',
+            index: [0, 3, 7],
+            expected: '0.12',
+            found: '0.83',
+          },
         },
       }),
       step(5, 2, 'Canonicalize', { changed: false, verdict: verdict('exact', '✓ exact') }),
@@ -181,15 +232,58 @@ function tokens(text: string): TokenView[] {
   }));
 }
 
-function loop(depth: number, code: string, kind: LoopRow['kind'], rest: Partial<LoopRow> = {}): LoopRow {
-  return { depth, code: tokens(code), kind, node: null, extent: '', reads: [], writes: [], note: '', ...rest };
+function loop(
+  depth: number,
+  code: string,
+  kind: LoopRow['kind'],
+  rest: Partial<LoopRow> = {},
+): LoopRow {
+  return {
+    depth,
+    code: tokens(code),
+    kind,
+    node: null,
+    extent: '',
+    reads: [],
+    writes: [],
+    note: '',
+    ...rest,
+  };
 }
 
 export const ACTIONS: readonly ActionView[] = [
-  { name: 'LegalizeOps', applies: true, reason: '12 calls', sites: 12, code: 's.apply(wb.passes.LegalizeOps())', scope: 'module' },
-  { name: 'FuseOps', applies: true, reason: '3 groups: matmul, add, gelu', sites: 3, code: 's.apply(wb.passes.FuseOps())', scope: 'module' },
-  { name: 'DispatchToLibrary', applies: true, reason: '2 matmuls', sites: 2, code: 's.apply(wb.passes.DispatchToLibrary())', scope: 'module' },
-  { name: 'FoldConstant', applies: false, reason: 'no call has only constant arguments', sites: 0, code: '', scope: 'module' },
+  {
+    name: 'LegalizeOps',
+    applies: true,
+    reason: '12 calls',
+    sites: 12,
+    code: 's.apply(wb.passes.LegalizeOps())',
+    scope: 'module',
+  },
+  {
+    name: 'FuseOps',
+    applies: true,
+    reason: '3 groups: matmul, add, gelu',
+    sites: 3,
+    code: 's.apply(wb.passes.FuseOps())',
+    scope: 'module',
+  },
+  {
+    name: 'DispatchToLibrary',
+    applies: true,
+    reason: '2 matmuls',
+    sites: 2,
+    code: 's.apply(wb.passes.DispatchToLibrary())',
+    scope: 'module',
+  },
+  {
+    name: 'FoldConstant',
+    applies: false,
+    reason: 'no call has only constant arguments',
+    sites: 0,
+    code: '',
+    scope: 'module',
+  },
 ];
 
 export function detailView(at: number, key: string): DetailView {
@@ -212,7 +306,11 @@ export function detailView(at: number, key: string): DetailView {
       loop(2, 'for k in 512', 'serial', { extent: '×4' }),
       loop(3, 'for i1 in 6', 'unrolled'),
       loop(4, 'for j1 in 64', 'vectorized', { extent: '16' }),
-      loop(5, 'C[i, j] += A[i, k] * B[k, j]', 'statement', { note: '24 fma, 0 spills', reads: ['A', 'B'], writes: ['C'] }),
+      loop(5, 'C[i, j] += A[i, k] * B[k, j]', 'statement', {
+        note: '24 fma, 0 spills',
+        reads: ['A', 'B'],
+        writes: ['C'],
+      }),
       loop(2, 'for j1 in 64', 'vectorized', { extent: '16' }),
       loop(3, 'D[i, j] = gelu(C[i, j] + b[j])', 'statement', { note: 'in registers' }),
     ],
@@ -220,12 +318,46 @@ export function detailView(at: number, key: string): DetailView {
       { source: 'MatMul "dense_1/MatMul"', detail: 'of the imported model', step: null },
       { source: 'LegalizeOps', detail: 'gave it the tensor function matmul', step: 1 },
     ],
-    actions: ACTIONS.map((one, index) => (index === 1 ? { ...one, scope: 'selection' as const } : one)),
+    actions: ACTIONS.map((one, index) =>
+      index === 1 ? { ...one, scope: 'selection' as const } : one,
+    ),
     implementations: [
-      { name: 'generated', kind: 'generated', description: 'loop nest of the tensor function', current: true, available: true, reason: '', code: '' },
-      { name: 'schedule 6x64', kind: 'schedule', description: 'tiled 6 by 64, vectors of 16', current: false, available: true, reason: '', code: "s.swap('lv8', 'schedule 6x64')" },
-      { name: 'numpy', kind: 'library', description: 'OpenBLAS through numpy', current: false, available: true, reason: '', code: "s.swap('lv8', 'numpy')" },
-      { name: 'onednn', kind: 'library', description: '', current: false, available: false, reason: 'oneDNN is not installed', code: '' },
+      {
+        name: 'generated',
+        kind: 'generated',
+        description: 'loop nest of the tensor function',
+        current: true,
+        available: true,
+        reason: '',
+        code: '',
+      },
+      {
+        name: 'schedule 6x64',
+        kind: 'schedule',
+        description: 'tiled 6 by 64, vectors of 16',
+        current: false,
+        available: true,
+        reason: '',
+        code: "s.swap('lv8', 'schedule 6x64')",
+      },
+      {
+        name: 'numpy',
+        kind: 'library',
+        description: 'OpenBLAS through numpy',
+        current: false,
+        available: true,
+        reason: '',
+        code: "s.swap('lv8', 'numpy')",
+      },
+      {
+        name: 'onednn',
+        kind: 'library',
+        description: '',
+        current: false,
+        available: false,
+        reason: 'oneDNN is not installed',
+        code: '',
+      },
     ],
     llvm: 'define i32 @matmul(ptr noalias %A) {\nentry:\n  br label %loop\n}',
     assembly: 'vfmadd231ps zmm0, zmm1, zmm2\nret',

@@ -7,7 +7,12 @@ import { graphOf, group, node, sessionView, step } from './fixture.js';
 
 describe('layout', () => {
   it('keeps the main path straight past a value that skips it', () => {
-    const view = graphOf([node('x', []), node('f', ['x']), node('g', ['f']), node('sum', ['g', 'x'])]);
+    const view = graphOf([
+      node('x', []),
+      node('f', ['x']),
+      node('g', ['f']),
+      node('sum', ['g', 'x']),
+    ]);
     const picture = layout(view);
     expect(new Set(picture.boxes.map((box) => box.x)).size).toBe(1);
     const bus = picture.wires.filter((wire) => wire.value === 'x');
@@ -15,28 +20,39 @@ describe('layout', () => {
   });
 
   it('draws one bus for a value with many users', () => {
-    const users = Array.from({ length: 12 }, (_, i) => node(`u${i}`, i === 0 ? ['x'] : ['x', `u${i - 1}`]));
+    const users = Array.from({ length: 12 }, (_, i) =>
+      node(`u${i}`, i === 0 ? ['x'] : ['x', `u${i - 1}`]),
+    );
     const picture = layout(graphOf([node('x', [], { kind: 'op' }), ...users]));
     const lanes = picture.wires.filter((wire) => wire.value === 'x' && wire.to === null);
     expect(new Set(lanes.map((wire) => wire.points[wire.points.length - 2])).size).toBe(1);
   });
 
   it('names a far input by reference instead of a wire across the picture', () => {
-    const users = Array.from({ length: 12 }, (_, i) => node(`u${i}`, i === 0 ? ['x'] : [`u${i - 1}`]));
+    const users = Array.from({ length: 12 }, (_, i) =>
+      node(`u${i}`, i === 0 ? ['x'] : [`u${i - 1}`]),
+    );
     const far = node('far', ['u11', 'x']);
     const picture = layout(graphOf([node('x', [], { kind: 'input' }), ...users, far]));
     expect(picture.stubs).toMatchObject([{ owner: 'far', value: 'x', ref: true }]);
   });
 
   it('folds a group into one box and opens it again with a ground', () => {
-    const nodes = [node('a', []), node('b', ['a'], { group: 'g' }), node('c', ['b'], { group: 'g' }), node('d', ['c'])];
+    const nodes = [
+      node('a', []),
+      node('b', ['a'], { group: 'g' }),
+      node('c', ['b'], { group: 'g' }),
+      node('d', ['c']),
+    ];
     const view = graphOf(nodes, [group('g')]);
     expect(layout(view, { g: true }).boxes.map((box) => box.key)).toEqual(['a', 'g', 'd']);
     const open = layout(view, {});
     expect(open.grounds).toHaveLength(1);
     const [rect] = open.grounds[0]?.rects ?? [];
     const inner = open.boxes.find((box) => box.key === 'b');
-    expect(rect !== undefined && inner !== undefined && rect[0] < inner.x && rect[1] < inner.y).toBe(true);
+    expect(
+      rect !== undefined && inner !== undefined && rect[0] < inner.x && rect[1] < inner.y,
+    ).toBe(true);
   });
 
   it('lays out nothing', () => {
@@ -64,7 +80,15 @@ describe('camera', () => {
   });
 
   it('keeps the anchor where it is', () => {
-    const box = (x: number, y: number) => ({ key: 'a', group: false, layer: 0, x, y, width: 100, height: 40 });
+    const box = (x: number, y: number) => ({
+      key: 'a',
+      group: false,
+      layer: 0,
+      x,
+      y,
+      width: 100,
+      height: 40,
+    });
     const camera = keepPlace({ x: 5, y: 6, scale: 0.5 }, box(10, 20), box(110, 220));
     expect(110 * camera.scale + camera.x).toBe(10 * 0.5 + 5);
     expect(220 * camera.scale + camera.y).toBe(20 * 0.5 + 6);

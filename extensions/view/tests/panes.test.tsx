@@ -37,9 +37,14 @@ async function settled(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
+function nameOf(element: Element): string {
+  const title = element.firstElementChild?.tagName === 'title' ? element.firstElementChild : element;
+  return element.getAttribute('aria-label') ?? title.textContent;
+}
+
 function labelled(root: HTMLElement, role: string, label: string): HTMLElement {
-  const found = [...root.querySelectorAll<HTMLElement>(`[role="${role}"], ${role}`)].find((element) =>
-    (element.getAttribute('aria-label') ?? element.textContent).startsWith(label),
+  const found = [...root.querySelectorAll<HTMLElement>(`[role="${role}"], ${role}`)].find(
+    (element) => nameOf(element).startsWith(label),
   );
   if (found === undefined) {
     throw new Error(`no ${role} "${label}"`);
@@ -54,7 +59,12 @@ describe('the view', () => {
     view.receive({ type: 'actions', reply_to: asked?.id ?? 0, step: 2, actions: ACTIONS });
     await settled();
     labelled(root, 'button', 'Apply FuseOps').click();
-    expect(sent[sent.length - 1]).toMatchObject({ type: 'apply', name: 'FuseOps', node: null, step: 2 });
+    expect(sent[sent.length - 1]).toMatchObject({
+      type: 'apply',
+      name: 'FuseOps',
+      node: null,
+      step: 2,
+    });
     expect(root.textContent).toContain('no call has only constant arguments');
   });
 
@@ -68,12 +78,18 @@ describe('the view', () => {
   it('selects a box, shows its details, and swaps', async () => {
     const { root, view, sent } = rig();
     await settled();
-    labelled(root, 'button', 'matmul, f32[1, 512, 256]').dispatchEvent(new MouseEvent('click', { bubbles: true }));
+    labelled(root, 'button', 'matmul, f32[1, 512, 256]').dispatchEvent(
+      new MouseEvent('click', { bubbles: true }),
+    );
     const asked = sent.find((intent) => intent.type === 'detail');
     view.receive({ type: 'detail', reply_to: asked?.id ?? 0, detail: detailView(2, 'main/8') });
     await settled();
     labelled(root, 'button', 'Use numpy').click();
-    expect(sent[sent.length - 1]).toMatchObject({ type: 'swap', node: 'main/8', implementation: 'numpy' });
+    expect(sent[sent.length - 1]).toMatchObject({
+      type: 'swap',
+      node: 'main/8',
+      implementation: 'numpy',
+    });
   });
 
   it('lets no plain key out, and Escape clears the selection', async () => {

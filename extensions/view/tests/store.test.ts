@@ -13,7 +13,18 @@ import {
   selectedNode,
 } from '../src/store/selectors.js';
 import { initialState, type State } from '../src/store/state.js';
-import { ACTIONS, detailView, graphOf, group, hello, moduleView, node, sessionView, step, verdict } from './fixture.js';
+import {
+  ACTIONS,
+  detailView,
+  graphOf,
+  group,
+  hello,
+  moduleView,
+  node,
+  sessionView,
+  step,
+  verdict,
+} from './fixture.js';
 
 /** The state after the events; what was to be sent stays in the outbox. */
 function run(state: State, ...events: ViewEvent[]): State {
@@ -79,12 +90,20 @@ describe('steps', () => {
     expect(state.session?.head).toBe(2);
     expect(state.outbox).toMatchObject([{ type: 'show', step: 1 }]);
     expect(state.drawn).toBe(2);
-    const shown = run(state, received({ type: 'module', reply_to: lastId(state), module: moduleView(1) }));
+    const shown = run(
+      state,
+      received({ type: 'module', reply_to: lastId(state), module: moduleView(1) }),
+    );
     expect(shown.drawn).toBe(1);
   });
 
   it('asks for a step once', () => {
-    const state = run(live(), { type: 'sent' }, { type: 'go', step: 1 }, { type: 'hover', key: 'x' });
+    const state = run(
+      live(),
+      { type: 'sent' },
+      { type: 'go', step: 1 },
+      { type: 'hover', key: 'x' },
+    );
     expect(sent(state)).toEqual(['show']);
   });
 
@@ -96,7 +115,11 @@ describe('steps', () => {
   });
 
   it('goes to the step that it applied itself', () => {
-    const asked = run(live(), { type: 'go', step: 1 }, { type: 'apply', name: 'FuseOps', node: null });
+    const asked = run(
+      live(),
+      { type: 'go', step: 1 },
+      { type: 'apply', name: 'FuseOps', node: null },
+    );
     expect(asked.outbox[asked.outbox.length - 1]).toMatchObject({ type: 'apply', step: 1 });
     const session = sessionView({ head: 5 });
     const state = run(
@@ -120,9 +143,16 @@ describe('selection', () => {
   it('asks for details once and keeps them', () => {
     const state = run(live(), { type: 'sent' }, { type: 'select', key: 'main/8' });
     expect(state.outbox).toMatchObject([{ type: 'detail', step: 2, node: 'main/8' }]);
-    const known = run(state, { type: 'sent' }, received({ type: 'detail', reply_to: lastId(state), detail: detailView(2, 'main/8') }));
+    const known = run(
+      state,
+      { type: 'sent' },
+      received({ type: 'detail', reply_to: lastId(state), detail: detailView(2, 'main/8') }),
+    );
     expect(detail(known)?.title).toBe('matmul');
-    expect(run(known, { type: 'select', key: null }, { type: 'select', key: 'main/8' }, { type: 'sent' }).outbox).toEqual([]);
+    expect(
+      run(known, { type: 'select', key: null }, { type: 'select', key: 'main/8' }, { type: 'sent' })
+        .outbox,
+    ).toEqual([]);
   });
 
   it('opens the folds around a node that is found', () => {
@@ -139,14 +169,22 @@ describe('selection', () => {
     const state = run(live(), { type: 'select', key: 'main/8' }, { type: 'go', step: 1 });
     const shown = run(
       state,
-      received({ type: 'module', reply_to: lastId(state), module: { ...moduleView(1), functions: [moved] } }),
+      received({
+        type: 'module',
+        reply_to: lastId(state),
+        module: { ...moduleView(1), functions: [moved] },
+      }),
     );
     expect(shown.selection).toBe('main/20>3');
   });
 
   it('does not ask again what was refused, until something is done', () => {
     const asked = run(live(), { type: 'sent' }, { type: 'select', key: 'main/8' });
-    const refused = run(asked, { type: 'sent' }, received({ type: 'failed', reply_to: lastId(asked), diagnostics: [] }));
+    const refused = run(
+      asked,
+      { type: 'sent' },
+      received({ type: 'failed', reply_to: lastId(asked), diagnostics: [] }),
+    );
     expect(run(refused, { type: 'hover', key: 'x' }).outbox).toEqual([]);
     const again = run(refused, { type: 'select', key: null }, { type: 'select', key: 'main/8' });
     expect(sent(again)).toContain('detail');
@@ -169,7 +207,9 @@ describe('python', () => {
     const state = live();
     const python = pythonLine(state);
     expect(python).toEqual({ base: 1, code: 's.apply(wb.passes.FuseOps())' });
-    expect(python === null ? '' : cellText(state, python)).toBe('s.checkout(1)\ns.apply(wb.passes.FuseOps())');
+    expect(python === null ? '' : cellText(state, python)).toBe(
+      's.checkout(1)\ns.apply(wb.passes.FuseOps())',
+    );
   });
 
   it('shows a proposal instead', () => {
@@ -181,7 +221,10 @@ describe('python', () => {
 describe('answers', () => {
   it('keeps what applies by step', () => {
     const state = live();
-    const known = run(state, received({ type: 'actions', reply_to: lastId(state), step: 2, actions: ACTIONS }));
+    const known = run(
+      state,
+      received({ type: 'actions', reply_to: lastId(state), step: 2, actions: ACTIONS }),
+    );
     expect(actions(known)).toHaveLength(4);
     expect(run(known, { type: 'sent' }, { type: 'hover', key: 'y' }).outbox).toEqual([]);
   });
@@ -204,7 +247,12 @@ describe('answers', () => {
 
   it('puts a recipe into the sheet that waits for it and nowhere else', () => {
     const state = run(live(), { type: 'recipe' });
-    const reply = received({ type: 'text', reply_to: lastId(state), text: 'import workbench', tokens: [] });
+    const reply = received({
+      type: 'text',
+      reply_to: lastId(state),
+      text: 'import workbench',
+      tokens: [],
+    });
     expect(run(state, reply).sheet?.text).toBe('import workbench');
     expect(run(state, { type: 'close-sheet' }, reply).sheet).toBeNull();
   });
@@ -219,8 +267,19 @@ describe('answers', () => {
 
   it('shows what was refused and loses nothing', () => {
     const asked = run(live(), { type: 'apply', name: 'FuseOps', node: null });
-    const diagnostic = { code: 'fuse/x', severity: 'error' as const, message: 'no', node: null, notes: [], hint: '', text: '' };
-    const state = run(asked, received({ type: 'failed', reply_to: lastId(asked), diagnostics: [diagnostic] }));
+    const diagnostic = {
+      code: 'fuse/x',
+      severity: 'error' as const,
+      message: 'no',
+      node: null,
+      notes: [],
+      hint: '',
+      text: '',
+    };
+    const state = run(
+      asked,
+      received({ type: 'failed', reply_to: lastId(asked), diagnostics: [diagnostic] }),
+    );
     expect(state.failures).toEqual([diagnostic]);
     expect(state.cursor).toBe(2);
   });
@@ -229,7 +288,10 @@ describe('answers', () => {
 describe('saving', () => {
   it('saves what is drawn with the details of the selected node', () => {
     const asked = run(live(), { type: 'select', key: 'main/8' });
-    const state = run(asked, received({ type: 'detail', reply_to: lastId(asked), detail: detailView(2, 'main/8') }));
+    const state = run(
+      asked,
+      received({ type: 'detail', reply_to: lastId(asked), detail: detailView(2, 'main/8') }),
+    );
     const saved = savedView(state);
     expect(saved?.module.step).toBe(2);
     expect(saved?.detail?.node).toBe('main/8');

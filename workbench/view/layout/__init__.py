@@ -9,7 +9,8 @@ integer. The algorithm:
    fold demands it. A use against the order is drawn as a reference.
 3. Layers: longest path. A source that is no input stands just above its first consumer.
 4. Sideways: within a layer always program order, so nothing ever changes sides. Every box wants to
-   be under the mean of its producers (inputs aside); colliding runs move together, rounded towards the middle.
+   be under the mean of its producers (inputs aside); colliding runs move together, rounded
+   towards the middle.
 5. Buses: one lane per value beside the layers it passes, shortest first; horizontal runs between
    layers on tracks. No reordering sweeps, no floating point.
 """

@@ -94,7 +94,7 @@ def _note_widths(items: Items, groups: Iterable[GroupView]) -> list[int]:
     labels = {group.key: group.label for group in groups}
     notes = [0 if item.group is None else 56 for item in items.items]
     for key, (_, index) in firsts.items():
-        notes[index] = max(notes[index], min(200, 24 + 6 * len(labels[key])))
+        notes[index] = max(notes[index], min(220, 40 + 6 * len(labels[key])))
     return notes
 
 

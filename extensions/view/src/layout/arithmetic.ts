@@ -38,7 +38,10 @@ export function spread(wanted: readonly number[], distances: readonly number[]):
     offsets.push(offset);
     let sum = wish - offset;
     let count = 1;
-    while (sums.length > 0 && at(sums, sums.length - 1) * count > sum * at(counts, counts.length - 1)) {
+    while (
+      sums.length > 0 &&
+      at(sums, sums.length - 1) * count > sum * at(counts, counts.length - 1)
+    ) {
       sum += sums.pop() ?? 0;
       count += counts.pop() ?? 0;
     }

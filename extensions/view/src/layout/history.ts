@@ -35,7 +35,11 @@ export function historyTree(steps: readonly StepView[]): Tree {
     const goesOn = parent !== undefined && !continued.has(parent.index);
     const row = goesOn ? parent.row : rows;
     rows = Math.max(rows, row + 1);
-    const dot: Dot = { index: step.index, column: parent === undefined ? 0 : parent.column + 1, row };
+    const dot: Dot = {
+      index: step.index,
+      column: parent === undefined ? 0 : parent.column + 1,
+      row,
+    };
     columns = Math.max(columns, dot.column + 1);
     dots.set(step.index, dot);
     if (parent !== undefined) {

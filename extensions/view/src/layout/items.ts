@@ -165,10 +165,18 @@ function leavingTargets(count: number, values: readonly Value[]): number[][] {
 }
 
 /** Uses against the order (only a fold makes them) become references. */
-function cutBackward(items: readonly Item[], values: readonly Value[], rank: readonly number[]): void {
+function cutBackward(
+  items: readonly Item[],
+  values: readonly Value[],
+  rank: readonly number[],
+): void {
   for (const value of values) {
     const forward = (target: number): boolean => at(rank, target) > at(rank, value.source);
-    refer(items, value, value.targets.filter((target) => !forward(target)));
+    refer(
+      items,
+      value,
+      value.targets.filter((target) => !forward(target)),
+    );
     value.targets = value.targets.filter(forward);
   }
 }

@@ -83,7 +83,7 @@ function noteWidths(items: Items, groups: readonly GroupView[]): number[] {
   }
   const notes: number[] = items.items.map((item) => (item.group === null ? 0 : 56));
   for (const [key, { item }] of firsts) {
-    const width = Math.min(200, 24 + 6 * characters(labels.get(key) ?? key));
+    const width = Math.min(220, 40 + 6 * characters(labels.get(key) ?? key));
     notes[item] = Math.max(at(notes, item), width);
   }
   return notes;

@@ -8,16 +8,24 @@ import type { PaneProps } from './props.js';
 export function Actions({ state, dispatch }: PaneProps): JSX.Element {
   const node = selectedNode(state);
   const known = actions(state);
-  const ordered = known === null ? [] : [...known].sort((a, b) => Number(b.applies) - Number(a.applies));
+  const ordered =
+    known === null ? [] : [...known].sort((a, b) => Number(b.applies) - Number(a.applies));
   return (
     <section class="wb-actions" aria-label="Applies here">
       <h3>Applies here{node === null ? ': whole module' : `: ${node.label}`}</h3>
       {known === null && (
-        <p class="wb-fact">{state.connection === 'live' ? 'loading…' : 'run the cell again to apply passes'}</p>
+        <p class="wb-fact">
+          {state.connection === 'live' ? 'loading…' : 'run the cell again to apply passes'}
+        </p>
       )}
       <ul role="list">
         {ordered.map((action) => (
-          <Row key={`${action.scope} ${action.name}`} action={action} state={state} dispatch={dispatch} />
+          <Row
+            key={`${action.scope} ${action.name}`}
+            action={action}
+            state={state}
+            dispatch={dispatch}
+          />
         ))}
       </ul>
       {node === null && <Remarks state={state} dispatch={dispatch} />}
@@ -39,11 +47,13 @@ function Row({ action, state, dispatch }: RowProps): JSX.Element {
     }
   };
   return (
-    <li
-      class={`wb-action ${action.applies ? '' : 'wb-off'}`}
-      onFocusIn={propose}
-    >
-      <button type="button" class="wb-action-name" aria-label={`Show the code of ${action.name}`} onClick={propose}>
+    <li class={`wb-action ${action.applies ? '' : 'wb-off'}`} onFocusIn={propose}>
+      <button
+        type="button"
+        class="wb-action-name"
+        aria-label={`Show the code of ${action.name}`}
+        onClick={propose}
+      >
         {action.name}
       </button>
       <span class="wb-reason" title={action.reason}>
@@ -73,7 +83,9 @@ function Row({ action, state, dispatch }: RowProps): JSX.Element {
 }
 
 function applying(state: PaneProps['state']): boolean {
-  return Object.values(state.pending).some((request) => ['apply', 'swap', 'edit'].includes(request.type));
+  return Object.values(state.pending).some((request) =>
+    ['apply', 'swap', 'edit'].includes(request.type),
+  );
 }
 
 /** What the pass of this step had to say. */

@@ -20,17 +20,21 @@ interface Props {
 /** One bar with its numbers: median, quartiles as ticks, error. */
 export function Bar({ bar, scale }: Props): JSX.Element {
   if (bar.failed !== '') {
-    return <span class="wb-bar-failed">{bar.failed}</span>;
+    return (
+      <span class="wb-bar-failed" title={bar.failed}>
+        {bar.failed}
+      </span>
+    );
   }
   const share = (value: number): string => `${scale > 0 ? (100 * value) / scale : 0}%`;
   const spread = `${milliseconds(bar.low)} to ${milliseconds(bar.high)}`;
-  const facts = bar.error === null ? '' : ` · err ${error(bar.error)}`;
+  const facts = bar.error === null ? '' : ` · ${error(bar.error)}`;
   return (
     <span
       class="wb-bar-row"
       role="img"
-      aria-label={`${bar.name}: median ${milliseconds(bar.milliseconds)}, ${spread}, ${bar.runs} runs${facts}`}
-      title={`median of ${bar.runs} runs, middle half ${spread}${bar.note === '' ? '' : ` · ${bar.note}`}`}
+      aria-label={`${bar.name}: median ${milliseconds(bar.milliseconds)}, ${spread}, ${bar.runs} runs${bar.error === null ? '' : `, max error ${error(bar.error)}`}`}
+      title={`median of ${bar.runs} runs, middle half ${spread}${bar.error === null ? '' : ` · max error ${error(bar.error)}`}${bar.note === '' ? '' : ` · ${bar.note}`}`}
     >
       <span class="wb-bar-track">
         <span class="wb-bar-fill" style={{ width: share(bar.milliseconds) }} />

@@ -17,6 +17,7 @@ export function ComparisonPane({ state, dispatch }: PaneProps): JSX.Element | nu
     <section class="wb-comparison" aria-label="Comparison">
       <h3>
         {state.comparison?.title ?? 'Comparing'}
+        {state.comparison !== null && <span class="wb-fact">median · max error</span>}
         <span class="wb-buttons">
           {waiting && <Progress state={state} dispatch={dispatch} />}
           <button
@@ -32,7 +33,9 @@ export function ComparisonPane({ state, dispatch }: PaneProps): JSX.Element | nu
           </button>
         </span>
       </h3>
-      {state.comparison !== null && <Body view={state.comparison} state={state} dispatch={dispatch} />}
+      {state.comparison !== null && (
+        <Body view={state.comparison} state={state} dispatch={dispatch} />
+      )}
     </section>
   );
 }
@@ -128,7 +131,10 @@ function OperatorRow({ row, scale, select }: OperatorProps): JSX.Element {
           ) : (
             <>
               <span class="wb-bar-track">
-                <span class="wb-bar-fill" style={{ width: `${scale > 0 ? (100 * value) / scale : 0}%` }} />
+                <span
+                  class="wb-bar-fill"
+                  style={{ width: `${scale > 0 ? (100 * value) / scale : 0}%` }}
+                />
               </span>
               <code>{milliseconds(value)}</code>
             </>

@@ -44,10 +44,16 @@ export function DetailPane(props: HostProps): JSX.Element {
       <Tabs tabs={tabs} tab={tab} {...props} />
       <div class="wb-detail-body">
         <div class="wb-panel" role="tabpanel" id={`${uid}-panel`} aria-label={tab}>
-          {node === null && group !== null && <GroupFacts group={group} state={state} dispatch={dispatch} />}
-          {node === null && group === null && <ModulePanel tab={tab} state={state} dispatch={dispatch} />}
+          {node === null && group !== null && (
+            <GroupFacts group={group} state={state} dispatch={dispatch} />
+          )}
+          {node === null && group === null && (
+            <ModulePanel tab={tab} state={state} dispatch={dispatch} />
+          )}
           {node !== null && known === null && (
-            <p class="wb-fact">{state.connection === 'live' ? 'loading…' : 'not saved with the picture'}</p>
+            <p class="wb-fact">
+              {state.connection === 'live' ? 'loading…' : 'not saved with the picture'}
+            </p>
           )}
           {node !== null && known !== null && (
             <>
@@ -56,7 +62,9 @@ export function DetailPane(props: HostProps): JSX.Element {
             </>
           )}
         </div>
-        {node !== null && known !== null && <Swap detail={known} state={state} dispatch={dispatch} />}
+        {node !== null && known !== null && (
+          <Swap detail={known} state={state} dispatch={dispatch} />
+        )}
         <Actions state={state} dispatch={dispatch} />
       </div>
       <PythonLine {...props} />
@@ -142,15 +150,27 @@ function Panel({ tab, detail: view, state, dispatch }: PanelProps): JSX.Element 
     case 'script':
       return <Editor detail={view} state={state} dispatch={dispatch} />;
     case 'llvm':
-      return <Plain text={view.llvm} label="LLVM IR" none="no native code: this call is not compiled" />;
+      return (
+        <Plain text={view.llvm} label="LLVM IR" none="no native code: this call is not compiled" />
+      );
     case 'assembly':
-      return <Plain text={view.assembly} label="Assembly" none="no native code: this call is not compiled" />;
+      return (
+        <Plain
+          text={view.assembly}
+          label="Assembly"
+          none="no native code: this call is not compiled"
+        />
+      );
     case 'origin':
       return <Origin detail={view} />;
   }
 }
 
-function Plain(props: { readonly text: string; readonly label: string; readonly none: string }): JSX.Element {
+function Plain(props: {
+  readonly text: string;
+  readonly label: string;
+  readonly none: string;
+}): JSX.Element {
   return props.text === '' ? (
     <p class="wb-fact">{props.none}</p>
   ) : (
@@ -184,10 +204,16 @@ function ModulePanel({ tab, state, dispatch }: ModulePanelProps): JSX.Element | 
   if (tab === 'script') {
     const script = state.scripts[state.drawn];
     return script === undefined ? (
-      <p class="wb-fact">{state.connection === 'live' ? 'loading…' : 'not saved with the picture'}</p>
+      <p class="wb-fact">
+        {state.connection === 'live' ? 'loading…' : 'not saved with the picture'}
+      </p>
     ) : (
       <Script
-        tokens={script.tokens.length > 0 ? script.tokens : [{ text: script.text, style: 'plain', node: null }]}
+        tokens={
+          script.tokens.length > 0
+            ? script.tokens
+            : [{ text: script.text, style: 'plain', node: null }]
+        }
         label="Script of the module"
         hovered={state.hovered}
         dispatch={dispatch}
@@ -247,7 +273,7 @@ function PythonLine({ state, host }: HostProps): JSX.Element {
   const insert = host.insertCell;
   const [before, after] = python === null ? ['', ''] : [python.base, python.code];
   return (
-    <footer class="wb-python" aria-label="Python">
+    <div class="wb-python" role="group" aria-label="Python">
       <code class="wb-python-code" title={after}>
         {after}
       </code>
@@ -264,7 +290,6 @@ function PythonLine({ state, host }: HostProps): JSX.Element {
           To next cell
         </button>
       )}
-    </footer>
+    </div>
   );
 }
-

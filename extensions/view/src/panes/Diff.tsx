@@ -18,7 +18,7 @@ export function DiffPane({ state, dispatch }: PaneProps): JSX.Element | null {
   return (
     <section class="wb-diff" aria-label={`Diff of step ${diff.a} and step ${diff.b}`}>
       <h3>
-        step {diff.a} → step {diff.b} <span class="wb-fact">{diff.summary}</span>
+        Diff <span class="wb-fact">{diff.summary}</span>
         <span class="wb-buttons">
           <button
             type="button"
@@ -38,9 +38,8 @@ export function DiffPane({ state, dispatch }: PaneProps): JSX.Element | null {
           <Keys sign="-" word="gone" keys={diff.removed} diff={diff} select={null} />
           <Keys sign="~" word="rewritten" keys={diff.rewritten} diff={diff} select={select} />
           <Keys sign="⊂" word="fused" keys={diff.fused} diff={diff} select={select} />
-          {diff.added.length + diff.removed.length + diff.rewritten.length + diff.fused.length === 0 && (
-            <p class="wb-fact">the graphs are the same</p>
-          )}
+          {diff.added.length + diff.removed.length + diff.rewritten.length + diff.fused.length ===
+            0 && <p class="wb-fact">the graphs are the same</p>}
         </div>
         <pre class="wb-diff-text" role="region" aria-label="Text diff" tabIndex={0}>
           {diff.lines.slice(0, LINES).map((line, index) => (
@@ -104,7 +103,8 @@ const LINE_CLASS: Readonly<Record<DiffLine['sign'], string>> = {
 function Line({ line }: { readonly line: DiffLine }): JSX.Element {
   return (
     <span class={LINE_CLASS[line.sign]}>
-      {line.sign} {line.text}
+      {line.sign === '@' ? '' : `${line.sign} `}
+      {line.text}
       {'\n'}
     </span>
   );

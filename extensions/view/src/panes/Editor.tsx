@@ -73,7 +73,12 @@ function Draft({ detail, state, dispatch }: Props): JSX.Element {
         onKeyDown={(event) => {
           if (event.key === 'Tab' && !event.shiftKey) {
             event.preventDefault();
-            event.currentTarget.setRangeText('    ', event.currentTarget.selectionStart, event.currentTarget.selectionEnd, 'end');
+            event.currentTarget.setRangeText(
+              '    ',
+              event.currentTarget.selectionStart,
+              event.currentTarget.selectionEnd,
+              'end',
+            );
             setText(event.currentTarget.value);
           } else if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
             event.preventDefault();

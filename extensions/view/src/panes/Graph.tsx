@@ -114,7 +114,9 @@ function Scene({ state, view, layout, camera, size, uid }: SceneProps): JSX.Elem
     return new Set(
       value === null
         ? []
-        : layout.wires.flatMap((wire) => (wire.value === value && wire.to !== null ? [wire.to] : [])),
+        : layout.wires.flatMap((wire) =>
+            wire.value === value && wire.to !== null ? [wire.to] : [],
+          ),
     );
   }, [layout, state.hovered]);
   const mark = (key: string) => ({
@@ -150,10 +152,24 @@ function Scene({ state, view, layout, camera, size, uid }: SceneProps): JSX.Elem
         const node = nodes.get(box.key);
         const group = groups.get(box.key);
         if (box.group && group !== undefined) {
-          return <GroupBox key={box.key} id={boxId(uid, box.key)} box={box} group={group} {...mark(box.key)} />;
+          return (
+            <GroupBox
+              key={box.key}
+              id={boxId(uid, box.key)}
+              box={box}
+              group={group}
+              {...mark(box.key)}
+            />
+          );
         }
         return node === undefined ? null : (
-          <NodeBox key={box.key} id={boxId(uid, box.key)} box={box} node={node} {...mark(box.key)} />
+          <NodeBox
+            key={box.key}
+            id={boxId(uid, box.key)}
+            box={box}
+            node={node}
+            {...mark(box.key)}
+          />
         );
       })}
     </>
@@ -163,7 +179,10 @@ function Scene({ state, view, layout, camera, size, uid }: SceneProps): JSX.Elem
 /** Everything as two paths, for pictures too small to read. */
 function Far({ layout }: { readonly layout: Layout }): JSX.Element {
   const boxes = useMemo(
-    () => layout.boxes.map((box) => `M${box.x} ${box.y}h${box.width}v${box.height}h${-box.width}z`).join(''),
+    () =>
+      layout.boxes
+        .map((box) => `M${box.x} ${box.y}h${box.width}v${box.height}h${-box.width}z`)
+        .join(''),
     [layout],
   );
   const wires = useMemo(() => layout.wires.map((wire) => wirePath(wire.points)).join(''), [layout]);
@@ -200,7 +219,12 @@ function Wires({ layout, camera, size, lit }: WiresProps): JSX.Element {
         <path class="wb-wire" d={wires.map((wire) => wirePath(wire.points)).join('')} />
         <path class="wb-arrow" d={wires.map(arrowPath).join('')} />
         {wires.map((wire, index) => (
-          <path key={index} class="wb-wire-target" data-value={wire.value} d={wirePath(wire.points)} />
+          <path
+            key={index}
+            class="wb-wire-target"
+            data-value={wire.value}
+            d={wirePath(wire.points)}
+          />
         ))}
       </>
     ),
@@ -241,7 +265,12 @@ type Change = (change: (camera: Camera) => Camera) => void;
 /** The camera, which follows the layout so that what is looked at stays where it is. */
 function useCamera(layout: Layout, size: Size, selection: string | null): [Camera, Change] {
   const [, redraw] = useState(0);
-  const held = useRef<{ layout: Layout; size: Size; camera: Camera; selection: string | null } | null>(null);
+  const held = useRef<{
+    layout: Layout;
+    size: Size;
+    camera: Camera;
+    selection: string | null;
+  } | null>(null);
   const before = held.current;
   if (before === null || (before.size.width === 0 && size.width > 0)) {
     held.current = { layout, size, camera: fit(layout, size), selection: null };
@@ -300,7 +329,9 @@ function useWheel(root: { readonly current: SVGSVGElement | null }, change: Chan
       event.stopPropagation();
       const frame = (event.currentTarget as Element).getBoundingClientRect();
       const factor = Math.exp(-event.deltaY / (event.deltaMode === 1 ? 12 : 400));
-      latest.current((camera) => zoom(camera, factor, event.clientX - frame.left, event.clientY - frame.top));
+      latest.current((camera) =>
+        zoom(camera, factor, event.clientX - frame.left, event.clientY - frame.top),
+      );
     };
     element?.addEventListener('wheel', wheel, { passive: false });
     return () => {

@@ -26,7 +26,10 @@ export function HistoryPane({ state, dispatch }: PaneProps): JSX.Element | null 
       return;
     }
     const left = dot.offsetLeft - LEFT;
-    if (left < container.scrollLeft || left + COLUMN > container.scrollLeft + container.clientWidth) {
+    if (
+      left < container.scrollLeft ||
+      left + COLUMN > container.scrollLeft + container.clientWidth
+    ) {
       container.scrollLeft = Math.max(0, left + COLUMN - container.clientWidth);
     }
   }, [state.cursor, tree]);
@@ -137,11 +140,14 @@ function Step({ dot, step, state, dispatch }: StepProps): JSX.Element {
       <button
         type="button"
         class="wb-step-button"
-        aria-label={`${step.index} ${step.label} · ${verdict}${head ? ' · head' : ''}`}
         aria-current={step.index === state.cursor ? 'step' : undefined}
         title={`${step.code}\n${verdict}${step.verdict.inputs === '' ? '' : `\ninputs: ${step.verdict.inputs}`}`}
         onClick={(event) => {
-          dispatch(event.shiftKey ? { type: 'choose', step: step.index } : { type: 'go', step: step.index });
+          dispatch(
+            event.shiftKey
+              ? { type: 'choose', step: step.index }
+              : { type: 'go', step: step.index },
+          );
           if (event.shiftKey && state.chosen.length === 0 && step.index !== state.cursor) {
             dispatch({ type: 'choose', step: state.cursor });
           }
@@ -154,6 +160,7 @@ function Step({ dot, step, state, dispatch }: StepProps): JSX.Element {
         <span class={`wb-step-verdict wb-verdict--${verdictTone(step.verdict.state)}`}>
           {verdict}
         </span>
+        {head && <span class="wb-announcement">head</span>}
       </button>
       <input
         type="checkbox"

@@ -46,12 +46,20 @@ function Row({ row }: { readonly row: LoopRow }): JSX.Element {
   const facts = accesses(row);
   return (
     <div class={`wb-loop wb-loop-${row.kind}`} role="row" data-node={row.node ?? undefined}>
-      <span class="wb-loop-code" role="cell" title={row.code.map((token) => token.text).join('')} style={{ paddingLeft: `${14 * row.depth}px` }}>
+      <span
+        class="wb-loop-code"
+        role="cell"
+        title={row.code.map((token) => token.text).join('')}
+        style={{ paddingLeft: `${14 * row.depth}px` }}
+      >
         {spans(row.code)}
       </span>
       <span role="cell">
         {row.kind !== 'statement' && row.kind !== 'block' && (
-          <span class={`wb-chip ${row.kind === 'serial' ? '' : 'wb-chip--strong'}`} title={row.extent}>
+          <span
+            class={`wb-chip ${row.kind === 'serial' ? '' : 'wb-chip--strong'}`}
+            title={row.extent}
+          >
             {row.kind}
           </span>
         )}

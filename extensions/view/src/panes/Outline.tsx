@@ -5,11 +5,16 @@ import type { FunctionView, GroupView, NodeView } from '../protocol/generated.js
 import { currentFunction, shownGroup } from '../store/selectors.js';
 import type { State } from '../store/state.js';
 import type { PaneProps } from './props.js';
-import { changeSign, kindWord, nodeTitle, opsText } from './words.js';
+import { changeSign, kindWord, opsText } from './words.js';
 
 type Row =
   | { readonly type: 'node'; readonly node: NodeView; readonly level: number }
-  | { readonly type: 'group'; readonly group: GroupView; readonly level: number; readonly open: boolean };
+  | {
+      readonly type: 'group';
+      readonly group: GroupView;
+      readonly level: number;
+      readonly open: boolean;
+    };
 
 export function Outline({ state, dispatch }: PaneProps): JSX.Element | null {
   const view = currentFunction(state);
@@ -54,7 +59,6 @@ export function Outline({ state, dispatch }: PaneProps): JSX.Element | null {
           aria-level={row.level}
           aria-selected={keyOf(row) === state.selection}
           aria-expanded={row.type === 'group' ? row.open : undefined}
-          aria-label={row.type === 'node' ? nodeTitle(row.node) : `${row.group.label}, ${opsText(row.group.ops)}`}
           style={{ paddingLeft: `${12 + 16 * (row.level - 1)}px` }}
           onClick={() => {
             dispatch({ type: 'select', key: keyOf(row) });
@@ -63,7 +67,11 @@ export function Outline({ state, dispatch }: PaneProps): JSX.Element | null {
             toggle(row, row.type === 'group' && !row.open);
           }}
         >
-          {row.type === 'node' ? <NodeRow node={row.node} /> : <GroupRow group={row.group} open={row.open} />}
+          {row.type === 'node' ? (
+            <NodeRow node={row.node} />
+          ) : (
+            <GroupRow group={row.group} open={row.open} />
+          )}
         </li>
       ))}
     </ul>
@@ -81,7 +89,13 @@ function NodeRow({ node }: { readonly node: NodeView }): JSX.Element {
   );
 }
 
-function GroupRow({ group, open }: { readonly group: GroupView; readonly open: boolean }): JSX.Element {
+function GroupRow({
+  group,
+  open,
+}: {
+  readonly group: GroupView;
+  readonly open: boolean;
+}): JSX.Element {
   return (
     <>
       <span>

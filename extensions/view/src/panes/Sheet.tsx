@@ -47,7 +47,11 @@ export function SheetPane({ state, dispatch, host }: HostProps): JSX.Element | n
         </span>
       </h3>
       <Script
-        tokens={sheet.tokens.length > 0 ? sheet.tokens : [{ text: sheet.text, style: 'plain', node: null }]}
+        tokens={
+          sheet.tokens.length > 0
+            ? sheet.tokens
+            : [{ text: sheet.text, style: 'plain', node: null }]
+        }
         label={sheet.title}
         hovered={state.hovered}
         dispatch={dispatch}

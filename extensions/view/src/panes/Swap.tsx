@@ -21,6 +21,7 @@ export function Swap({ detail, state, dispatch }: Props): JSX.Element | null {
     <section class="wb-swap" aria-label="Swap">
       <h3>
         Swap the implementation
+        {found !== null && <span class="wb-fact">median · max error</span>}
         <span class="wb-buttons">
           <Progress state={state} dispatch={dispatch} />
           <button
@@ -66,11 +67,7 @@ export function Progress({ state, dispatch }: PaneProps): JSX.Element | null {
       <span class="wb-fact">
         {job.phase} {job.total > 0 && `${job.done} of ${job.total}`}
       </span>
-      <progress
-        aria-label={job.phase}
-        max={Math.max(1, job.total)}
-        value={job.done}
-      />
+      <progress aria-label={job.phase} max={Math.max(1, job.total)} value={job.done} />
       <button
         type="button"
         onClick={() => {
@@ -101,13 +98,21 @@ function Row({ one, bar, scale, detail, state, dispatch }: RowProps): JSX.Elemen
       onFocusIn={propose}
     >
       <span class="wb-implementation-name">
-        <button type="button" class="wb-action-name" title={one.description} aria-label={`Show the code of ${one.name}`} onClick={propose}>
+        <button
+          type="button"
+          class="wb-action-name"
+          title={one.description}
+          aria-label={`Show the code of ${one.name}`}
+          onClick={propose}
+        >
           {one.name}
         </button>
-        <span class="wb-chip">{one.kind}</span>
+        {bar === null && <span class="wb-chip">{one.kind}</span>}
       </span>
       {bar === null ? (
-        <span class="wb-fact wb-implementation-text">{one.available ? one.description : one.reason}</span>
+        <span class="wb-fact wb-implementation-text">
+          {one.available ? one.description : one.reason}
+        </span>
       ) : (
         <Bar bar={bar} scale={scale} />
       )}

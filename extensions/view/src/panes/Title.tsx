@@ -13,7 +13,7 @@ export function Title({ state, dispatch }: PaneProps): JSX.Element {
   const shown = stepOf(state, state.cursor);
   const live = canAct(state);
   return (
-    <header class="wb-title">
+    <div class="wb-title">
       <span class="wb-title-name">{session?.name ?? 'workbench'}</span>
       <Functions state={state} dispatch={dispatch} />
       {head !== null && (
@@ -39,7 +39,11 @@ export function Title({ state, dispatch }: PaneProps): JSX.Element {
         <button
           type="button"
           disabled={!live || (shown?.parent === null && chosen.length < 2)}
-          title={chosen.length === 2 ? 'Compare the two chosen steps' : 'Compare with the step before; choose two steps below for others'}
+          title={
+            chosen.length === 2
+              ? 'Compare the two chosen steps'
+              : 'Compare with the step before; choose two steps below for others'
+          }
           onClick={() => {
             dispatch({ type: 'diff' });
           }}
@@ -59,7 +63,7 @@ export function Title({ state, dispatch }: PaneProps): JSX.Element {
           Compare
         </button>
       </span>
-    </header>
+    </div>
   );
 }
 

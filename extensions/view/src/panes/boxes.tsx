@@ -42,19 +42,20 @@ export function NodeBox({ box, node, id, ...marks }: NodeProps): JSX.Element {
     <g
       id={id}
       role="button"
-      aria-label={nodeTitle(node) + wrong}
       aria-pressed={marks.selected}
       class={classes(`wb-node wb-kind-${node.kind}`, marks)}
       data-key={node.key}
       transform={`translate(${box.x} ${box.y})`}
     >
-      <title>{`${node.name}: ${node.label} · ${node.type}`}</title>
-      <Frame box={box} label={node.label} type={node.type} sign={changeSign(node.change)} />
-      {marks.wrong && (
-        <text class="wb-wrong-sign" x={box.width + 6} y={16}>
-          ✗ first wrong value
-        </text>
-      )}
+      <title>{nodeTitle(node) + wrong}</title>
+      <g aria-hidden="true">
+        <Frame box={box} label={node.label} type={node.type} sign={changeSign(node.change)} />
+        {marks.wrong && (
+          <text class="wb-wrong-sign" x={box.width + 6} y={16}>
+            ✗ first wrong value
+          </text>
+        )}
+      </g>
     </g>
   );
 }
@@ -73,25 +74,28 @@ export function GroupBox({ box, group, id, ...marks }: GroupProps): JSX.Element 
       <g
         id={id}
         role="button"
-        aria-label={`${group.label}, ${group.type}, group of ${opsText(group.ops)}${change}`}
         aria-pressed={marks.selected}
         class={classes(`wb-node wb-group wb-group-${group.kind}`, marks)}
         data-key={group.key}
       >
-        <title>{`${group.label} · ${group.type}`}</title>
-        <rect class="wb-behind" x={4} y={4} width={box.width} height={box.height} rx={5} />
-        <Frame box={box} label={group.label} type={group.type} sign={changeSign(group.change)} />
+        <title>{`${group.label}, ${group.type}, group of ${opsText(group.ops)}${change}`}</title>
+        <g aria-hidden="true">
+          <rect class="wb-behind" x={4} y={4} width={box.width} height={box.height} rx={5} />
+          <Frame box={box} label={group.label} type={group.type} sign={changeSign(group.change)} />
+        </g>
       </g>
       <g
         role="button"
         class="wb-fold"
-        aria-label={`Unfold ${group.label}`}
         data-unfold={group.key}
       >
-        <rect class="wb-target" x={box.width + 6} y={8} width={52} height={24} />
-        <text x={box.width + 11} y={24}>
-          ▸ {opsText(group.ops)}
-        </text>
+        <title>{`Unfold ${group.label}, ${opsText(group.ops)}`}</title>
+        <g aria-hidden="true">
+          <rect class="wb-target" x={box.width + 6} y={8} width={52} height={24} />
+          <text x={box.width + 11} y={24}>
+            ▸ {opsText(group.ops)}
+          </text>
+        </g>
       </g>
     </g>
   );
@@ -109,7 +113,10 @@ function Frame({ box, label, type, sign }: FrameProps): JSX.Element {
   return (
     <>
       <rect class="wb-frame" width={box.width} height={box.height} rx={5} />
-      <path class="wb-bar" d={`M2 0h2v${box.height}h-2a2 2 0 0 1-2-2v${4 - box.height}a2 2 0 0 1 2-2z`} />
+      <path
+        class="wb-bar"
+        d={`M2 0h2v${box.height}h-2a2 2 0 0 1-2-2v${4 - box.height}a2 2 0 0 1 2-2z`}
+      />
       <text class="wb-label" x={13} y={type === '' ? middle + 4 : middle - 3}>
         {fitted(label, box.width - 18 - (sign === '' ? 0 : 14), 6.6)}
       </text>
@@ -141,27 +148,35 @@ export function StubBox({ stub, node, selected, lit }: StubProps): JSX.Element {
   return (
     <g
       role="button"
-      aria-label={name}
       class={classes('wb-stub', { selected, lit, hit: false, wrong: false })}
       data-key={stub.more > 0 ? stub.owner : stub.value}
     >
       <title>{name}</title>
-      <path class="wb-wire" d={`M${line.join('L')}`} />
-      <path class="wb-arrow" d={`M${line[line.length - 1] ?? '0 0'}l-7 -3.5v7z`} />
-      <rect class="wb-frame" x={stub.x} y={stub.y} width={stub.width} height={stub.height} rx={4} />
-      {stub.ref ? (
-        <circle class="wb-ref" cx={stub.x + 8} cy={stub.y + 10} r={3} />
-      ) : (
-        <rect class="wb-bar" x={stub.x} y={stub.y} width={3} height={stub.height} rx={1.5} />
-      )}
-      <text class="wb-stub-label" x={stub.x + (stub.ref ? 16 : 9)} y={stub.y + 14}>
-        {label}
-        {type !== '' && (
-          <tspan class="wb-type" dx={7}>
-            {fitted(type, stub.width - 16 - 7 * label.length, 5.8)}
-          </tspan>
+      <g aria-hidden="true">
+        <path class="wb-wire" d={`M${line.join('L')}`} />
+        <path class="wb-arrow" d={`M${line[line.length - 1] ?? '0 0'}l-7 -3.5v7z`} />
+        <rect
+          class="wb-frame"
+          x={stub.x}
+          y={stub.y}
+          width={stub.width}
+          height={stub.height}
+          rx={4}
+        />
+        {stub.ref ? (
+          <circle class="wb-ref" cx={stub.x + 8} cy={stub.y + 10} r={3} />
+        ) : (
+          <rect class="wb-bar" x={stub.x} y={stub.y} width={3} height={stub.height} rx={1.5} />
         )}
-      </text>
+        <text class="wb-stub-label" x={stub.x + (stub.ref ? 16 : 9)} y={stub.y + 14}>
+          {label}
+          {type !== '' && (
+            <tspan class="wb-type" dx={7}>
+              {fitted(type, stub.width - 16 - 7 * label.length, 5.8)}
+            </tspan>
+          )}
+        </text>
+      </g>
     </g>
   );
 }
@@ -206,17 +221,21 @@ export function GroundBox({ ground, group }: GroundProps): JSX.Element {
       {ground.rects.map(([x, y, w, h], index) => (
         <rect key={index} class="wb-ground-area" x={x} y={y} width={w} height={h} rx={6} />
       ))}
-      <g
-        role="button"
-        class="wb-fold"
-        aria-label={`Fold ${group.label}`}
-        data-fold={group.key}
-      >
-        <rect class="wb-target" x={ground.noteX - 4} y={ground.noteY - 14} width={width} height={20} />
-        <text x={ground.noteX} y={ground.noteY}>
-          ▾ {sign !== '' && <tspan class="wb-sign">{sign} </tspan>}
-          {group.label}
-        </text>
+      <g role="button" class="wb-fold" data-fold={group.key}>
+        <title>{`Fold ${group.label}`}</title>
+        <g aria-hidden="true">
+          <rect
+            class="wb-target"
+            x={ground.noteX - 4}
+            y={ground.noteY - 14}
+            width={width}
+            height={20}
+          />
+          <text x={ground.noteX} y={ground.noteY}>
+            ▾ {sign !== '' && <tspan class="wb-sign">{sign} </tspan>}
+            {group.label}
+          </text>
+        </g>
       </g>
     </g>
   );

@@ -92,7 +92,8 @@ function followEdge(key: string, state: State, layout: Layout, dispatch: Dispatc
   switch (key) {
     case 'ArrowDown':
       select(
-        wires.find((wire) => sourceOf(wire.value) === state.selection && wire.to !== null)?.to ?? undefined,
+        wires.find((wire) => sourceOf(wire.value) === state.selection && wire.to !== null)?.to ??
+          undefined,
         dispatch,
       );
       return true;

@@ -14,7 +14,10 @@ import { detailKey, initialState, type State } from './state.js';
 const QUESTIONS: readonly Request['type'][] = ['show', 'detail', 'actions', 'script'];
 
 export function receive(before: State, message: Exclude<Message, SelectionChanged>): State {
-  const asked = 'reply_to' in message && message.reply_to !== null ? before.pending[message.reply_to] : undefined;
+  const asked =
+    'reply_to' in message && message.reply_to !== null
+      ? before.pending[message.reply_to]
+      : undefined;
   const state = answered(before, 'reply_to' in message ? message.reply_to : null);
   switch (message.type) {
     case 'hello':
@@ -53,12 +56,7 @@ export function receive(before: State, message: Exclude<Message, SelectionChange
   }
 }
 
-function hello(
-  state: State,
-  session: SessionView,
-  step: number,
-  modules: State['modules'],
-): State {
+function hello(state: State, session: SessionView, step: number, modules: State['modules']): State {
   const fresh = initialState(null);
   const graph = modules[step]?.functions[0]?.name ?? 'main';
   return {
@@ -69,7 +67,10 @@ function hello(
     modules,
     cursor: step,
     drawn: step,
-    graph: modules[step]?.functions.some((one) => one.name === state.graph) === true ? state.graph : graph,
+    graph:
+      modules[step]?.functions.some((one) => one.name === state.graph) === true
+        ? state.graph
+        : graph,
     selection: state.selection,
     folds: state.folds,
     tab: state.tab,

@@ -69,7 +69,7 @@ export function line(state: State): number[] {
     up = stepOf(state, up)?.parent ?? null;
   }
   const onHeadPath = new Set(state.session?.path ?? []);
-  for (let last: number | undefined = state.cursor; last !== undefined; ) {
+  for (let last: number | undefined = state.cursor; last !== undefined;) {
     const from: number = last;
     const children: StepView[] = steps.filter((step) => step.parent === from);
     const next: StepView | undefined =
@@ -133,7 +133,10 @@ export function savedView(state: State): SavedView | null {
   return { version: VERSION, session: state.session, module, detail: detail(state) };
 }
 
-const layouts = new WeakMap<FunctionView, { readonly folds: State['folds']; readonly layout: Layout }>();
+const layouts = new WeakMap<
+  FunctionView,
+  { readonly folds: State['folds']; readonly layout: Layout }
+>();
 
 /** The layout of the function that is drawn; computed again only where it or a fold changed. */
 export function picture(state: State): Layout | null {

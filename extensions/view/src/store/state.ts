@@ -59,7 +59,9 @@ export interface State {
   readonly outline: boolean;
   readonly details: Readonly<Record<string, DetailView>>;
   readonly actions: Readonly<Record<number, readonly ActionView[]>>;
-  readonly scripts: Readonly<Record<number, { readonly text: string; readonly tokens: readonly TokenView[] }>>;
+  readonly scripts: Readonly<
+    Record<number, { readonly text: string; readonly tokens: readonly TokenView[] }>
+  >;
   readonly proposal: Line | null;
   readonly editing: string | null;
   readonly chosen: readonly number[];
