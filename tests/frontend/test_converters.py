@@ -226,6 +226,18 @@ def test_global_max_pool_of_any_rank() -> None:
         np.testing.assert_array_equal(run(module, x), x.max(axis=axes, keepdims=True))
 
 
+@pytest.mark.parametrize(("size", "before", "after"), [(3, 1, 1), (4, 1, 2), (1, 0, 0)])
+def test_local_response_normalization(size: int, before: int, after: int) -> None:
+    """The reference implementation takes the batch for the channels."""
+    x = normal(2, 7, 3, 4)
+    node = helper.make_node("LRN", ["x"], ["y"], size=size, alpha=0.1, beta=0.5, bias=2.0)
+    unknown = helper.make_empty_tensor_value_info("y")
+    module = load(model_of([node], [value_info("x", x)], [unknown]))
+    sums = [(x[:, max(0, c - before) : c + after + 1] ** 2).sum(axis=1) for c in range(7)]
+    expected = x / np.sqrt(2.0 + 0.1 / size * np.stack(sums, axis=1))
+    np.testing.assert_allclose(run(module, x), expected, rtol=1e-5)
+
+
 def test_constants_of_every_form() -> None:
     forms: dict[str, Any] = {
         "value": helper.make_tensor("t", TensorProto.INT32, [2], [1, 2]),
@@ -260,6 +272,6 @@ def test_shape_operators_are_folded() -> None:
 
 
 def test_every_converter_is_tested() -> None:
-    tested = {item.op for item in CASES} | {"Constant", "ConstantOfShape", "GlobalMaxPool"}
+    tested = {item.op for item in CASES} | {"Constant", "ConstantOfShape", "GlobalMaxPool", "LRN"}
     tested |= {"Range", "Shape", "Size"}
     assert set(CONVERTERS) - tested == set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from workbench.frontend.convert_shape import reshaped
@@ -179,3 +180,27 @@ def _instance_norm(node: Node) -> Value:
     unit = node.emit("divide", centered, node.emit("sqrt", safe, part="deviation"), part="unit")
     scaled = node.emit("multiply", unit, reshaped(node, scale, column, "scale"), part="scaled")
     return node.emit("add", scaled, reshaped(node, bias, column, "shift"))
+
+
+@converter("LRN")
+def _local_response(node: Node) -> Value:
+    """`x / (bias + alpha / size * sum of squares of neighbouring channels) ** beta`."""
+    x = node.tensor(0)
+    size, channels = node.attr("size"), node.shape(x)[1]
+    if not isinstance(channels, int):
+        raise node.error("onnx/dynamic-shape", "needs a known number of channels")
+    before, after = (size - 1) // 2, size // 2
+    squares = node.emit("square", x, part="squares")
+    width = (0, 0, before, after, *(0,) * (2 * (node.rank(x) - 2)))
+    padded = node.emit("nn.pad", squares, part="padded", pad_width=width)
+    window = {"axes": (1,), "strides": (1,)}
+    parts = [
+        node.emit("strided_slice", padded, part="part", begin=(i,), end=(i + channels,), **window)
+        for i in range(size)
+    ]
+    total = functools.reduce(lambda a, b: node.emit("add", a, b, part="sum"), parts)
+    share = node.number(float(node.attr("alpha", 1e-4)) / size, x)
+    scaled = node.emit("multiply", total, share, part="scaled")
+    shifted = node.emit("add", scaled, node.number(float(node.attr("bias", 1.0)), x), part="base")
+    beta = node.number(float(node.attr("beta", 0.75)), x)
+    return node.emit("divide", x, node.emit("power", shifted, beta, part="power"))
