@@ -140,6 +140,27 @@ def test_one_mistake_gives_one_diagnostic(case: str) -> None:
         assert underlined(error) == [(code, place)]
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["x[0] = 10**400", "x[0] = 10**10**10", "x[0] = 1.5 & 2", "for i in range(1.5): x[0] = 0.0"],
+)
+def test_numbers_that_nothing_holds(line: str) -> None:
+    text = f'@T.prim_func\ndef f(x: T.Buffer((4,), "float32")):\n    {line}\n'
+    (found,) = faults(text).diagnostics
+    assert found.code == "script/type"
+
+
+def test_a_result_type_speaks_of_parameters_only() -> None:
+    text = """
+@R.function
+def main(x: R.Tensor(("n",), "float32")):
+    y = R.match_cast(x, R.Tensor(("q",), "float32"))
+    return (x, y)
+"""
+    result = parse(text).graph_functions["main"].return_type
+    assert [field.shape is None for field in result.fields] == [False, True]  # pyright: ignore[reportAttributeAccessIssue]
+
+
 def test_a_syntax_error_is_one_diagnostic() -> None:
     error = faults(MATMUL.replace("with R.dataflow():", "with R.dataflow()"))
     (diagnostic,) = error.diagnostics

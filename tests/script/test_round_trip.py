@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.generate import Generated, modules
 from tests.script import programs
 from workbench.ir import (
     Alias,
@@ -207,6 +208,14 @@ def test_bits_of_nan(bits: int) -> None:
     assert math.isnan(value)
     assert parse(print_module(module)) == parse(print_module(module))
     check(module)
+
+
+# --- whole modules ---------------------------------------------------------------------------
+
+
+@given(modules())
+def test_generated_modules(case: Generated) -> None:
+    check(case.module)
 
 
 # --- scopes and names -------------------------------------------------------------------------

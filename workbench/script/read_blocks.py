@@ -148,7 +148,7 @@ class BlockReader(RegionReader):
         return names
 
     def _grid(self, node: ast.For, call: ast.Call, names: list[str]) -> Stmt:
-        extents = self.report.collect(functools.partial(self.expr, arg) for arg in call.args)
+        extents = self.report.collect(functools.partial(self.whole, arg) for arg in call.args)
         if len(extents) != len(names):
             raise self.fault(
                 node.target,
@@ -187,9 +187,9 @@ class BlockReader(RegionReader):
         given = dict(zip(names, self.arguments(call, names, required=1), strict=True))
         first, stop = given["start"], given["stop"]
         assert first is not None
-        start, extent = _ZERO, self.expr(first)
+        start, extent = _ZERO, self.whole(first)
         if stop is not None:
-            start, extent = extent, extent_of(extent, self.expr(stop))
+            start, extent = extent, extent_of(extent, self.whole(stop))
         annotations = given["annotations"]
         attrs = frozen(self.dictionary(annotations)) if annotations is not None else ()
         thread = given.get("thread")
@@ -288,17 +288,17 @@ class BlockReader(RegionReader):
         assert extent_node is not None
         assert value_node is not None
         extent, value = self.report.collect(
-            (lambda: self._axis_extent(extent_node), lambda: self.expr(value_node))
+            (lambda: self._axis_extent(extent_node), lambda: self.whole(value_node))
         )
         frame.axes.append(Axis(self.new(target.id, ScalarType()), kind, extent, value))
 
     def _axis_extent(self, node: ast.expr) -> PrimExpr:
         if not isinstance(node, ast.Tuple):
-            return self.expr(node)
+            return self.whole(node)
         begin, end = node.elts if len(node.elts) == 2 else (node, node)
         if begin is end or self.expr(begin) != _ZERO:
             raise self.fault(node, "script/axis", "the range of an axis starts at 0")
-        return self.expr(end)
+        return self.whole(end)
 
     def _remap(self, node: ast.stmt, targets: list[ast.expr], value: ast.expr) -> None:
         name = self.dialect(value.func) if isinstance(value, ast.Call) else None

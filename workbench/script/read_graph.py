@@ -16,11 +16,13 @@ from workbench.ir import (
     GraphFunction,
     IfThenElse,
     ScalarValue,
+    ShapeType,
     TensorType,
     TupleItem,
     TupleType,
     Type,
     Var,
+    free_vars,
     type_of,
 )
 from workbench.ir.call_types import compatible
@@ -90,7 +92,7 @@ class GraphReader(SignatureReader):
             params,
             tuple(self.current.blocks),
             self.result,
-            declared if declared is not None else found,
+            declared if declared is not None else _as_seen_outside(found, params),
             frozen(self.attrs),
             private=options.private,
             pure=options.pure,
@@ -114,7 +116,11 @@ class GraphReader(SignatureReader):
     def _lose(self, node: ast.stmt) -> None:
         """What a faulty statement would have defined has no value."""
         match node:
-            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+            case ast.Assign(targets=targets):
+                for part in (p for target in targets for p in ast.walk(target)):
+                    if isinstance(part, ast.Name):
+                        self.scope.set(part.id, LOST)
+            case ast.AnnAssign(target=ast.Name(id=name)):
                 self.scope.set(name, LOST)
             case ast.If():
                 for branch in (node.body, node.orelse):
@@ -241,8 +247,6 @@ class GraphReader(SignatureReader):
         type_ = type_of(base)
         names = [item.id for item in target.elts if isinstance(item, ast.Name)]
         if not isinstance(type_, TupleType) or len(names) != len(type_.fields):
-            for name in names:
-                self.scope.set(name, LOST)
             raise self.fault(node, "script/target", f"the value has not {len(names)} fields")
         from_index = enumerate(zip(names, type_.fields, strict=True))
         for index, (name, field_) in from_index:
@@ -380,6 +384,20 @@ class GraphReader(SignatureReader):
 
 def _item(base: Arg, index: int) -> GraphExpr:
     return TupleItem(base, index)
+
+
+def _as_seen_outside(type_: Type, params: tuple[Var, ...]) -> Type:
+    """A result type in the symbols of the parameters; other shapes keep their rank only."""
+    known = {var.id for param in params for var in free_vars(param).values()}
+    match type_:
+        case TensorType(shape=tuple() as shape) if not free_vars(type_).keys() <= known:
+            return TensorType(None, type_.dtype, len(shape))
+        case ShapeType(dims=tuple() as dims) if not free_vars(type_).keys() <= known:
+            return ShapeType(None, len(dims))
+        case TupleType(fields=fields):
+            return TupleType(tuple(_as_seen_outside(item, params) for item in fields))
+        case _:
+            return type_
 
 
 def _text(type_: Type) -> str:

@@ -112,11 +112,11 @@ class RegionReader(TypeReader):
 
     def _range(self, node: ast.expr) -> Range:
         if not isinstance(node, ast.Slice):
-            return Range(self.expr(node), _ONE)
+            return Range(self.whole(node), _ONE)
         if node.upper is None or node.step is not None:
             raise self.fault(node, "script/region", "a range is `start:stop`")
-        start = self.expr(node.lower) if node.lower is not None else _ZERO
-        return Range(start, extent_of(start, self.expr(node.upper)))
+        start = self.whole(node.lower) if node.lower is not None else _ZERO
+        return Range(start, extent_of(start, self.whole(node.upper)))
 
     def _allocate(self, node: ast.stmt, name: str, call: ast.Call, word: str) -> Opener | None:
         type_ = self.buffer_arguments(call, call.args)

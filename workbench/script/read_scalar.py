@@ -70,6 +70,8 @@ _NUMBERS: dict[BinaryOp, Callable[[Any, Any], Any]] = {
     BinaryOp.GE: operator.ge,
 }
 """Arithmetic of two Python numbers."""
+_LEAST, _LIMIT = -(2**63), 2**64
+_MAX_EXPONENT = 64
 _LOGICAL = frozenset({BinaryOp.AND, BinaryOp.OR})
 
 
@@ -81,6 +83,15 @@ class ScalarReader(ScalarCallReader):
     def expr(self, node: ast.expr, dtype: DType | None = None) -> PrimExpr:
         """An expression; a bare number gets `dtype` (default: `int64`, `float32`, `bool`)."""
         return strong(self.weak(node), dtype)
+
+    def whole(self, node: ast.expr) -> PrimExpr:
+        """An integer expression: an index, an extent."""
+        value = self.expr(node)
+        if is_float(dtype_of(value)):
+            raise self.fault(
+                node, "script/type", f"expected a whole number, found a `{dtype_of(value)}`"
+            )
+        return value
 
     def condition(self, node: ast.expr) -> PrimExpr:
         """An expression of dtype `bool`; a number is compared with zero."""
@@ -153,7 +164,7 @@ class ScalarReader(ScalarCallReader):
 
     def _constant(self, node: ast.Constant) -> Weak:
         if isinstance(node.value, bool | int | float):
-            return node.value
+            return self._limited(node, node.value)
         raise self.fault(
             node, "script/type", f"expected a number, found `{ast.unparse(node)[:40]}`"
         )
@@ -213,16 +224,29 @@ class ScalarReader(ScalarCallReader):
         if name is None:
             raise self.fault(node, "script/not-supported", "this operator is not part of scripts")
         if isinstance(a, int | float) and isinstance(b, int | float) and name == "pow":
-            return a**b
+            return self._power(node, a, b)
         left, right = unify(a, b)
+        if name != "pow" and is_float(dtype_of(left)):
+            raise self.fault(node, "script/type", f"`{name}` needs whole numbers")
         return Intrinsic(name, (left, right), dtype_of(left))
+
+    def _power(self, node: ast.expr, a: float, b: float) -> Weak:
+        if abs(b) > _MAX_EXPONENT or (a == 0 and b < 0):
+            raise self.fault(node, "script/type", f"`{a} ** {b}` is too large")
+        return self._limited(node, a**b)
+
+    def _limited(self, node: ast.expr, value: Any) -> Weak:  # noqa: ANN401
+        """A Python number that some dtype can hold."""
+        if isinstance(value, complex) or (isinstance(value, int) and not _LEAST <= value < _LIMIT):
+            raise self.fault(node, "script/type", "no dtype holds this number")
+        return value
 
     def combine(self, node: ast.expr, op: BinaryOp, a: Weak, b: Weak) -> Weak:
         """`a op b`: two Python numbers give one, nothing else is folded."""
         if isinstance(a, int | float) and isinstance(b, int | float):
             if op in _NUMBERS:
                 try:
-                    return _NUMBERS[op](a, b)
+                    return self._limited(node, _NUMBERS[op](a, b))
                 except ZeroDivisionError:
                     raise self.fault(node, "script/division-by-zero", "division by zero") from None
             return Binary(op, *unify(strong(a), strong(b)))
@@ -237,7 +261,8 @@ class ScalarReader(ScalarCallReader):
                 return -value if isinstance(value, int | float) else _negated(value)
             case ast.Not():
                 return not value if isinstance(value, int | float) else Not(as_bool(value))
-            case ast.Invert() if not isinstance(value, int | float):
+            case ast.Invert() if not isinstance(value, float) and not is_float(_kind(value)):
+                value = strong(value)
                 return Intrinsic("bitwise_not", (value,), dtype_of(value))
             case ast.UAdd():
                 return value
@@ -283,7 +308,7 @@ class ScalarReader(ScalarCallReader):
     def indices(self, node: ast.Subscript, buffer: Var) -> tuple[PrimExpr, ...]:
         """The indices of a subscript, as many as the buffer has dimensions."""
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        values = tuple(self.report.collect(functools.partial(self.expr, part) for part in parts))
+        values = tuple(self.report.collect(functools.partial(self.whole, part) for part in parts))
         assert isinstance(buffer.type, BufferType)
         if len(values) != len(buffer.type.shape):
             raise self.fault(
@@ -292,11 +317,6 @@ class ScalarReader(ScalarCallReader):
                 f"`{buffer.name}` has {len(buffer.type.shape)} dimensions, "
                 f"found {len(values)} indices",
             )
-        for part, value in zip(parts, values, strict=True):
-            if is_float(dtype_of(value)):
-                raise self.fault(
-                    part, "script/type", f"an index is whole, found a `{dtype_of(value)}`"
-                )
         return values
 
     _readers: ClassVar[dict[type[ast.expr], Callable[..., Weak]]] = {
@@ -318,3 +338,7 @@ def _negated(value: PrimExpr) -> PrimExpr:
     if is_float(dtype):
         return Binary(BinaryOp.MUL, value, FloatImm(-1.0, dtype))
     return Binary(BinaryOp.SUB, IntImm(0, dtype), value)
+
+
+def _kind(value: Weak) -> DType:
+    return "int64" if isinstance(value, int | float) else dtype_of(value)

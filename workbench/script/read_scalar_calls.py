@@ -143,6 +143,10 @@ class ScalarCallReader(NameReader):
         first = next((dtype_of(v) for v in values if not isinstance(v, int | float)), None)
         args = tuple(strong(value, first) for value in values)
         keywords = {keyword.arg: keyword.value for keyword in node.keywords}
+        for unknown in set(keywords) - {"dtype"}:
+            raise self.fault(
+                node, "script/unknown-argument", f"`T.{word}` has no argument `{unknown}`"
+            )
         if "dtype" in keywords:
             return Intrinsic(word, args, self.dtype(keywords["dtype"]))
         dtype = intrinsic_dtype(word, dtype_of(args[0])) if args else None
