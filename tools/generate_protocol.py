@@ -1,7 +1,8 @@
 """Write the TypeScript types of the view protocol from its Python structs.
 
 `python tools/generate_protocol.py` writes the file; with `--check` it only says whether the file is
-fresh (exit status 1 where it is not). The output depends on `workbench/view/protocol.py` alone.
+fresh (exit status 1 where it is not). The output depends on `protocol.py` and `messages.py` in
+`workbench/view` alone.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from msgspec import inspect
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from workbench.view import protocol  # noqa: E402
+from workbench.view import messages, protocol  # noqa: E402
 
+NAMES = {**vars(protocol), **vars(messages)}
+"""Everything that the two files of the protocol define, in their order."""
 TARGET = ROOT / "extensions" / "view" / "src" / "protocol" / "generated.ts"
 UNIONS = ("Message", "AnyIntent")
 HEADER = """\
@@ -59,8 +62,8 @@ def generate() -> str:
 
 def _structs() -> Iterator[type[msgspec.Struct]]:
     """Every struct of the protocol in the order of the file, without the two bases."""
-    bases = (protocol.Struct, protocol.Intent)
-    for value in vars(protocol).values():
+    bases = (protocol.Struct, messages.Intent)
+    for value in NAMES.values():
         if isinstance(value, type) and issubclass(value, protocol.Struct) and value not in bases:
             yield value
 
@@ -69,7 +72,7 @@ def _aliases() -> dict[tuple[object, ...], str]:
     """Names of the module's `Literal` aliases by their values, sorted as msgspec gives them."""
     return {
         tuple(sorted(get_args(value))): name
-        for name, value in vars(protocol).items()
+        for name, value in NAMES.items()
         if get_origin(value) is Literal
     }
 
@@ -131,7 +134,7 @@ def _literal(values: tuple[object, ...]) -> str:
 
 def _union(name: str) -> str:
     """A union of tagged structs by their names."""
-    members = " | ".join(member.__name__ for member in get_args(getattr(protocol, name)))
+    members = " | ".join(member.__name__ for member in get_args(NAMES[name]))
     return f"export type {name} = {members};\n"
 
 

@@ -51,6 +51,8 @@ def test_a_wrong_operator_is_red_at_its_step_and_names_the_value(session: Sessio
     assert "expected" in wrong.text
     assert after.local_error is not None
     assert after.local_error < 1e-5
+    assert after.state == "amber"
+    assert "from the import" in after.text
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from workbench.session.worker import internal_fault
 from workbench.support import CompileError
 from workbench.view.compared import comparison_view
 from workbench.view.history import fault_views
-from workbench.view.protocol import (
+from workbench.view.messages import (
     AnyIntent,
     ComparisonReply,
     Failed,

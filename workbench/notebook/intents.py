@@ -9,8 +9,7 @@ from workbench.session.lineage import Lineage
 from workbench.session.naming import qualified_name
 from workbench.support import CompileError, Diagnostic
 from workbench.view.history import step_code
-from workbench.view.protocol import (
-    VERSION,
+from workbench.view.messages import (
     Actions,
     ActionsReply,
     AnyIntent,
@@ -36,6 +35,7 @@ from workbench.view.protocol import (
     Swap,
     TextReply,
 )
+from workbench.view.protocol import VERSION
 from workbench.view.text import plain_text
 from workbench.view.views import SessionViews
 

@@ -11,7 +11,7 @@ from workbench.notebook.hub import Hub, find_hub, hub_of
 from workbench.session import Session
 from workbench.support import Diagnostic
 from workbench.view.history import diagnostic_view
-from workbench.view.protocol import AnyIntent, Failed, Message, Open, Unknown
+from workbench.view.messages import AnyIntent, Failed, Message, Open, Unknown
 
 TARGET = "workbench"
 

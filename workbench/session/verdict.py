@@ -179,13 +179,11 @@ def _check(
         for expected, found, var in zip(reference, outputs, _result_vars(new), strict=False)
     ]
     local = list(findings.values())
-    if not local and before.outputs:
-        local = [
-            compare(expected, found, total, function, var)
-            for expected, found, var in zip(
-                before.outputs, outputs, _result_vars(new), strict=False
-            )
-        ]
+    local += [
+        compare(expected, found, total, function, var)
+        for expected, found, var in zip(before.outputs, outputs, _result_vars(new), strict=False)
+        if var.id not in findings
+    ]
     return _conclude(local, drifts, len(findings) or len(outputs), inputs.source)
 
 
@@ -269,23 +267,34 @@ def _compare_arrays(a: np.ndarray, b: np.ndarray, length: int, function: str, va
 
 
 def _conclude(local: list[Finding], drifts: list[Finding], checked: int, source: str) -> Verdict:
-    worst = max((*local, *drifts), key=lambda f: _RANK[f.state], default=Finding("exact", 0.0))
-    local_error = max((f.error for f in local), default=0.0)
+    """The step is as good as its worst value; what was wrong before it makes it doubtful at most."""
+    worst = _worst(local)
+    drifted = _worst(drifts)
+    error = max((f.error for f in local), default=0.0)
     drift = max((f.error for f in drifts), default=0.0)
-    blamed = next((f for f in (*local, *drifts) if f.state == worst.state), worst)
-    verdict = Verdict(worst.state, "", local_error, drift, source, blamed.first, checked)
+    inherited = _RANK[worst.state] < _RANK["amber"] <= _RANK[drifted.state]
+    verdict = Verdict("exact", "", error, drift, source, worst.first, checked)
+    if inherited:
+        text = f"≈ as the step before, {drift:.1e} from the import"
+        return replace(verdict, state="amber", text=text, first=drifted.first)
+    verdict = replace(verdict, state=worst.state)
     return replace(verdict, text=_text(verdict))
 
 
+def _worst(findings: list[Finding]) -> Finding:
+    """The first of the worst, in program order."""
+    return max(findings, key=lambda f: _RANK[f.state], default=Finding("exact", 0.0))
+
+
 def _text(verdict: Verdict) -> str:
-    error = verdict.local_error or 0.0
+    error = max(verdict.local_error or 0.0, verdict.drift or 0.0)
     match verdict.state:
         case "exact":
-            return "✓ exact"
+            return "✓ exact" if not verdict.drift else f"✓ exact, {error:.1e} from the import"
         case "within":
-            return f"✓ max error {max(error, verdict.drift or 0.0):.1e}"
+            return f"✓ max error {error:.1e}"
         case "amber":
-            return f"≈ max error {max(error, verdict.drift or 0.0):.1e}, more than rounding"
+            return f"≈ max error {error:.1e}, more than rounding"
         case _:
             return f"✗ {verdict.first}" if verdict.first else "✗ wrong"
 

@@ -15,17 +15,16 @@ from workbench.view.actions import module_actions, pass_at
 from workbench.view.compared import comparison_view, diff_view
 from workbench.view.detail import detail_view
 from workbench.view.history import session_view
+from workbench.view.messages import Bundle, SavedView
 from workbench.view.origins import layers_at_import
 from workbench.view.picture import Step, module_view
 from workbench.view.protocol import (
     VERSION,
     ActionView,
-    Bundle,
     ComparisonView,
     DetailView,
     DiffView,
     ModuleView,
-    SavedView,
     SessionView,
     TokenView,
 )
