@@ -76,9 +76,14 @@ class Faults:
 def too_deep(root: object) -> bool:
     """Whether nodes are nested deeper than `MAX_DEPTH`; does not recurse."""
     stack: list[tuple[Any, int]] = [(root, 0)]
+    types: set[int] = set()
     while stack:
         node, depth = stack.pop()
         if depth > MAX_DEPTH:
             return True
+        if type(node) is Var:
+            if id(node.type) in types:
+                continue
+            types.add(id(node.type))
         stack.extend((child, depth + 1) for child in children(node))
     return False

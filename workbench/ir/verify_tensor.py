@@ -157,6 +157,8 @@ class _Verifier:
         self._race(store)
 
     def _race(self, store: Store) -> None:
+        if not self.parallel:
+            return
         used = {id_ for index in store.indices for id_ in free_vars(index)}
         for loop in self.parallel:
             if loop.guarded or store.buffer.id in loop.own or used & loop.dependent:
@@ -200,6 +202,8 @@ class _Verifier:
             self.statement(let.body)
 
     def _depend(self, var: Var, value: PrimExpr) -> None:
+        if not self.parallel:
+            return
         used = set(free_vars(value))
         for loop in self.parallel:
             if used & loop.dependent:
@@ -208,7 +212,8 @@ class _Verifier:
     @contextmanager
     def _guard(self, condition: PrimExpr | None) -> Generator[None]:
         """A branch on the variable of a parallel loop may select one iteration."""
-        used = set(free_vars(condition)) if condition is not None else set[NodeId]()
+        known = condition is not None and self.parallel
+        used = set(free_vars(condition)) if known else set[NodeId]()
         guarding = [loop for loop in self.parallel if used & loop.dependent]
         for loop in guarding:
             loop.guarded += 1
@@ -239,7 +244,7 @@ class _Verifier:
         self.scalars.node = outer
 
     def _racy_reduction(self, block: Block, axis: Var, value: PrimExpr) -> None:
-        used = set(free_vars(value))
+        used = set(free_vars(value)) if self.parallel else set[NodeId]()
         for loop in self.parallel:
             if used & loop.dependent:
                 self.faults.add(
