@@ -73,3 +73,17 @@ def _dims(dims: Shape, bound: dict[NodeId, PrimExpr]) -> Shape:
         return binary(node.op, node.a, node.b) if isinstance(node, Binary) else node
 
     return tuple(dim if isinstance(dim, int) else as_dim(replaced(dim)) for dim in dims)
+
+
+def seen_outside(type_: Type, params: tuple[Var, ...]) -> Type:
+    """A result type in the symbols of the parameters; other shapes keep their rank only."""
+    known = {var.id for param in params for var in free_vars(param).values()}
+    match type_:
+        case TensorType(shape=tuple() as shape) if not free_vars(type_).keys() <= known:
+            return TensorType(None, type_.dtype, len(shape))
+        case ShapeType(dims=tuple() as dims) if not free_vars(type_).keys() <= known:
+            return ShapeType(None, len(dims))
+        case TupleType(fields=fields):
+            return TupleType(tuple(seen_outside(item, params) for item in fields))
+        case _:
+            return type_

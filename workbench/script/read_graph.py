@@ -16,16 +16,15 @@ from workbench.ir import (
     GraphFunction,
     IfThenElse,
     ScalarValue,
-    ShapeType,
     TensorType,
     TupleItem,
     TupleType,
     Type,
     Var,
-    free_vars,
     type_of,
 )
 from workbench.ir.call_types import compatible
+from workbench.script.call_result import seen_outside
 from workbench.script.context import frozen
 from workbench.script.print_types import write_type
 from workbench.script.read_leaves import LEAVES, Value
@@ -92,7 +91,7 @@ class GraphReader(SignatureReader):
             params,
             tuple(self.current.blocks),
             self.result,
-            declared if declared is not None else _as_seen_outside(found, params),
+            declared if declared is not None else seen_outside(found, params),
             frozen(self.attrs),
             private=options.private,
             pure=options.pure,
@@ -384,20 +383,6 @@ class GraphReader(SignatureReader):
 
 def _item(base: Arg, index: int) -> GraphExpr:
     return TupleItem(base, index)
-
-
-def _as_seen_outside(type_: Type, params: tuple[Var, ...]) -> Type:
-    """A result type in the symbols of the parameters; other shapes keep their rank only."""
-    known = {var.id for param in params for var in free_vars(param).values()}
-    match type_:
-        case TensorType(shape=tuple() as shape) if not free_vars(type_).keys() <= known:
-            return TensorType(None, type_.dtype, len(shape))
-        case ShapeType(dims=tuple() as dims) if not free_vars(type_).keys() <= known:
-            return ShapeType(None, len(dims))
-        case TupleType(fields=fields):
-            return TupleType(tuple(_as_seen_outside(item, params) for item in fields))
-        case _:
-            return type_
 
 
 def _text(type_: Type) -> str:
