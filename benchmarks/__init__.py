@@ -1,1 +1,4 @@
-"""Benchmarks against peers. They report; they never gate a change. Run them all with `make bench`."""
+"""Benchmarks against peers. They report.
+
+They never gate a change. Run them all with `make bench`.
+"""

@@ -1,4 +1,7 @@
-"""What a person waits for: import, a pass with its picture, a cold build, a rebuild after a swap."""
+"""What a person waits for.
+
+Import, a pass with its picture, a cold build, a rebuild after a swap.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,8 @@ import sys
 import tempfile
 import time
 
-from benchmarks.timing import conditions, summary
-
 import workbench as wb
+from benchmarks.timing import conditions, summary
 from workbench.frontend import demo
 from workbench.passes import Implement
 from workbench.view import module_view

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 import onnxruntime
-from benchmarks.timing import conditions, interleaved
 
 import workbench as wb
+from benchmarks.timing import conditions, interleaved
 from workbench.frontend import demo
 from workbench.ir import IRModule
 

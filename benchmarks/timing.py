@@ -19,13 +19,17 @@ class Timing:
     runs: int
 
     def __str__(self) -> str:
-        return f"{self.median * 1e3:9.3f} ms  [{self.low * 1e3:.3f} .. {self.high * 1e3:.3f}]  n={self.runs}"
+        low, median, high = (1e3 * seconds for seconds in (self.low, self.median, self.high))
+        return f"{median:9.3f} ms  [{low:.3f} .. {high:.3f}]  n={self.runs}"
 
 
 def interleaved(
     actions: Mapping[str, Callable[[], object]], seconds: float = 4.0, least: int = 7
 ) -> dict[str, Timing]:
-    """Time the actions in turn for about `seconds` in all, at least `least` rounds after one warm-up."""
+    """Time the actions in turn for about `seconds` in all.
+
+    At least `least` rounds after one warm-up.
+    """
     for action in actions.values():
         action()
     samples: dict[str, list[float]] = {name: [] for name in actions}

@@ -1,4 +1,7 @@
-"""Golden cases: `-- input`, `-- pass`, `-- expect`, `-- remarks`, one a file. `make golden` rewrites them."""
+"""Golden cases: `-- input`, `-- pass`, `-- expect`, `-- remarks`, one a file.
+
+`make golden` rewrites them.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ def read(path: Path) -> dict[str, str]:
 def the_pass(text: str) -> Pass:
     """The pass that a case names: a call of a class of `workbench.passes`."""
     names = {name: getattr(passes, name) for name in passes.__all__}
-    found = eval(text, {"__builtins__": {}}, names)  # noqa: S307  our own test data
+    found = eval(text, {"__builtins__": {}}, names)
     assert isinstance(found, Pass)
     return found
 
@@ -52,7 +55,8 @@ def test_golden(path: Path, rng: np.random.Generator, update_golden: bool) -> No
     printed = print_module(result.module).rstrip() + "\n"
     remarks = "".join(f"{d.code}: {d.message}\n" for d in result.remarks)
     if update_golden:
-        text = f"-- input\n{case['input']}-- pass\n{case['pass']}-- expect\n{printed}-- remarks\n{remarks}"
+        given = f"-- input\n{case['input']}-- pass\n{case['pass']}"
+        text = f"{given}-- expect\n{printed}-- remarks\n{remarks}"
         path.write_text(text, encoding="utf-8")
         case = read(path)
     assert printed == case["expect"]
@@ -64,5 +68,7 @@ def test_golden(path: Path, rng: np.random.Generator, update_golden: bool) -> No
 
 def test_every_pass_has_a_case() -> None:
     there = {path.parent.name for path in CASES}
-    missing = [kind.__name__ for kind in passes.BUILTIN_PASSES if kind.name.replace("-", "_") not in there]
+    missing = [
+        kind.__name__ for kind in passes.BUILTIN_PASSES if kind.name.replace("-", "_") not in there
+    ]
     assert missing == []

@@ -1,4 +1,7 @@
-"""Tensor functions of the kinds that schedules have to cope with, small enough for the interpreter."""
+"""Tensor functions of the kinds that schedules have to cope with.
+
+Small enough for the interpreter.
+"""
 
 from __future__ import annotations
 

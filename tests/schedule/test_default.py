@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.schedule import programs
 
+from tests.schedule import programs
 from workbench.analysis.stages import stages
 from workbench.interpret import run_tensor_function
 from workbench.ir import BufferType, For, LoopKind, TensorFunction, Var, walk

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from tests.schedule import programs
 from tests.schedule.test_default import arrays_of
-
 from workbench.interpret import run_tensor_function
-from workbench.ir import LoopKind, TensorFunction, For, walk
+from workbench.ir import For, LoopKind, TensorFunction, walk
 from workbench.schedule.schedule import Schedule
 from workbench.support import CompileError
 
@@ -27,7 +27,7 @@ def code_of(error: pytest.ExceptionInfo[CompileError]) -> str:
 def test_split_keeps_the_values(factors: list[int | None], rng: np.random.Generator) -> None:
     function = programs.matmul(13, 10, 5)
     sch = Schedule(function)
-    i, j, k = sch.get_loops("matmul")
+    i, _, k = sch.get_loops("matmul")
     sch.split(i, factors)
     sch.split(k, [None, 2])
     assert len(sch.get_loops("matmul")) == len(factors) + 3
@@ -76,7 +76,7 @@ def test_a_reduction_loop_is_refused_with_the_reason(kind: str) -> None:
 
 def test_what_is_wrong_is_said() -> None:
     sch = Schedule(programs.matmul(4, 4, 4))
-    i, j, k = sch.get_loops("matmul")
+    i, j, _ = sch.get_loops("matmul")
     sch.split(i, [None, 2])
     for action, code in (
         (lambda: sch.split(i, [None, 2]), "schedule/no-such-loop"),

@@ -73,7 +73,7 @@ def _multiply(a: Form, b: Form) -> Form | None:
 
 
 def row_major_strides(type_: BufferType) -> tuple[int, ...] | None:
-    """Strides in elements, None where a dimension that counts is symbolic (the first never counts)."""
+    """Strides in elements, None where a dimension other than the first is symbolic."""
     strides: list[int] = []
     step = 1
     for extent in reversed(type_.shape[1:]):
@@ -87,7 +87,9 @@ def row_major_strides(type_: BufferType) -> tuple[int, ...] | None:
 
 
 def step_of(load: Load, var: Var) -> int | None:
-    """How many elements of memory the load moves when `var` grows by one; None where it is not affine.
+    """How many elements of memory the load moves when `var` grows by one.
+
+    None where it is not affine.
 
     Zero means that the same element is read (broadcast), one that reads are contiguous.
     """

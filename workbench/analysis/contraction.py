@@ -1,4 +1,7 @@
-"""Contractions that a library could compute: matrix products and convolutions, read off the loops."""
+"""Contractions that a library could compute.
+
+Matrix products and convolutions, read off the loops.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,10 @@ class LibraryForm:
 
 
 def library_forms(function: TensorFunction) -> tuple[LibraryForm, ...]:
-    """The library calls that could replace the contraction of a function; empty where there is none."""
+    """The library calls that could replace the contraction of a function.
+
+    Empty where there is none.
+    """
     found = stages(function)
     if found is None:
         return ()
@@ -125,7 +131,10 @@ def _window(index: PrimExpr, spatial: Var, reduce: Var) -> tuple[int, int] | Non
 
 
 def _padding(stage: Stage, buffer: Var) -> tuple[Var, tuple[int, int, int, int]] | None:
-    """Source and (top, left, bottom, right) of a stage that pads the last two dimensions with zeros."""
+    """Source and widths of a stage that pads the last two dimensions with zeros.
+
+    Widths are top, left, bottom, right.
+    """
     value = stage.store.value
     if (
         stage.buffer.id != buffer.id

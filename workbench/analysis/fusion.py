@@ -1,4 +1,7 @@
-"""Fusion groups: which calls of a graph function should become one loop nest, and why others not."""
+"""Fusion groups: which calls of a graph function should become one loop nest.
+
+And why others not.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,10 @@ from workbench.ir import (
     free_vars,
 )
 from workbench.support import NodeId
+
+
+LARGEST_GROUP = 32
+"""Members of a group; a longer chain becomes several groups."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,9 @@ class _Facts:
 def fusion_groups(
     module: IRModule, function: GraphFunction
 ) -> tuple[list[Group], dict[NodeId, str]]:
-    """Groups of two or more calls in program order, and a reason for each call that follows one and stays out.
+    """Groups of two or more calls in program order.
+
+    And a reason for each call that follows one and stays out.
 
     Contractions and reductions choose first; what is left forms elementwise and injective chains.
     """
@@ -87,13 +96,20 @@ def _block_groups(block: BindingBlock, facts: _Facts) -> list[Group]:
 
 
 def _grow(following: tuple[Binding, ...], facts: _Facts) -> list[Binding]:
-    """The longest closed set that starts with the first binding: only its last member is read outside."""
+    """The longest closed set that starts with the first binding.
+
+    Only its last member is read outside.
+    """
     members = [following[0]]
     inside = {following[0].var.id}
     closed = 1
     for candidate in following[1:]:
         if not any(var.id in inside for var in argument_vars(candidate.value)):
             continue
+        if len(members) == LARGEST_GROUP:
+            full = f"the group before `{candidate.var.name}` has {LARGEST_GROUP} members already"
+            facts.reasons.setdefault(candidate.var.id, full)
+            break
         reason = _why_not(following[0], candidate, facts)
         if reason:
             facts.reasons.setdefault(candidate.var.id, reason)
@@ -123,11 +139,9 @@ def _why_not(seed: Binding, candidate: Binding, facts: _Facts) -> str:
         return f"`{name}` is {pattern.name.lower().replace('_', '-')}"
     if anchored and _shape(seed) != _shape(candidate):
         return f"`{name}` has another shape than `{seed.var.name}`"
-    if not anchored and _shape(seed) != _shape(candidate) and seed.var.id not in facts.moves:
-        if _elements(seed) != _elements(candidate):
-            return (
-                f"`{name}` has more elements than `{seed.var.name}`, which would be computed again"
-            )
+    repeats = _elements(seed) != _elements(candidate) and seed.var.id not in facts.moves
+    if not anchored and repeats:
+        return f"`{name}` has more elements than `{seed.var.name}`, which would be computed again"
     return ""
 
 

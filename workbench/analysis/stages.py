@@ -1,6 +1,7 @@
 """Stages: the view of a tensor function as a sequence of perfect loop nests, one store each.
 
-Most questions about a tensor function (pattern, fusion, default schedule, what a library could do) are asked of this view.
+Most questions about a tensor function (pattern, fusion, default schedule, what a library could
+do) are asked of this view.
 """
 
 from __future__ import annotations
@@ -69,7 +70,10 @@ class Stage:
 
     @property
     def reduction(self) -> tuple[BinaryOp, PrimExpr] | None:
-        """Operation and operand of `acc = acc op operand`, None where the stage is no such reduction."""
+        """Operation and operand of `acc = acc op operand`.
+
+        None where the stage is no such reduction.
+        """
         value = self.store.value
         if self.init is None or not isinstance(value, Binary) or value.op not in REDUCTIONS:
             return None
@@ -80,7 +84,10 @@ class Stage:
 
     @property
     def writes_identity(self) -> bool:
-        """Whether the stage stores at its spatial axes, in order (unit dimensions as constant 0)."""
+        """Whether the stage stores at its spatial axes.
+
+        In order (unit dimensions as constant 0).
+        """
         return indices_are(self.store.indices, self.spatial)
 
 

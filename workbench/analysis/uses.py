@@ -71,7 +71,10 @@ def callees(module: IRModule) -> dict[str, int]:
 
 
 def algorithms(module: IRModule) -> frozenset[str]:
-    """Functions that others name as what they compute (`algorithm`): schedules and library calls."""
+    """Functions that others name as what they compute (`algorithm`).
+
+    Schedules and library calls.
+    """
     attrs = [f.attrs for f in module.tensor_functions.values()]
     for function in module.graph_functions.values():
         values = [b.value for b in _bindings(function.blocks)]

@@ -103,6 +103,7 @@ from workbench.ir.traverse import (
 )
 
 __all__ = [
+    "INDEX",
     "Alias",
     "Allocate",
     "Arg",
@@ -134,7 +135,6 @@ __all__ = [
     "GraphBuilder",
     "GraphExpr",
     "GraphFunction",
-    "INDEX",
     "IRModule",
     "If",
     "IfThenElse",

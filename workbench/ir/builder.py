@@ -99,7 +99,8 @@ def expression_type(value: GraphExpr, module: IRModule) -> Type:
     """The type that a right side gives.
 
     Raises:
-        CompileError: `op/unknown`, `module/unknown-function`, `type/no-field`, or what a type rule says.
+        CompileError: `op/unknown`, `module/unknown-function`, `type/no-field`, or what a type
+        rule says.
     """
     match value:
         case CallOp():

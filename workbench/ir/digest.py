@@ -40,7 +40,10 @@ def function_digest(function: Function) -> str:
 
 
 def fingerprint(function: TensorFunction) -> str:
-    """32 hex digits equal for tensor functions that are equal up to renaming; keys compiled kernels."""
+    """32 hex digits equal for tensor functions that are equal up to renaming.
+
+    Keys compiled kernels.
+    """
     if function._fingerprint is not None:
         return function._fingerprint
     attrs = tuple(item for item in function.attrs if item[0] not in DESCRIPTIVE)

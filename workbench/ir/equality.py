@@ -17,7 +17,8 @@ _IGNORED = frozenset({"id", "next_id"})
 def structurally_equal(a: Any, b: Any) -> bool:  # noqa: ANN401
     """Whether two nodes or modules are equal up to ids, value names and spans.
 
-    Names of functions count, their order does not. Reference: `tvm.ir.structural_equal` with mapped free variables.
+    Names of functions count, their order does not. Reference: `tvm.ir.structural_equal` with
+    mapped free variables.
     """
     if isinstance(a, IRModule) and isinstance(b, IRModule):
         return _modules_equal(a, b)

@@ -157,7 +157,10 @@ class Not(Arithmetic):
 
 @dataclass(frozen=True, slots=True)
 class Select(Arithmetic):
-    """A choice. `lazy` evaluates only the chosen side (`T.if_then_else`), else both (`T.Select`)."""
+    """A choice. `lazy` evaluates only the chosen side (`T.if_then_else`).
+
+    Else both (`T.Select`).
+    """
 
     condition: PrimExpr
     true_value: PrimExpr
@@ -209,7 +212,10 @@ class ScalarType:
 
 @dataclass(frozen=True, slots=True)
 class TensorType:
-    """A tensor value. `shape` is None where not even the dimensions are known; then `ndim` may be."""
+    """A tensor value. `shape` is None where not even the dimensions are known.
+
+    Then `ndim` may be.
+    """
 
     shape: Shape | None
     dtype: DType | None = "float32"
@@ -382,7 +388,10 @@ _DIVISIONS = {
 
 
 def fold_int(op: BinaryOp, a: int, b: int) -> int | None:
-    """The value of an integer operation, None where it is undefined (division by zero) or not integral."""
+    """The value of an integer operation.
+
+    None where it is undefined (division by zero) or not integral.
+    """
     if op in _DIVISIONS:
         return _DIVISIONS[op](a, b) if b != 0 else None
     return _FOLDS[op](a, b) if op in _FOLDS else None

@@ -17,7 +17,7 @@ _VIEWS: dict[str, Callable[..., Any]] = {}
 
 
 def register_view(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Let an upper layer implement the module's method `name` (`script`, `show`, `dot`, `to_networkx`)."""
+    """Let an upper layer implement the module's method `name`, such as `script` or `show`."""
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         _VIEWS[name] = function
@@ -70,7 +70,10 @@ class IRModule:
         return {name: f for name, f in self.functions if isinstance(f, TensorFunction)}
 
     def with_function(self, name: str, function: Function) -> IRModule:
-        """The module with `name` set; in place if it is there, else at the end. Passes use `ModuleEditor`."""
+        """The module with `name` set.
+
+        In place if it is there, else at the end. Passes use `ModuleEditor`.
+        """
         if name not in self:
             return replace(self, functions=(*self.functions, (name, function)))
         changed = tuple((key, function if key == name else old) for key, old in self.functions)

@@ -22,7 +22,10 @@ def content_digest(array: Array) -> str:
 
 
 class ConstantPool(Mapping[str, Array]):
-    """An immutable map from content hash to read-only, row-major array; bytes are shared, not copied."""
+    """An immutable map from content hash to read-only, row-major array.
+
+    Bytes are shared, not copied.
+    """
 
     __slots__ = ("_arrays",)
 

@@ -34,16 +34,23 @@ from workbench.support.diagnostics import CompileError, Diagnostic
 TypeRule = Callable[[CallOp, tuple[Type, ...]], Type]
 """Result type of a call, from the call and the types of its arguments; raises `CompileError`."""
 Reference = Callable[..., Any]
-"""`reference(call, *values)`: numpy arrays (tuples for tuples, int tuples for shapes) in, arrays out."""
+"""`reference(call, *values)`.
+
+Numpy arrays (tuples for tuples, int tuples for shapes) in, arrays out.
+"""
 Legalization = Callable[[CallOp, tuple[Type, ...], Type], TensorFunction | None]
-"""A tensor function that computes the call, or None where there is no tensor form for these types."""
+"""A tensor function that computes the call.
+
+Or None where there is no tensor form for these types.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
     """What passes need to choose between implementations of one operator.
 
-    `parameters` are the names of the arguments in scripts; `attributes` the names of keyword attributes with their defaults.
+    `parameters` are the names of the arguments in scripts; `attributes` the names of keyword
+    attributes with their defaults.
     """
 
     name: str
@@ -57,7 +64,9 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class LibraryFunction:
-    """A callable behind a symbol: `function(*inputs, *outputs, **attributes)` fills numpy arrays in place.
+    """A callable behind a symbol.
+
+    `function(*inputs, *outputs, **attributes)` fills numpy arrays in place.
 
     `unavailable` is empty, or says why the library cannot be called on this machine.
     """
@@ -125,7 +134,10 @@ def unknown_operator(name: str) -> Diagnostic:
 
 
 def library_keywords(call: CallPacked) -> dict[str, Attr]:
-    """The attributes of a library call as keyword arguments; `algorithm` is for passes, not for the library."""
+    """The attributes of a library call as keyword arguments.
+
+    `algorithm` is for passes, not for the library.
+    """
     return {name: value for name, value in call.attrs if name != "algorithm"}
 
 

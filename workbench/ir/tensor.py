@@ -178,9 +178,9 @@ Stmt: TypeAlias = Store | For | Block | Seq | If | While | Let | Allocate | Eval
 class TensorFunction:
     """A loop nest in destination-passing style: outputs are parameters that it writes.
 
-    `params` are buffers and scalars. Symbolic dimensions in their types are bound by the call. `allocations` are
-    buffers of the whole body. The name is the module's affair. Buffers do not overlap where
-    `attrs` has `noalias`.
+    `params` are buffers and scalars. Symbolic dimensions in their types are bound by the call.
+    `allocations` are buffers of the whole body. The name is the module's affair. Buffers do not
+    overlap where `attrs` has `noalias`.
     """
 
     params: tuple[Var, ...]

@@ -81,7 +81,10 @@ def _collect(values: tuple[Any, ...], found: list[Node]) -> None:
 
 
 def map_children(node: N, function: Callable[[Node], Node]) -> N:
-    """`node` with `function` applied to each node directly below; the same object if nothing changed."""
+    """`node` with `function` applied to each node directly below.
+
+    The same object if nothing changed.
+    """
     changes: dict[str, object] = {}
     for name in _child_fields(type(node)):
         old = getattr(node, name)
@@ -132,7 +135,10 @@ def substitute(node: N, values: dict[NodeId, PrimExpr]) -> N:
 
 
 def free_vars(node: Node) -> dict[NodeId, Var]:
-    """All variables that occur in `node`, bound ones included, by id in order of first occurrence."""
+    """All variables that occur in `node`, bound ones included.
+
+    By id in order of first occurrence.
+    """
     found: dict[NodeId, Var] = {}
     for item in walk(node):
         if isinstance(item, Var):

@@ -29,7 +29,10 @@ BUILTIN_PASSES: tuple[type[Pass], ...] = (
 
 
 def default_pipeline() -> tuple[Pass, ...]:
-    """The passes that `optimize` applies, in order; print them, leave some out, put others between."""
+    """The passes that `optimize` applies, in order.
+
+    Print them, leave some out, put others between.
+    """
     return (
         FoldConstant(),
         LegalizeOps(),

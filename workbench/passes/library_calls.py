@@ -1,4 +1,7 @@
-"""Replacing a call by a library call and, where it computed more, a tensor function for the rest."""
+"""Replacing a call by a library call and, where it computed more.
+
+A tensor function for the rest.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ from workbench.support import NodeId
 
 
 def algorithm_of(module: IRModule, call: CallTIR) -> TensorFunction | None:
-    """What a call computes, before any schedule: the function that its callee was scheduled from."""
+    """What a call computes, before any schedule.
+
+    The function that its callee was scheduled from.
+    """
     function = module[call.callee]
     while isinstance(function, TensorFunction):
         source = dict(function.attrs).get("algorithm")

@@ -38,7 +38,10 @@ _FORMS: dict[tuple[object, ...], TensorFunction | None] = {}
 
 
 def call_of(name: str, call: CallOp, out: Type) -> CallTIR:
-    """The destination-passing call that stands for an operator call; tuples of arguments are flattened."""
+    """The destination-passing call that stands for an operator call.
+
+    Tuples of arguments are flattened.
+    """
     outs = out.fields if isinstance(out, TupleType) else (out,)
     out_types = tuple(t for t in outs if isinstance(t, TensorType))
     return CallTIR(name, tensor_arguments(call), out_types, scalar_arguments(call))

@@ -53,8 +53,8 @@ class _Pending:
 class ModuleEditor:
     """Collects edits of a module and builds the new one on `commit`.
 
-    Mutable inside, nothing outside ever is. Reads see pending edits. Untouched values keep their ids; every
-    edit records a `Derivation`. Reference: `mlir::RewriterBase`.
+    Mutable inside, nothing outside ever is. Reads see pending edits. Untouched values keep their
+    ids; every edit records a `Derivation`. Reference: `mlir::RewriterBase`.
     """
 
     def __init__(self, module: IRModule) -> None:
@@ -107,7 +107,10 @@ class ModuleEditor:
         rule: str,
         relation: Relation = Relation.SAME,
     ) -> None:
-        """Give the binding another right side; the value keeps its id, so its contents must stay the same."""
+        """Give the binding another right side.
+
+        The value keeps its id, so its contents must stay the same.
+        """
         self._edits(function).values[value] = new
         ref = NodeRef(function, value)
         self.derivations.append(Derivation(rule, (ref,), (ref,), relation))

@@ -52,7 +52,8 @@ class Pass(ABC):
         """Check what is required, run, check what is established.
 
         Raises:
-            CompileError: `pass/requirement` before, `pass/broken-promise` after, or what the pass itself finds.
+            CompileError: `pass/requirement` before, `pass/broken-promise` after, or what the pass
+            itself finds.
         """
         self._check(module, self.requires, "pass/requirement", "needs")
         result = self.run(module)
@@ -78,7 +79,10 @@ class Pass(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A place where a rule applies. `nodes` are the values it rewrites, the first is the one to point at."""
+    """A place where a rule applies.
+
+    `nodes` are the values it rewrites, the first is the one to point at.
+    """
 
     function: str
     nodes: tuple[NodeId, ...]

@@ -1,7 +1,8 @@
 """Default CPU schedules: register tiles chosen from strides and extents.
 
 The choice is made from what each stage reads, never from names. Reference: Goto and van de Geijn,
-"Anatomy of High-Performance Matrix Multiplication", ACM TOMS 2008; BLIS (Van Zee and van de Geijn, ACM TOMS 2015).
+"Anatomy of High-Performance Matrix Multiplication", ACM TOMS 2008; BLIS (Van Zee and van de
+Geijn, ACM TOMS 2015).
 """
 
 from __future__ import annotations
@@ -64,7 +65,9 @@ class ScheduleOptions:
 def schedule_function(
     function: TensorFunction, options: ScheduleOptions | None = None
 ) -> TensorFunction | str:
-    """The function with every stage tiled, vectorised and run in parallel; a reason where it cannot be.
+    """The function with every stage tiled, vectorised and run in parallel.
+
+    A reason where it cannot be.
 
     Reductions are reordered (sums are reassociated across vector lanes).
     """
@@ -79,7 +82,10 @@ def schedule_function(
 
 KEPT = 1024
 _SCHEDULED: dict[tuple[int, ScheduleOptions], tuple[TensorFunction, TensorFunction | str]] = {}
-"""Memo of a pure function by the object given: asking what applies, and applying it, schedule once."""
+"""Memo of a pure function by the object given.
+
+Asking what applies, and applying it, schedule once.
+"""
 
 
 def _schedule(function: TensorFunction, options: ScheduleOptions) -> TensorFunction | str:
@@ -122,7 +128,7 @@ def _accesses(body: Stmt) -> list[Store | Load]:
 
 
 def _epilogue(function: TensorFunction, found: tuple[Stage, ...], position: int) -> Stage | None:
-    """The next stage, where it is elementwise on what this reduction writes and nothing else reads that."""
+    """The next stage, where it is elementwise on this reduction and its only reader."""
     stage = found[position]
     if not stage.reduce or position + 1 >= len(found):
         return None
@@ -199,7 +205,10 @@ def _short(stage: Stage, axis: int, options: ScheduleOptions) -> bool:
 
 
 def _column_axis(stage: Stage) -> int | None:
-    """The spatial axis to vectorise: contiguous in the output, contiguous or constant in most loads."""
+    """The spatial axis to vectorise.
+
+    Contiguous in the output, contiguous or constant in most loads.
+    """
     best: tuple[int, int] | None = None
     target = Load(stage.buffer, stage.store.indices)
     for position, axis in enumerate(stage.spatial):
@@ -245,7 +254,10 @@ def _extent(stage: Stage, position: int) -> int | None:
 def _register_tile(
     rows: int | None, columns: int | None, options: ScheduleOptions
 ) -> tuple[int, int]:
-    """The tile with the least work: multiply-adds or loads, whichever bounds, over all tiles, waste included."""
+    """The tile with the least work.
+
+    Multiply-adds or loads, whichever bounds, over all tiles, waste included.
+    """
     if options.rows and options.vectors:
         return options.rows, options.vectors
     registers = 16 if options.lanes <= 8 else 32
@@ -271,7 +283,10 @@ def _register_tile(
 
 
 def _row_axis(stage: Stage, columns: int) -> int | None:
-    """The axis to unroll beside the columns: one that the vector loads do not move with, so that they are reused."""
+    """The axis to unroll beside the columns.
+
+    One that the vector loads do not move with, so that they are reused.
+    """
     vector_loads = [x for x in stage.loads if step_of(x, stage.spatial[columns]) != 0]
     best: tuple[int, int] | None = None
     for position, axis in enumerate(stage.spatial):

@@ -10,26 +10,35 @@ from dataclasses import replace
 from workbench.analysis.op_pattern import OpPattern, is_expensive, stage_pattern
 from workbench.analysis.stages import Stage, stages
 from workbench.ir import (
+    BufferType,
     For,
     Load,
     PrimExpr,
+    ScalarType,
     Select,
     Seq,
     Stmt,
     Store,
     TensorFunction,
+    Var,
+    children,
     substitute,
     transform,
     walk,
 )
 from workbench.support import NodeId
 
+LARGEST_EXPRESSION = 400
+"""Nodes of an expression that inlining may make; a value read twice doubles with each stage."""
+DEEPEST_EXPRESSION = 40
+"""Nesting of an expression that inlining may make; deeper ones are slow to compile and to read."""
+
 
 def inline_stages(function: TensorFunction) -> TensorFunction:
     """Inline every producer that is elementwise, broadcast or injective and not costly to repeat.
 
-    A producer that is expensive and read more than once per element, or that guards (padding) and feeds a reduction, stays. The function comes
-    back as it is where it has no stages.
+    A producer that is expensive and read more than once per element, or that guards (padding) and
+    feeds a reduction, stays. The function comes back as it is where it has no stages.
     """
     while (found := stages(function)) is not None:
         producer = next((s for s in found[:-1] if _may_inline(s, found, function)), None)
@@ -49,9 +58,32 @@ def _may_inline(producer: Stage, found: tuple[Stage, ...], function: TensorFunct
         return False
     readers = [s for s in found if any(x.buffer.id == producer.buffer.id for x in s.loads)]
     guards = any(isinstance(node, Select) for node in walk(producer.store.value))
-    return all(_cheap_in(producer, reader, guards) for reader in readers) and (
-        len(readers) == 1 or not is_expensive(producer.store.value)
+    return (
+        all(_cheap_in(producer, reader, guards) for reader in readers)
+        and (len(readers) == 1 or not is_expensive(producer.store.value))
+        and all(_stays_small(producer, reader) for reader in readers)
     )
+
+
+def _stays_small(producer: Stage, reader: Stage) -> bool:
+    """Whether the reader's expression stays of a size that one can read and compile."""
+    value = reader.store.value
+    reads = sum(isinstance(x, Load) and x.buffer.id == producer.buffer.id for x in walk(value))
+    size = _size(value) + reads * _size(producer.store.value)
+    depth = _depth(value) + _depth(producer.store.value)
+    return size <= LARGEST_EXPRESSION and depth <= DEEPEST_EXPRESSION
+
+
+def _size(expr: PrimExpr) -> int:
+    return sum(not isinstance(node, BufferType) for node in walk(expr))
+
+
+def _depth(expr: PrimExpr) -> int:
+    """Operators above the loads and constants that are nested deepest."""
+    if isinstance(expr, Load | Var):
+        return 1
+    parts = (part for part in children(expr) if not isinstance(part, BufferType | ScalarType))
+    return 1 + max((_depth(part) for part in parts), default=0)
 
 
 def _cheap_in(producer: Stage, reader: Stage, guards: bool) -> bool:

@@ -34,7 +34,9 @@ VECTORS = 4
 
 
 def lane_reduction(ids: IdSource, stage: Stage, lanes: int, parallel: int | None) -> Stmt | None:
-    """The nest with the contiguous reduction axis in vector lanes, None where no such axis is there.
+    """The nest with the contiguous reduction axis in vector lanes.
+
+    None where no such axis is there.
 
     Changes the order of the reduction.
     """
@@ -56,7 +58,10 @@ def contiguous_axis(stage: Stage) -> Axis | None:
 
 
 class _LaneBuilder:
-    """Loops: spatial, then partial sums over the other reduction axes and blocks of lanes, then the lanes."""
+    """Loops: spatial, then partial sums over the other reduction axes and blocks of lanes.
+
+    Then the lanes.
+    """
 
     def __init__(
         self, ids: IdSource, stage: Stage, axis: Axis, lanes: int, parallel: int | None

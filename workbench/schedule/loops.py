@@ -1,4 +1,6 @@
-"""Loop primitives: split, reorder, and the kinds of loops. Each is a pure function of a tensor function.
+"""Loop primitives: split, reorder, and the kinds of loops.
+
+Each is a pure function of a tensor function.
 
 A block's axes say how its instances may be reordered (spatial freely, reductions too, as one
 associative and commutative reduction), so legality is asked of the blocks under a loop.
@@ -103,7 +105,8 @@ def _sizes(loop: For, factors: Sequence[int | None]) -> list[int | PrimExpr]:
     if len(factors) < 2 or len(known) < len(factors) - 1 or any(f < 1 for f in known):
         raise refuse(
             "schedule/bad-factor",
-            f"`split` needs two or more positive factors, at most one of them None, got `{list(factors)}`",
+            "`split` needs two or more positive factors, at most one of them None, "
+            f"got `{list(factors)}`",
             loop.var.id,
         )
     product = 1
@@ -191,7 +194,8 @@ def set_kind(function: TensorFunction, loop: NodeId, kind: LoopKind) -> TensorFu
     """Make a loop parallel, vectorised, unrolled or serial.
 
     Raises:
-        CompileError: `schedule/no-such-loop`, `schedule/illegal`, `schedule/unproved`, `schedule/bad-extent`.
+        CompileError: `schedule/no-such-loop`, `schedule/illegal`, `schedule/unproved`,
+        `schedule/bad-extent`.
     """
     found = find_loop(function, loop)
     if kind in {LoopKind.PARALLEL, LoopKind.VECTORIZED}:
@@ -218,8 +222,8 @@ def _check_independent(loop: For, kind: LoopKind) -> None:
         for axis in driven:
             if axis.kind is not AxisKind.SPATIAL:
                 message = (
-                    f"`{name}` drives the {axis.kind.value} axis `{axis.var.name}` of `{block.name}`: "
-                    f"its iterations update one element"
+                    f"`{name}` drives the {axis.kind.value} axis `{axis.var.name}` "
+                    f"of `{block.name}`: its iterations update one element"
                 )
                 hint = "rfactor first" if axis.kind is AxisKind.REDUCE else ""
                 raise refuse("schedule/illegal", message, loop.var.id, hint)
@@ -231,7 +235,10 @@ def _check_independent(loop: For, kind: LoopKind) -> None:
 
 
 def _check_no_exchange(loop: For, blocks: list[Block]) -> None:
-    """No block under a parallel loop reads what another one writes, unless it is private to the iteration."""
+    """No block under a parallel loop reads what another one writes.
+
+    Unless it is private to the iteration.
+    """
     local = {n.buffer.id for n in walk(loop.body) if isinstance(n, Allocate)}
     writers = {n.buffer.id: b for b in blocks for n in walk(b) if isinstance(n, Store)}
     for block in blocks:

@@ -20,7 +20,10 @@ from workbench.support import IdSource, NodeId
 
 
 class Renaming:
-    """Gives out ids of the new function; symbolic dimensions keep the ids they have in the caller."""
+    """Gives out ids of the new function.
+
+    Symbolic dimensions keep the ids they have in the caller.
+    """
 
     def __init__(self, next_id: int) -> None:
         self.ids = IdSource(next_id)

@@ -1,4 +1,7 @@
-"""Schedule: transform the loops of a tensor function primitive by primitive, in TVM's familiar form."""
+"""Schedule: transform the loops of a tensor function primitive by primitive.
+
+In TVM's familiar form.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +32,9 @@ class LoopRef:
 class Schedule:
     """A tensor function of a module, changed step by step; `module` is the result so far.
 
-    Every primitive is checked and refused with the reason where it is not legal; the function is then as it
-    was. `trace` lists the primitives as lines of Python. Reference: `tvm.tir.Schedule`.
+    Every primitive is checked and refused with the reason where it is not legal; the function is
+    then as it was. `trace` lists the primitives as lines of Python. Reference:
+    `tvm.tir.Schedule`.
     """
 
     def __init__(self, module: IRModule | TensorFunction, function: str | None = None) -> None:

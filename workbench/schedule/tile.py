@@ -1,7 +1,8 @@
 """Tiled loop nests: what a stage becomes when its output is computed tile by tile in registers.
 
-Halide calls it `tile`, `vectorize`, `unroll` with `store_in(register)`; in TVM it is `split`, `reorder`, `cache_write`,
-`reverse_compute_at`, `decompose_reduction`, `vectorize` and `unroll` in one step.
+Halide calls it `tile`, `vectorize`, `unroll` with `store_in(register)`; in TVM it is `split`,
+`reorder`, `cache_write`, `reverse_compute_at`, `decompose_reduction`, `vectorize` and `unroll` in
+one step.
 """
 
 from __future__ import annotations
@@ -100,7 +101,10 @@ class TileBuilder:
         return self._outer(self._vector_nest(self._instance(self.stage, self._values(self.stage))))
 
     def reduction(self, epilogue: Stage | None) -> Stmt:
-        """The nest of a reduction that accumulates in a local tile, stored through the epilogue if there is one."""
+        """The nest of a reduction that accumulates in a local tile.
+
+        Stored through the epilogue if there is one.
+        """
         accumulator, indices = self._accumulator()
         init = self._vector_nest(self._init(accumulator, indices))
         update = self._reduce_nest(accumulator, indices)

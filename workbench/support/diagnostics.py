@@ -24,9 +24,9 @@ class Severity(enum.Enum):
 class Diagnostic:
     """One message: what, where, expected, found, what to do.
 
-    `code` is `area/what` and has a page in the documentation. `message` is one lower-case sentence without a
-    full stop, values in backticks. `function` and `node` say where in the module, `span` where in
-    the text; `source_lines` are the lines that the caret stands under.
+    `code` is `area/what` and has a page in the documentation. `message` is one lower-case
+    sentence without a full stop, values in backticks. `function` and `node` say where in the
+    module, `span` where in the text; `source_lines` are the lines that the caret stands under.
     """
 
     code: str

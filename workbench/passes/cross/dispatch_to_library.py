@@ -24,11 +24,11 @@ from workbench.rewrite import ModuleEditor, Refusal, Rule, Site, all_bindings, n
 
 @dataclass(frozen=True)
 class DispatchToLibrary(Rule):
-    """Send matrix products (and convolutions, if `operators` says so) to a library by `call_dps_packed`.
+    """Send contractions to the libraries that `symbols` names, by `call_dps_packed`.
 
-    Recognises them by their loops, so tensor functions of users and lowered operators count alike. What a fused function
-    computes after the contraction becomes a tensor function of its own. Reference: `relax.transform.RunCodegen` and
-    the dispatch passes of `relax.backend`.
+    Recognises them by their loops, so tensor functions of users and lowered operators count
+    alike. What a fused function computes after the contraction becomes a tensor function of its
+    own. Reference: `relax.transform.RunCodegen` and the dispatch passes of `relax.backend`.
     """
 
     name: ClassVar[str] = "dispatch-to-library"

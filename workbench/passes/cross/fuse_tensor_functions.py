@@ -39,8 +39,8 @@ SUFFIX = "_tir"
 class FuseTensorFunctions(Rule):
     """Replace calls of fused graph functions by calls of one tensor function.
 
-    Intermediate values become buffers of the new function, elementwise ones are computed where they are
-    read. Reference: `relax.transform.FuseTIR`.
+    Intermediate values become buffers of the new function, elementwise ones are computed where
+    they are read. Reference: `relax.transform.FuseTIR`.
     """
 
     name: ClassVar[str] = "fuse-tensor-functions"
@@ -142,7 +142,10 @@ def _why_not(module: IRModule, function: GraphFunction) -> str:
 
 
 def merge(editor: ModuleEditor, function: GraphFunction) -> TensorFunction:
-    """The calls of a fused function as one tensor function: bodies in order, intermediates as buffers."""
+    """The calls of a fused function as one tensor function.
+
+    Bodies in order, intermediates as buffers.
+    """
     renaming = Renaming(function.next_id)
     buffers: dict[NodeId, Var] = {p.id: renaming.buffer(p) for p in function.params}
     allocations: list[Var] = []

@@ -67,7 +67,8 @@ class Implement(Pass):
     """Give the call named `value` the implementation named `implementation`.
 
     Names are those that `implementations` lists: `generated` (plain loops), `schedule`,
-    `schedule 4x24`, `library numpy.matmul`, `reference`, `function f` for a tensor function of the module.
+    `schedule 4x24`, `library numpy.matmul`, `reference`, `function f` for a tensor function of
+    the module.
     """
 
     name: ClassVar[str] = "implement"
@@ -142,7 +143,10 @@ def implementations(module: IRModule, function: str, binding: Binding) -> tuple[
 
 
 def _algorithm(module: IRModule, binding: Binding) -> tuple[TensorFunction | None, str]:
-    """What the call computes as an unscheduled tensor function, and its name where it is in the module."""
+    """What the call computes as an unscheduled tensor function.
+
+    And its name where it is in the module.
+    """
     call = binding.value
     if isinstance(call, CallTIR):
         function = algorithm_of(module, call)
@@ -267,7 +271,10 @@ def _implement(editor: ModuleEditor, function: str, binding: Binding, chosen: Ca
 def _as_call(
     editor: ModuleEditor, binding: Binding, algorithm: TensorFunction | None, name: str
 ) -> Binding:
-    """The binding as a call of its unscheduled tensor function, which is added where it is missing."""
+    """The binding as a call of its unscheduled tensor function.
+
+    Which is added where it is missing.
+    """
     call, out = binding.value, binding.var.type
     assert isinstance(out, TensorType)
     if isinstance(call, CallTIR):

@@ -36,7 +36,8 @@ from workbench.support import NodeId
 class EliminateDeadCode(Rule):
     """Remove unused pure bindings, and private functions without callers.
 
-    Effects, checks (`match_cast`) and branches stay. Reference: `relax.transform.DeadCodeElimination`.
+    Effects, checks (`match_cast`) and branches stay. Reference:
+    `relax.transform.DeadCodeElimination`.
     """
 
     name: ClassVar[str] = "eliminate-dead-code"

@@ -34,7 +34,9 @@ from workbench.support import NodeId
 
 @dataclass(frozen=True)
 class FuseOps(Rule):
-    """Group each contraction, reduction or elementwise chain with the elementwise calls that follow it.
+    """Group each contraction.
+
+    Reduction or elementwise chain with the elementwise calls that follow it.
 
     Decides by the pattern of the tensor functions, never by names; leaves functions alone that
     somebody fused before. Values inside a group keep their ids in the new function; the group's

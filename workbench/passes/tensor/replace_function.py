@@ -24,8 +24,8 @@ from workbench.support import CompileError, Diagnostic, NodeId
 class ReplaceFunction(Pass):
     """Replace the tensor function `function` by the one that `text` (a script) defines.
 
-    The parameters must have the same types, so that all calls stay right; the verdict says whether the
-    values do.
+    The parameters must have the same types, so that all calls stay right; the verdict says
+    whether the values do.
     """
 
     name: ClassVar[str] = "replace-function"
@@ -48,7 +48,8 @@ class ReplaceFunction(Pass):
             raise CompileError(
                 Diagnostic(
                     "edit/other-signature",
-                    f"`{self.function}` has `{len(old.params)}` parameters, the text has `{len(new.params)}`",
+                    f"`{self.function}` has `{len(old.params)}` parameters, "
+                    f"the text has `{len(new.params)}`",
                     function=self.function,
                 )
             )

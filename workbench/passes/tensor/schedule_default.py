@@ -9,7 +9,9 @@ Rewrite::
     # matmul stays as the algorithm of matmul_scheduled:
     for i_0 in T.parallel(16):
         for j_0 in range(3):
-            C_local[...] = 0; for k: for i_1 unrolled: for j_1 vectorised: C_local += A * B; C[...] = C_local
+            C_local[...] = 0
+            for k in range(64): C_local[...] += A[...] * B[...]   # unrolled, vectors
+            C[...] = C_local[...]
 """
 
 from __future__ import annotations
@@ -31,8 +33,8 @@ from workbench.support import NodeId
 class ScheduleDefault(Rule):
     """Give tensor functions the default CPU schedule.
 
-    `lanes` is the number of float32 elements of a vector; `rows` and `vectors` force a register tile
-    (0 chooses one). Sums are reassociated. Reference: `tvm.s_tir.dlight`.
+    `lanes` is the number of float32 elements of a vector; `rows` and `vectors` force a register
+    tile (0 chooses one). Sums are reassociated. Reference: `tvm.s_tir.dlight`.
     """
 
     name: ClassVar[str] = "schedule-default"
