@@ -22,7 +22,6 @@ from workbench.ir import (
 )
 from workbench.support import NodeId
 
-
 LARGEST_GROUP = 32
 """Members of a group; a longer chain becomes several groups."""
 
