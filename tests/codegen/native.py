@@ -32,8 +32,8 @@ def function(parameters: str, body: str) -> TensorFunction:
 class Native:
     """A compiled tensor function and a context that counts what it does.
 
-    `live` are allocations not yet freed; `chunks` the parallel ranges that ran; `limit` the bytes that may
-    be allocated.
+    `live` are allocations not yet freed; `chunks` the parallel ranges that ran; `limit` the
+    bytes that may be allocated at once.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Native:
             [self.flag.ctypes.data, run, 0, alloc, free, self.detail.ctypes.data], np.int64
         )
 
-    def __call__(self, *arguments: Any) -> int:
+    def __call__(self, *arguments: Any) -> int:  # noqa: ANN401
         """The status of a call; every allocation must have been freed."""
         slots, dims = list[int](), dict[int, int]()
         for param, argument in zip(self.fn.params, arguments, strict=True):
@@ -104,7 +104,7 @@ class Native:
         del self.live[address]
 
 
-def _slot(param: Var, argument: Any) -> int:
+def _slot(param: Var, argument: Any) -> int:  # noqa: ANN401
     if isinstance(param.type, BufferType):
         return argument.ctypes.data
     if is_float(dtype_of(param)):

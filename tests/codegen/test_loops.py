@@ -66,7 +66,9 @@ MATMUL = """
 """
 
 
-@pytest.mark.parametrize(("m", "n", "k"), [(1, 1, 1), (7, 13, 5), (6, 16, 32), (3, 4, 0), (0, 4, 3)])
+@pytest.mark.parametrize(
+    ("m", "n", "k"), [(1, 1, 1), (7, 13, 5), (6, 16, 32), (3, 4, 0), (0, 4, 3)]
+)
 def test_matmul(m: int, n: int, k: int, target: Target, rng: Generator) -> None:
     fn = function(
         f'A: T.Buffer(({m},{k}), "float32"), B: T.Buffer(({k},{n}), "float32"), '
@@ -119,7 +121,10 @@ def test_tiled_matmul_with_guards(tiles: str, rng: Generator) -> None:
                         vi = T.axis.spatial({m}, i0 * {mr} + i1)
                         vj = T.axis.spatial({n}, j0 * {nr} + j1)
                         vk = T.axis.reduce({k}, k0 * {kr} + k1)
-                        T.where(i0 * {mr} + i1 < {m} and j0 * {nr} + j1 < {n} and k0 * {kr} + k1 < {k})
+                        T.where(
+                            i0 * {mr} + i1 < {m} and j0 * {nr} + j1 < {n}
+                            and k0 * {kr} + k1 < {k}
+                        )
                         with T.init():
                             C[vi, vj] = T.float32(0)
                         C[vi, vj] = C[vi, vj] + A[vi, vk] * B[vk, vj]
@@ -154,7 +159,8 @@ def test_padding_is_proved_and_right(kind: str, n: int, rng: Generator) -> None:
 
 def test_convolution_with_inlined_padding(rng: Generator) -> None:
     fn = function(
-        'x: T.Buffer((3,9,9), "float32"), w: T.Buffer((5,3,3,3), "float32"), y: T.Buffer((5,9,9), "float32")',
+        'x: T.Buffer((3,9,9), "float32"), w: T.Buffer((5,3,3,3), "float32"), y: T.Buffer((5,9,9), '
+        '"float32")',
         """
     for o, h, v, c, p, q in T.grid(5, 9, 9, 3, 3, 3):
         with T.sblock("y"):
@@ -177,7 +183,9 @@ def test_convolution_with_inlined_padding(rng: Generator) -> None:
     np.testing.assert_allclose(y, np.einsum("chwpq,ocpq->ohw", windows, w), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(("op", "start"), [("+", 0.0), ("*", 1.0), ("max", -np.inf), ("min", np.inf)])
+@pytest.mark.parametrize(
+    ("op", "start"), [("+", 0.0), ("*", 1.0), ("max", -np.inf), ("min", np.inf)]
+)
 @pytest.mark.parametrize("n", [1, 7, 8, 21])
 def test_vectorized_reduction(op: str, start: float, n: int, rng: Generator) -> None:
     update = f"s[()] {op} x[i]" if op in "+*" else f"T.{op}(s[()], x[i])"
@@ -197,7 +205,8 @@ def test_vectorized_reduction(op: str, start: float, n: int, rng: Generator) -> 
 
 def test_parallel_loop_with_private_memory(rng: Generator) -> None:
     fn = function(
-        'x: T.Buffer((40,1000), "float32"), y: T.Buffer((40,1000), "float32"), a: T.float32, k: T.int64',
+        'x: T.Buffer((40,1000), "float32"), y: T.Buffer((40,1000), "float32"), '
+        "a: T.float32, k: T.int64",
         """
     for i in T.parallel(40):
         with T.sblock("row"):
@@ -222,7 +231,8 @@ def test_parallel_loop_with_private_memory(rng: Generator) -> None:
 
 def test_gather_scatter_strided_and_reversed(rng: Generator) -> None:
     fn = function(
-        'x: T.Buffer((40,), "float32"), p: T.Buffer((13,), "int64"), y: T.Buffer((4,13), "float32"), '
+        'x: T.Buffer((40,), "float32"), p: T.Buffer((13,), "int64"), y: T.Buffer((4,13), '
+        '"float32"), '
         'z: T.Buffer((26,), "float32")',
         """
     for i in T.vectorized(13):
@@ -247,7 +257,8 @@ def test_gather_scatter_strided_and_reversed(rng: Generator) -> None:
 
 def test_masked_lanes_neither_load_nor_store(rng: Generator) -> None:
     fn = function(
-        'x: T.Buffer((16,), "float32"), t: T.Buffer((4,), "float32"), y: T.Buffer((16,), "float32")',
+        'x: T.Buffer((16,), "float32"), t: T.Buffer((4,), "float32"), y: T.Buffer((16,), '
+        '"float32")',
         """
     for i in T.vectorized(16):
         if x[i] > T.float32(0):
@@ -306,7 +317,8 @@ def test_match_buffer_is_a_window(rng: Generator) -> None:
 def test_initialisation_stays_with_other_readers(rng: Generator) -> None:
     """A running sum that is read inside the reduction loop keeps its guarded initialisation."""
     fn = function(
-        'x: T.Buffer((4,6), "float32"), s: T.Buffer((4,), "float32"), y: T.Buffer((4,6), "float32")',
+        'x: T.Buffer((4,6), "float32"), s: T.Buffer((4,), "float32"), y: T.Buffer((4,6), '
+        '"float32")',
         """
     for i, k in T.grid(4, 6):
         with T.sblock("s"):

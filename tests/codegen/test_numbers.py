@@ -23,7 +23,7 @@ def target(request: pytest.FixtureRequest) -> Target:
     return host_target() if request.param == "host" else PLAIN
 
 
-def dtype_named(name: str) -> Any:
+def dtype_named(name: str) -> Any:  # noqa: ANN401
     return ml_dtypes.bfloat16 if name == "bfloat16" else np.dtype(name)
 
 

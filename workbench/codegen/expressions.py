@@ -175,12 +175,19 @@ def _lane_comparison(e: Emitter, expr: Binary) -> Value | None:
     op = expr.op if sign > 0 else _MIRRORED[expr.op]
     bound = access.evaluate(e, base.scale(-sign))
     if bound.const is not None:
-        clamped = integer(max(-1, min(bound.const, e.lanes)), "i32")
-    else:
-        high = w.intrinsic("smin", bound, integer(e.lanes))
-        clamped = w.convert("trunc", w.intrinsic("smax", high, integer(-1)), "i32")
+        return _constant_mask(op, bound.const, e.lanes)
+    high = w.intrinsic("smin", bound, integer(e.lanes))
+    clamped = w.convert("trunc", w.intrinsic("smax", high, integer(-1)), "i32")
     lanes = Value(f"<{', '.join(f'i32 {k}' for k in range(e.lanes))}>", "i32", e.lanes, 0)
     return w.compare(f"icmp {_SIGNED[op]}", lanes, clamped)
+
+
+def _constant_mask(op: BinaryOp, bound: int, lanes: int) -> Value:
+    """`lane op bound` for every lane; a scalar where they agree."""
+    flags = [bool(_COMPARE[op](lane, bound)) for lane in range(lanes)]
+    if len(set(flags)) == 1:
+        return integer(int(flags[0]), "i1")
+    return Value(f"<{', '.join(f'i1 {str(flag).lower()}' for flag in flags)}>", "i1", lanes)
 
 
 _MIRRORED = {

@@ -20,7 +20,7 @@ from workbench.analysis.polynomial import Poly
 from workbench.codegen.simplify import NOTHING, simplify_statement
 from workbench.ir.expr import Binary, BinaryOp, IntImm, Load, PrimExpr, Select, Var, binary
 from workbench.ir.tensor import Allocate, For, If, Let, LoopKind, Seq, Stmt, Store, While
-from workbench.ir.traverse import children, map_children, substitute
+from workbench.ir.traverse import children, free_vars, map_children, substitute
 from workbench.support.ids import IdSource, NodeId
 
 _MAIN_WEIGHT = 60_000
@@ -158,7 +158,7 @@ def _thresholds(loop: For, facts: Facts) -> Iterator[tuple[bool, Poly]]:
             if not linear.is_const or not linear.terms:
                 continue
             worst = _worst(fact.without(loop.var), facts, inner)
-            if worst is None or loop.var in set(worst.atoms()):
+            if worst is None or loop.var.id in free_vars(worst.to_expr()):
                 continue
             a = linear.constant
             if a > 0:

@@ -23,7 +23,7 @@ from workbench.ir.tensor import Allocate, For, If, Let, LoopKind, Seq, Stmt, Sto
 from workbench.ir.traverse import free_vars, map_children, transform, walk
 from workbench.support.ids import IdSource
 
-_MOST_ELEMENTS = 256
+_MOST_ELEMENTS = 512
 
 
 @dataclass(slots=True)
