@@ -21,7 +21,7 @@ def test_notebook_runs_from_top_to_bottom(path: Path, tmp_path: Path) -> None:
         notebook,
         timeout=TIMEOUT_SECONDS,
         kernel_name="python3",
-        store_widget_state=False,
+        store_widget_state=True,
         resources={"metadata": {"path": str(tmp_path)}},
     )
     client.execute()

@@ -17,7 +17,7 @@ BUDGET = 2.0
 """Seconds after which no further round starts."""
 SHORTEST_SAMPLE = 0.001
 """Seconds; shorter runs are repeated within one sample."""
-MIN_ROUNDS = 5
+MIN_ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
