@@ -68,10 +68,10 @@ def _structs() -> Iterator[type[msgspec.Struct]]:
             yield value
 
 
-def _aliases() -> dict[tuple[object, ...], str]:
+def _aliases() -> dict[tuple[str, ...], str]:
     """Names of the module's `Literal` aliases by their values, sorted as msgspec gives them."""
     return {
-        tuple(sorted(get_args(value))): name
+        tuple(sorted(map(str, get_args(value)))): name
         for name, value in NAMES.items()
         if get_origin(value) is Literal
     }
@@ -101,7 +101,7 @@ def _type(info: inspect.Type) -> str:
         case inspect.StructType(cls=cls):
             return cls.__name__
         case inspect.LiteralType(values=values):
-            return _aliases().get(tuple(sorted(values)), _literal(values))
+            return _aliases().get(tuple(sorted(map(str, values))), _literal(values))
         case inspect.ListType(item_type=item):
             inner = _type(item)
             return f"readonly ({inner})[]" if " " in inner else f"readonly {inner}[]"

@@ -144,6 +144,26 @@ def relu(x: T.Buffer(("n", 4), "float32"), y: T.Buffer(("n", 4), "float32")):
     assert session.apply("FuseOps").index == 3
 
 
+KERNEL = """
+@T.prim_func
+def double(x: T.Buffer((4, 8), "float32"), y: T.Buffer((4, 8), "float32")):
+    for i, j in T.grid(4, 8):
+        with T.sblock("y"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            y[vi, vj] = x[vi, vj] + x[vi, vj]
+"""
+
+
+@pytest.mark.parametrize(("new", "state"), [("-", "wrong"), ("*", "wrong"), ("+", "exact")])
+def test_modules_of_tensor_functions_are_checked_too(new: str, state: str) -> None:
+    session = wb.open(wb.parse(KERNEL))
+    session.apply(BreakFunction("double", "+", new))
+    assert session.wait()
+    assert session.steps[1].verdict.state == state
+    if state == "wrong":
+        assert "y: " in session.steps[1].verdict.text
+
+
 def test_tolerance_grows_with_the_length_of_sums() -> None:
     assert tolerance("int32").within == 0
     assert tolerance("float32", 512).within > tolerance("float32", 1).within

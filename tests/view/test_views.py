@@ -137,7 +137,7 @@ def test_detail_of_an_operator_shows_its_line(views: SessionViews) -> None:
     detail = views.detail(0, key)
     assert "R.add(h, b)" in plain_text(detail.script)
     assert "\n" not in plain_text(detail.script).strip()
-    assert detail.loops == []
+    assert [row.kind for row in detail.loops[:3]] == ["serial", "serial", "block"]
     assert not detail.editable
 
 
@@ -253,6 +253,18 @@ def test_hostile_names_stay_text() -> None:
     assert evil not in bundle["text/html"]
     assert evil not in bundle["image/svg+xml"]
     assert "&lt;script&gt;" in bundle["image/svg+xml"]
+
+
+def test_the_history_exports_as_a_graph(session: Session) -> None:
+    session.apply("LegalizeOps")
+    session.apply("FuseOps")
+    session.checkout(1)
+    session.apply("DispatchToLibrary")
+    source = session.dot().source
+    assert "1 -> 2" in source
+    assert "1 -> 3" in source
+    assert "3 DispatchToLibrary ~1" in source
+    assert session.dot().source == source
 
 
 def test_module_shows_itself_and_exports_graphs() -> None:

@@ -67,3 +67,9 @@ def comparison_bundle(comparison: Comparison) -> dict[str, Any]:
 def widget(session: Session) -> Any:  # noqa: ANN401
     """The ipywidget of a session; ipywidgets is slow to load, so only here."""
     return importlib.import_module("workbench.notebook.widget").SessionWidget(session)
+
+
+@register_display("dot")
+def dot(session: Session) -> Any:  # noqa: ANN401
+    """The history for Graphviz; its libraries are slow to load, so only here."""
+    return importlib.import_module("workbench.view.graphs").history_dot(session)

@@ -22,7 +22,6 @@ from workbench.ir import (
     Constant,
     Dim,
     GraphExpr,
-    GraphFunction,
     IRModule,
     Load,
     PrimExpr,
@@ -99,6 +98,16 @@ def seeded_inputs(
         arrays.append(array)
         notes[note] = None
     return Inputs(tuple(arrays), "seeded " + ", ".join(notes) if notes else "no inputs")
+
+
+def seeded_arguments(
+    params: Sequence[Var], ranges: Mapping[str, Interval] | None = None
+) -> tuple[Array, ...]:
+    """Values for the parameters of a tensor function, outputs included."""
+    generator = np.random.default_rng(SEED)
+    symbols = _symbols(params)
+    known = ranges or {}
+    return tuple(_value(p.type, symbols, known.get(p.name), generator)[0] for p in params)
 
 
 def _symbols(params: Sequence[Var]) -> Symbols:
@@ -301,9 +310,3 @@ def _loop_extents(form: TensorFunction) -> dict[NodeId, int]:
 
 def _loads(expr: PrimExpr, buffer: NodeId) -> bool:
     return any(isinstance(node, Load) and node.buffer.id == buffer for node in walk(expr))
-
-
-def graph_params(module: IRModule, function: str) -> tuple[Var, ...]:
-    """Parameters of a graph function."""
-    target = module[function]
-    return target.params if isinstance(target, GraphFunction) else ()

@@ -231,6 +231,17 @@ class Session(SessionTree):
             )
         return make(self)
 
+    def dot(self) -> Any:  # noqa: ANN401
+        """A `graphviz.Source` of the history.
+
+        Raises:
+            CompileError: `session/no-view` where the view layer is not loaded.
+        """
+        draw = upper("dot")
+        if draw is None:
+            raise CompileError(Diagnostic("session/no-view", "pictures need `workbench.view`"))
+        return draw(self)
+
     @override
     def _changed(self) -> None:
         self.listeners(Changed())

@@ -184,7 +184,7 @@ def _check(
         for expected, found, var in zip(before.outputs, outputs, _result_vars(new), strict=False)
         if var.id not in findings
     ]
-    return _conclude(local, drifts, len(findings) or len(outputs), inputs.source)
+    return conclude(local, drifts, len(findings) or len(outputs), inputs.source)
 
 
 def recompute_groups(
@@ -266,8 +266,8 @@ def _compare_arrays(a: np.ndarray, b: np.ndarray, length: int, function: str, va
     return Finding(state, worst, first)
 
 
-def _conclude(local: list[Finding], drifts: list[Finding], checked: int, source: str) -> Verdict:
-    """The step is as good as its worst value; what was wrong before it makes it doubtful at most."""
+def conclude(local: list[Finding], drifts: list[Finding], checked: int, source: str) -> Verdict:
+    """The step is as good as its worst value; what was wrong before it makes it doubtful."""
     worst = _worst(local)
     drifted = _worst(drifts)
     error = max((f.error for f in local), default=0.0)

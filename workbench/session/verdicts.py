@@ -11,6 +11,7 @@ from workbench.interpret import values as reference_values
 from workbench.runtime import Cancelled as NativeCancelled
 from workbench.session.engine import Engine
 from workbench.session.inputs import Inputs, Interval, entry_function, seeded_inputs
+from workbench.session.kernel_check import check_kernels
 from workbench.session.snapshot import Snapshot
 from workbench.session.verdict import (
     CANCELLED,
@@ -136,6 +137,9 @@ class Verdicts:
     def _check(self, index: int, job: Job) -> Verdict:
         snapshot = self._snapshot(index)
         assert snapshot.parent is not None
+        if not snapshot.module.graph_functions:
+            old = self._snapshot(snapshot.parent).module
+            return check_kernels(self._engine, old, snapshot.module, self._ranges, job)
         inputs = self.inputs()
         entry = entry_function(snapshot.module)
         reference = self.side(0, job).outputs

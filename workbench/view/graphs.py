@@ -8,6 +8,7 @@ import graphviz
 import networkx
 
 from workbench.ir import GraphFunction, IRModule, register_view
+from workbench.session import Session
 from workbench.support import CompileError, Diagnostic
 from workbench.view.module_views import static_view
 
@@ -72,3 +73,19 @@ def to_networkx(module: IRModule, function: str = "main") -> Any:  # noqa: ANN40
 def _node_name(key: str) -> int | str:
     tail = key.rsplit("/", maxsplit=1)[-1]
     return int(tail) if tail.isdecimal() else key
+
+
+def history_dot(session: Session) -> graphviz.Source:
+    """The history for Graphviz: a node for each step, the head filled."""
+    picture: Any = graphviz.Digraph("history")
+    picture.attr(rankdir="LR")
+    picture.attr("node", fontname="Helvetica", fontsize="11", shape="box", style="rounded")
+    head = session.head.index
+    for step in session.steps:
+        text = "\n".join([f"{step.index} {step.label}", str(step.verdict)])
+        label = graphviz.escape(text).replace("\n", "\\n")
+        more = {"style": "rounded,filled"} if step.index == head else {}
+        picture.node(str(step.index), label, **more)
+        if step.parent is not None:
+            picture.edge(str(step.parent), str(step.index))
+    return graphviz.Source(picture.source)

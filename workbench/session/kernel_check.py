@@ -1,0 +1,61 @@
+"""Verdicts on modules without a graph function: tensor functions are run one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from workbench.interpret import run_tensor_function
+from workbench.ir import IRModule, ScalarType, TensorFunction, function_digest
+from workbench.session.engine import Engine
+from workbench.session.inputs import Interval, seeded_arguments
+from workbench.session.reductions import tensor_length
+from workbench.session.verdict import Finding, Verdict, compare, conclude
+from workbench.session.worker import Job
+from workbench.support import CompileError, Diagnostic
+
+
+def check_kernels(
+    engine: Engine, old: IRModule, new: IRModule, ranges: Mapping[str, Interval], job: Job
+) -> Verdict:
+    """Compare the public tensor functions that changed: the old ones by the reference interpreter.
+
+    Raises:
+        CompileError: `session/no-entry` where nothing can be compared.
+    """
+    changed = [
+        (name, function)
+        for name, function in new.tensor_functions.items()
+        if name in old.tensor_functions
+        and not function.private
+        and function_digest(function) != function_digest(old[name])
+    ]
+    if not changed:
+        raise CompileError(Diagnostic("session/no-entry", "no public function to compare"))
+    findings: list[Finding] = []
+    for name, function in changed:
+        job.checkpoint()
+        before = old.tensor_functions[name]
+        arrays = seeded_arguments(before.params, ranges)
+        findings += _compare(engine, new, name, before, function, arrays)
+    return conclude(findings, [], len(findings), "seeded")
+
+
+def _compare(
+    engine: Engine,
+    new: IRModule,
+    name: str,
+    before: TensorFunction,
+    after: TensorFunction,
+    arrays: tuple[Any, ...],
+) -> list[Finding]:
+    expected = [np.copy(array) for array in arrays]
+    found = [np.copy(array) for array in arrays]
+    buffers = [i for i, p in enumerate(before.params) if not isinstance(p.type, ScalarType)]
+    scalars: list[Any] = [expected[i] for i in range(len(arrays)) if i not in buffers]
+    run_tensor_function(before, [expected[i] for i in buffers], scalars, name)
+    engine.executable(new)(*found, function=name)
+    length = max(tensor_length(before), tensor_length(after))
+    return [compare(expected[i], found[i], length, name, before.params[i]) for i in buffers]
