@@ -127,7 +127,7 @@ describe('the view', () => {
   it('says that an answer waits for a busy kernel', async () => {
     const { root, view } = rig();
     view.setBusy(true);
-    await settled();
+    await new Promise((resolve) => setTimeout(resolve, 500));
     expect(root.textContent).toContain('kernel busy: queued');
   });
 });

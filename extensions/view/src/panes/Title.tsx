@@ -1,6 +1,6 @@
 /** The title line: what is shown, how it stands, and what concerns the whole session. */
 
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { JSX } from 'preact';
 import { canAct, moduleOf, stepOf } from '../store/selectors.js';
 import type { State } from '../store/state.js';
@@ -132,9 +132,23 @@ function callsText(state: State): string {
   return before === 0 || before === now ? `${now} calls` : `${before} → ${now} calls`;
 }
 
+/** Milliseconds after which an answer counts as waiting: every request makes a kernel busy. */
+const PATIENCE = 400;
+
 /** How the view stands with its kernel, in words. */
 function Status({ state }: { readonly state: State }): JSX.Element | null {
-  const text = statusText(state);
+  const [late, setLate] = useState(false);
+  const waiting = Object.keys(state.pending).length > 0;
+  useEffect(() => {
+    setLate(false);
+    const timer = setTimeout(() => {
+      setLate(waiting);
+    }, PATIENCE);
+    return () => {
+      clearTimeout(timer);
+    };
+  }, [waiting]);
+  const text = statusText(state, late);
   if (text === '') {
     return null;
   }
@@ -145,24 +159,33 @@ function Status({ state }: { readonly state: State }): JSX.Element | null {
   );
 }
 
-export function statusText(state: State): string {
-  const waiting = Object.values(state.pending);
+/** `late`: an answer has been awaited for a while. */
+export function statusText(state: State, late: boolean): string {
   switch (state.connection) {
     case 'saved':
-      return 'saved picture';
+      return 'saved picture: run the cell again';
     case 'connecting':
-      return state.busy ? 'kernel busy: queued' : 'connecting…';
+      return state.busy && late ? 'kernel busy: queued' : 'connecting…';
     case 'dead':
-      return state.message === '' ? 'run the cell again' : `${state.message}: run the cell again`;
+      return state.message.includes(AGAIN) ? state.message : deadText(state.message);
     case 'live':
-      if (waiting.length === 0) {
-        return state.session?.kernel_note ?? '';
-      }
-      if (state.busy) {
-        return 'kernel busy: queued';
-      }
-      return waiting.some((one) => one.type === 'apply') ? 'applying…' : '';
+      return late ? liveText(state) : (state.session?.kernel_note ?? '');
   }
+}
+
+const AGAIN = 'run the cell again';
+
+function deadText(message: string): string {
+  return message === '' ? AGAIN : `${message}: ${AGAIN}`;
+}
+
+function liveText(state: State): string {
+  const waiting = Object.values(state.pending);
+  if (waiting.some((one) => one.type === 'measure' || one.type === 'compare')) {
+    return '';
+  }
+  const order = waiting.some((one) => ['apply', 'swap', 'edit'].includes(one.type));
+  return order ? 'applying…' : 'kernel busy: queued';
 }
 
 function Export({ state, dispatch }: PaneProps): JSX.Element {

@@ -83,7 +83,8 @@ function hello(state: State, session: SessionView, step: number, modules: State[
 function withSession(state: State, session: SessionView): State {
   const followed = state.session !== null && state.cursor === state.session.head;
   const cursor = followed ? session.head : state.cursor;
-  const next: State = { ...state, session, cursor, refused: [] };
+  const refused = session.head === state.session?.head ? state.refused : [];
+  const next: State = { ...state, session, cursor, refused };
   const before = state.session?.steps.find((step) => step.index === cursor)?.verdict.text;
   const now = session.steps.find((step) => step.index === cursor);
   const told = now !== undefined && now.verdict.text !== before;
