@@ -280,6 +280,8 @@ def _neutral(op: BinaryOp, dtype: str) -> PrimExpr:
         return as_expr(op is BinaryOp.MIN)
     if op is BinaryOp.ADD:
         return as_expr(0.0 if is_float(dtype) else 0, dtype)
+    if dtype.startswith("u"):
+        return as_expr(0, dtype)
     return as_expr(-100.0 if is_float(dtype) else -100, dtype)
 
 

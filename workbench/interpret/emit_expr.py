@@ -103,6 +103,7 @@ def emit(scope: Scope, expr: Dim) -> Emitted:  # noqa: C901 one case a node
         case IntImm(value=value, dtype="bool"):
             return Emitted(repr(bool(value)), "bool", value, value)
         case IntImm(value=value, dtype=dtype):
+            value = scalars.wrapper(dtype)(value)
             return Emitted(f"({value})" if value < 0 else repr(value), dtype, value, value)
         case FloatImm(value=value, dtype=dtype):
             name = scope.fresh("f")
