@@ -177,3 +177,22 @@ def test_unknown_functions_are_refused() -> None:
     with pytest.raises(CompileError) as caught:
         emit(TensorFunction((), call), "k", host_target())
     assert caught.value.diagnostics[0].code == "codegen/unknown-intrinsic"
+
+
+def test_memory_of_a_loop_is_allocated_once() -> None:
+    body = """
+    for i in {kind}(60):
+        with T.sblock("row"):
+            vi = T.axis.spatial(60, i)
+            t = T.sblock_alloc_buffer((9000,), "float32")
+            for j in range(9000):
+                t[j] = x[vi] + T.Cast("float32", j)
+            y[vi] = t[8999]
+"""
+    parameters = 'x: T.Buffer((60,), "float32"), y: T.Buffer((60,), "float32")'
+    for kind, allocations in (("T.serial", 1), ("T.parallel", 2)):
+        native = Native(function(parameters, body.replace("{kind}", kind)))
+        x, y = np.arange(60, dtype=np.float32), np.zeros(60, np.float32)
+        assert native(x, y) == 0
+        assert native.allocations == allocations
+        np.testing.assert_array_equal(y, x + 8999)

@@ -14,6 +14,7 @@ from workbench.codegen.autovectorize import vectorize_serial
 from workbench.codegen.emitter import Emitter, Kernel
 from workbench.codegen.expressions import value
 from workbench.codegen.faults import FaultSite
+from workbench.codegen.hoist import hoist_allocations
 from workbench.codegen.lower import lower
 from workbench.codegen.partition import partition
 from workbench.codegen.promote import promote
@@ -23,10 +24,19 @@ from workbench.codegen.statements import Statements
 from workbench.codegen.target import Target
 from workbench.codegen.values import Value, integer, value_type
 from workbench.codegen.vectorize import split_vectors
-from workbench.ir.expr import Binary, BinaryOp, BufferType, IntImm, Var, dtype_of, is_float
-from workbench.ir.tensor import For, Stmt, TensorFunction
+from workbench.ir.expr import (
+    Binary,
+    BinaryOp,
+    BufferType,
+    IntImm,
+    ScalarType,
+    Var,
+    dtype_of,
+    is_float,
+)
+from workbench.ir.tensor import Allocate, For, Stmt, TensorFunction
 from workbench.ir.traverse import free_vars, walk
-from workbench.support.ids import IdSource
+from workbench.support.ids import IdSource, NodeId
 
 CODEGEN_VERSION = 1
 """Changes whenever the same tensor function gives different code."""
@@ -80,7 +90,7 @@ def prepare(function: TensorFunction, target: Target) -> tuple[Stmt, Facts]:
     ids = IdSource(function.next_id)
     facts = dimension_facts(function)
     body = simplify_statement(lower(function, ids), facts)
-    body = partition(body, facts, ids)
+    body = partition(hoist_allocations(body), facts, ids)
     if _is_noalias(function):
         body = vectorize_serial(body, target.vector_bits, ids)
     split = split_vectors(body, target.vector_bits, ids)
@@ -144,11 +154,26 @@ def _function(
         statements.emit(body)
     else:
         parameters += ["i64 %lo", "i64 %hi"]
-        statements.loop(loop, Value("%lo", "i64"), Value("%hi", "i64"), sure=False)
+        statements.emit(_chunk(e, loop))
     e.writer.line("ret i32 0")
     head = f"define internal i32 @{name}.body({', '.join(parameters)}) noinline #0 {{"
     kernel.functions.append("\n".join([head, *e.writer.body(), "}"]))
     kernel.functions.append(_wrapper(name, variables, parallel=loop is not None))
+
+
+def _chunk(e: Emitter, loop: For) -> Stmt:
+    """The iterations `[%lo, %hi)` of a parallel loop, its private buffers around them."""
+    low, high = (Var(NodeId(-10 - k), name, ScalarType()) for k, name in enumerate(("lo", "hi")))
+    e.env[low.id], e.env[high.id] = Value("%lo", "i64"), Value("%hi", "i64")
+    buffers: list[Var] = []
+    body = loop.body
+    while isinstance(body, Allocate) and loop.var.id not in free_vars(body.buffer):
+        buffers.append(body.buffer)
+        body = body.body
+    chunk: Stmt = For(loop.var, low, high - low, body)
+    for buffer in reversed(buffers):
+        chunk = Allocate(buffer, chunk)
+    return chunk
 
 
 def _wrapper(name: str, variables: list[Var], *, parallel: bool) -> str:
