@@ -18,31 +18,37 @@ from workbench.notebook.kernel import attach
 from workbench.session import Session, Source, remember_source
 from workbench.session.adapters import adapter_for
 from workbench.session.session import module_name
+from workbench.support import CompileError, Diagnostic
 
 REGISTERED = (ops, _views, displays)
 """Imported for what they register: operators, views of modules, displays of sessions."""
 
 
 def load(source: Any) -> IRModule:  # noqa: ANN401
-    """A module from an ONNX file, a `onnx.ModelProto`, or a file that `save` wrote.
+    """A module from an ONNX file, a `onnx.ModelProto`, a script file, or a file that `save` wrote.
 
     Raises:
-        CompileError: `onnx/...` naming node and operator, `script/...` for a damaged file.
+        CompileError: `load/no-file`, `onnx/...` naming node and operator, `script/...` for a
+            damaged file or a faulty script.
     """
     if not isinstance(source, str | PathLike):
         return _load_onnx(source)
     path = Path(os.fspath(source))
-    module = script.load_saved(path) if _is_saved(path) else _load_onnx(path)
+    if not path.is_file():
+        raise CompileError(Diagnostic("load/no-file", f"there is no file `{path}`"))
+    module = _read(path)
     return remember_source(module, Source("path", str(path)))
+
+
+def _read(path: Path) -> IRModule:
+    if path.suffix == ".py":
+        return script.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    return script.load_saved(path) if zipfile.is_zipfile(path) else _load_onnx(path)
 
 
 def _load_onnx(source: Any) -> IRModule:  # noqa: ANN401
     """The ONNX library is slow to load: only where it is needed."""
     return importlib.import_module("workbench.frontend").load(source)
-
-
-def _is_saved(path: Path) -> bool:
-    return path.is_file() and zipfile.is_zipfile(path)
 
 
 def parse(

@@ -134,6 +134,11 @@ class Session(SessionTree):
             )
         )
 
+    def blame(self, timeout: float = 60.0) -> Step | None:
+        """The first wrong step on the way to the head; its verdict names the first value."""
+        self.wait(timeout)
+        return next((step for step in self.path if step.verdict.state == "wrong"), None)
+
     # --- measuring -------------------------------------------------------------------------------
 
     def compare(self, steps: tuple[int | Step, ...] | list[int | Step] | None = None) -> Comparison:

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import workbench as wb
+from tests.session.programs import SMALL, SwapOperands, small
+from workbench.ir import structurally_equal
+
+
+def test_every_public_name_is_there() -> None:
+    for name in wb.__all__:
+        assert getattr(wb, name) is not None
+    with pytest.raises(AttributeError):
+        getattr(wb, "no_such_name")  # noqa: B009 - the point is that it is missing
+
+
+def test_importing_the_package_loads_nothing_slow() -> None:
+    """Half a second is promised: no compiler, no notebook, no ONNX on `import workbench`."""
+    code = "import sys, workbench; print([m for m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    for slow in ("llvmlite", "onnx", "ipywidgets", "networkx", "graphviz", "IPython"):
+        assert f"'{slow}'" not in done.stdout
+
+
+def test_load_reads_scripts_and_saved_modules(tmp_path: Path) -> None:
+    script = tmp_path / "small.py"
+    script.write_text(SMALL, encoding="utf-8")
+    wb.save(small(), tmp_path / "small.wb")
+    assert structurally_equal(wb.load(script), small())
+    assert structurally_equal(wb.load(tmp_path / "small.wb"), small())
+    assert wb.open(tmp_path / "small.wb").name == "small"
+
+
+def test_a_missing_or_damaged_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(wb.CompileError, match=r"nothing\.onnx"):
+        wb.open(tmp_path / "nothing.onnx")
+    damaged = tmp_path / "damaged.onnx"
+    damaged.write_bytes(b"\x08\x07\x12\x04torn")
+    with pytest.raises(wb.CompileError):
+        wb.open(damaged)
+
+
+def test_three_mistakes_are_three_diagnostics_with_carets() -> None:
+    text = SMALL.replace("R.matmul(x, w)", "R.matmul(x, ww)")
+    text = text.replace("R.add(h, b)", "R.added(h, b)").replace("R.output(y)", "R.output(z)")
+    with pytest.raises(wb.CompileError) as caught:
+        wb.parse(text)
+    assert len(caught.value.diagnostics) == 3
+    assert all("^" in diagnostic.render() for diagnostic in caught.value.diagnostics)
+
+
+def test_blame_names_the_first_wrong_step() -> None:
+    session = wb.open(small())
+    session.apply("FoldConstant")
+    assert session.blame() is None
+    session.apply(SwapOperands())
+    session.apply("LegalizeOps")
+    blamed = session.blame()
+    assert blamed is not None
+    assert blamed.index == 2
