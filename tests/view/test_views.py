@@ -132,7 +132,9 @@ def test_detail_of_a_call_has_loops_script_and_actions(
     assert any(item.kind == "library" for item in detail.implementations)
 
 
-def test_detail_of_an_operator_shows_its_line(views: SessionViews) -> None:
+def test_detail_of_an_operator_shows_its_line_and_the_loops_that_it_would_get(
+    views: SessionViews,
+) -> None:
     key = next(n.key for n in views.module(0).functions[0].nodes if n.label == "add")
     detail = views.detail(0, key)
     assert "R.add(h, b)" in plain_text(detail.script)

@@ -21,6 +21,7 @@ from workbench.ir import (
     Var,
     function_digest,
 )
+from workbench.passes.tensor_forms import tensor_form
 from workbench.rewrite import all_bindings
 from workbench.runtime import build
 from workbench.session import Session
@@ -32,7 +33,13 @@ from workbench.session.reductions import tensor_length
 from workbench.support import CompileError, Diagnostic, NodeId, Span
 from workbench.view.actions import value_actions
 from workbench.view.loops import loop_rows
-from workbench.view.protocol import DetailView, ImplementationView, OriginView, TokenView
+from workbench.view.protocol import (
+    DetailView,
+    ImplementationView,
+    LoopRow,
+    OriginView,
+    TokenView,
+)
 from workbench.view.text import function_text
 from workbench.view.words import dim_text, expr_kind, expr_label, shape_text, type_text
 
@@ -68,7 +75,7 @@ def detail_view(session: Session, step: int, key: str, variable: str = "s") -> D
         arguments=_arguments(value),
         callee=callee,
         script=_script(module, value, tensor),
-        loops=loop_rows(callee, tensor) if callee and tensor else [],
+        loops=_loops(value, tensor),
         origin=origin_of(session, step, key),
         actions=value_actions(module, value, variable),
         implementations=_implementations(module, value, variable),
@@ -77,6 +84,18 @@ def detail_view(session: Session, step: int, key: str, variable: str = "s") -> D
         facts=_facts(lineage, value, module, tensor),
         editable=tensor is not None,
     )
+
+
+def _loops(value: FlowValue, tensor: TensorFunction | None) -> list[LoopRow]:
+    """The loops that compute the value; of an operator those that legalizing it would give."""
+    match value.expr:
+        case CallTIR(callee=callee) if tensor is not None:
+            return loop_rows(callee, tensor)
+        case CallOp(op=op) as call:
+            form = tensor_form(call, value.type)
+            return [] if form is None else loop_rows(op, form)
+        case _:
+            return []
 
 
 def _arguments(value: FlowValue) -> list[str]:
@@ -144,6 +163,8 @@ def _facts(
         facts.append(_contents(module, value.expr.value))
     if isinstance(value.expr, CallOp) and value.expr.attrs:
         facts += [f"{name} = {setting}" for name, setting in value.expr.attrs]
+    if isinstance(value.expr, CallOp) and tensor_form(value.expr, value.type) is not None:
+        facts.append("loops as LegalizeOps makes them")
     if tensor is not None and (length := tensor_length(tensor)) > 1:
         facts.append(f"sums {length} terms")
     users = [v.name for v in lineage.values() if value.key in v.inputs]
