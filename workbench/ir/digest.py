@@ -33,10 +33,11 @@ def module_digest(module: IRModule) -> str:
 
 def function_digest(function: Function) -> str:
     """32 hex digits of one function, cached in the node."""
-    if function._digest is None:
-        object.__setattr__(function, "_digest", _hash(_Exact(), function))
-    assert function._digest is not None
-    return function._digest
+    known = function._digest  # pyright: ignore[reportPrivateUsage]
+    if known is None:
+        known = _hash(_Exact(), function)
+        object.__setattr__(function, "_digest", known)
+    return known
 
 
 def fingerprint(function: TensorFunction) -> str:
@@ -44,13 +45,14 @@ def fingerprint(function: TensorFunction) -> str:
 
     Keys compiled kernels.
     """
-    if function._fingerprint is not None:
-        return function._fingerprint
+    known = function._fingerprint  # pyright: ignore[reportPrivateUsage]
+    if known is not None:
+        return known
     attrs = tuple(item for item in function.attrs if item[0] not in DESCRIPTIVE)
     anonymous = dataclasses.replace(function, next_id=0, private=False, attrs=attrs)
-    object.__setattr__(function, "_fingerprint", _hash(_Canonical(), anonymous))
-    assert function._fingerprint is not None
-    return function._fingerprint
+    known = _hash(_Canonical(), anonymous)
+    object.__setattr__(function, "_fingerprint", known)
+    return known
 
 
 def _hash(serializer: _Exact, root: object) -> str:
@@ -69,10 +71,11 @@ class _Exact:
 
     def __init__(self) -> None:
         self.parts: list[bytes] = []
+        self.vars: dict[int, bytes] = {}
 
     def add(self, value: Any) -> None:  # noqa: ANN401
         """Append one value."""
-        kind = type(value)
+        kind: type[Any] = type(value)
         if kind is tuple:
             self.parts.append(b"(")
             for item in value:
@@ -86,7 +89,19 @@ class _Exact:
             self.node(value, kind)
 
     def node(self, value: Any, kind: type) -> None:  # noqa: ANN401
-        """Append a node, field by field."""
+        """Append a node, field by field; a variable object that comes again is written once."""
+        if kind is Var:
+            if id(value) not in self.vars:
+                start = len(self.parts)
+                self.fields(value, kind)
+                self.vars[id(value)] = b"".join(self.parts[start:])
+                del self.parts[start:]
+            self.parts.append(self.vars[id(value)])
+        else:
+            self.fields(value, kind)
+
+    def fields(self, value: Any, kind: type) -> None:  # noqa: ANN401
+        """Append the fields of a node."""
         opening, names = _layout(kind)
         parts = self.parts
         parts.append(opening)
@@ -128,4 +143,4 @@ class _Canonical(_Exact):
                 if name not in {"id", "name"}:
                     self.add(getattr(value, name))
         else:
-            super().node(value, kind)
+            self.fields(value, kind)

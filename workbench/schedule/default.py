@@ -119,6 +119,8 @@ def _description(choices: list[str]) -> str:
 
 
 def _still_used(function: TensorFunction, bodies: list[Stmt]) -> tuple[Var, ...]:
+    if not function.allocations:
+        return ()
     used = {node.buffer.id for body in bodies for node in _accesses(body)}
     return tuple(a for a in function.allocations if a.id in used)
 

@@ -46,26 +46,24 @@ class ScheduleDefault(Rule):
 
     @override
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:
-        reasons = {n: self._reason(f) for n, f in module.tensor_functions.items()}
+        functions = module.tensor_functions
         called: set[str] = set()
         for name, function in module.graph_functions.items():
             for binding in all_bindings(function):
-                if isinstance(binding.value, CallTIR):
+                if isinstance(binding.value, CallTIR) and binding.value.callee in functions:
                     callee = binding.value.callee
                     called.add(callee)
-                    yield self._judge(name, binding.var.id, callee, reasons[callee])
-        algorithms = {dict(f.attrs).get("algorithm") for f in module.tensor_functions.values()}
-        for name, reason in reasons.items():
-            if name not in called and name not in algorithms:
-                yield self._judge(name, NodeId(-1), name, reason)
+                    yield self._judge(name, binding.var.id, callee, functions[callee])
+        for name, function in functions.items():
+            if name not in called and not function.private:
+                yield self._judge(name, NodeId(-1), name, function)
 
-    def _reason(self, function: TensorFunction) -> str:
-        scheduled = schedule_function(function, self.options)
-        return scheduled if isinstance(scheduled, str) else ""
-
-    def _judge(self, function: str, value: NodeId, callee: str, reason: str) -> Site | Refusal:
-        if reason:
-            return note("schedule/not-scheduled", f"`{callee}`: {reason}", function, value)
+    def _judge(
+        self, function: str, value: NodeId, callee: str, called: TensorFunction
+    ) -> Site | Refusal:
+        scheduled = schedule_function(called, self.options)
+        if isinstance(scheduled, str):
+            return note("schedule/not-scheduled", f"`{callee}`: {scheduled}", function, value)
         return Site(function, (value,), f"`{callee}`")
 
     @override
