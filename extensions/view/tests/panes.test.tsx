@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { mount, readSaved, type AnyIntent, type View } from '../src/index.js';
 import { ACTIONS, detailView, hello, moduleView, sessionView } from './fixture.js';
 
@@ -38,7 +38,8 @@ async function settled(): Promise<void> {
 }
 
 function nameOf(element: Element): string {
-  const title = element.firstElementChild?.tagName === 'title' ? element.firstElementChild : element;
+  const title =
+    element.firstElementChild?.tagName === 'title' ? element.firstElementChild : element;
   return element.getAttribute('aria-label') ?? title.textContent;
 }
 
@@ -127,8 +128,9 @@ describe('the view', () => {
   it('says that an answer waits for a busy kernel', async () => {
     const { root, view } = rig();
     view.setBusy(true);
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    expect(root.textContent).toContain('kernel busy: queued');
+    await vi.waitFor(() => {
+      expect(root.textContent).toContain('kernel busy: queued');
+    }, 5000);
   });
 });
 

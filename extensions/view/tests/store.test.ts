@@ -191,6 +191,14 @@ describe('selection', () => {
   });
 });
 
+describe('folds', () => {
+  it('folds and unfolds everything', () => {
+    const open = run(live(), { type: 'fold-all', collapsed: false });
+    expect(open.folds).toEqual({ emb: false, fuse8: false });
+    expect(run(open, { type: 'fold', group: 'emb', collapsed: true }).folds['emb']).toBe(true);
+  });
+});
+
 describe('search', () => {
   it('finds by label in program order and steps through the hits', () => {
     const state = run(live(), { type: 'search', text: 'MATMUL' });

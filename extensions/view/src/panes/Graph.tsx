@@ -9,6 +9,7 @@ import { GroundBox, GroupBox, NodeBox, StubBox } from './boxes.js';
 import {
   anchor,
   fit,
+  fitted,
   keepPlace,
   onScreen,
   overview,
@@ -56,46 +57,58 @@ function Picture(props: PictureProps): JSX.Element {
   const drag = useDrag(setCamera);
   const focused = layout.boxes.some((box) => box.key === state.selection) ? state.selection : null;
   return (
-    <svg
-      ref={root}
-      class="wb-picture"
-      role="group"
-      tabindex={0}
-      aria-label={`Graph of @${view.name}: arrow keys follow program order`}
-      aria-activedescendant={focused === null ? undefined : boxId(uid, focused)}
-      onKeyDown={(event) => {
-        if (graphKey(event, state, layout, dispatch)) {
-          event.preventDefault();
-        }
-      }}
-      onPointerDown={drag.down}
-      onPointerMove={drag.move}
-      onPointerUp={drag.up}
-      onPointerOver={(event) => {
-        dispatch({ type: 'hover', key: attribute(event.target, 'data-value') });
-      }}
-      onPointerLeave={() => {
-        dispatch({ type: 'hover', key: null });
-      }}
-      onDblClick={(event) => {
-        const key = attribute(event.target, 'data-key');
-        if (key === null) {
-          setCamera(() => overview(layout, size));
-        } else if (layout.boxes.some((box) => box.key === key && box.group)) {
-          dispatch({ type: 'fold', group: key, collapsed: false });
-        }
-      }}
-      onClick={(event) => {
-        if (!drag.moved()) {
-          root.current?.focus({ preventScroll: true });
-          press(event.target, dispatch);
-        }
-      }}
-    >
-      <g transform={`translate(${camera.x} ${camera.y}) scale(${camera.scale})`}>
-        <Scene {...props} camera={camera} size={size} />
-      </g>
-    </svg>
+    <>
+      <button
+        type="button"
+        class="wb-fit"
+        title="Fit the width; again: the whole picture"
+        onClick={() => {
+          setCamera((camera) => fitted(camera, layout, size));
+        }}
+      >
+        Fit
+      </button>
+      <svg
+        ref={root}
+        class="wb-picture"
+        role="group"
+        tabindex={0}
+        aria-label={`Graph of @${view.name}: arrow keys follow program order`}
+        aria-activedescendant={focused === null ? undefined : boxId(uid, focused)}
+        onKeyDown={(event) => {
+          if (graphKey(event, state, layout, dispatch)) {
+            event.preventDefault();
+          }
+        }}
+        onPointerDown={drag.down}
+        onPointerMove={drag.move}
+        onPointerUp={drag.up}
+        onPointerOver={(event) => {
+          dispatch({ type: 'hover', key: attribute(event.target, 'data-value') });
+        }}
+        onPointerLeave={() => {
+          dispatch({ type: 'hover', key: null });
+        }}
+        onDblClick={(event) => {
+          const key = attribute(event.target, 'data-key');
+          if (key === null) {
+            setCamera(() => overview(layout, size));
+          } else if (layout.boxes.some((box) => box.key === key && box.group)) {
+            dispatch({ type: 'fold', group: key, collapsed: false });
+          }
+        }}
+        onClick={(event) => {
+          if (!drag.moved()) {
+            root.current?.focus({ preventScroll: true });
+            press(event.target, dispatch);
+          }
+        }}
+      >
+        <g transform={`translate(${camera.x} ${camera.y}) scale(${camera.scale})`}>
+          <Scene {...props} camera={camera} size={size} />
+        </g>
+      </svg>
+    </>
   );
 }
 

@@ -84,11 +84,7 @@ export function GroupBox({ box, group, id, ...marks }: GroupProps): JSX.Element 
           <Frame box={box} label={group.label} type={group.type} sign={changeSign(group.change)} />
         </g>
       </g>
-      <g
-        role="button"
-        class="wb-fold"
-        data-unfold={group.key}
-      >
+      <g role="button" class="wb-fold" data-unfold={group.key}>
         <title>{`Unfold ${group.label}, ${opsText(group.ops)}`}</title>
         <g aria-hidden="true">
           <rect class="wb-target" x={box.width + 6} y={8} width={52} height={24} />

@@ -34,6 +34,13 @@ export function overview(layout: Layout, size: Size): Camera {
   return { x: Math.round((size.width - layout.width * scale) / 2), y: TOP, scale };
 }
 
+/** The width of the picture; the whole of it where that is shown already. */
+export function fitted(camera: Camera, layout: Layout, size: Size): Camera {
+  const wide = fit(layout, size);
+  const there = camera.x === wide.x && camera.y === wide.y && camera.scale === wide.scale;
+  return there ? overview(layout, size) : wide;
+}
+
 /** Zooms by a factor, keeping the point under the pointer. */
 export function zoom(camera: Camera, factor: number, x: number, y: number): Camera {
   const scale = Math.max(LEAST, Math.min(MOST, camera.scale * factor));

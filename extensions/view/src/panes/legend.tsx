@@ -1,7 +1,8 @@
 /** The search box over the picture, and the legend under it. */
 
 import type { JSX } from 'preact';
-import { currentFunction, hits } from '../store/selectors.js';
+import type { FunctionView } from '../protocol/generated.js';
+import { currentFunction, hits, shownGroup } from '../store/selectors.js';
 import type { PaneProps } from './props.js';
 
 export function Search({ state, dispatch }: PaneProps): JSX.Element {
@@ -36,36 +37,66 @@ export function Search({ state, dispatch }: PaneProps): JSX.Element {
 }
 
 export function Legend({ state, dispatch }: PaneProps): JSX.Element {
-  const view = currentFunction(state);
-  const changes = new Set([
-    ...(view?.nodes.map((node) => node.change) ?? []),
-    ...(view?.groups.map((group) => group.change) ?? []),
-  ]);
-  const gone = view?.gone ?? [];
   return (
     <div class="wb-legend" aria-label="Legend" role="note">
       <span class="wb-key wb-kind-op">graph op</span>
       <span class="wb-key wb-kind-tensor">tensor function</span>
       <span class="wb-key wb-kind-library">library</span>
+      <Changes view={currentFunction(state)} />
+      <span class="wb-legend-buttons">
+        <FoldAll state={state} dispatch={dispatch} />
+        <button
+          type="button"
+          class="wb-link"
+          aria-pressed={state.outline}
+          onClick={() => {
+            dispatch({ type: 'outline', open: !state.outline });
+          }}
+        >
+          {state.outline ? 'Picture' : 'Outline'}
+        </button>
+      </span>
+    </div>
+  );
+}
+
+/** The signs that occur in this picture, and what is not there any more. */
+function Changes({ view }: { readonly view: FunctionView | null }): JSX.Element | null {
+  if (view === null) {
+    return null;
+  }
+  const changes = new Set([...view.nodes, ...view.groups].map((one) => one.change));
+  const { gone } = view;
+  return (
+    <>
       {changes.has('rewritten') && <span>~ rewritten</span>}
       {changes.has('new') && <span>+ new</span>}
       {changes.has('fused') && <span>⊂ fused</span>}
       {gone.length > 0 && (
-        <span title={gone.join(', ')} class="wb-gone">
+        <span title={gone.join(', ')}>
           - gone: {gone.slice(0, 3).join(', ')}
           {gone.length > 3 && ` and ${gone.length - 3} more`}
         </span>
       )}
-      <button
-        type="button"
-        class="wb-link wb-outline-button"
-        aria-pressed={state.outline}
-        onClick={() => {
-          dispatch({ type: 'outline', open: !state.outline });
-        }}
-      >
-        {state.outline ? 'Picture' : 'Outline'}
-      </button>
-    </div>
+    </>
+  );
+}
+
+function FoldAll({ state, dispatch }: PaneProps): JSX.Element | null {
+  const groups = currentFunction(state)?.groups ?? [];
+  if (groups.length === 0) {
+    return null;
+  }
+  const folded = groups.some((group) => shownGroup(state, group));
+  return (
+    <button
+      type="button"
+      class="wb-link"
+      onClick={() => {
+        dispatch({ type: 'fold-all', collapsed: !folded });
+      }}
+    >
+      {folded ? 'Unfold all' : 'Fold all'}
+    </button>
   );
 }

@@ -16,6 +16,7 @@ export type ViewEvent =
   | { readonly type: 'select'; readonly key: string | null }
   | { readonly type: 'hover'; readonly key: string | null }
   | { readonly type: 'fold'; readonly group: string; readonly collapsed: boolean }
+  | { readonly type: 'fold-all'; readonly collapsed: boolean }
   | { readonly type: 'search'; readonly text: string }
   | { readonly type: 'next-hit'; readonly offset: number }
   | { readonly type: 'tab'; readonly tab: Tab }

@@ -78,6 +78,8 @@ function change(state: State, event: ViewEvent): State {
       return state.hovered === event.key ? state : { ...state, hovered: event.key };
     case 'fold':
       return { ...state, folds: { ...state.folds, [event.group]: event.collapsed } };
+    case 'fold-all':
+      return foldAll(state, event.collapsed);
     case 'search':
       return { ...state, search: event.text, hit: 0, announcement: hitText(state, event.text) };
     case 'next-hit':
@@ -204,6 +206,11 @@ function stepBy(state: State, offset: number): State {
   const position = steps.indexOf(state.cursor) + offset;
   const step = steps[Math.max(0, Math.min(steps.length - 1, position))];
   return step === undefined || step === state.cursor ? state : go(state, step);
+}
+
+function foldAll(state: State, collapsed: boolean): State {
+  const groups = currentFunction(state)?.groups ?? [];
+  return { ...state, folds: Object.fromEntries(groups.map((group) => [group.key, collapsed])) };
 }
 
 /** Selecting a node opens the groups around it. */
