@@ -237,7 +237,7 @@ def _choose_tile(stage: Stage, columns: int, options: ScheduleOptions) -> Tile:
         return Tile(
             columns, min(width, extent or width), None, 1, _parallel_axis(stage, None, options)
         )
-    rows, vectors = _register_tile(rows_extent, extent, options)
+    rows, vectors = _register_tile(rows_extent, extent, _gathers(stage, columns), options)
     width = vectors * options.lanes
     return Tile(
         columns,
@@ -253,8 +253,19 @@ def _extent(stage: Stage, position: int) -> int | None:
     return extent.value if isinstance(extent, IntImm) else None
 
 
+def _gathers(stage: Stage, columns: int) -> bool:
+    """Whether some load moves along the columns in steps of more than one."""
+    return any(step_of(load, stage.spatial[columns]) not in (0, 1) for load in stage.loads)
+
+
+GATHER_LOADS = 6
+"""Loads and shuffles that one vector with strides costs."""
+GATHER_REGISTERS = 8
+"""Accumulators beside which such a vector can be put together without spills."""
+
+
 def _register_tile(
-    rows: int | None, columns: int | None, options: ScheduleOptions
+    rows: int | None, columns: int | None, gathers: bool, options: ScheduleOptions
 ) -> tuple[int, int]:
     """The tile with the least work.
 
@@ -269,7 +280,9 @@ def _register_tile(
         if r * v + v + 1 <= registers
         and (rows is not None or r == 1)
         and (rows is None or r <= max(rows, 1))
+        and (not gathers or r * v <= GATHER_REGISTERS)
     ]
+    vector_cost = GATHER_LOADS if gathers else 1
 
     def cost(tile: tuple[int, int]) -> float:
         r, v = tile
@@ -277,7 +290,7 @@ def _register_tile(
         width = v * options.lanes
         full, rest = divmod(columns or 4096, width)
         vectors = full * v + -(-rest // options.lanes) * 1.25
-        loads = rows_work * vectors * (1 / r + 1 / v) / 2
+        loads = rows_work * vectors * (vector_cost / r + 1 / v) / 2
         latency = max(1.0, 8 / (r * v))
         return max(rows_work * vectors / 2 * latency, loads)
 
