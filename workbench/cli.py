@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -11,13 +12,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import nbformat
 import numpy as np
 
-from workbench.frontend import load
+from workbench.notebook.api import load
 from workbench.passes import optimize
 from workbench.runtime import build
-from workbench.session import seeded_inputs
+from workbench.session.inputs import entry_function, seeded_inputs
 from workbench.support import CompileError
 
 RUNS = 21
@@ -39,12 +39,12 @@ def _parser() -> argparse.ArgumentParser:
     lab = commands.add_parser(
         "lab", help="open JupyterLab, on a notebook for MODEL if one is given"
     )
-    lab.add_argument("model", nargs="?", type=Path, help="an ONNX file or a saved module")
+    lab.add_argument("model", nargs="?", type=Path, help="an ONNX file, a script or a saved module")
     lab.set_defaults(command=_lab)
     run = commands.add_parser(
         "run", help="optimize MODEL, run it on seeded inputs, print the times"
     )
-    run.add_argument("model", type=Path, help="an ONNX file or a saved module")
+    run.add_argument("model", type=Path, help="an ONNX file, a script or a saved module")
     run.add_argument(
         "--threads", type=int, default=None, help="number of threads (default: all cores)"
     )
@@ -63,24 +63,36 @@ def _lab(options: argparse.Namespace) -> int:
     if options.model is not None:
         notebook = folder / "workbench.ipynb"
         path = str(options.model.resolve())
-        code = f"import workbench as wb\n\ns = wb.open({path!r})\ns"
-        book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-        nbformat.write(book, notebook)
+        notebook.write_text(_notebook(f"import workbench as wb\n\ns = wb.open({path!r})\ns"))
         command.append(f"--LabApp.default_url=/lab/tree/{notebook.name}")
     return subprocess.call(command)
+
+
+def _notebook(code: str) -> str:
+    """A notebook of one cell, as the file format has it."""
+    cell: dict[str, object] = {
+        "cell_type": "code",
+        "execution_count": None,
+        "id": "model",
+        "metadata": {},
+        "outputs": [],
+        "source": code,
+    }
+    return json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
 
 
 def _run(options: argparse.Namespace) -> int:
     start = time.perf_counter()
     module = load(options.model)
-    inputs = seeded_inputs(module, "main")
+    entry = entry_function(module)
+    inputs = seeded_inputs(module, entry)
     executable = build(module if options.plain else optimize(module), num_threads=options.threads)
-    executable(*inputs.arrays)
+    executable(*inputs.arrays, function=entry)
     first = time.perf_counter() - start
     samples: list[float] = []
     for _ in range(RUNS):
         start = time.perf_counter()
-        executable(*inputs.arrays)
+        executable(*inputs.arrays, function=entry)
         samples.append(time.perf_counter() - start)
     low, median, high = np.quantile(samples, (0.25, 0.5, 0.75)) * 1e3
     sys.stdout.write(
