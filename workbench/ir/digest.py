@@ -75,7 +75,7 @@ class _Exact:
 
     def add(self, value: Any) -> None:  # noqa: ANN401
         """Append one value."""
-        kind: type[Any] = type(value)
+        kind: type[Any] = value.__class__
         if kind is tuple:
             self.parts.append(b"(")
             for item in value:
@@ -107,7 +107,7 @@ class _Exact:
         parts.append(opening)
         for name in names:
             field = getattr(value, name)
-            write = _WRITERS.get(type(field))
+            write = _WRITERS.get(field.__class__)
             if write is None:
                 self.add(field)
             else:

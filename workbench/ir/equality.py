@@ -11,7 +11,7 @@ from workbench.ir.module import IRModule
 from workbench.ir.traverse import node_fields
 from workbench.support.ids import NodeId
 
-_IGNORED = frozenset({"id", "next_id"})
+_IGNORED = frozenset({"id", "next_id", "outputs"})
 
 
 def structurally_equal(a: Any, b: Any) -> bool:  # noqa: ANN401
@@ -40,9 +40,10 @@ class _Matcher:
         self.backward: dict[NodeId, NodeId] = {}
 
     def equal(self, a: Any, b: Any) -> bool:  # noqa: ANN401
-        if type(a) is not type(b):
+        kind: type[Any] = a.__class__
+        if kind is not b.__class__:
             return False
-        if isinstance(a, tuple):
+        if issubclass(kind, tuple):
             return len(a) == len(b) and all(map(self.equal, a, b))
         if isinstance(a, Var):
             return self._vars(a, b)
@@ -50,9 +51,8 @@ class _Matcher:
             return struct.pack("<d", a) == struct.pack("<d", b)
         if isinstance(a, FloatImm) or not dataclasses.is_dataclass(a):
             return a == b
-        skipped = _IGNORED | ({"name"} if hasattr(a, "axes") else set())
-        skipped |= {"outputs"}
-        fields = (name for name in node_fields(type(a)) if name not in skipped)
+        skipped = _IGNORED | {"name"} if hasattr(a, "axes") else _IGNORED
+        fields = (name for name in node_fields(kind) if name not in skipped)
         return all(self.equal(getattr(a, name), getattr(b, name)) for name in fields) and (
             self._outputs(a, b)
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -364,7 +365,7 @@ def _identity(op: BinaryOp, a: PrimExpr, b: PrimExpr) -> PrimExpr | None:
             return None
 
 
-_FOLDS = {
+_FOLDS: dict[BinaryOp, Callable[[int, int], int]] = {
     BinaryOp.ADD: lambda a, b: a + b,
     BinaryOp.SUB: lambda a, b: a - b,
     BinaryOp.MUL: lambda a, b: a * b,
@@ -379,7 +380,7 @@ _FOLDS = {
     BinaryOp.AND: lambda a, b: int(bool(a and b)),
     BinaryOp.OR: lambda a, b: int(bool(a or b)),
 }
-_DIVISIONS = {
+_DIVISIONS: dict[BinaryOp, Callable[[int, int], int]] = {
     BinaryOp.FLOORDIV: lambda a, b: a // b,
     BinaryOp.FLOORMOD: lambda a, b: a % b,
     BinaryOp.TRUNCDIV: lambda a, b: abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1),

@@ -63,20 +63,22 @@ def children(node: Node) -> Iterator[Node]:
 
 def _child_list(node: Node) -> list[Node]:
     found: list[Node] = []
-    for name in _child_fields(type(node)):
+    for name in _child_fields(node.__class__):
         value = getattr(node, name)
-        if type(value) is tuple:
+        kind: type[Any] = value.__class__
+        if kind is tuple:
             _collect(value, found)
-        elif _is_node(type(value)):
+        elif _is_node(kind):
             found.append(value)
     return found
 
 
 def _collect(values: tuple[Any, ...], found: list[Node]) -> None:
     for value in values:
-        if type(value) is tuple:
+        kind: type[Any] = value.__class__
+        if kind is tuple:
             _collect(value, found)
-        elif _is_node(type(value)):
+        elif _is_node(kind):
             found.append(value)
 
 
@@ -86,16 +88,16 @@ def map_children(node: N, function: Callable[[Node], Node]) -> N:
     The same object if nothing changed.
     """
     changes: dict[str, object] = {}
-    for name in _child_fields(type(node)):
+    for name in _child_fields(node.__class__):
         old = getattr(node, name)
         new = _map_value(old, function)
         if new is not old:
             changes[name] = new
-    return dataclasses.replace(node, **changes) if changes else node  # pyright: ignore[reportArgumentType, reportReturnType]
+    return dataclasses.replace(node, **changes) if changes else node  # pyright: ignore[reportArgumentType, reportUnknownVariableType]
 
 
 def _map_value(value: Any, function: Callable[[Node], Node]) -> Any:  # noqa: ANN401
-    kind = type(value)
+    kind: type[Any] = value.__class__
     if kind is tuple:
         mapped = tuple([_map_value(item, function) for item in value])
         for new, old in zip(mapped, value, strict=True):
