@@ -14,8 +14,9 @@ import time
 import workbench as wb
 from benchmarks.timing import conditions, summary
 from workbench.frontend import demo
+from workbench.ir import IRModule
 from workbench.passes import Implement
-from workbench.view import module_view
+from workbench.view.views import SessionViews
 
 CHILD = """
 import time, sys
@@ -46,21 +47,23 @@ def _imports() -> None:
     print(f"import workbench           {summary(found)}  (limit 500 ms)")
 
 
-def _passes(name: str, module: object) -> None:
-    for step in wb.default_pipeline():
-        samples: list[float] = []
-        for _ in range(5):
-            session = wb.open(module)
-            for earlier in wb.default_pipeline():
-                if earlier == step:
-                    break
-                session.apply(earlier)
+def _passes(name: str, module: IRModule) -> None:
+    """From the call of a pass until the picture and the history of its step are there as data."""
+    pipeline = wb.default_pipeline()
+    samples: list[list[float]] = [[] for _ in pipeline]
+    for _ in range(5):
+        session = wb.open(module)
+        views = SessionViews(session)
+        views.module(session.head.index)
+        for step, found in zip(pipeline, samples, strict=True):
             start = time.perf_counter()
             applied = session.apply(step)
-            module_view(session, applied.index)
-            samples.append(time.perf_counter() - start)
-            session.close()
-        print(f"{name:10} {step.name:22} {summary(samples)}  (limit 100 ms)")
+            views.module(applied.index)
+            views.history()
+            found.append(time.perf_counter() - start)
+            session.wait()
+    for step, found in zip(pipeline, samples, strict=True):
+        print(f"{name:10} {step.name:22} {summary(found)}  (limit 100 ms)")
 
 
 def _builds() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -12,6 +13,9 @@ import workbench as wb
 from benchmarks.timing import conditions, interleaved
 from workbench.frontend import demo
 from workbench.ir import IRModule
+
+_ort: Any = onnxruntime
+"""onnxruntime has no types."""
 
 
 def main() -> None:
@@ -58,11 +62,11 @@ def _models(
 
 
 def _peer(model: str | bytes, threads: int, *arrays: np.ndarray) -> Callable[[], object]:
-    options = onnxruntime.SessionOptions()
+    options = _ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    names = [item.name for item in session.get_inputs()]
+    session = _ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    names: list[str] = [item.name for item in session.get_inputs()]
     feed = dict(zip(names, arrays, strict=True))
     return lambda: session.run(None, feed)[0]
 
