@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.schedule import programs
 
+from tests.schedule import programs
 from workbench.analysis.contraction import library_forms
 from workbench.ir import TensorFunction
 

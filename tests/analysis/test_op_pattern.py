@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.schedule import programs
 
+from tests.schedule import programs
 from workbench import te
 from workbench.analysis.op_pattern import OpPattern, is_expensive, only_moves_data, op_pattern
 from workbench.ir import TensorFunction

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import workbench.ops  # noqa: F401  operators are found by name
+import workbench.ops  # noqa: F401  # pyright: ignore[reportUnusedImport]  found by name
 from workbench import passes
 from workbench.interpret import run
 from workbench.ir import IRModule, TensorType

@@ -28,12 +28,12 @@ def test_a_replaced_value_keeps_its_id_and_is_recorded() -> None:
     editor = ModuleEditor(base)
     editor.replace_value("main", b.id, Alias(x), "rule")
     after = editor.commit()
-    assert [binding.var.id for binding in after["main"].bindings] == [a.id, b.id]
-    assert after["main"].bindings[1].value == Alias(x)
+    assert [binding.var.id for binding in after.graph_functions["main"].bindings] == [a.id, b.id]
+    assert after.graph_functions["main"].bindings[1].value == Alias(x)
     (derivation,) = editor.derivations
     assert derivation.relation is Relation.SAME
     assert derivation.results == (NodeRef("main", b.id),)
-    assert base["main"].bindings[1].value == Alias(a), "the old module is as it was"
+    assert base.graph_functions["main"].bindings[1].value == Alias(a), "the old module is as it was"
 
 
 def test_reads_see_pending_edits() -> None:
@@ -55,7 +55,7 @@ def test_substitution_follows_chains_and_moves_outputs() -> None:
     editor.substitute("main", a.id, x)
     editor.remove("main", a.id)
     editor.remove("main", b.id)
-    after = editor.commit()["main"]
+    after = editor.commit().graph_functions["main"]
     assert after.result == x
     assert after.bindings == ()
 
@@ -67,17 +67,18 @@ def test_inserted_bindings_stand_before_their_anchor_with_fresh_ids() -> None:
     two = editor.new_var("main", "two", T)
     editor.insert_before("main", b.id, Binding(one, Alias(x)))
     editor.insert_before("main", b.id, Binding(two, Alias(one)))
-    after = editor.commit()["main"]
+    after = editor.commit().graph_functions["main"]
     assert [binding.var.name for binding in after.bindings] == ["a", "one", "two", "b"]
     assert len({binding.var.id for binding in after.bindings}) == 4
     assert after.next_id == base["main"].next_id + 2
 
 
 def test_untouched_bindings_are_the_same_objects() -> None:
-    base, x, a, b = module()
+    base, x, _, b = module()
     editor = ModuleEditor(base)
     editor.replace_value("main", b.id, Alias(x), "rule")
-    assert editor.commit()["main"].bindings[0] is base["main"].bindings[0]
+    after = editor.commit().graph_functions["main"]
+    assert after.bindings[0] is base.graph_functions["main"].bindings[0]
 
 
 def test_constants_go_into_the_pool_once() -> None:

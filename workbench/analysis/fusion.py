@@ -42,8 +42,8 @@ class _Facts:
     moves: set[NodeId]
     users: dict[NodeId, tuple[NodeId, ...]]
     results: frozenset[NodeId]
-    taken: set[NodeId] = field(default_factory=set)
-    reasons: dict[NodeId, str] = field(default_factory=dict)
+    taken: set[NodeId] = field(default_factory=set[NodeId])
+    reasons: dict[NodeId, str] = field(default_factory=dict[NodeId, str])
 
 
 def fusion_groups(
@@ -168,7 +168,8 @@ def _elements(binding: Binding) -> tuple[int, tuple[str, ...]] | None:
     shape = _shape(binding)
     if shape is None:
         return None
-    factor, symbols = 1, []
+    factor = 1
+    symbols: list[str] = []
     for extent in shape:
         if isinstance(extent, int):
             factor *= extent

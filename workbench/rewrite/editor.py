@@ -40,10 +40,10 @@ class _Pending:
     """Edits of one graph function, keyed by value id."""
 
     ids: IdSource
-    values: dict[NodeId, GraphExpr] = field(default_factory=dict)
-    removed: set[NodeId] = field(default_factory=set)
-    before: dict[NodeId, list[Binding]] = field(default_factory=dict)
-    leaves: dict[NodeId, Arg] = field(default_factory=dict)
+    values: dict[NodeId, GraphExpr] = field(default_factory=dict[NodeId, GraphExpr])
+    removed: set[NodeId] = field(default_factory=set[NodeId])
+    before: dict[NodeId, list[Binding]] = field(default_factory=dict[NodeId, list[Binding]])
+    leaves: dict[NodeId, Arg] = field(default_factory=dict[NodeId, Arg])
 
     @property
     def touched(self) -> bool:

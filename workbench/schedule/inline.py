@@ -103,19 +103,16 @@ def _cheap_in(producer: Stage, reader: Stage, guards: bool) -> bool:
 def _repeats(producer: Stage, reader: Stage) -> bool:
     """Whether one element of the producer is read by several instances of the reader."""
     loads = {load for load in reader.loads if load.buffer.id == producer.buffer.id}
-    used = {v.id for load in loads for i in load.indices for v in walk(i) if hasattr(v, "id")}
+    used = {v.id for load in loads for i in load.indices for v in walk(i) if isinstance(v, Var)}
     return len(loads) > 1 or any(axis.var.id not in used for axis in reader.block.axes)
 
 
 def _inline(function: TensorFunction, producer: Stage) -> TensorFunction:
-    axes = [index.id for index in producer.store.indices if hasattr(index, "id")]  # pyright: ignore[reportAttributeAccessIssue]
-    positions = [n for n, index in enumerate(producer.store.indices) if hasattr(index, "id")]
+    axes = {n: v.id for n, v in enumerate(producer.store.indices) if isinstance(v, Var)}
 
     def replace_load(node: object) -> object:
         if isinstance(node, Load) and node.buffer.id == producer.buffer.id:
-            values: dict[NodeId, PrimExpr] = {
-                axis: node.indices[n] for axis, n in zip(axes, positions, strict=True)
-            }
+            values: dict[NodeId, PrimExpr] = {axis: node.indices[n] for n, axis in axes.items()}
             return substitute(producer.store.value, values)
         return node
 
@@ -134,4 +131,4 @@ def _drop_regions(nest: Stmt) -> Stmt:
     """Declared regions are stale after inlining: leave them to analysis again."""
     if isinstance(nest, For):
         return replace(nest, body=_drop_regions(nest.body))
-    return replace(nest, reads=None, writes=None)  # pyright: ignore[reportCallIssue, reportReturnType]
+    return replace(nest, reads=None, writes=None)

@@ -86,7 +86,7 @@ def split(
     for var, size in zip(reversed(fresh), reversed(sizes), strict=True):
         extent = IntImm(size) if isinstance(size, int) else size
         body = For(var, ZERO, extent, body)
-    body = replace(body, kind=old.kind, annotations=old.annotations)  # pyright: ignore[reportArgumentType]
+    body = replace(body, kind=old.kind, annotations=old.annotations)
     return _replaced(function, old, body, ids), fresh
 
 

@@ -24,10 +24,12 @@ from workbench.ir import (
     CallOp,
     CallPacked,
     CallTIR,
+    Constant,
     GraphFunction,
     IRModule,
     TensorFunction,
     TensorType,
+    Var,
     find_library,
     find_operator,
 )
@@ -230,7 +232,8 @@ def _user_functions(module: IRModule, binding: Binding, algorithm: str) -> Itera
     call, out = binding.value, binding.var.type
     if isinstance(call, CallOp):
         call = call_of("", call, out)
-    types = [getattr(arg, "type", None) for arg in call.args]  # pyright: ignore[reportAttributeAccessIssue]
+    args = call.args if isinstance(call, CallTIR | CallPacked) else ()
+    types = [arg.type for arg in args if isinstance(arg, Var | Constant)]
     wanted = [(t.shape, t.dtype) for t in (*types, out) if isinstance(t, TensorType)]
     for name, function in module.tensor_functions.items():
         there = [

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from typing_extensions import override
@@ -25,6 +25,8 @@ from workbench.ir import (
     Binding,
     CallOp,
     Constant,
+    FloatImm,
+    IntImm,
     IRModule,
     ScalarValue,
     ShapeValue,
@@ -112,17 +114,19 @@ def _evaluate(value: NodeId, function: str, editor: ModuleEditor) -> np.ndarray:
     return np.asarray(operator.reference(call, *values), dtype=binding.var.type.dtype)
 
 
-def _leaf(arg: Arg, function: str, editor: ModuleEditor) -> np.ndarray:
+def _leaf(arg: Arg, function: str, editor: ModuleEditor) -> Any:  # noqa: ANN401
+    """What a numpy reference takes for a leaf."""
     match arg:
         case Var():
             return _evaluate(arg.id, function, editor)
         case Constant(digest=digest):
             return editor.pool[digest]
         case ShapeValue(dims=dims):
-            return dims  # pyright: ignore[reportReturnType]
+            return dims
         case ScalarValue(value=value):
-            return value.value  # pyright: ignore[reportReturnType, reportAttributeAccessIssue]
+            assert isinstance(value, IntImm | FloatImm)
+            return value.value
         case StringValue(text=text):
-            return text  # pyright: ignore[reportReturnType]
+            return text
         case TupleValue(fields=fields):
-            return tuple(_leaf(f, function, editor) for f in fields)  # pyright: ignore[reportReturnType]
+            return tuple(_leaf(f, function, editor) for f in fields)

@@ -53,8 +53,10 @@ class FuseOps(Rule):
                 continue
             groups, reasons = fusion_groups(module, function)
             for group in groups:
-                label = " + ".join(binding.value.callee for binding in group.members)
-                yield Site(name, tuple(b.var.id for b in reversed(group.members)), label)
+                callees = [b.value.callee for b in group.members if isinstance(b.value, CallTIR)]
+                yield Site(
+                    name, tuple(b.var.id for b in reversed(group.members)), " + ".join(callees)
+                )
             for value, reason in reasons.items():
                 yield note("fuse/not-fused", reason, name, value)
 
