@@ -9,10 +9,11 @@ import subprocess
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 import pytest
+from typing_extensions import Unpack
 
 from workbench.view.layout import Layout, layout
 from workbench.view.layout.arithmetic import quotient, spread
@@ -30,7 +31,16 @@ writeFileSync(process.argv[4], JSON.stringify(results));
 """
 
 
-def node(key: str, *inputs: str, kind: NodeKind = "op", **rest: Any) -> NodeView:
+class Drawn(TypedDict, total=False):
+    """What a test may say of how a node is drawn."""
+
+    stub: bool
+    group: str | None
+    width: int
+    height: int
+
+
+def node(key: str, *inputs: str, kind: NodeKind = "op", **rest: Unpack[Drawn]) -> NodeView:
     """A node named like its key."""
     return NodeView(
         key=key,
@@ -130,9 +140,9 @@ def run_twin(
     return json.loads(found.read_text(encoding="utf-8"))
 
 
-def as_json(result: Layout) -> Any:
+def as_json(result: Layout) -> dict[str, Any]:
     """The layout as the twin writes it."""
-    data = json.loads(json.dumps(asdict(result)))
+    data: dict[str, Any] = json.loads(json.dumps(asdict(result)))
     for ground in data["grounds"]:
         ground["noteX"], ground["noteY"] = ground.pop("note_x"), ground.pop("note_y")
     return data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from workbench.view.layout.arithmetic import clamp, quotient, spread
 from workbench.view.layout.items import Item, Items, Value
@@ -117,10 +118,7 @@ def place_items(items: Items, extents: Extents) -> list[int]:
             quotient(sum(centre[source] for source in above[index]), max(1, len(above[index])))
             for index in layer
         ]
-        distances = [
-            extents.right[a] + GAP_X + extents.left[b]
-            for a, b in zip(layer, layer[1:], strict=False)
-        ]
+        distances = [extents.right[a] + GAP_X + extents.left[b] for a, b in pairwise(layer)]
         for index, x in zip(layer, spread(wanted, distances), strict=True):
             centre[index] = x
     return centre
