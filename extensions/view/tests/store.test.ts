@@ -293,6 +293,28 @@ describe('answers', () => {
   });
 });
 
+describe('jobs', () => {
+  const job = {
+    type: 'job' as const,
+    job: 1,
+    phase: 'measuring',
+    done: 1,
+    total: 3,
+    reply_to: null,
+  };
+
+  it('waits for a measurement until its job ends, and can ask again after a cancel', () => {
+    const asked = run(live(), { type: 'measure', node: 'main/8' }, { type: 'sent' });
+    const running = run(asked, received({ ...job, state: 'running' }));
+    expect(Object.values(running.pending).map((one) => one.type)).toContain('measure');
+    const cancelled = run(running, { type: 'cancel' }, received({ ...job, state: 'cancelled' }));
+    expect(sent(cancelled)).toEqual(['cancel']);
+    const again = run(cancelled, { type: 'sent' }, { type: 'measure', node: 'main/8' });
+    expect(sent(again)).toEqual(['measure']);
+    expect(sent(run(again, { type: 'sent' }, { type: 'cancel' }))).toEqual(['cancel']);
+  });
+});
+
 describe('saving', () => {
   it('saves what is drawn with the details of the selected node', () => {
     const asked = run(live(), { type: 'select', key: 'main/8' });

@@ -2,23 +2,22 @@
 
 import type {
   Failed,
+  JobProgress,
   Message,
   SelectionChanged,
   SessionView,
   TextReply,
 } from '../protocol/generated.js';
-import { answered, type Request } from './requests.js';
+import { answered, measured, type Request } from './requests.js';
 import { recipeTitle, scriptTitle, withModule } from './showing.js';
 import { detailKey, initialState, type State } from './state.js';
 
 const QUESTIONS: readonly Request['type'][] = ['show', 'detail', 'actions', 'script'];
 
 export function receive(before: State, message: Exclude<Message, SelectionChanged>): State {
-  const asked =
-    'reply_to' in message && message.reply_to !== null
-      ? before.pending[message.reply_to]
-      : undefined;
-  const state = answered(before, 'reply_to' in message ? message.reply_to : null);
+  const id = replyTo(message);
+  const asked = id === null ? undefined : before.pending[id];
+  const state = answered(before, id);
   switch (message.type) {
     case 'hello':
       return hello(state, message.session, message.module.step, {
@@ -46,14 +45,27 @@ export function receive(before: State, message: Exclude<Message, SelectionChange
     case 'applied':
       return applied(state, message.step);
     case 'job':
-      return { ...state, job: message, announcement: jobText(message.phase, message.state) };
+      return withJob(state, message);
     case 'comparison':
       return message.node === null
-        ? { ...state, comparison: message.comparison }
-        : { ...state, measured: { ...state.measured, [message.node]: message.comparison } };
+        ? { ...measured(state), comparison: message.comparison }
+        : {
+            ...measured(state),
+            measured: { ...state.measured, [message.node]: message.comparison },
+          };
     case 'failed':
       return failed(state, message, asked);
   }
+}
+
+/** The request that a message answers; progress of a job answers nothing yet. */
+function replyTo(message: Message): number | null {
+  return 'reply_to' in message && message.type !== 'job' ? message.reply_to : null;
+}
+
+function withJob(state: State, job: JobProgress): State {
+  const next = job.state === 'running' ? state : measured(state);
+  return { ...next, job, announcement: jobText(job.phase, job.state) };
 }
 
 function hello(state: State, session: SessionView, step: number, modules: State['modules']): State {

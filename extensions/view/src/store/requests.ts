@@ -18,12 +18,24 @@ export function ask(state: State, request: Request): State {
     return state;
   }
   const id = state.nextId;
+  // A cancel has no answer of its own.
+  const pending = request.type === 'cancel' ? state.pending : { ...state.pending, [id]: request };
   return {
     ...state,
     nextId: id + 1,
-    pending: { ...state.pending, [id]: request },
+    pending,
     outbox: [...state.outbox, { ...request, id }],
   };
+}
+
+/** The state without the requests for measurements: the job that answers them has ended. */
+export function measured(state: State): State {
+  const pending = Object.fromEntries(
+    Object.entries(state.pending).filter(
+      ([, request]) => request.type !== 'measure' && request.type !== 'compare',
+    ),
+  );
+  return { ...state, pending };
 }
 
 /** The state without the request of that id. */
