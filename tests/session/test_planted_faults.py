@@ -96,7 +96,7 @@ class WrongConstant(Pass):
         for binding in module.graph_functions["main"].bindings:
             if isinstance(binding.value, Alias) and isinstance(binding.value.value, Constant):
                 old = module.pool[binding.value.value.digest]
-                new = editor.add_constant(np.asarray(old) * np.float32(1.001))
+                new = editor.add_constant(np.multiply(old, np.float32(1.001)))
                 editor.replace_value("main", binding.var.id, Alias(new), self.name)
         return PassResult(editor.commit())
 
