@@ -1,9 +1,10 @@
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.ui.lab import Lab
 from tests.ui.server import Server, lab_server
@@ -17,6 +18,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+SECONDS = 30
+expect.set_options(timeout=1000 * SECONDS)
 
 
 @pytest.fixture(scope="session")
@@ -35,15 +38,24 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
+@contextmanager
+def open_page(
+    browser: Browser, server: Server, repository: Path, width: int = 1280, height: int = 900
+) -> Generator[Lab]:
+    """A fresh page; its kernels end with it."""
+    context = browser.new_context(viewport={"width": width, "height": height})
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    running = Lab(context.new_page(), server, repository / "build" / "screenshots")
+    yield running
+    running.close()
+
+
 @pytest.fixture
 def lab(
     server: Server, browser: Browser, repository: Path, request: pytest.FixtureRequest
 ) -> Iterator[Lab]:
     """A fresh page of JupyterLab; errors that our extension throws in it fail the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
-    running = Lab(context.new_page(), server, repository / "build" / "screenshots")
-    yield running
-    running.screenshot(f"{request.node.name}-end")
-    running.close()
+    with open_page(browser, server, repository) as running:
+        yield running
+        running.screenshot(f"{request.node.name}-end")
     assert running.errors == []

@@ -152,6 +152,17 @@ class Lab:
         """The text of all cells."""
         return self.page.evaluate(CELL_SOURCES)
 
+    def find(self, text: str) -> int:
+        """Position of the first cell whose text holds `text`."""
+        sources = self.sources()
+        found = [index for index, source in enumerate(sources) if text in source]
+        assert found, f"no cell holds {text!r}"
+        return found[0]
+
+    def text_of(self, index: int) -> str:
+        """What a cell printed and gave, as plain text."""
+        return "\n".join(_plain(output) for output in self.outputs(index))
+
     def set_source(self, index: int, source: str) -> None:
         """Replace the text of a cell."""
         self.page.evaluate(SET_SOURCE, [index, source])
@@ -195,3 +206,9 @@ class Lab:
         except Error:
             self._note(f"{OURS}: the page was gone at the end of the test")
         self.page.context.close()
+
+
+def _plain(output: dict[str, object]) -> str:
+    data = output.get("data")
+    text = data.get("text/plain", "") if isinstance(data, dict) else output.get("text", "")
+    return "".join(text) if isinstance(text, list) else str(text)
