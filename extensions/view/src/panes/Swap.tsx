@@ -17,13 +17,14 @@ export function Swap({ detail, state, dispatch }: Props): JSX.Element | null {
   const found = measurement(state);
   const scale = found === null ? 0 : longest(found.bars);
   const running = state.job?.state === 'running';
+  const comparing = Object.values(state.pending).some((one) => one.type === 'compare');
   return (
     <section class="wb-swap" aria-label="Swap">
       <h3>
         Swap the implementation
         {found !== null && <span class="wb-fact">median · max error</span>}
         <span class="wb-buttons">
-          <Progress state={state} dispatch={dispatch} />
+          {!comparing && <Progress state={state} dispatch={dispatch} />}
           <button
             type="button"
             disabled={!canAct(state) || running}
