@@ -7,9 +7,12 @@ from workbench.ir import (
     Binding,
     BindingBlock,
     Constant,
+    FloatImm,
     GraphFunction,
     IfThenElse,
+    IntImm,
     IRModule,
+    ScalarValue,
     TupleValue,
     Var,
     leaf_vars,
@@ -100,4 +103,4 @@ def is_constant(arg: Arg, constants: dict[NodeId, Constant]) -> bool:
         return arg.id in constants
     if isinstance(arg, TupleValue):
         return all(is_constant(item, constants) for item in arg.fields)
-    return True
+    return not isinstance(arg, ScalarValue) or isinstance(arg.value, IntImm | FloatImm)
