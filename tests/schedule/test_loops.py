@@ -8,6 +8,7 @@ from tests.schedule.test_default import arrays_of
 from workbench.interpret import run_tensor_function
 from workbench.ir import For, LoopKind, TensorFunction, walk
 from workbench.schedule.schedule import Schedule
+from workbench.script import parse
 from workbench.support import CompileError
 
 
@@ -89,3 +90,21 @@ def test_what_is_wrong_is_said() -> None:
         with pytest.raises(CompileError) as error:
             action()
         assert code_of(error) == code
+    before = sch.tensor_function
+    sch.reorder()
+    assert sch.tensor_function is before
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        (None, "schedule/which-function"),
+        ("main", "schedule/which-function"),
+        ("nothing", "module/unknown-function"),
+    ],
+)
+def test_only_a_tensor_function_is_scheduled(name: str | None, code: str) -> None:
+    module = parse("@R.function\ndef main(x: R.Tensor((4,), 'float32')):\n    return x\n")
+    with pytest.raises(CompileError) as error:
+        Schedule(module, name)
+    assert code_of(error) == code

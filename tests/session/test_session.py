@@ -107,6 +107,30 @@ def test_what_is_no_pass_is_said(session: Session, item: object, code: str) -> N
     assert caught.value.diagnostics[0].code == code
 
 
+def test_a_pass_that_gives_no_result_is_named(session: Session) -> None:
+    class GivesModule(Pass):
+        name = "gives-module"
+
+        def run(self, module: IRModule) -> PassResult:
+            return module  # pyright: ignore[reportReturnType]
+
+    with pytest.raises(wb.CompileError, match=r"pass/result.*`GivesModule` gave `IRModule`"):
+        session.apply(GivesModule())
+    assert len(session.steps) == 1
+
+
+@pytest.mark.parametrize("name", ["h", "main.h", "matmul"])
+def test_a_value_that_was_fused_stands_for_its_kernel(session: Session, name: str) -> None:
+    for step in wb.default_pipeline():
+        session.apply(step)
+    assert session.implementations(name) == session.implementations("y")
+    session.swap(name, "library numpy.matmul")
+    session.wait()
+    assert session.verdict(session.head).state in {"exact", "within"}
+    with pytest.raises(wb.CompileError, match="session/unknown-value"):
+        session.swap("nowhere", "generated")
+
+
 def test_unknown_steps_are_refused(session: Session) -> None:
     with pytest.raises(wb.CompileError, match="only 0 to 0"):
         session.checkout(7)

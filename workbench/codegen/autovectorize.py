@@ -136,7 +136,7 @@ def _lanes(loop: For, vector_bits: int, ids: IdSource) -> Stmt | None:
     ):
         if size == 0:
             continue
-        outer = Var(ids.new(), loop.var.name, loop.var.type)
+        outer = Var(ids.new(), f"{loop.var.name}_0", loop.var.type)
         inner = _Sink(loop.var, start + outer * size, size, ids).statement(loop.body)
         if inner is None:
             return None
@@ -205,6 +205,6 @@ class _Sink:
         return self.var.id in free_vars(expr)
 
     def _lanes(self, stmt: Stmt) -> Stmt:
-        lane = Var(self.ids.new(), self.var.name, self.var.type)
+        lane = Var(self.ids.new(), f"{self.var.name}_1", self.var.type)
         body = substitute(stmt, {self.var.id: binary(BinaryOp.ADD, self.base, lane)})
         return For(lane, IntImm(0), IntImm(self.size), body, LoopKind.VECTORIZED)

@@ -50,6 +50,8 @@ def _first_line(error: Exception) -> str:
 
 def _check_whole(proto: onnx.ModelProto, name: str) -> None:
     """What a file that was cut at the border of a field lacks."""
+    if not proto.ByteSize():
+        raise bad_file(name, "is empty")
     if not proto.opset_import:
         raise bad_file(name, "names no operator set")
     if not proto.graph.output:

@@ -52,11 +52,20 @@ class Pass(ABC):
         """Check what is required, run, check what is established.
 
         Raises:
-            CompileError: `pass/requirement` before, `pass/broken-promise` after, or what the pass
-            itself finds.
+            CompileError: `pass/requirement` before, `pass/result` or `pass/broken-promise` after,
+            or what the pass itself finds.
         """
         self._check(module, self.requires, "pass/requirement", "needs")
         result = self.run(module)
+        if not isinstance(result, PassResult):  # pyright: ignore[reportUnnecessaryIsInstance]
+            kind = type(result).__name__
+            raise CompileError(
+                Diagnostic(
+                    "pass/result",
+                    f"`{type(self).__name__}` gave `{kind}`, expected a `PassResult`",
+                    hint="end `run` with `return PassResult(module, ...)`",
+                )
+            )
         self._check(result.module, self.establishes, "pass/broken-promise", "did not establish")
         return result
 

@@ -148,6 +148,8 @@ def reorder(function: TensorFunction, loops: Sequence[NodeId]) -> TensorFunction
     Raises:
         CompileError: `schedule/no-such-loop`, `schedule/not-nested`, `schedule/illegal`.
     """
+    if not loops:
+        return function
     if len(set(loops)) != len(loops):
         raise refuse("schedule/not-nested", "a loop is named twice", loops[0])
     wanted = [find_loop(function, loop) for loop in loops]

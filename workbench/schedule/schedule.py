@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from typing_extensions import override
+
 from workbench.ir import Block, For, IRModule, LoopKind, TensorFunction, children, walk
 from workbench.schedule import loops as primitives
 from workbench.support import CompileError, Diagnostic, NodeId
@@ -35,14 +37,21 @@ class Schedule:
     Every primitive is checked and refused with the reason where it is not legal; the function is
     then as it was. `trace` lists the primitives as lines of Python. Reference:
     `tvm.tir.Schedule`.
+
+    Raises:
+        CompileError: `schedule/which-function`, `module/unknown-function`.
     """
 
     def __init__(self, module: IRModule | TensorFunction, function: str | None = None) -> None:
         if isinstance(module, TensorFunction):
             module, function = IRModule((("main", module),)), "main"
         self.module = module
-        self.function = function or _only_tensor_function(module)
+        self.function = _tensor_function_name(module, function)
         self.trace: list[str] = []
+
+    @override
+    def __repr__(self) -> str:
+        return "\n".join((f"Schedule of `{self.function}`", *self.trace))
 
     @property
     def tensor_function(self) -> TensorFunction:
@@ -117,15 +126,20 @@ class Schedule:
         self.trace.append(line)
 
 
-def _only_tensor_function(module: IRModule) -> str:
+def _tensor_function_name(module: IRModule, name: str | None) -> str:
+    """`name`, or by default the only tensor function."""
     names = list(module.tensor_functions)
-    if len(names) == 1:
+    if name is None and len(names) == 1:
         return names[0]
+    if name is not None and isinstance(module[name], TensorFunction):
+        return name
     there = ", ".join(f"`{n}`" for n in names) or "none"
     raise CompileError(
         Diagnostic(
             "schedule/which-function",
-            "the module has not exactly one tensor function",
+            "the module has not exactly one tensor function"
+            if name is None
+            else f"`{name}` is no tensor function",
             notes=(f"there are {there}",),
             hint='name it: `Schedule(module, "matmul")`',
         )

@@ -91,7 +91,7 @@ def run_pass(item: Pass, module: IRModule) -> PassResult:
 def _guarded(item: Pass, module: IRModule) -> PassResult:
     name = type(item).__name__
     try:
-        result = item(module)
+        return item(module)
     except CompileError:
         raise
     except Exception as error:  # the edge: a pass of the user's may raise anything
@@ -104,15 +104,6 @@ def _guarded(item: Pass, module: IRModule) -> PassResult:
                 hint="the session stands where it was",
             )
         ) from error
-    if not isinstance(result, PassResult):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise CompileError(
-            Diagnostic(
-                "session/pass-result",
-                f"`{name}` gave `{type(result).__name__}`, expected a `PassResult`",
-                hint="end `run` with `return PassResult(module, ...)`",
-            )
-        )
-    return result
 
 
 def _where(error: BaseException) -> tuple[str, ...]:

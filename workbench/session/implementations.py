@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,7 +61,7 @@ def implementation_pass(value: FlowValue, implementation: str) -> Pass:
     return passes.Implement(qualified_name(value), implementation)
 
 
-def edit_pass(module: IRModule, lineage: Lineage, name: str, text: str) -> Pass:
+def edit_pass(module: IRModule, path: Sequence[Lineage], name: str, text: str) -> Pass:
     """The pass that gives a tensor function (`name`, or what the value `name` calls) another text.
 
     Raises:
@@ -68,7 +69,7 @@ def edit_pass(module: IRModule, lineage: Lineage, name: str, text: str) -> Pass:
     """
     if name in module.tensor_functions:
         return passes.ReplaceFunction(name, text)
-    value = find_value(lineage, name)
+    value = find_value(path, name)
     if isinstance(value.expr, CallTIR):
         return passes.ReplaceFunction(value.expr.callee, text)
     raise CompileError(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 from workbench.ir import CallFunction, CallOp, CallPacked, CallTIR, GraphExpr
 from workbench.session.flow import FlowValue
 from workbench.session.lineage import Lineage
@@ -10,21 +13,20 @@ from workbench.support import CompileError, Diagnostic
 SHOWN = 8
 
 
-def find_value(lineage: Lineage, name: str) -> FlowValue:
+def find_value(path: Sequence[Lineage], name: str) -> FlowValue:
     """The value of that key, that name (`lv3`, `main.lv3`), or the only call of that operator.
+
+    `path` has the lineages from the import to the step that is asked. A value that only earlier
+    steps have stands for the kernel that it was fused into.
 
     Raises:
         CompileError: `session/unknown-value`, `session/ambiguous-value`.
     """
-    exact = lineage.value(name)
-    if exact is not None:
-        return exact
-    values = [v for v in lineage.values() if "#" not in v.key]
-    found = [v for v in values if name in {v.name, qualified_name(v)}]
-    found = found or [v for v in values if v.expr is not None and operation(v.expr) == name]
+    found = _named(path[-1], name) or _fused(path, name)
     if len(found) == 1:
         return found[0]
     if not found:
+        values = [v for v in path[-1].values() if "#" not in v.key]
         near = [qualified_name(v) for v in values if name.lower() in v.name.lower()][:SHOWN]
         notes = (f"near are {_listed(near)}",) if near else ()
         raise CompileError(
@@ -39,6 +41,38 @@ def find_value(lineage: Lineage, name: str) -> FlowValue:
             hint="say which one by its full name",
         )
     )
+
+
+def _named(lineage: Lineage, name: str) -> list[FlowValue]:
+    exact = lineage.value(name)
+    if exact is not None:
+        return [exact]
+    values = [v for v in lineage.values() if "#" not in v.key]
+    found = [v for v in values if name in {v.name, qualified_name(v)}]
+    return found or [v for v in values if v.expr is not None and operation(v.expr) == name]
+
+
+def _fused(path: Sequence[Lineage], name: str) -> list[FlowValue]:
+    """What computes, in the last lineage, the values that earlier ones know by that name."""
+    found: dict[str, FlowValue] = {}
+    for index, lineage in enumerate(path):
+        for value in _named(lineage, name):
+            descendant = _descendant(value, path[index:])
+            if descendant is not None:
+                found[descendant.key] = descendant
+    return list(found.values())
+
+
+def _descendant(value: FlowValue, path: Sequence[Lineage]) -> FlowValue | None:
+    """What computes, in the last lineage, a value of the first one; None where it is gone."""
+    found: FlowValue | None = value
+    for before, after in pairwise(path):
+        identity = before.stable[found.key]
+        kept = [key for key, stable in after.stable.items() if stable == identity]
+        found = after.value(kept[0] if kept else found.call or "")
+        if found is None:
+            return None
+    return found
 
 
 def qualified_name(value: FlowValue) -> str:

@@ -83,7 +83,8 @@ class Session(SessionTree):
     def implementations(self, name: str) -> tuple[Implementation, ...]:
         """The ways in which the value `name` of the head could be computed, impossible ones too."""
         head = self.head.index
-        return implementations_of(self.snapshot(head).module, find_value(self.lineage(head), name))
+        value = find_value(self.lineages(head), name)
+        return implementations_of(self.snapshot(head).module, value)
 
     def recipe(self, step: int | Step | None = None) -> str:
         """Python that makes the module of `step` (default: the head) outside the notebook.
@@ -161,7 +162,7 @@ class Session(SessionTree):
     def start_measure(self, name: str, step: int | Step | None = None) -> Job:
         """The same in the background; `Measured` is sent when it is ready."""
         base = self.head.index if step is None else self.snapshot(step).index
-        value = find_value(self.lineage(base), name)
+        value = find_value(self.lineages(base), name)
         return self.submit(
             f"measure {value.name}",
             lambda job: self._measured(measure_value(self, base, value, job), value.key),

@@ -100,6 +100,10 @@ class SessionTree(ABC):
                     self._lineages[index] = self._follow(self._history[index])
             return self._lineages[end]
 
+    def lineages(self, step: int | Step) -> tuple[Lineage, ...]:
+        """The lineages from the import to a step."""
+        return tuple(self.lineage(snapshot.index) for snapshot in self.path_to(step))
+
     def _follow(self, snapshot: Snapshot) -> Lineage:
         assert snapshot.parent is not None
         assert snapshot.result is not None
@@ -179,7 +183,7 @@ class SessionTree(ABC):
         """
         with self._changing:
             base = self.head if at is None else at
-            value = find_value(self.lineage(base), name)
+            value = find_value(self.lineages(base), name)
             return self.apply(implementation_pass(value, implementation), base)
 
     def edit(self, name: str, text: str, at: int | Step | None = None) -> Step:
@@ -191,7 +195,7 @@ class SessionTree(ABC):
         with self._changing:
             base = self.head if at is None else at
             module = self.snapshot(base).module
-            return self.apply(edit_pass(module, self.lineage(base), name, text), base)
+            return self.apply(edit_pass(module, self.lineages(base), name, text), base)
 
 
 def _verify(module: IRModule, name: str) -> None:

@@ -28,7 +28,7 @@ class ModuleDisplay:
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         return module_bundle(self.module)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.module.script()
 
 
