@@ -60,6 +60,16 @@ def test_dlpack(rng: Generator) -> None:
     assert_same(out, 2 * x)
 
 
+def test_memory_that_numpy_cannot_read_is_named(rng: Generator) -> None:
+    class Elsewhere(Foreign):
+        def __dlpack__(self, **_: object) -> object:
+            raise BufferError("on another device")
+
+    x = normal(rng, 4, 6)
+    with pytest.raises(CompileError, match=r"runtime/foreign-array.*`Elsewhere`.*another device"):
+        build(modules.chain())(Elsewhere(x), x)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

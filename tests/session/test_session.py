@@ -7,9 +7,16 @@ import pytest
 
 import workbench as wb
 from tests.session.programs import Identity, Raises, small
-from workbench.ir import GraphFunction, IRModule
+from workbench.ir import GraphFunction, IRModule, LibraryFunction, register_library
 from workbench.rewrite import Pass, PassResult
 from workbench.session import Session
+
+LIBRARY = """
+@R.function
+def main(x: R.Tensor((4,), "float32")):
+    y = R.call_dps_packed("test.session.twice", (x,), out_ty=R.Tensor((4,), dtype="float32"))
+    return y
+"""
 
 
 @pytest.fixture
@@ -185,6 +192,30 @@ def test_edit_replaces_the_text_of_a_tensor_function(session: Session) -> None:
     with pytest.raises(wb.CompileError):
         session.edit("y", "this is no script")
     assert len(session.steps) == 3
+
+
+def test_an_edited_function_is_the_one_that_runs(session: Session) -> None:
+    session.apply("LegalizeOps")
+    text = _function_text(session, "relu").replace("T.max(", "T.min(")
+    session.apply("ScheduleDefault")
+    assert session.edit("relu", text).label == "ReplaceFunction ~1"
+    arrays = (np.ones((3, 8), "f4"), np.ones((8, 4), "f4"), np.ones(4, "f4"))
+    np.testing.assert_array_equal(session.run(*arrays), np.zeros((3, 4), "f4"))
+
+
+def test_a_library_function_that_is_registered_anew_is_the_one_that_runs() -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    def fills(x: np.ndarray, out: np.ndarray) -> None:
+        np.copyto(out, 2 * x)
+
+    register_library(LibraryFunction("test.session.twice", fails, "tests"))
+    session = wb.open(wb.parse(LIBRARY))
+    with pytest.raises(wb.CompileError, match="runtime/library-raised"):
+        session.run(np.ones(4, "f4"))
+    register_library(LibraryFunction("test.session.twice", fills, "tests"))
+    np.testing.assert_array_equal(session.run(np.ones(4, "f4")), np.full(4, 2, "f4"))
 
 
 def _function_text(session: Session, name: str) -> str:

@@ -70,6 +70,7 @@ from workbench.ir.registry import (
     operators,
     register_library,
     register_operator,
+    registry_version,
     type_of,
 )
 from workbench.ir.tensor import (
@@ -197,6 +198,7 @@ __all__ = [
     "register_library",
     "register_operator",
     "register_view",
+    "registry_version",
     "structurally_equal",
     "substitute",
     "transform",

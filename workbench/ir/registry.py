@@ -79,18 +79,27 @@ class LibraryFunction:
 
 _OPERATORS: dict[str, Operator] = {}
 _LIBRARIES: dict[str, LibraryFunction] = {}
+_REGISTERED: list[str] = []
+"""Names in the order of registration, repeated ones too."""
 
 
 def register_operator(operator: Operator) -> Operator:
     """Add an operator; a second registration of a name replaces the first."""
     _OPERATORS[operator.name] = operator
+    _REGISTERED.append(operator.name)
     return operator
 
 
 def register_library(function: LibraryFunction) -> LibraryFunction:
     """Add a library function; a second registration of a symbol replaces the first."""
     _LIBRARIES[function.symbol] = function
+    _REGISTERED.append(function.symbol)
     return function
+
+
+def registry_version() -> int:
+    """A number that grows with each registration: what was computed before may be stale."""
+    return len(_REGISTERED)
 
 
 def operators() -> tuple[Operator, ...]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.ir import ConstantPool, DType
+from workbench.support import CompileError, Diagnostic
 
 Array = NDArray[Any]
 ALIGNMENT = 64
@@ -50,10 +51,23 @@ def address_of(array: Array) -> int:
 
 
 def as_array(value: Any) -> Any:  # noqa: ANN401
-    """A foreign array through DLPack without a copy; everything else as it is."""
+    """A foreign array through DLPack without a copy; everything else as it is.
+
+    Raises:
+        CompileError: `runtime/foreign-array` where it is in no memory that numpy can read.
+    """
     if is_array(value) or not hasattr(value, "__dlpack__"):
         return value
-    return np.from_dlpack(value)
+    try:
+        return np.from_dlpack(value)
+    except (BufferError, RuntimeError, TypeError) as error:
+        raise CompileError(
+            Diagnostic(
+                "runtime/foreign-array",
+                f"a `{type(value).__name__}` cannot be read through DLPack: {error}",
+                hint="copy it into the memory of this machine first",
+            )
+        ) from error
 
 
 def is_direct(array: Array) -> bool:

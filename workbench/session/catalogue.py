@@ -7,7 +7,7 @@ from collections import OrderedDict
 from typing import Any
 
 from workbench import passes
-from workbench.ir import IRModule, library_functions, module_digest, operators
+from workbench.ir import IRModule, module_digest, registry_version
 from workbench.rewrite import Pass, PassResult, registered_passes
 from workbench.support import CompileError, Diagnostic
 
@@ -80,7 +80,7 @@ def run_pass(item: Pass, module: IRModule) -> PassResult:
     """
     if not is_builtin(type(item)):
         return _guarded(item, module)
-    key = (module_digest(module), id(module.pool), type(item), repr(item), _registries())
+    key = (module_digest(module), id(module.pool), type(item), repr(item), registry_version())
     if key not in _RESULTS:
         _RESULTS[key] = _guarded(item, module)
         while len(_RESULTS) > KEPT:
@@ -113,14 +113,6 @@ def _where(error: BaseException) -> tuple[str, ...]:
     if trace is None:
         return ()
     return (f"in `{trace.tb_frame.f_code.co_name}`, line {trace.tb_lineno}",)
-
-
-def _registries() -> tuple[int, int]:
-    """Changes when an operator or a library function is registered anew."""
-    return (
-        hash(tuple(id(item) for item in operators())),
-        hash(tuple(id(item) for item in library_functions())),
-    )
 
 
 def pass_code(item: Pass) -> str:

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workbench.ir import IRModule, module_digest
+from workbench.ir import IRModule, module_digest, registry_version
 from workbench.runtime import CancelToken, Executable, build
 from workbench.support import NodeId
 
@@ -16,10 +16,13 @@ KEPT = 24
 
 
 class Engine:
-    """Executables by module digest, the oldest forgotten. Safe to use from threads."""
+    """Executables by module digest and registry version, the oldest forgotten.
+
+    Safe to use from threads.
+    """
 
     def __init__(self) -> None:
-        self._built: OrderedDict[tuple[str, int], Executable] = OrderedDict()
+        self._built: OrderedDict[tuple[str, int, int], Executable] = OrderedDict()
         self._lock = threading.Lock()
 
     def executable(self, module: IRModule) -> Executable:
@@ -28,7 +31,7 @@ class Engine:
         Raises:
             CompileError: what `build` finds.
         """
-        key = (module_digest(module), id(module.pool))
+        key = (module_digest(module), id(module.pool), registry_version())
         with self._lock:
             if key in self._built:
                 self._built.move_to_end(key)

@@ -14,8 +14,8 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from workbench.ir import BufferType, IRModule, TensorFunction
-from workbench.rewrite import Derivation, ModuleEditor, NodeRef, Pass, PassResult, Relation
+from workbench.ir import BufferType, CallTIR, IRModule, TensorFunction
+from workbench.rewrite import ModuleEditor, NodeRef, Pass, PassResult, Relation, all_bindings
 from workbench.script import parse_function
 from workbench.support import CompileError, Diagnostic, NodeId
 
@@ -25,7 +25,10 @@ class ReplaceFunction(Pass):
     """Replace the tensor function `function` by the one that `text` (a script) defines.
 
     The parameters must have the same types, so that all calls stay right; the verdict says
-    whether the values do.
+    whether the values do. Calls of forms that were scheduled from the old text go to the new one.
+
+    Raises:
+        CompileError: `edit/not-a-tensor-function`, `edit/other-signature`, all faults of the text.
     """
 
     name: ClassVar[str] = "replace-function"
@@ -58,7 +61,24 @@ class ReplaceFunction(Pass):
         editor = ModuleEditor(module)
         editor.set_function(self.function, replace(new, private=old.private, attrs=attrs))
         ref = (NodeRef(self.function, NodeId(-1)),)
-        return PassResult(editor.commit(), (Derivation(self.name, ref, ref, Relation.SAME),))
+        editor.derive(self.name, ref, ref, Relation.SAME)
+        self._redirect(editor)
+        return PassResult(editor.commit(), tuple(editor.derivations))
+
+    def _redirect(self, editor: ModuleEditor) -> None:
+        """Let calls of scheduled forms call the new text: what they were made from is no more."""
+        for name, body in editor.base.graph_functions.items():
+            for binding in all_bindings(body):
+                call = binding.value
+                if isinstance(call, CallTIR) and self._made(editor.base, call.callee):
+                    new = replace(call, callee=self.function)
+                    editor.replace_value(name, binding.var.id, new, self.name)
+
+    def _made(self, module: IRModule, callee: str) -> bool:
+        source = dict(module[callee].attrs).get("algorithm")
+        return isinstance(source, str) and (
+            source == self.function or (source in module and self._made(module, source))
+        )
 
 
 def _check_types(name: str, old: TensorFunction, new: TensorFunction) -> None:
