@@ -99,6 +99,7 @@ def test_the_dark_theme_is_dark(lab: Lab) -> None:
     )
     assert brightness(frame) > 150
     lab.screenshot("looks-dark")
+    lab.theme("light")  # the server keeps the choice
 
 
 def brightness(colour: str) -> float:
