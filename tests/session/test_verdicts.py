@@ -101,6 +101,17 @@ def test_given_inputs_are_used_and_named(session: Session) -> None:
     assert session.steps[1].verdict.inputs == "seeded normal float32"
 
 
+def test_inputs_that_do_not_fit_change_nothing(session: Session) -> None:
+    session.apply("LegalizeOps")
+    session.wait()
+    before = session.steps[1].verdict
+    for arrays in ([np.zeros((5, 8), "f4")], [np.zeros(s, "f8") for s in ((5, 8), (8, 4), (4,))]):
+        with pytest.raises(wb.CompileError, match="runtime/wrong-argument"):
+            session.inputs(*arrays)
+    assert session.steps[1].verdict == before
+    assert before.good
+
+
 def test_indices_are_seeded_inside_the_table() -> None:
     module = wb.parse(GATHER)
     index = module.graph_functions["main"].params[1]

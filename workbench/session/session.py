@@ -12,13 +12,14 @@ from typing import Any
 from typing_extensions import override
 
 from workbench.ir import IRModule
+from workbench.runtime.arguments import Parameters
 from workbench.session.comparison import Comparison
 from workbench.session.diff import Diff, diff_steps
 from workbench.session.display import display_bundle, upper
 from workbench.session.engine import Engine
 from workbench.session.events import Changed, Event, Listeners, Measured, Progress, Selected
 from workbench.session.implementations import Implementation, implementations_of
-from workbench.session.inputs import Inputs, Interval
+from workbench.session.inputs import Inputs, Interval, entry_function
 from workbench.session.measure import compare_steps, measure_value
 from workbench.session.naming import find_value
 from workbench.session.recipe import write_recipe
@@ -109,9 +110,16 @@ class Session(SessionTree):
         """Check on these arrays from now on (none: on seeded ones), every step anew.
 
         `ranges` gives least and greatest value of integer parameters by name.
+
+        Raises:
+            CompileError: `runtime/wrong-argument`; the inputs are then those of before.
         """
         if self.adapter is not None and arrays and not hasattr(arrays[0], "__dlpack__"):
             arrays = self.adapter.prepare(arrays[0] if len(arrays) == 1 else arrays)
+        if arrays:
+            imported = self.snapshot(0).module
+            entry = entry_function(imported)
+            Parameters(entry, imported.graph_functions[entry].params).check(arrays)
         self._verdicts.use(arrays, dict(ranges or {}))
         for step in self.steps[1:]:
             self._verdicts.put(step.index, None if step.changed else UNCHANGED)
