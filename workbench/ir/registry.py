@@ -107,11 +107,6 @@ def operators() -> tuple[Operator, ...]:
     return tuple(_OPERATORS[name] for name in sorted(_OPERATORS))
 
 
-def library_functions() -> tuple[LibraryFunction, ...]:
-    """All library functions, by symbol."""
-    return tuple(_LIBRARIES[symbol] for symbol in sorted(_LIBRARIES))
-
-
 def find_operator(name: str) -> Operator | None:
     """The operator of that name, if there is one."""
     return _OPERATORS.get(name)

@@ -7,7 +7,6 @@ import re
 from typing import TypeAlias
 
 from workbench.ir import (
-    INDEX,
     BinaryOp,
     Cast,
     DType,
@@ -106,8 +105,3 @@ def dtype_limit(word: str, dtype: DType) -> PrimExpr | None:
     if word == "min_value":
         return IntImm(0 if unsigned else -(2 ** (bits - 1)), dtype)
     return IntImm(2**bits - 1 if unsigned else 2 ** (bits - 1) - 1, dtype)
-
-
-def index_constant(value: int) -> IntImm:
-    """An index literal."""
-    return IntImm(value, INDEX)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.ir import BinaryOp, DType, is_float
+from workbench.ir import BinaryOp, DType
 
 DTYPES: frozenset[DType] = frozenset(
     {"bool", "float16", "bfloat16", "float32", "float64"}
@@ -86,10 +86,3 @@ def intrinsic_dtype(name: str, first: DType | None) -> DType | None:
 def attribute_name(text: str) -> str:
     """The name that the IR uses for an attribute of a tensor function in any generation."""
     return _OLD_ATTRS.get(text, text)
-
-
-def literal_dtype(value: float, dtype: DType) -> bool:
-    """Whether a Python number may stand for a constant of `dtype` without losing what it says."""
-    if isinstance(value, bool):
-        return dtype == "bool"
-    return is_float(dtype) if isinstance(value, float) else dtype != "bool"

@@ -14,19 +14,12 @@ from workbench.view.protocol import (
     ComparisonView,
     DiffView,
     SessionView,
-    StepView,
     TokenView,
 )
 
 MONO = "font-family: ui-monospace, Menlo, Consolas, monospace; font-size: 12px"
 CELL = 'style="text-align: left; padding: 2px 10px 2px 0"'
 QUIET = "color: #57606a; font-size: 12px"
-COLOURS = {
-    "exact": "#15803d",
-    "within": "#15803d",
-    "amber": "#b45309",
-    "wrong": "#b91c1c",
-}
 STYLES = {
     "keyword": "#7c3aed",
     "number": "#b45309",
@@ -43,20 +36,6 @@ def image(svg: str, alt: str) -> str:
         f'<img alt="{escape(alt, quote=True)}" style="max-width: 100%; background: #ffffff" '
         f'src="data:image/svg+xml;base64,{data}">'
     )
-
-
-def step_row(step: StepView) -> str:
-    """One step in one line."""
-    return (
-        f'<span style="{QUIET}">{step.index}</span> <b>{escape(step.label)}</b> '
-        f"{verdict_span(step)}"
-    )
-
-
-def verdict_span(step: StepView) -> str:
-    """The verdict in its colour."""
-    colour = COLOURS.get(step.verdict.state, "#57606a")
-    return f'<span style="color: {colour}">{escape(step.verdict.text)}</span>'
 
 
 def history_table(session: SessionView) -> str:

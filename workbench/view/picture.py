@@ -15,7 +15,7 @@ from workbench.ir import (
     TensorFunction,
     function_digest,
 )
-from workbench.session.flow import Flow, FlowValue, is_fused
+from workbench.session.flow import Flow, FlowValue
 from workbench.session.lineage import Change, Lineage
 from workbench.view.groups import MOST_BOXES, Layer
 from workbench.view.protocol import (
@@ -26,9 +26,6 @@ from workbench.view.protocol import (
     NodeView,
 )
 from workbench.view.words import box_size, expr_kind, expr_label, type_text
-
-STUB_USES = 4
-"""A constant is a stub always; anything else never is: its uses are the program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,8 +249,3 @@ def _strongest(members: Iterable[NodeView]) -> Change:
         if change in changes:
             return change
     return "none"
-
-
-def fused_functions(module: IRModule) -> tuple[str, ...]:
-    """Names of the functions that fusion made."""
-    return tuple(name for name, f in module.graph_functions.items() if is_fused(f))

@@ -6,7 +6,7 @@ Presentation attributes only, white ground, readable colours, unique ids; no sty
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 
 from workbench.view.layout import Box, Ground, Layout, Stub, Wire, layout
@@ -149,9 +149,3 @@ def _clean(text: str) -> str:
 
 def _unfit(character: str) -> bool:
     return "\ud800" <= character <= "\udfff" or character in "\ufffe\uffff\x7f"
-
-
-def legend(kinds: Iterable[NodeKind]) -> tuple[tuple[str, str], ...]:
-    """Colour and meaning of the bars that occur."""
-    names = {"op": "graph op", "tensor": "tensor function", "library": "library"}
-    return tuple((BARS[kind], names[kind]) for kind in dict.fromkeys(kinds) if kind in names)
