@@ -113,7 +113,10 @@ def expr_label(value: GraphExpr) -> str:
 
 
 def function_label(name: str) -> str:
-    """A function's name without what makes it unique: `fused_matmul_add1_scheduled` is `matmul_add`."""
+    """A function's name without what makes it unique.
+
+    `fused_matmul_add1_scheduled` is `matmul_add`.
+    """
     bare = re.sub(r"\d*_scheduled\d*$", "", name.removeprefix("fused_"))
     return re.sub(r"(?<=[a-z])\d+$", "", bare) if not bare.endswith(("1d", "2d", "3d")) else bare
 
