@@ -94,7 +94,11 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The comparison of one value."""
+    """The comparison of one value.
+
+    `error` is the largest absolute difference; relative to the largest magnitude where that is
+    above one.
+    """
 
     state: Literal["exact", "within", "amber", "wrong"]
     error: float
@@ -256,14 +260,15 @@ def _compare_arrays(a: np.ndarray, b: np.ndarray, length: int, function: str, va
     scale = float(finite.max()) if finite.size else 1.0
     limit = tolerance(str(a.dtype), length)
     scale = max(scale, float(np.finfo(np.float32).tiny))
+    shown = worst / max(scale, 1.0)
     if worst <= limit.within * scale:
-        return Finding("within", worst)
+        return Finding("within", shown)
     state = "amber" if worst <= limit.amber * scale else "wrong"
     bound = (limit.amber if state == "wrong" else limit.within) * scale
     flat = int(np.argmax((errors > bound).ravel()))
     index = tuple(int(i) for i in np.unravel_index(flat, a.shape))
     first = Difference(function, var.id, var.name, index, a[index], b[index])
-    return Finding(state, worst, first)
+    return Finding(state, shown, first)
 
 
 def conclude(local: list[Finding], drifts: list[Finding], checked: int, source: str) -> Verdict:
@@ -290,7 +295,7 @@ def _text(verdict: Verdict) -> str:
     error = max(verdict.local_error or 0.0, verdict.drift or 0.0)
     match verdict.state:
         case "exact":
-            return "✓ exact" if not verdict.drift else f"✓ exact, {error:.1e} from the import"
+            return "✓ exact" if not verdict.drift else f"✓ exact, drift {error:.1e}"
         case "within":
             return f"✓ max error {error:.1e}"
         case "amber":
