@@ -11,6 +11,7 @@ from workbench.interpret import values as reference_values
 from workbench.runtime import Cancelled as NativeCancelled
 from workbench.session.engine import Engine
 from workbench.session.inputs import Inputs, Interval, entry_function, seeded_inputs
+from workbench.session.interpreter_cost import interpreter_can_run
 from workbench.session.kernel_check import check_kernels
 from workbench.session.snapshot import Snapshot
 from workbench.session.verdict import (
@@ -84,6 +85,8 @@ class Verdicts:
     def side(self, index: int, job: Job) -> Side:
         """All values of a step; those of the import come from the reference interpreter.
 
+        An import whose loops are too long for it runs compiled.
+
         Raises:
             CompileError: why the step cannot be run.
         """
@@ -93,7 +96,7 @@ class Verdicts:
                 return self._sides[index]
         module, inputs = self._snapshot(index).module, self.inputs()
         entry = entry_function(module)
-        if index == 0:
+        if index == 0 and interpreter_can_run(module):
             values = reference_values(module, inputs.arrays, entry)
             side = Side(module, values, result_of(module, entry, values))
         else:
