@@ -39,6 +39,7 @@ from workbench.ir import (
 from workbench.script.print_scalar import separated, write_expr
 from workbench.script.print_tensor import symbols_of
 from workbench.script.print_types import (
+    open_signature,
     quote,
     write_attr,
     write_attr_dict,
@@ -122,20 +123,7 @@ class _GraphPrinter:
             *(["private=True"] if function.private else []),
             *([] if function.pure else ["pure=False"]),
         ]
-        w.line()
-        w.put("@R.function" + (f"({', '.join(options)})" if options else ""), "keyword")
-        w.end()
-        w.line()
-        w.put("def ", "keyword")
-        w.put(name, "name")
-        w.put("(")
-
-        def param(var: Var) -> None:
-            w.use(var)
-            w.put(": ")
-            write_type(w, var.type, quoted=True)
-
-        separated(w, function.params, param)
+        open_signature(w, "@R.function", options, name, function.params)
         w.put(") -> ")
         write_type(w, function.return_type, quoted=True)
         w.put(":")

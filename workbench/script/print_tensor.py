@@ -28,9 +28,9 @@ from workbench.ir import (
 from workbench.script.print_blocks import BlockPrinter, write_stop
 from workbench.script.print_scalar import separated, write_expr, write_load
 from workbench.script.print_types import (
+    open_signature,
     quote,
     write_attr_dict,
-    write_type,
 )
 from workbench.script.tokens import Writer
 from workbench.script.vocabulary import NOALIAS
@@ -114,20 +114,7 @@ class _TensorPrinter(BlockPrinter):
             *(["private=True"] if function.private else []),
             *(["s_tir=True"] if has_blocks(function) else []),
         ]
-        w.line()
-        w.put("@T.prim_func" + (f"({', '.join(options)})" if options else ""), "keyword")
-        w.end()
-        w.line()
-        w.put("def ", "keyword")
-        w.put(name, "name")
-        w.put("(")
-
-        def param(var: Var) -> None:
-            w.use(var)
-            w.put(": ")
-            write_type(w, var.type, quoted=True)
-
-        separated(w, function.params, param)
+        open_signature(w, "@T.prim_func", options, name, function.params)
         w.put("):")
         w.end()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import assert_never
 
 from workbench.ir import (
@@ -17,9 +18,30 @@ from workbench.ir import (
     TensorType,
     TupleType,
     Type,
+    Var,
 )
 from workbench.script.print_scalar import separated, write_expr
 from workbench.script.tokens import Token, Writer, text_of
+
+
+def open_signature(
+    w: Writer, decorator: str, options: Sequence[str], name: str, params: Sequence[Var]
+) -> None:
+    """The decorator line and `def name(params` of a function of either kind, left open."""
+    w.line()
+    w.put(decorator + (f"({', '.join(options)})" if options else ""), "keyword")
+    w.end()
+    w.line()
+    w.put("def ", "keyword")
+    w.put(name, "name")
+    w.put("(")
+
+    def param(var: Var) -> None:
+        w.use(var)
+        w.put(": ")
+        write_type(w, var.type, quoted=True)
+
+    separated(w, params, param)
 
 
 def write_type(w: Writer, type_: Type, *, quoted: bool = False) -> None:
