@@ -169,14 +169,14 @@ def test_external_calls_are_refused() -> None:
     call = Evaluate(Intrinsic("call_extern", (IntImm(1),), "int32"))
     with pytest.raises(CompileError) as caught:
         emit(TensorFunction((), call), "k", host_target())
-    assert caught.value.diagnostics[0].code == "codegen/unsupported-effect"
+    assert caught.value.diagnostics[0].code == "tensor/unsupported-effect"
 
 
 def test_unknown_functions_are_refused() -> None:
     call = Evaluate(Intrinsic("lgamma_of_nothing", (FloatImm(1.0),), "float32"))
     with pytest.raises(CompileError) as caught:
         emit(TensorFunction((), call), "k", host_target())
-    assert caught.value.diagnostics[0].code == "codegen/unknown-intrinsic"
+    assert caught.value.diagnostics[0].code == "tensor/unknown-intrinsic"
 
 
 def test_memory_of_a_loop_is_allocated_once() -> None:

@@ -283,4 +283,4 @@ def test_indices_out_of_range_are_refused_by_the_reference() -> None:
     case = Case("take", (floats(4), np.array([4])), {"axis": 0})
     with pytest.raises(CompileError) as caught:
         operator("take").reference(case.call(), *case.values)
-    assert caught.value.diagnostics[0].code == "run/index-out-of-range"
+    assert caught.value.diagnostics[0].code == "run/out-of-bounds"

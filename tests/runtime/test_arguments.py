@@ -66,7 +66,7 @@ def test_memory_that_numpy_cannot_read_is_named(rng: Generator) -> None:
             raise BufferError("on another device")
 
     x = normal(rng, 4, 6)
-    with pytest.raises(CompileError, match=r"runtime/foreign-array.*`Elsewhere`.*another device"):
+    with pytest.raises(CompileError, match=r"run/foreign-array.*`Elsewhere`.*another device"):
         build(modules.chain())(Elsewhere(x), x)
 
 
@@ -85,7 +85,7 @@ def test_wrong_arguments_are_named(rng: Generator, change: object, words: list[s
     executable = build(modules.chain())
     x = normal(rng, 4, 6)
     text = text_of(lambda: executable(change(x), x))  # pyright: ignore[reportCallIssue]
-    assert "runtime/wrong-argument" in text
+    assert "run/wrong-argument" in text
     for word in words:
         assert word in text
     assert_same(executable(x, x), 5 * x)
@@ -96,7 +96,7 @@ def test_all_wrong_arguments_are_reported(rng: Generator) -> None:
     with pytest.raises(CompileError) as caught:
         executable(normal(rng, 3, 6), normal(rng, 4, 6).astype(np.int32))
     assert [d.node for d in caught.value.diagnostics] == [NodeId(0), NodeId(1)]
-    assert code_of(lambda: executable(normal(rng, 4, 6))) == "runtime/wrong-argument"
+    assert code_of(lambda: executable(normal(rng, 4, 6))) == "run/wrong-argument"
 
 
 # --- tensor functions ---------------------------------------------------------------------------
@@ -124,14 +124,14 @@ def test_tensor_functions_refuse_what_does_not_fit(rng: Generator) -> None:
     def code(*arrays: object) -> str:
         return code_of(lambda: executable(*arrays, function="add"))
 
-    assert code(x, x, x) == "runtime/overlapping-arguments"
+    assert code(x, x, x) == "run/overlapping-arguments"
     big = np.zeros((10, 3), np.float32)
-    assert code(big[:5], x, big[4:9]) == "runtime/overlapping-arguments"
-    assert code(x, x) == "runtime/wrong-argument"
-    assert code(x, x, frozen) == "runtime/wrong-argument"
-    assert code(x, x[:4], out) == "runtime/wrong-argument"
-    assert code(x, x, out.astype(np.float64)) == "runtime/wrong-argument"
-    assert code(x, 1.0, out) == "runtime/wrong-argument"
+    assert code(big[:5], x, big[4:9]) == "run/overlapping-arguments"
+    assert code(x, x) == "run/wrong-argument"
+    assert code(x, x, frozen) == "run/wrong-argument"
+    assert code(x, x[:4], out) == "run/wrong-argument"
+    assert code(x, x, out.astype(np.float64)) == "run/wrong-argument"
+    assert code(x, 1.0, out) == "run/wrong-argument"
     assert code_of(lambda: executable(x, function="nobody")) == "module/unknown-function"
     executable(big[:5], x, big[5:], function="add")
 
@@ -161,9 +161,7 @@ def test_numbers_are_passed(rng: Generator) -> None:
         out = np.zeros_like(x)
         executable(x, out, 0.25, np.int32(-7), function="scaled")
         assert_same(out, x * np.float32(0.25) - np.float32(7))
-    assert code_of(lambda: executable(x, out, "a", 1, function="scaled")) == (
-        "runtime/wrong-argument"
-    )
+    assert code_of(lambda: executable(x, out, "a", 1, function="scaled")) == ("run/wrong-argument")
 
 
 def test_a_call_that_would_write_its_input_is_refused() -> None:
@@ -177,7 +175,7 @@ def test_a_call_that_would_write_its_input_is_refused() -> None:
     x = builder.param("x", type_)
     y = builder.emit(CallTIR("spoil", (x,), (type_,)), "y")
     text = text_of(lambda: build(module.with_function("main", builder.build(y))))
-    assert "runtime/writes-input" in text
+    assert "build/writes-input" in text
     assert "`a`" in text
 
 

@@ -89,7 +89,7 @@ def test_recursion(rng: Generator) -> None:
     assert_same(executable(False, x), 4 * x)
     endless = build(modules.recursive(ends=False))
     assert_same(endless(True, x), 2 * x)
-    assert code_of(lambda: endless(False, x)) == "runtime/too-deep"
+    assert code_of(lambda: endless(False, x)) == "run/too-deep"
 
 
 def test_casts_are_checked(rng: Generator) -> None:
@@ -97,7 +97,7 @@ def test_casts_are_checked(rng: Generator) -> None:
     x = normal(rng, 4, 6)
     assert_same(executable(x), 2 * x)
     text = text_of(lambda: executable(normal(rng, 5, 6)))
-    assert "runtime/shape-mismatch" in text
+    assert "run/type-mismatch" in text
     assert "dimension 0 of `known` must be `4`, got `5`" in text
 
 
@@ -174,7 +174,7 @@ def with_library(symbol: str) -> IRModule:
 
 def test_a_missing_library_is_refused_at_build() -> None:
     text = text_of(lambda: build(with_library("nobody.has_it")))
-    assert "runtime/missing-library" in text
+    assert "library/unavailable" in text
     assert "`nobody.has_it`" in text
     assert "`r` in `main`" in text
     register_library(LibraryFunction("test.gone", print, "tests", "needs a machine of 1954"))
@@ -192,7 +192,7 @@ def test_a_library_that_raises_is_a_diagnostic(rng: Generator) -> None:
     executable = build(with_library("test.broken"))
     x = np.abs(normal(rng, 4, 6))
     text = text_of(lambda: executable(x))
-    for word in ("runtime/library-raised", "`test.broken`", "RuntimeError", "no luck", "`main`"):
+    for word in ("library/raised", "`test.broken`", "RuntimeError", "no luck", "`main`"):
         assert word in text
     assert_same(executable(-x), -2 * x)
 
@@ -206,7 +206,7 @@ def test_what_a_library_returns_is_checked(rng: Generator, wrong: object) -> Non
     register_library(LibraryFunction("test.square", lambda _: wrong, "tests"))
     executable = build(module)
     x = normal(rng, 4, 6)
-    assert code_of(lambda: executable(x, x)) == "runtime/wrong-result"
+    assert code_of(lambda: executable(x, x)) == "run/wrong-result"
 
 
 def test_a_library_may_return_its_argument(rng: Generator) -> None:
@@ -244,12 +244,12 @@ def test_a_cancelled_token_stops_the_call(rng: Generator) -> None:
     token = CancelToken()
     token.cancel()
     x = normal(rng, 4, 6)
-    assert code_of(lambda: executable(x, x, cancel=token)) == "runtime/cancelled"
+    assert code_of(lambda: executable(x, x, cancel=token)) == "run/cancelled"
     assert_same(executable(x, x), 5 * x)
 
 
 def test_options_are_checked() -> None:
-    assert code_of(lambda: build(modules.chain(), num_threads=0)) == "runtime/bad-option"
+    assert code_of(lambda: build(modules.chain(), num_threads=0)) == "build/bad-option"
 
 
 def test_llvm_and_assembly() -> None:

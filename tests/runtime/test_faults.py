@@ -89,7 +89,7 @@ def test_reading_out_of_bounds_is_reported(index: int) -> None:
     executable = build(module)
     x = np.arange(5, dtype=np.float32)
     fault = fault_of(executable, x, np.array([0, index, 1]))
-    assert fault.code == "runtime/out-of-bounds"
+    assert fault.code == "run/out-of-bounds"
     assert fault.function == "gather"
     assert fault.node == module.tensor_functions["gather"].params[0].id
     assert f"the index is `{index}`, the extent `5`" in str(fault)
@@ -107,7 +107,7 @@ def test_parallel_loops_report_and_go_on(threads: int) -> None:
     out = np.zeros(100, np.float32)
     for _ in range(20):
         fault = fault_of(executable, x, bad, out, function="gather")
-        assert fault.code == "runtime/out-of-bounds"
+        assert fault.code == "run/out-of-bounds"
         assert "the index is `100`, the extent `100`" in str(fault)
         executable(x, good, out, function="gather")
         np.testing.assert_array_equal(out, good)
@@ -135,7 +135,7 @@ def test_a_fault_in_a_direct_call_is_reported() -> None:
     out = np.zeros(3, np.int64)
     a = np.array([7, -7, 7])
     fault = fault_of(executable, a, np.array([2, 0, 1]), out, function="divide")
-    assert (fault.code, fault.function) == ("runtime/division-by-zero", "divide")
+    assert (fault.code, fault.function) == ("run/division-by-zero", "divide")
     executable(a, np.array([2, 2, -2]), out, function="divide")
     assert out.tolist() == [3, -4, -4]
 
@@ -182,7 +182,7 @@ def test_cancelling_stops_long_loops(way: str) -> None:
     timer = threading.Timer(0.1, executable.cancel if way == "executable" else token.cancel)
     start = time.monotonic()
     timer.start()
-    with pytest.raises(Cancelled, match="runtime/cancelled"):
+    with pytest.raises(Cancelled, match="run/cancelled"):
         _ = (
             executable.values(arrays, cancel=token)
             if way == "values"

@@ -27,7 +27,7 @@ def scaled() -> TensorFunction:
 def error_of(signature: KernelSignature, *arguments: object) -> str:
     with pytest.raises(CompileError) as caught:
         signature.bind(arguments)  # pyright: ignore[reportArgumentType]
-    assert caught.value.diagnostics[0].code == "runtime/wrong-argument"
+    assert caught.value.diagnostics[0].code == "run/wrong-argument"
     return caught.value.diagnostics[0].message
 
 

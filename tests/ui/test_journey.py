@@ -250,7 +250,7 @@ def test_faults_are_told_and_nothing_is_lost(tour: Lab) -> None:
     run(tour, "SHIFT = ")
     (error,) = tour.outputs(tour.find("SHIFT = "))
     assert (error["output_type"], error["ename"]) == ("error", "CompileError")
-    assert "runtime/out-of-bounds" in str(error["evalue"])
+    assert "run/out-of-bounds" in str(error["evalue"])
     assert "Traceback" not in str(error["traceback"])
 
 

@@ -39,7 +39,7 @@ def intrinsic(e: Emitter, expr: Intrinsic) -> Value:
     """The value of a scalar function.
 
     Raises:
-        CompileError: `codegen/unknown-intrinsic`.
+        CompileError: `tensor/unknown-intrinsic`.
     """
     if (special := _SPECIAL.get(expr.name)) is not None:
         return special(e, expr)
@@ -57,7 +57,7 @@ def intrinsic(e: Emitter, expr: Intrinsic) -> Value:
 def _unknown(expr: Intrinsic) -> CompileError:
     return CompileError(
         Diagnostic(
-            "codegen/unknown-intrinsic",
+            "tensor/unknown-intrinsic",
             f"no native code for `{expr.name}` of dtype `{expr.dtype}`",
             hint="use another function, or call a library from the graph function",
         )
@@ -73,7 +73,7 @@ def call_float(e: Emitter, expr: Intrinsic, args: list[Value]) -> Value:
     """A floating point function of emitted arguments.
 
     Raises:
-        CompileError: `codegen/unknown-intrinsic`.
+        CompileError: `tensor/unknown-intrinsic`.
     """
     w, name, element = e.writer, expr.name, args[0].element
     if name in {"pow", "power"} and (simple := _simple_power(e, expr, args)) is not None:

@@ -71,7 +71,7 @@ def emit(
     """Native code of a tensor function, as text.
 
     Raises:
-        CompileError: `codegen/unknown-intrinsic`, `codegen/unsupported-effect`.
+        CompileError: `tensor/unknown-intrinsic`, `tensor/unsupported-effect`.
     """
     body, facts = prepare(function, target)
     safe = safe_expressions(body, facts)

@@ -58,7 +58,7 @@ class Statements:
         """Emit one statement.
 
         Raises:
-            CompileError: `codegen/unsupported-effect`, `codegen/unknown-intrinsic`.
+            CompileError: `tensor/unsupported-effect`, `tensor/unknown-intrinsic`.
         """
         match stmt:
             case Store():
@@ -89,7 +89,7 @@ class Statements:
         if isinstance(value, Intrinsic) and value.name.startswith("call_"):
             raise CompileError(
                 Diagnostic(
-                    "codegen/unsupported-effect",
+                    "tensor/unsupported-effect",
                     f"`T.{value.name}` has no native code",
                     hint="call the library from a graph function with `R.call_dps_packed`",
                 )

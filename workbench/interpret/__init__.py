@@ -1,7 +1,15 @@
 """The reference interpreter of all three kinds of function: slow, obviously right, the oracle."""
 
 from workbench.interpret.graph import run, values
-from workbench.interpret.matching import Symbols, evaluate
+from workbench.interpret.matching import Symbols, evaluate, mismatch_code
 from workbench.interpret.tensor import fresh_array, run_tensor_function
 
-__all__ = ["Symbols", "evaluate", "fresh_array", "run", "run_tensor_function", "values"]
+__all__ = [
+    "Symbols",
+    "evaluate",
+    "fresh_array",
+    "mismatch_code",
+    "run",
+    "run_tensor_function",
+    "values",
+]

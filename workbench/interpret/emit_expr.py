@@ -93,7 +93,7 @@ def emit(scope: Scope, expr: Dim) -> Emitted:  # noqa: C901 one case a node
     """Source of a scalar expression.
 
     Raises:
-        CompileError: `interpret/unknown-intrinsic`.
+        CompileError: `tensor/unknown-intrinsic`.
     """
     if isinstance(expr, int):
         return Emitted(repr(expr), "int64", expr, expr)
@@ -262,7 +262,7 @@ def _emit_intrinsic(scope: Scope, expr: Intrinsic) -> Emitted:
     if function is None:
         raise CompileError(
             Diagnostic(
-                "interpret/unknown-intrinsic",
+                "tensor/unknown-intrinsic",
                 f"no scalar function `{expr.name}` with result `{expr.dtype}`",
                 node=scope.block.id if scope.block else None,
             )

@@ -9,7 +9,7 @@ from typing import Any, assert_never, cast
 import numpy as np
 
 import workbench.ops
-from workbench.interpret.matching import Symbols, Value, evaluate
+from workbench.interpret.matching import Symbols, Value, evaluate, mismatch_code
 from workbench.interpret.tensor import call_tensor_function, fresh_array, run_tensor_function
 from workbench.ir.expr import ScalarType, TensorType, Type, Var
 from workbench.ir.graph import (
@@ -61,8 +61,10 @@ def run(module: IRModule, *arrays: Value, function: str = "main") -> Value:
     """The result of a graph function; a tensor function writes its outputs and gives None.
 
     Raises:
-        CompileError: `run/...` where arguments do not fit, `interpret/...` for faults while
-            running, with function and node.
+        CompileError: `run/wrong-argument`, and what goes wrong on the way, with function and
+            node: `run/out-of-bounds`, `run/division-by-zero`, `run/too-deep`,
+            `run/type-mismatch`, `run/wrong-result`, `library/raised`, `op/reference-raised` and
+            the like, the same codes as those of native code.
     """
     target = module[function]
     if isinstance(target, TensorFunction):
@@ -78,7 +80,7 @@ def values(
     """Parameters and every binding that ran, by id; those of branches that ran included.
 
     Raises:
-        CompileError: as `run`.
+        CompileError: as `run`, and `run/not-a-graph-function`.
     """
     target = module[function]
     if isinstance(target, TensorFunction):
@@ -116,7 +118,7 @@ class _Frame:
         if len(arguments) != len(params):
             raise CompileError(
                 Diagnostic(
-                    "run/argument-count",
+                    "run/wrong-argument",
                     f"expected {len(params)} arguments, got {len(arguments)}",
                     function=self.name,
                 )
@@ -125,14 +127,15 @@ class _Frame:
             _as_array(param.type, as_argument(value))
             for param, value in zip(params, arguments, strict=True)
         ]
+        code = "run/type-mismatch" if self.depth else "run/wrong-argument"
         for _ in range(2):  # the second time, dimensions computed from later parameters are known
             for param, value in zip(params, converted, strict=True):
-                self._match(param, value)
+                self._match(param, value, code)
         return self._body(self.function.blocks, self.function.result)
 
-    def _match(self, var: Var, value: Value) -> None:
+    def _match(self, var: Var, value: Value, code: str) -> None:
         try:
-            self.symbols.match(var.type, value, f"`{var.name}`")
+            self.symbols.match(var.type, value, f"`{var.name}`", code)
         except CompileError as error:
             raise self._located(error, var.id) from None
         if isinstance(var.type, ScalarType):
@@ -150,7 +153,7 @@ class _Frame:
             value = self.expression(binding.value, binding.var)
         except CompileError as error:
             raise self._located(error, binding.var.id, binding) from None
-        self._match(binding.var, value)
+        self._match(binding.var, value, mismatch_code(binding.value))
 
     def _located(
         self, error: CompileError, node: NodeId, binding: Binding | None = None
@@ -205,7 +208,7 @@ class _Frame:
                 return self.leaf(leaf)[index]
             case MatchCast(value=leaf, type=type_):
                 seen = self.leaf(leaf)
-                self.symbols.match(type_, seen, f"`{var.name}`")
+                self.symbols.match(type_, seen, f"`{var.name}`", mismatch_code(value))
                 return seen
             case IfThenElse(condition=condition, then=then, otherwise=otherwise):
                 return self._branch(then if bool(self.leaf(condition)) else otherwise)
@@ -222,13 +225,13 @@ class _Frame:
             with np.errstate(all="ignore"):
                 return _as_values(reference(call, *arguments))
         except FOREIGN_FAULTS as error:
-            raise _foreign("op/reference-failed", f"operator `{call.op}`", error) from error
+            raise _foreign("op/reference-raised", f"operator `{call.op}`", error) from error
 
     def _call_tir(self, call: CallTIR) -> Value:
         callee = self.module[call.callee]
         if not isinstance(callee, TensorFunction):
             raise CompileError(
-                Diagnostic("run/not-a-tensor-function", f"`{call.callee}` is no tensor function")
+                Diagnostic("type/wrong-callee", f"`{call.callee}` is no tensor function")
             )
         inputs = [self.leaf(arg) for arg in call.args]
         outputs = self._outputs(call.out_types)
@@ -237,7 +240,7 @@ class _Frame:
         if len(arguments) != len(callee.params):
             raise CompileError(
                 Diagnostic(
-                    "run/argument-count",
+                    "run/wrong-argument",
                     f"`{call.callee}` takes {len(callee.params)} arguments, got {len(arguments)}",
                 )
             )
@@ -267,7 +270,7 @@ class _Frame:
             with np.errstate(all="ignore"):
                 returned = library.function(*inputs, *outputs, **library_keywords(call))
         except FOREIGN_FAULTS as error:
-            raise _foreign("library/failed", f"library function `{call.symbol}`", error) from error
+            raise _foreign("library/raised", f"library function `{call.symbol}`", error) from error
         if call.style is not PackedStyle.DPS:
             return _as_values(returned)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
@@ -275,12 +278,10 @@ class _Frame:
     def _call_function(self, callee: str, args: tuple[Arg, ...]) -> Value:
         function = self.module[callee]
         if not isinstance(function, GraphFunction):
-            raise CompileError(
-                Diagnostic("run/not-a-graph-function", f"`{callee}` is a tensor function")
-            )
+            raise CompileError(Diagnostic("type/wrong-callee", f"`{callee}` is a tensor function"))
         if self.depth >= MAX_CALL_DEPTH:
             raise CompileError(
-                Diagnostic("interpret/too-deep", f"more than {MAX_CALL_DEPTH} nested calls")
+                Diagnostic("run/too-deep", f"more than {MAX_CALL_DEPTH} nested calls")
             )
         frame = _Frame(self.module, callee, function, self.depth + 1)
         return frame.call([self.leaf(arg) for arg in args])

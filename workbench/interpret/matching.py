@@ -30,6 +30,7 @@ from workbench.ir.expr import (
     Type,
     Var,
 )
+from workbench.ir.graph import CallOp, CallPacked, GraphExpr
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.ids import NodeId
 
@@ -40,73 +41,68 @@ Value: TypeAlias = Any
 class Symbols(dict[NodeId, int]):
     """Values of symbolic dimensions by id, filled while arguments are matched with types."""
 
-    def match(self, type_: Type, value: Value, what: str) -> None:
+    def match(self, type_: Type, value: Value, what: str, code: str = "run/wrong-argument") -> None:
         """Check `value` against `type_` and bind the dimensions that are still free.
 
         Raises:
-            CompileError: `run/argument-type`, `run/argument-dtype`, `run/argument-shape`.
+            CompileError: with the code `code`, which says what kind of value it is: an argument,
+                the result of foreign code, or something else whose type was declared.
         """
         match type_:
             case TensorType(shape=shape, dtype=dtype):
-                self._match_array(shape, dtype, type_.rank, value, what)
+                self._match_array(shape, dtype, type_.rank, value, what, code)
             case BufferType(shape=shape, dtype=dtype):
-                self._match_array(shape, dtype, len(shape), value, what)
+                self._match_array(shape, dtype, len(shape), value, what, code)
             case ShapeType(dims=dims):
                 if not isinstance(value, tuple):
-                    raise _mismatch(what, "a shape", value)
+                    raise _mismatch(code, what, "a shape", value)
                 if dims is not None:
-                    self.match_shape(dims, cast("tuple[int, ...]", value), what)
+                    self._match_shape(dims, cast("tuple[int, ...]", value), what, code)
             case TupleType(fields=fields):
-                self._match_tuple(fields, value, what)
+                self._match_tuple(fields, value, what, code)
             case ScalarType():
                 if np.ndim(value) != 0 or isinstance(value, str | tuple):
-                    raise _mismatch(what, "a number", value)
+                    raise _mismatch(code, what, "a number", value)
             case ObjectType():
                 pass
             case _:
                 assert_never(type_)
 
-    def _match_tuple(self, fields: tuple[Type, ...], value: Value, what: str) -> None:
+    def _match_tuple(self, fields: tuple[Type, ...], value: Value, what: str, code: str) -> None:
         items = cast("tuple[Value, ...]", value)
         if not isinstance(value, tuple) or len(items) != len(fields):
-            raise _mismatch(what, f"a tuple of {len(fields)} values", value)
+            raise _mismatch(code, what, f"a tuple of {len(fields)} values", value)
         for index, (field, item) in enumerate(zip(fields, items, strict=True)):
-            self.match(field, item, f"{what}[{index}]")
+            self.match(field, item, f"{what}[{index}]", code)
 
     def _match_array(
-        self, shape: Shape | None, dtype: str | None, rank: int | None, value: Value, what: str
+        self,
+        shape: Shape | None,
+        dtype: str | None,
+        rank: int | None,
+        value: Value,
+        what: str,
+        code: str,
     ) -> None:
         if not isinstance(value, np.ndarray | np.generic):
-            raise _mismatch(what, "an array", value)
+            raise _mismatch(code, what, "an array", value)
         array = cast("NDArray[Any]", value)
         if dtype is not None and str(array.dtype) != dtype:
             raise CompileError(
-                Diagnostic(
-                    "run/argument-dtype", f"{what} must have dtype `{dtype}`, got `{array.dtype}`"
-                )
+                Diagnostic(code, f"{what} must have dtype `{dtype}`, got `{array.dtype}`")
             )
         if rank is not None and array.ndim != rank:
             raise CompileError(
-                Diagnostic(
-                    "run/argument-shape",
-                    f"{what} must have {rank} dimensions, got shape `{array.shape}`",
-                )
+                Diagnostic(code, f"{what} must have {rank} dimensions, got shape `{array.shape}`")
             )
         if shape is not None:
-            self.match_shape(shape, array.shape, what)
+            self._match_shape(shape, array.shape, what, code)
 
-    def match_shape(self, dims: Shape, actual: tuple[int, ...], what: str) -> None:
-        """Check extents against dimensions; variables first, then what is computed from them.
-
-        Raises:
-            CompileError: `run/argument-shape`.
-        """
+    def _match_shape(self, dims: Shape, actual: tuple[int, ...], what: str, code: str) -> None:
+        """Check extents against dimensions; variables first, then what is computed from them."""
         if len(dims) != len(actual):
             raise CompileError(
-                Diagnostic(
-                    "run/argument-shape",
-                    f"{what} must have {len(dims)} dimensions, got shape `{actual}`",
-                )
+                Diagnostic(code, f"{what} must have {len(dims)} dimensions, got shape `{actual}`")
             )
         for dim, extent in zip(dims, actual, strict=True):
             if isinstance(dim, Var):
@@ -117,7 +113,7 @@ class Symbols(dict[NodeId, int]):
                 symbol = f" (`{dim.name}`)" if isinstance(dim, Var) else ""
                 raise CompileError(
                     Diagnostic(
-                        "run/argument-shape",
+                        code,
                         f"dimension {position} of {what} must be `{expected}`{symbol}, "
                         f"got `{extent}`",
                     )
@@ -148,9 +144,15 @@ class Symbols(dict[NodeId, int]):
             ) from None
 
 
-def _mismatch(what: str, expected: str, value: Value) -> CompileError:
+def mismatch_code(value: GraphExpr) -> str:
+    """The code of the fault that `value` has at run time another type than its variable."""
+    foreign = isinstance(value, CallOp | CallPacked)
+    return "run/wrong-result" if foreign else "run/type-mismatch"
+
+
+def _mismatch(code: str, what: str, expected: str, value: Value) -> CompileError:
     return CompileError(
-        Diagnostic("run/argument-type", f"{what} must be {expected}, got `{type(value).__name__}`")
+        Diagnostic(code, f"{what} must be {expected}, got `{type(value).__name__}`")
     )
 
 
@@ -159,7 +161,7 @@ def evaluate(dim: Dim, symbols: Mapping[NodeId, Any]) -> Any:  # noqa: ANN401
 
     Raises:
         KeyError: with the id of a variable that has no value.
-        CompileError: `interpret/division-by-zero`.
+        CompileError: `run/division-by-zero`.
     """
     if isinstance(dim, int):
         return dim

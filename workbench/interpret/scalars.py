@@ -49,7 +49,7 @@ def wrapper(dtype: DType) -> Callable[[int], int]:
 
 def division_by_zero() -> CompileError:
     """What every integer division by zero raises."""
-    return CompileError(Diagnostic("interpret/division-by-zero", "an integer is divided by zero"))
+    return CompileError(Diagnostic("run/division-by-zero", "an integer is divided by zero"))
 
 
 def floor_div(a: int, b: int) -> int:

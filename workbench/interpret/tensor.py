@@ -46,9 +46,8 @@ def run_tensor_function(
     after each operation, integers wrap around, accesses outside a buffer are faults.
 
     Raises:
-        CompileError: `run/argument-count`, `run/argument-dtype`, `run/argument-shape`,
-            `interpret/out-of-bounds`, `interpret/axis-out-of-range`,
-            `interpret/division-by-zero`, `interpret/unknown-intrinsic`.
+        CompileError: `run/wrong-argument`, `run/out-of-bounds`, `run/axis-out-of-range`,
+            `run/match-buffer`, `run/division-by-zero`, `tensor/unknown-intrinsic`.
     """
     buffers, numbers = iter(arrays), iter(scalars)
     expected = sum(isinstance(param.type, BufferType) for param in function.params)
@@ -56,7 +55,7 @@ def run_tensor_function(
     if given != (expected, len(function.params) - expected):
         raise CompileError(
             Diagnostic(
-                "run/argument-count",
+                "run/wrong-argument",
                 f"expected {expected} arrays and {len(function.params) - expected} scalars, "
                 f"got {given[0]} and {given[1]}",
                 function=name or None,
@@ -104,7 +103,7 @@ def compile_function(function: TensorFunction) -> Program:
     """`function` as a Python program; kept by digest.
 
     Raises:
-        CompileError: `ir/too-deep`, `interpret/unknown-intrinsic`.
+        CompileError: `ir/too-deep`, `tensor/unknown-intrinsic`.
     """
     try:
         digest = function_digest(function)
@@ -157,7 +156,7 @@ def _fault(site: AccessSite, index: int, bound: int) -> NoReturn:
     where = (f"in block `{site.block.name}`",) if site.block else ()
     raise CompileError(
         Diagnostic(
-            "interpret/out-of-bounds",
+            "run/out-of-bounds",
             f"`{site.buffer.name}` is {site.verb} at index `{index}` of dimension "
             f"{site.dimension}, whose extent is `{bound}`",
             node=site.block.id if site.block else site.buffer.id,
@@ -171,7 +170,7 @@ def _axis_fault(block: Block, position: int, value: int, extent: int) -> NoRetur
     axis = block.axes[position]
     raise CompileError(
         Diagnostic(
-            "interpret/axis-out-of-range",
+            "run/axis-out-of-range",
             f"axis `{axis.var.name}` of block `{block.name}` takes the value `{value}`, "
             f"outside its extent `{extent}`",
             node=block.id,
@@ -201,7 +200,7 @@ def _check_region(match: MatchBuffer, view: NDArray[Any], shape: tuple[int, ...]
     if view.shape != shape:
         raise CompileError(
             Diagnostic(
-                "interpret/match-buffer",
+                "run/match-buffer",
                 f"`{match.buffer.name}` has shape `{shape}`, its region has `{view.shape}`",
                 node=match.buffer.id,
             )

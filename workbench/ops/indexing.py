@@ -23,13 +23,13 @@ def _checked(call: OpCall, indices: NDArray[Any], extent: int) -> NDArray[Any]:
     """Indices as int64.
 
     Raises:
-        CompileError: `run/index-out-of-range`.
+        CompileError: `run/out-of-bounds`.
     """
     found = indices.astype(np.int64)
     wrong = (found < 0) | (found >= extent)
     if wrong.any():
         raise call.error(
-            "run/index-out-of-range",
+            "run/out-of-bounds",
             f"reads index `{found[wrong][0]}` of a dimension of `{extent}` elements",
         )
     return found

@@ -53,7 +53,7 @@ class Parameters:
         """Converted arguments, and the symbols that they bind.
 
         Raises:
-            CompileError: `runtime/wrong-argument`, one diagnostic a parameter that does not fit.
+            CompileError: `run/wrong-argument`, one diagnostic a parameter that does not fit.
         """
         if len(arguments) != len(self.params):
             raise CompileError(self._count(len(arguments)))
@@ -108,7 +108,7 @@ class Parameters:
     def _count(self, found: int) -> Diagnostic:
         names = ", ".join(f"`{param.name}`" for param in self.params)
         return Diagnostic(
-            "runtime/wrong-argument",
+            "run/wrong-argument",
             f"expected {len(self.params)} arguments, got {found}",
             function=self.name,
             notes=(f"the parameters are {names}",) if names else (),
@@ -249,7 +249,7 @@ def _check_dims(
         f"`{dim.name}` is {symbols.known(dim)}" for dim in dims if isinstance(dim, Var)
     )
     return Diagnostic(
-        "runtime/wrong-argument",
+        "run/wrong-argument",
         f"`{name}` must be {wanted}, got shape `{shape}`",
         notes=(f"{known}, by an earlier argument",) if known else (),
     )
@@ -261,7 +261,7 @@ def _wrong(name: str, expected: str, found: Any) -> CompileError:  # noqa: ANN40
         shown = f"`{found.dtype}` with shape `{found.shape}`"
         hint = "convert the array with `astype` if the dtype is wrong, `reshape` if the shape is"
     return CompileError(
-        Diagnostic("runtime/wrong-argument", f"`{name}` must be {expected}, got {shown}", hint=hint)
+        Diagnostic("run/wrong-argument", f"`{name}` must be {expected}, got {shown}", hint=hint)
     )
 
 

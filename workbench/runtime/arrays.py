@@ -54,7 +54,7 @@ def as_array(value: Any) -> Any:  # noqa: ANN401
     """A foreign array through DLPack without a copy; everything else as it is.
 
     Raises:
-        CompileError: `runtime/foreign-array` where it is in no memory that numpy can read.
+        CompileError: `run/foreign-array` where it is in no memory that numpy can read.
     """
     if is_array(value) or not hasattr(value, "__dlpack__"):
         return value
@@ -63,7 +63,7 @@ def as_array(value: Any) -> Any:  # noqa: ANN401
     except (BufferError, RuntimeError, TypeError) as error:
         raise CompileError(
             Diagnostic(
-                "runtime/foreign-array",
+                "run/foreign-array",
                 f"a `{type(value).__name__}` cannot be read through DLPack: {error}",
                 hint="copy it into the memory of this machine first",
             )

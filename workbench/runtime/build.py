@@ -48,15 +48,13 @@ def build(
     Reference: `tvm.relax.build`.
 
     Raises:
-        CompileError: `runtime/missing-library`, `runtime/writes-input`, `runtime/bad-option`, and
+        CompileError: `library/unavailable`, `build/writes-input`, `build/bad-option`, and
             what the verifier and code generation say.
     """
     start = time.perf_counter()
     if num_threads is not None and num_threads < 1:
         raise CompileError(
-            Diagnostic(
-                "runtime/bad-option", f"`num_threads` must be at least 1, got `{num_threads}`"
-            )
+            Diagnostic("build/bad-option", f"`num_threads` must be at least 1, got `{num_threads}`")
         )
     check(module)
     check_libraries(module)
@@ -107,7 +105,7 @@ def _refuse_written_inputs(module: IRModule, kernels: Mapping[str, Kernel]) -> N
             param = kernel.signature.params[position].name
             faults.append(
                 Diagnostic(
-                    "runtime/writes-input",
+                    "build/writes-input",
                     f"`{call.callee}` writes `{param}`, which is an input of the call "
                     f"for `{binding.var.name}`",
                     function=name,

@@ -28,7 +28,7 @@ class DirectCall:
         """Run; arrays that the function writes are changed in place.
 
         Raises:
-            CompileError: `runtime/wrong-argument`, `runtime/overlapping-arguments`, and what
+            CompileError: `run/wrong-argument`, `run/overlapping-arguments`, and what
                 running raises.
         """
         signature = self._kernel.signature
@@ -61,7 +61,7 @@ class DirectCall:
         if written and not array.flags.writeable:
             raise CompileError(
                 Diagnostic(
-                    "runtime/wrong-argument",
+                    "run/wrong-argument",
                     f"`{self._kernel.name}` writes `{param.name}`, got a read-only array",
                     function=self._kernel.name,
                     node=param.id,
@@ -77,7 +77,7 @@ class DirectCall:
                 if param is not params[position] and _overlap(array, arguments[position]):
                     raise CompileError(
                         Diagnostic(
-                            "runtime/overlapping-arguments",
+                            "run/overlapping-arguments",
                             f"`{params[position].name}`, which `{self._kernel.name}` writes, "
                             f"shares memory with `{param.name}`",
                             function=self._kernel.name,
@@ -89,7 +89,7 @@ class DirectCall:
     def _count(self, found: int) -> Diagnostic:
         names = [describe(param) for param in self._kernel.signature.params]
         return Diagnostic(
-            "runtime/wrong-argument",
+            "run/wrong-argument",
             f"`{self._kernel.name}` takes {len(names)} arguments, got {found}",
             function=self._kernel.name,
             notes=tuple(names[:8]),
@@ -99,7 +99,7 @@ class DirectCall:
     def _wrong(self, param: Var, found: Any) -> CompileError:  # noqa: ANN401
         return CompileError(
             Diagnostic(
-                "runtime/wrong-argument",
+                "run/wrong-argument",
                 f"`{self._kernel.name}` needs {describe(param)}, got `{type(found).__name__}`",
                 function=self._kernel.name,
                 node=param.id,

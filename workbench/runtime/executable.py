@@ -69,8 +69,8 @@ class Executable:
         arguments, and gives None. `cancel` stops the call from another thread.
 
         Raises:
-            CompileError: `runtime/wrong-argument`, `runtime/overlapping-arguments`,
-                `runtime/out-of-bounds`, `runtime/library-raised` and the like.
+            CompileError: `run/wrong-argument`, `run/overlapping-arguments`,
+                `run/out-of-bounds`, `library/raised` and the like.
             KeyboardInterrupt: SIGINT came while native code ran.
         """
         token = cancel or CancelToken()
@@ -113,7 +113,7 @@ class Executable:
         Bindings in `given` take those values instead of being computed.
 
         Raises:
-            CompileError: as a call, and `runtime/not-a-graph-function`.
+            CompileError: as a call, and `run/not-a-graph-function`.
         """
         return self._activation(arrays, given or {}, function, cancel).values
 
@@ -127,7 +127,7 @@ class Executable:
         """Seconds of each binding and of whole calls, over `repeats` runs after one that warms up.
 
         Raises:
-            CompileError: as a call, and `runtime/not-a-graph-function`.
+            CompileError: as a call, and `run/not-a-graph-function`.
         """
         found = self._graph_function(function)
         token = cancel or CancelToken()
@@ -184,7 +184,7 @@ class Executable:
         if kernel is None:
             self._machine.module[name]  # says what there is
             raise CompileError(
-                Diagnostic("runtime/not-compiled", f"`{name}` has no native code of its own")
+                Diagnostic("build/not-compiled", f"`{name}` has no native code of its own")
             )
         return kernel
 
@@ -193,7 +193,7 @@ class Executable:
         if found is None:
             self._machine.module[name]
             raise CompileError(
-                Diagnostic("runtime/not-a-graph-function", f"`{name}` is a tensor function")
+                Diagnostic("run/not-a-graph-function", f"`{name}` is a tensor function")
             )
         return found
 

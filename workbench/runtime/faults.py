@@ -11,7 +11,7 @@ OK, INTERRUPTED, OUT_OF_MEMORY = 0, -1, -2
 
 
 class Cancelled(CompileError):  # noqa: N818
-    """Somebody called `cancel` while the call ran; code `runtime/cancelled`."""
+    """Somebody called `cancel` while the call ran; code `run/cancelled`."""
 
 
 def raise_for_status(status: int, kernel: Kernel, context: Context, place: Place | None) -> None:
@@ -20,8 +20,8 @@ def raise_for_status(status: int, kernel: Kernel, context: Context, place: Place
     Raises:
         KeyboardInterrupt: SIGINT came while native code ran.
         Cancelled: the token of the call was cancelled.
-        CompileError: `runtime/out-of-memory`, or the fault's own code, such as
-            `runtime/out-of-bounds`.
+        CompileError: `run/out-of-memory`, or the fault's own code, such as
+            `run/out-of-bounds`.
     """
     function = place.function if place else kernel.name
     node = place.node if place else None
@@ -29,12 +29,12 @@ def raise_for_status(status: int, kernel: Kernel, context: Context, place: Place
         if context.token.take_interrupt():
             raise KeyboardInterrupt
         raise Cancelled(
-            Diagnostic("runtime/cancelled", "the run was cancelled", function=function, node=node)
+            Diagnostic("run/cancelled", "the run was cancelled", function=function, node=node)
         )
     if status == OUT_OF_MEMORY:
         raise CompileError(
             Diagnostic(
-                "runtime/out-of-memory",
+                "run/out-of-memory",
                 f"`{kernel.name}` could not allocate its temporary buffers",
                 function=function,
                 node=node,
@@ -44,9 +44,9 @@ def raise_for_status(status: int, kernel: Kernel, context: Context, place: Place
 
 
 _CODES = {
-    "bounds": "runtime/out-of-bounds",
-    "division": "runtime/division-by-zero",
-    "allocation": "runtime/out-of-memory",
+    "bounds": "run/out-of-bounds",
+    "division": "run/division-by-zero",
+    "allocation": "run/out-of-memory",
 }
 
 

@@ -31,6 +31,7 @@ from workbench.runtime.kernels import Kernel
 from workbench.runtime.memory_plan import Lifetime, MemoryPlan, plan_memory
 from workbench.runtime.native import NativeRuntime
 from workbench.runtime.program import (
+    HostKind,
     HostStep,
     KernelStep,
     Operand,
@@ -65,14 +66,14 @@ def lay_out(program: Program, symbols: Mapping[NodeId, Any]) -> Layout:
     """Shapes and memory of a program for these symbols.
 
     Raises:
-        CompileError: `runtime/shape-mismatch`.
+        CompileError: `run/type-mismatch`.
     """
     for check in program.checks:
         left, right = evaluate(check.left, symbols), evaluate(check.right, symbols)
         if left != right:
             raise CompileError(
                 Diagnostic(
-                    "runtime/shape-mismatch",
+                    "run/type-mismatch",
                     f"{check.what} must be `{right}`, got `{left}`",
                     function=check.place.function,
                     node=check.place.node,
@@ -259,7 +260,7 @@ class Frame:
 
         Raises:
             KeyboardInterrupt, CompileError: as `raise_for_status` and the host calls do, and
-                `runtime/wrong-result`.
+                `run/wrong-result` or `run/type-mismatch`.
         """
         values = self._values
         self.context.use(token)
@@ -346,7 +347,8 @@ class Frame:
             fields = type_.fields if isinstance(type_, TupleType) else ()
             items = tuple(returned) if is_fields(returned) else ()
             if len(items) != len(result.fields):
-                raise wrong_result(step.label, f"a tuple of {len(result.fields)}", returned)
+                wanted = f"a tuple of {len(result.fields)}"
+                raise wrong_result(step.label, wanted, returned, _code(step))
             for part, field, item in zip(result.fields, fields, items, strict=True):
                 self._store(step, part, field, item)
             return
@@ -359,7 +361,7 @@ class Frame:
 
     def _checked(self, step: HostStep, index: int, type_: TensorType, returned: Any) -> Array:  # noqa: ANN401
         shape = self.layout.shapes[index]
-        array = checked_result(step.label, returned, type_.dtype, shape, type_.rank)
+        array = checked_result(step.label, returned, type_.dtype, shape, type_.rank, _code(step))
         if np.may_share_memory(array, self._arena):
             return array.copy()
         return direct(array) if self._patches[index] else array
@@ -375,3 +377,8 @@ class Frame:
             given.add(operand.index)
             return found if fresh else found.copy()
         return found
+
+
+def _code(step: HostStep) -> str:
+    """The code of the fault that a call gave something else than its type says."""
+    return "run/type-mismatch" if step.kind is HostKind.CONTROL else "run/wrong-result"

@@ -43,7 +43,7 @@ def library_call(called: CallPacked) -> HostCall:
     """The callable behind a symbol; its failures are diagnostics.
 
     Raises:
-        CompileError: `runtime/missing-library`; the call itself `runtime/library-raised`.
+        CompileError: `library/unavailable`; the call itself `library/raised`.
     """
     symbol = called.symbol
     library = find_library(symbol)
@@ -56,9 +56,7 @@ def library_call(called: CallPacked) -> HostCall:
             with np.errstate(all="ignore"):
                 return function(*values, **keywords)
         except FOREIGN_FAULTS as error:
-            raise _raised(
-                "runtime/library-raised", f"library function `{symbol}`", error
-            ) from error
+            raise _raised("library/raised", f"library function `{symbol}`", error) from error
 
     return call
 
@@ -67,7 +65,7 @@ def operator_call(call: CallOp) -> HostCall:
     """The numpy reference of an operator call; its failures are diagnostics.
 
     Raises:
-        CompileError: `op/unknown`; the call itself `runtime/reference-raised`.
+        CompileError: `op/unknown`; the call itself `op/reference-raised`.
     """
     reference = operator(call.op).reference
 
@@ -76,7 +74,7 @@ def operator_call(call: CallOp) -> HostCall:
             with np.errstate(all="ignore"):
                 return reference(call, *values)
         except FOREIGN_FAULTS as error:
-            raise _raised("runtime/reference-raised", f"operator `{call.op}`", error) from error
+            raise _raised("op/reference-raised", f"operator `{call.op}`", error) from error
 
     return run
 
@@ -85,7 +83,7 @@ def check_libraries(module: IRModule) -> None:
     """Refuse a module that calls what is not there.
 
     Raises:
-        CompileError: `runtime/missing-library`, one diagnostic a symbol, with the calls of it.
+        CompileError: `library/unavailable`, one diagnostic a symbol, with the calls of it.
     """
     calls: dict[str, list[str]] = {}
     for function, name, call in _packed_calls(module):
@@ -110,7 +108,7 @@ def _missing(symbol: str, calls: tuple[str, ...]) -> Diagnostic:
     library = find_library(symbol)
     why = library.unavailable if library else "nobody registered it"
     return Diagnostic(
-        "runtime/missing-library",
+        "library/unavailable",
         f"cannot call library function `{symbol}`: {why}",
         notes=calls[:6],
         hint="register it with `register_library`, or choose another implementation of the call",
@@ -130,35 +128,39 @@ def checked_result(
     dtype: str | None,
     shape: tuple[int, ...] | None,
     rank: int | None,
+    code: str = "run/wrong-result",
 ) -> Array:
     """What a host call returned, as an array of the declared type.
 
     Raises:
-        CompileError: `runtime/wrong-result`.
+        CompileError: with the code `code`.
     """
     array = as_array(value)
     if not isinstance(array, np.ndarray | np.generic | int | float):
-        raise wrong_result(label, "an array", value)
+        raise wrong_result(label, "an array", value, code)
     array = np.asarray(array)
     if dtype is not None and array.dtype != numpy_dtype(dtype):
-        raise wrong_result(label, f"dtype `{dtype}`", array)
+        raise wrong_result(label, f"dtype `{dtype}`", array, code)
     if shape is not None and array.shape != shape:
-        raise wrong_result(label, f"shape `{shape}`", array)
+        raise wrong_result(label, f"shape `{shape}`", array, code)
     if rank is not None and array.ndim != rank:
-        raise wrong_result(label, f"{rank} dimensions", array)
+        raise wrong_result(label, f"{rank} dimensions", array, code)
     return array
 
 
-def wrong_result(label: str, expected: str, found: Any) -> CompileError:  # noqa: ANN401
+def wrong_result(
+    label: str,
+    expected: str,
+    found: Any,  # noqa: ANN401
+    code: str = "run/wrong-result",
+) -> CompileError:
     """The error that a host call did not return what the module says."""
     shown = (
         f"`{found.dtype}` with shape `{found.shape}`"
         if is_array(found)
         else f"`{type(found).__name__}`"
     )
-    return CompileError(
-        Diagnostic("runtime/wrong-result", f"`{label}` must return {expected}, got {shown}")
-    )
+    return CompileError(Diagnostic(code, f"`{label}` must return {expected}, got {shown}"))
 
 
 def placed(error: CompileError, place: Place) -> CompileError:

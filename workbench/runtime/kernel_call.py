@@ -28,7 +28,7 @@ def call_kernel(
     """Run one kernel on arrays (row-major) and numbers, in the order of its parameters.
 
     Raises:
-        CompileError: `runtime/wrong-argument`, and as `raise_for_status`.
+        CompileError: `run/wrong-argument`, and as `raise_for_status`.
     """
     signature = kernel.signature
     bound = signature.bind_values(arguments)

@@ -97,7 +97,7 @@ def lower(module: IRModule, name: str, evaluator: Evaluator) -> Program | None:
     """The program of a graph function; None where shapes depend on more than the arguments'.
 
     Raises:
-        CompileError: `runtime/wrong-callee`, `module/unknown-function`, `module/missing-constant`.
+        CompileError: `type/wrong-callee`, `module/unknown-function`, `module/missing-constant`.
     """
     function = module[name]
     assert isinstance(function, GraphFunction)
@@ -427,7 +427,7 @@ def _same(value: object) -> object:
 def _wrong_callee(callee: str, kind: str, place: Place) -> CompileError:
     return CompileError(
         Diagnostic(
-            "runtime/wrong-callee",
+            "type/wrong-callee",
             f"`{callee}` is called as a {kind} function, and is none",
             function=place.function,
             node=place.node,

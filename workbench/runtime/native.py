@@ -52,12 +52,12 @@ def native_runtime() -> NativeRuntime:
     """The fixed native part, compiled once and taken from the object cache after that.
 
     Raises:
-        CompileError: `runtime/unsupported-platform`.
+        CompileError: `build/unsupported-platform`.
     """
     if sys.platform == "win32":
         raise CompileError(
             Diagnostic(
-                "runtime/unsupported-platform",
+                "build/unsupported-platform",
                 "native code runs on Linux and macOS, not on Windows yet",
                 hint="use the Windows Subsystem for Linux",
             )

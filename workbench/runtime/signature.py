@@ -63,7 +63,7 @@ class KernelSignature:
         """Values of `symbols` for a call.
 
         Raises:
-            CompileError: `runtime/wrong-argument`, naming parameter, expected and found.
+            CompileError: `run/wrong-argument`, naming parameter, expected and found.
         """
         if len(arguments) != len(self.params):
             raise self._wrong(f"takes {len(self.params)} arguments, got {len(arguments)}")
@@ -110,7 +110,7 @@ class KernelSignature:
     def _wrong(self, message: str, param: Var | None = None) -> CompileError:
         return CompileError(
             Diagnostic(
-                "runtime/wrong-argument",
+                "run/wrong-argument",
                 f"`{self.name}` {message}",
                 function=self.name,
                 node=param.id if param else None,

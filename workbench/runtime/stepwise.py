@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 import numpy as np
 
-from workbench.interpret import Symbols, evaluate
+from workbench.interpret import Symbols, evaluate, mismatch_code
 from workbench.ir import (
     Alias,
     Arg,
@@ -114,13 +114,13 @@ class Activation:
         start = time.perf_counter()
         try:
             value = self.expression(binding.value, binding.var, place)
-            self._bind_value(binding.var, value)
+            self._bind_value(binding.var, value, mismatch_code(binding.value))
         except CompileError as error:
             raise placed(error, place) from error.__cause__
         self.seconds[node] = time.perf_counter() - start
 
-    def _bind_value(self, var: Var, value: Value) -> None:
-        self.symbols.match(var.type, value, f"`{var.name}`")
+    def _bind_value(self, var: Var, value: Value, code: str = "run/type-mismatch") -> None:
+        self.symbols.match(var.type, value, f"`{var.name}`", code)
         if isinstance(var.type, ScalarType):
             self.symbols[var.id] = value.item() if hasattr(value, "item") else value
         self.values[var.id] = value
@@ -189,7 +189,7 @@ class Activation:
         if not isinstance(type_, TensorType) or type_.shape is None or type_.dtype is None:
             raise CompileError(
                 Diagnostic(
-                    "runtime/unknown-shape",
+                    "run/unknown-output",
                     "a call in destination-passing style needs the shape and dtype of its result",
                 )
             )
@@ -228,7 +228,7 @@ class Activation:
     def _call_function(self, callee: str, arguments: Sequence[Value]) -> Value:
         if self.depth >= MAX_CALL_DEPTH:
             raise CompileError(
-                Diagnostic("runtime/too-deep", f"more than {MAX_CALL_DEPTH} nested calls")
+                Diagnostic("run/too-deep", f"more than {MAX_CALL_DEPTH} nested calls")
             )
         inner = Activation(self.machine, self.context, callee, self.depth + 1)
         return inner.call(arguments)

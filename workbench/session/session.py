@@ -112,7 +112,7 @@ class Session(SessionTree):
         `ranges` gives least and greatest value of integer parameters by name.
 
         Raises:
-            CompileError: `runtime/wrong-argument`; the inputs are then those of before.
+            CompileError: `run/wrong-argument`; the inputs are then those of before.
         """
         if self.adapter is not None and arrays and not hasattr(arrays[0], "__dlpack__"):
             arrays = self.adapter.prepare(arrays[0] if len(arrays) == 1 else arrays)
