@@ -1,7 +1,7 @@
 """The reference interpreter of all three kinds of function: slow, obviously right, the oracle."""
 
 from workbench.interpret.graph import run, values
-from workbench.interpret.matching import Symbols, evaluate, mismatch_code
+from workbench.interpret.matching import Symbols, evaluate, mismatch_code, read_leaf
 from workbench.interpret.tensor import fresh_array, run_tensor_function
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "evaluate",
     "fresh_array",
     "mismatch_code",
+    "read_leaf",
     "run",
     "run_tensor_function",
     "values",

@@ -9,7 +9,7 @@ from typing import Any, assert_never, cast
 import numpy as np
 
 import workbench.ops
-from workbench.interpret.matching import Symbols, Value, evaluate, mismatch_code
+from workbench.interpret.matching import Symbols, Value, evaluate, mismatch_code, read_leaf
 from workbench.interpret.tensor import call_tensor_function, fresh_array, run_tensor_function
 from workbench.ir.expr import ScalarType, TensorType, Type, Var
 from workbench.ir.graph import (
@@ -22,17 +22,12 @@ from workbench.ir.graph import (
     CallOp,
     CallPacked,
     CallTIR,
-    Constant,
     GraphExpr,
     GraphFunction,
     IfThenElse,
     MatchCast,
     PackedStyle,
-    ScalarValue,
-    ShapeValue,
-    StringValue,
     TupleItem,
-    TupleValue,
 )
 from workbench.ir.module import IRModule
 from workbench.ir.registry import find_library, library_keywords, operator
@@ -169,28 +164,7 @@ class _Frame:
         )
 
     def leaf(self, arg: Arg) -> Value:
-        match arg:
-            case Var(id=id_):
-                return self.values[id_] if id_ in self.values else self.symbols[id_]
-            case Constant(digest=digest):
-                return self._constant(digest)
-            case ShapeValue(dims=dims):
-                return self.symbols.shape(dims)
-            case ScalarValue(value=value):
-                return evaluate(value, self.symbols)
-            case StringValue(text=text):
-                return text
-            case TupleValue(fields=fields):
-                return tuple(self.leaf(item) for item in fields)
-            case _:
-                assert_never(arg)
-
-    def _constant(self, digest: str) -> Value:
-        if digest not in self.module.pool:
-            raise CompileError(
-                Diagnostic("module/missing-constant", f"no constant `{digest}` in the pool")
-            )
-        return self.module.pool[digest]
+        return read_leaf(arg, self.values, self.symbols, self.module.pool)
 
     def expression(self, value: GraphExpr, var: Var) -> Value:
         match value:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias, assert_never, cast
+from typing import Any, Protocol, TypeAlias, assert_never, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,12 +30,30 @@ from workbench.ir.expr import (
     Type,
     Var,
 )
-from workbench.ir.graph import CallOp, CallPacked, GraphExpr
+from workbench.ir.graph import (
+    Arg,
+    CallOp,
+    CallPacked,
+    Constant,
+    GraphExpr,
+    ScalarValue,
+    ShapeValue,
+    StringValue,
+    TupleValue,
+)
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.ids import NodeId
 
 Value: TypeAlias = Any
 """A run-time value: array, tuple of values, tuple of ints for a shape, number, string."""
+
+
+class Constants(Protocol):
+    """Arrays by the hash of their content."""
+
+    def __contains__(self, digest: str, /) -> bool: ...
+
+    def __getitem__(self, digest: str, /) -> NDArray[Any]: ...
 
 
 class Symbols(dict[NodeId, int]):
@@ -142,6 +160,39 @@ class Symbols(dict[NodeId, int]):
                     node=error.args[0],
                 )
             ) from None
+
+
+def read_leaf(
+    arg: Arg, values: Mapping[NodeId, Value], symbols: Symbols, constants: Constants
+) -> Value:
+    """The value of a leaf, given those of bindings, dimensions and constants.
+
+    Raises:
+        CompileError: `module/missing-constant`, `run/unbound-dimension`.
+    """
+    match arg:
+        case Var(id=id_):
+            return values[id_] if id_ in values else symbols[id_]
+        case Constant(digest=digest):
+            return _constant(digest, constants)
+        case ShapeValue(dims=dims):
+            return symbols.shape(dims)
+        case ScalarValue(value=value):
+            return evaluate(value, symbols)
+        case StringValue(text=text):
+            return text
+        case TupleValue(fields=fields):
+            return tuple(read_leaf(item, values, symbols, constants) for item in fields)
+        case _:
+            assert_never(arg)
+
+
+def _constant(digest: str, constants: Constants) -> NDArray[Any]:
+    if digest not in constants:
+        raise CompileError(
+            Diagnostic("module/missing-constant", f"no constant `{digest}` in the pool")
+        )
+    return constants[digest]
 
 
 def mismatch_code(value: GraphExpr) -> str:

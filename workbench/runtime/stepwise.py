@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 import numpy as np
 
-from workbench.interpret import Symbols, evaluate, mismatch_code
+from workbench.interpret import Symbols, evaluate, mismatch_code, read_leaf
 from workbench.ir import (
     Alias,
     Arg,
@@ -19,7 +19,6 @@ from workbench.ir import (
     CallOp,
     CallPacked,
     CallTIR,
-    Constant,
     GraphExpr,
     GraphFunction,
     IfThenElse,
@@ -27,14 +26,10 @@ from workbench.ir import (
     MatchCast,
     PackedStyle,
     ScalarType,
-    ScalarValue,
     ShapeType,
-    ShapeValue,
-    StringValue,
     TensorType,
     TupleItem,
     TupleType,
-    TupleValue,
     Type,
     Var,
 )
@@ -126,29 +121,8 @@ class Activation:
         self.values[var.id] = value
 
     def leaf(self, arg: Arg) -> Value:
-        """The value of a leaf."""
-        match arg:
-            case Var(id=id_):
-                return self.values[id_] if id_ in self.values else self.symbols[id_]
-            case Constant(digest=digest):
-                return self._constant(digest)
-            case ShapeValue(dims=dims):
-                return self.symbols.shape(dims)
-            case ScalarValue(value=value):
-                return evaluate(value, self.symbols)
-            case StringValue(text=text):
-                return text
-            case TupleValue(fields=fields):
-                return tuple(self.leaf(item) for item in fields)
-            case _:
-                assert_never(arg)
-
-    def _constant(self, digest: str) -> Value:
-        if digest not in self.machine.constants:
-            raise CompileError(
-                Diagnostic("module/missing-constant", f"no constant `{digest}` in the pool")
-            )
-        return self.machine.constants[digest]
+        """The value of a leaf, as `read_leaf`."""
+        return read_leaf(arg, self.values, self.symbols, self.machine.constants)
 
     def expression(self, value: GraphExpr, var: Var, place: Place) -> Value:
         """The value of a right side."""
