@@ -225,10 +225,19 @@ def test_selection_from_code_reaches_the_views(session: Session, comm: FakeComm)
     comm.wait("hello")
     session.select("main/4")
     assert comm.wait("selection")["node"] == "main/4"
-    comm.say(type="detail", id=3, step=0, node="main/5")
-    comm.wait("detail", reply_to=3)
-    assert session.selection == "main/5"
-    assert not any(m["type"] == "selection" and m["node"] == "main/5" for m in comm.sent)
+
+
+def test_a_click_in_a_view_is_the_selection_of_the_session(
+    session: Session, comm: FakeComm
+) -> None:
+    widget = session.widget()
+    comm.wait("hello")
+    for number, (said, key) in enumerate([("main/5", "main/5"), ("main/4", "main/4"), (None, "")]):
+        comm.say(type="select", id=10 + number, step=0, node=said)
+        comm.say(type="detail", id=20 + number, step=0, node="main/3")  # asking selects nothing
+        comm.wait("detail", reply_to=20 + number)
+        assert (session.selection, widget.selection) == (key, key)
+    assert not any(message["type"] == "selection" for message in comm.sent)
 
 
 def test_a_closed_view_does_not_hinder_the_others(session: Session, comm: FakeComm) -> None:

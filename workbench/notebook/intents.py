@@ -31,6 +31,7 @@ from workbench.view.messages import (
     Open,
     Recipe,
     Script,
+    Select,
     Show,
     Swap,
     TextReply,
@@ -61,6 +62,9 @@ def answer(desk: Desk, intent: AnyIntent) -> Message | None:
             return _change(desk, intent)
         case Measure() | Compare() | Cancel():
             return _work(desk, intent)
+        case Select():
+            desk.session.select(intent.node or "", in_view=True)
+            return None
         case _:
             assert_never(intent)
 
@@ -74,7 +78,6 @@ def _ask(desk: Desk, intent: Open | Show | Detail | Actions | Diff | Script | Re
         case Show():
             return ModuleReply(reply_to=number, module=views.module(intent.step))
         case Detail():
-            desk.session.select(intent.node, in_view=True)
             return DetailReply(reply_to=number, detail=views.detail(intent.step, intent.node))
         case Actions():
             return _actions(desk, intent)

@@ -164,6 +164,12 @@ class Detail(Intent, tag="detail", frozen=True):
     node: str
 
 
+class Select(Intent, tag="select", frozen=True):
+    """The person selected this value, or nothing (None). Nothing is answered."""
+
+    node: str | None = None
+
+
 class Actions(Intent, tag="actions", frozen=True):
     """What applies at the selection, or to the module where `node` is None."""
 
@@ -230,6 +236,7 @@ AnyIntent = (
     Open
     | Show
     | Detail
+    | Select
     | Actions
     | Apply
     | Edit

@@ -142,7 +142,10 @@ describe('steps', () => {
 describe('selection', () => {
   it('asks for details once and keeps them', () => {
     const state = run(live(), { type: 'sent' }, { type: 'select', key: 'main/8' });
-    expect(state.outbox).toMatchObject([{ type: 'detail', step: 2, node: 'main/8' }]);
+    expect(state.outbox).toMatchObject([
+      { type: 'select', step: 2, node: 'main/8' },
+      { type: 'detail', step: 2, node: 'main/8' },
+    ]);
     const known = run(
       state,
       { type: 'sent' },
@@ -150,9 +153,30 @@ describe('selection', () => {
     );
     expect(detail(known)?.title).toBe('matmul');
     expect(
-      run(known, { type: 'select', key: null }, { type: 'select', key: 'main/8' }, { type: 'sent' })
-        .outbox,
-    ).toEqual([]);
+      sent(run(known, { type: 'select', key: null }, { type: 'select', key: 'main/8' })),
+    ).not.toContain('detail');
+  });
+
+  it('tells the kernel every click, also where the details are known', () => {
+    const asked = run(live(), { type: 'sent' }, { type: 'select', key: 'main/8' });
+    const known = run(
+      asked,
+      { type: 'sent' },
+      received({ type: 'detail', reply_to: lastId(asked), detail: detailView(2, 'main/8') }),
+      { type: 'select', key: null },
+      { type: 'select', key: 'main/8' },
+      { type: 'select', key: 'main/8' },
+      { type: 'select', key: 'emb' },
+    );
+    const told = known.outbox.filter((intent) => intent.type === 'select');
+    expect(told.map((intent) => intent.node)).toEqual([null, 'main/8', 'main/8', null]);
+    expect(Object.values(known.pending).map((one) => one.type)).not.toContain('select');
+  });
+
+  it('does not tell the kernel what the kernel said', () => {
+    const state = run(live(), { type: 'sent' }, received({ type: 'selection', node: 'main/8' }));
+    expect(state.selection).toBe('main/8');
+    expect(sent(state)).toEqual(['detail']);
   });
 
   it('opens the folds around a node that is found', () => {

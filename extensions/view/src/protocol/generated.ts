@@ -365,6 +365,14 @@ export interface Detail {
   readonly node: string;
 }
 
+/** The person selected this value, or nothing (None). Nothing is answered. */
+export interface Select {
+  readonly type: 'select';
+  readonly id: number;
+  readonly step: number;
+  readonly node: string | null;
+}
+
 /** What applies at the selection, or to the module where `node` is None. */
 export interface Actions {
   readonly type: 'actions';
@@ -469,4 +477,4 @@ export interface Bundle {
 
 export type Message = Hello | Unknown | SessionChanged | ModuleReply | DetailReply | ActionsReply | DiffReply | TextReply | Applied | JobProgress | ComparisonReply | SelectionChanged | Failed;
 
-export type AnyIntent = Open | Show | Detail | Actions | Apply | Edit | Swap | Measure | Compare | Cancel | Checkout | Diff | Script | Recipe;
+export type AnyIntent = Open | Show | Detail | Select | Actions | Apply | Edit | Swap | Measure | Compare | Cancel | Checkout | Diff | Script | Recipe;

@@ -8,6 +8,7 @@ import {
   hits,
   line,
   moduleOf,
+  selectedGroup,
   selectedNode,
   shownGroup,
   stepOf,
@@ -71,9 +72,9 @@ function change(state: State, event: ViewEvent): State {
     case 'step-by':
       return stepBy(state, event.offset);
     case 'graph':
-      return { ...state, graph: event.name, selection: null, hovered: null };
+      return tell({ ...state, graph: event.name, selection: null, hovered: null });
     case 'select':
-      return select(state, event.key);
+      return tell(select(state, event.key));
     case 'hover':
       return state.hovered === event.key ? state : { ...state, hovered: event.key };
     case 'fold':
@@ -222,6 +223,13 @@ function select(state: State, key: string | null): State {
   return key === null ? { ...base, announcement: 'Nothing selected' } : reveal(base, key);
 }
 
+/** Tells the kernel which value the person selected; a layer is no value. */
+function tell(state: State): State {
+  const group = selectedGroup(state);
+  const node = group?.kind === 'layer' ? null : state.selection;
+  return ask(state, { type: 'select', step: state.cursor, node });
+}
+
 function reveal(state: State, key: string): State {
   const graph = currentFunction(state);
   const folds = { ...state.folds };
@@ -251,7 +259,7 @@ function nextHit(state: State, offset: number): State {
   const fresh = offset === 1 && state.selection !== current;
   const hit = fresh ? state.hit : (state.hit + offset + found.length) % found.length;
   const key = found[hit % found.length] ?? null;
-  return { ...select(state, key), hit };
+  return { ...tell(select(state, key)), hit };
 }
 
 /** At most two steps are chosen; a third replaces the older one. */

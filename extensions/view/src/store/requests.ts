@@ -8,6 +8,9 @@ type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never;
 /** An intent without its id. */
 export type Request = WithoutId<AnyIntent>;
 
+/** What has no answer of its own. */
+const UNANSWERED: readonly Request['type'][] = ['cancel', 'select'];
+
 /** The state with a request in its outbox; nothing where the same one is awaited already. */
 export function ask(state: State, request: Request): State {
   if (state.connection !== 'live' && request.type !== 'open') {
@@ -18,8 +21,9 @@ export function ask(state: State, request: Request): State {
     return state;
   }
   const id = state.nextId;
-  // A cancel has no answer of its own.
-  const pending = request.type === 'cancel' ? state.pending : { ...state.pending, [id]: request };
+  const pending = UNANSWERED.includes(request.type)
+    ? state.pending
+    : { ...state.pending, [id]: request };
   return {
     ...state,
     nextId: id + 1,
