@@ -17,11 +17,16 @@ from workbench.support import CompileError, Diagnostic, NodeId, Severity
 
 @dataclass(frozen=True, slots=True)
 class PassResult:
-    """What a pass gives: the new module, where its values come from, and what there is to say."""
+    """What a pass gives: the new module, where its values come from, and what there is to say.
+
+    `reassociates` marks a pass that reordered the updates of a floating-point reduction: results
+    may then differ by rounding.
+    """
 
     module: IRModule
     derivations: tuple[Derivation, ...] = ()
     remarks: tuple[Diagnostic, ...] = ()
+    reassociates: bool = False
 
 
 @dataclass(frozen=True, slots=True)

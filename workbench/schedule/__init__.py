@@ -1,6 +1,19 @@
 """Schedules: rewrites of the loops of tensor functions."""
 
+from workbench.schedule.base import BlockRef, LoopRef
 from workbench.schedule.default import ScheduleOptions, schedule_function
-from workbench.schedule.schedule import BlockRef, LoopRef, Schedule
+from workbench.schedule.primitive import Primitive
+from workbench.schedule.primitives import PRIMITIVES
+from workbench.schedule.schedule import Schedule
+from workbench.schedule.trace import Trace
 
-__all__ = ["BlockRef", "LoopRef", "Schedule", "ScheduleOptions", "schedule_function"]
+__all__ = [
+    "PRIMITIVES",
+    "BlockRef",
+    "LoopRef",
+    "Primitive",
+    "Schedule",
+    "ScheduleOptions",
+    "Trace",
+    "schedule_function",
+]

@@ -1,0 +1,1 @@
+"""Methods of `Schedule`, by family."""

@@ -1,0 +1,175 @@
+"""Traces: the primitives of a schedule, replayed on a module or printed as Python."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from typing_extensions import override
+
+from workbench.ir import IRModule
+from workbench.rewrite import PassResult
+from workbench.schedule.primitive import Primitive
+from workbench.support import CompileError, Diagnostic
+
+
+class Sampled(int):
+    """A number that a sampling step decided: `step` of the trace, its result number `index`.
+
+    Behaves as the number. A trace whose decision is replaced puts the new one in its place.
+    """
+
+    step: int
+    index: int
+
+    def __new__(cls, value: int, step: int, index: int) -> Sampled:
+        """A number with its origin."""
+        made = super().__new__(cls, value)
+        made.step = step
+        made.index = index
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A sampling step of a trace: what was asked (`method` with `arguments`) and what was decided.
+
+    Changes no code; the primitives after it use its numbers.
+    """
+
+    method: str
+    arguments: tuple[tuple[str, object], ...]
+    values: tuple[int, ...]
+
+
+Instruction = Primitive | Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What was done to one tensor function, step by step. Reference: `tvm.tir.schedule.Trace`."""
+
+    function: str
+    instructions: tuple[Instruction, ...] = ()
+
+    def __iter__(self) -> Iterator[Instruction]:
+        return iter(self.instructions)
+
+    def __len__(self) -> int:
+        return len(self.instructions)
+
+    @property
+    def passes(self) -> tuple[Primitive, ...]:
+        """The primitives, each a pass by itself."""
+        return tuple(step for step in self.instructions if isinstance(step, Primitive))
+
+    @property
+    def decisions(self) -> dict[int, tuple[int, ...]]:
+        """What was decided, by step."""
+        found = enumerate(self.instructions)
+        return {n: step.values for n, step in found if isinstance(step, Decision)}
+
+    def with_decisions(self, decisions: Mapping[int, tuple[int, ...]]) -> Trace:
+        """The trace with other decisions, in the primitives that use them too.
+
+        Raises:
+            CompileError: `schedule/no-such-decision`.
+        """
+        for step, values in decisions.items():
+            known = self.decisions.get(step)
+            if known is None or len(known) != len(values):
+                found = "no sampling step" if known is None else f"`{len(known)}` numbers"
+                message = f"decision for step `{step}` has `{len(values)}` numbers, found {found}"
+                raise CompileError(Diagnostic("schedule/no-such-decision", message))
+        changed = tuple(_decided(n, step, decisions) for n, step in enumerate(self.instructions))
+        return replace(self, instructions=changed)
+
+    def apply(self, module: IRModule, function: str | None = None) -> PassResult:
+        """Replay on a tensor function of a module (default: of the name that it was made for).
+
+        Raises:
+            CompileError: what the first primitive that does not fit says, its step added; the
+                module is as it was.
+        """
+        result = PassResult(module)
+        name = self.function if function is None else function
+        for number, step in enumerate(self.instructions):
+            if isinstance(step, Primitive):
+                made = _at_step(number, replace(step, function=name), result.module)
+                result = PassResult(
+                    made.module,
+                    (*result.derivations, *made.derivations),
+                    (*result.remarks, *made.remarks),
+                    reassociates=result.reassociates or made.reassociates,
+                )
+        return result
+
+    def python(self, variable: str = "sch") -> str:
+        """The calls of `Schedule` that do the same, a line each."""
+        names: dict[tuple[int, int], str] = {}
+        return "\n".join(
+            _line(variable, n, step, names) for n, step in enumerate(self.instructions)
+        )
+
+    @override
+    def __repr__(self) -> str:
+        return f"# schedule of `{self.function}`\n{self.python()}"
+
+
+def _at_step(number: int, step: Primitive, module: IRModule) -> PassResult:
+    try:
+        return step(module)
+    except CompileError as error:
+        first, *rest = error.diagnostics
+        note = f"in step {number} of the trace, `{_call(step, {})}`"
+        raise CompileError((replace(first, notes=(note, *first.notes)), *rest)) from error
+
+
+def _decided(
+    number: int, step: Instruction, decisions: Mapping[int, tuple[int, ...]]
+) -> Instruction:
+    if isinstance(step, Decision):
+        return replace(step, values=decisions.get(number, step.values))
+    changes = {
+        f.name: _with_numbers(getattr(step, f.name), decisions) for f in dataclasses.fields(step)
+    }
+    return replace(step, **changes)  # pyright: ignore[reportArgumentType]
+
+
+def _with_numbers(value: object, decisions: Mapping[int, tuple[int, ...]]) -> object:
+    if isinstance(value, tuple):
+        return tuple(_with_numbers(item, decisions) for item in value)  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, Sampled) and value.step in decisions:
+        return Sampled(decisions[value.step][value.index], value.step, value.index)
+    return value
+
+
+def _line(variable: str, number: int, step: Instruction, names: dict[tuple[int, int], str]) -> str:
+    if isinstance(step, Primitive):
+        return f"{variable}.{_call(step, names)}"
+    made = [f"v{number}_{index}" for index in range(len(step.values))]
+    names.update({(number, index): name for index, name in enumerate(made)})
+    shown = [f"{name}={value!r}" for name, value in step.arguments]
+    target = ", ".join(made) + ("," if len(made) == 1 else "")
+    decided = f"decision={list(step.values)}"
+    return f"{target} = {variable}.{step.method}({', '.join([*shown, decided])})"
+
+
+def _call(step: Primitive, names: dict[tuple[int, int], str]) -> str:
+    """The method call of a primitive: its name with underscores, its parameters by name."""
+    shown: list[str] = []
+    for f in dataclasses.fields(step):
+        value = getattr(step, f.name)
+        if f.name != "function" and (f.default is dataclasses.MISSING or value != f.default):
+            shown.append(f"{f.name}={_text(value, names)}")
+    return f"{step.name.replace('-', '_')}({', '.join(shown)})"
+
+
+def _text(value: object, names: dict[tuple[int, int], str]) -> str:
+    if isinstance(value, Sampled):
+        return names.get((value.step, value.index), str(int(value)))
+    if isinstance(value, tuple):
+        items: tuple[object, ...] = value
+        return f"[{', '.join(_text(item, names) for item in items)}]"
+    return repr(value)
