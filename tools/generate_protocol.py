@@ -108,7 +108,7 @@ def _type(info: inspect.Type) -> str:
         case inspect.DictType(value_type=value):
             return f"Readonly<Record<string, {_type(value)}>>"
         case inspect.UnionType(types=types):
-            return " | ".join(_type(part) for part in types)
+            return " | ".join(dict.fromkeys(_type(part) for part in types))
         case _:
             return _scalar(info)
 

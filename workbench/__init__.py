@@ -29,6 +29,7 @@ _LAZY = {
     "parse": ("workbench.notebook.api", "parse"),
     "register_pass": ("workbench.passes", "register_pass"),
     "passes": ("workbench.passes", None),
+    "schedule": ("workbench.schedule", None),
     "save": ("workbench.notebook.api", "save"),
 }
 
@@ -50,6 +51,7 @@ __all__ = [
     "parse",
     "passes",
     "save",
+    "schedule",
 ]
 
 

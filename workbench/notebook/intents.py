@@ -28,14 +28,19 @@ from workbench.view.messages import (
     Measure,
     Message,
     ModuleReply,
+    Offers,
+    OffersReply,
     Open,
+    Perform,
     Recipe,
     Script,
     Select,
     Show,
     Swap,
     TextReply,
+    Try,
 )
+from workbench.view.offers import place_offers, primitive_of, try_primitive
 from workbench.view.protocol import VERSION
 from workbench.view.text import plain_text
 from workbench.view.views import SessionViews
@@ -58,7 +63,9 @@ def answer(desk: Desk, intent: AnyIntent) -> Message | None:
     match intent:
         case Open() | Show() | Detail() | Actions() | Diff() | Script() | Recipe():
             return _ask(desk, intent)
-        case Apply() | Edit() | Swap() | Checkout():
+        case Offers() | Try():
+            return _offers(desk, intent)
+        case Apply() | Perform() | Edit() | Swap() | Checkout():
             return _change(desk, intent)
         case Measure() | Compare() | Cancel():
             return _work(desk, intent)
@@ -100,9 +107,20 @@ def _actions(desk: Desk, intent: Actions) -> Message:
     return ActionsReply(reply_to=intent.id, step=intent.step, actions=found)
 
 
-def _change(desk: Desk, intent: Apply | Edit | Swap | Checkout) -> Message:
+def _offers(desk: Desk, intent: Offers | Try) -> Message:
+    module, variable = desk.session.snapshot(intent.step).module, desk.views.variable
+    if isinstance(intent, Offers):
+        found = place_offers(module, intent.place, variable)
+    else:
+        found = [try_primitive(module, intent.name, intent.arguments, variable)]
+    return OffersReply(reply_to=intent.id, step=intent.step, place=intent.place, offers=found)
+
+
+def _change(desk: Desk, intent: Apply | Perform | Edit | Swap | Checkout) -> Message:
     session = desk.session
     match intent:
+        case Perform():
+            step = session.apply(primitive_of(intent.name, intent.arguments), intent.step)
         case Apply():
             chosen = desk.views.pass_named(intent.name, intent.step, intent.node)
             step = session.apply(chosen, intent.step)
@@ -117,7 +135,7 @@ def _change(desk: Desk, intent: Apply | Edit | Swap | Checkout) -> Message:
     return Applied(reply_to=intent.id, step=step.index, code=_code(desk, intent, step))
 
 
-def _code(desk: Desk, intent: Apply | Edit | Swap | Checkout, step: Step) -> str:
+def _code(desk: Desk, intent: Apply | Perform | Edit | Swap | Checkout, step: Step) -> str:
     variable = desk.views.variable
     if isinstance(intent, Checkout):
         return f"{variable}.checkout({step.index})"

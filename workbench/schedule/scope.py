@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import TypeVar
 
 from workbench.analysis.dependence import Dependences, dependences
 from workbench.ir import (
@@ -25,6 +26,8 @@ from workbench.ir import (
     walk,
 )
 from workbench.support import CompileError, Diagnostic, IdSource, NodeId
+
+P = TypeVar("P", For, Block, Var)
 
 
 class Scope:
@@ -112,7 +115,7 @@ class Scope:
         block, _, plain = name.rpartition(".")
         there = self.loops_around(self.block(block).id) if block else self.loops
         found = _pick([x for x in there if x.var.name == plain.partition("#")[0]], plain)
-        if isinstance(found, For):
+        if not isinstance(found, int):
             return found
         if found > 1:
             names = tuple(self.label(x) for x in there if x.var.name == plain)
@@ -126,7 +129,7 @@ class Scope:
             CompileError: `schedule/no-such-block`, `schedule/ambiguous-name`.
         """
         found = _pick([b for b in self.blocks if b.name == name.partition("#")[0]], name)
-        if isinstance(found, Block):
+        if not isinstance(found, int):
             return found
         names = [self.label(b) for b in self.blocks]
         if found > 1:
@@ -141,7 +144,7 @@ class Scope:
         """
         found = [b for b in self.buffers if b.name == name.partition("#")[0]]
         picked = _pick(found, name)
-        if isinstance(picked, Var):
+        if not isinstance(picked, int):
             return picked
         if picked > 1:
             names = [f"{name}#{n + 1}" for n in range(len(found))]
@@ -336,7 +339,7 @@ def uses(node: PrimExpr | Stmt, var: NodeId) -> bool:
     return any(isinstance(item, Var) and item.id == var for item in walk(node))
 
 
-def _pick(found: Sequence[For | Block | Var], name: str) -> For | Block | Var | int:
+def _pick(found: Sequence[P], name: str) -> P | int:
     """The only one, or the n-th for `name#n`; else how many there are."""
     _, _, number = name.partition("#")
     if number.isdigit():

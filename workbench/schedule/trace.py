@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Self, cast
 
 from typing_extensions import override
 
@@ -23,7 +24,7 @@ class Sampled(int):
     step: int
     index: int
 
-    def __new__(cls, value: int, step: int, index: int) -> Sampled:
+    def __new__(cls, value: int, step: int, index: int) -> Self:
         """A number with its origin."""
         made = super().__new__(cls, value)
         made.step = step
@@ -134,12 +135,13 @@ def _decided(
     changes = {
         f.name: _with_numbers(getattr(step, f.name), decisions) for f in dataclasses.fields(step)
     }
-    return replace(step, **changes)  # pyright: ignore[reportArgumentType]
+    return replace(step, **changes)
 
 
 def _with_numbers(value: object, decisions: Mapping[int, tuple[int, ...]]) -> object:
     if isinstance(value, tuple):
-        return tuple(_with_numbers(item, decisions) for item in value)  # pyright: ignore[reportUnknownVariableType]
+        items = cast("tuple[object, ...]", value)
+        return tuple(_with_numbers(item, decisions) for item in items)
     if isinstance(value, Sampled) and value.step in decisions:
         return Sampled(decisions[value.step][value.index], value.step, value.index)
     return value
@@ -170,6 +172,6 @@ def _text(value: object, names: dict[tuple[int, int], str]) -> str:
     if isinstance(value, Sampled):
         return names.get((value.step, value.index), str(int(value)))
     if isinstance(value, tuple):
-        items: tuple[object, ...] = value
+        items = cast("tuple[object, ...]", value)
         return f"[{', '.join(_text(item, names) for item in items)}]"
     return repr(value)

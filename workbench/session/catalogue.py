@@ -9,6 +9,7 @@ from typing import Any
 from workbench import passes
 from workbench.ir import IRModule, module_digest, registry_version
 from workbench.rewrite import Pass, PassResult, registered_passes
+from workbench.schedule import PRIMITIVES
 from workbench.support import CompileError, Diagnostic
 
 KEPT = 256
@@ -135,4 +136,6 @@ def same_pass(a: Pass, b: Pass) -> bool:
 
 
 def _prefix(kind: type[Pass]) -> str:
+    if kind in PRIMITIVES:
+        return "wb.schedule."
     return "wb.passes." if getattr(passes, kind.__name__, None) is kind else ""

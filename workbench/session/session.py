@@ -23,6 +23,7 @@ from workbench.session.inputs import Inputs, Interval, entry_function
 from workbench.session.measure import compare_steps, measure_value
 from workbench.session.naming import find_value
 from workbench.session.recipe import write_recipe
+from workbench.session.scheduling import SessionSchedule
 from workbench.session.snapshot import Snapshot
 from workbench.session.step import Step
 from workbench.session.tree import SessionTree
@@ -197,6 +198,17 @@ class Session(SessionTree):
         if job.state == "cancelled":
             raise CompileError(Diagnostic("session/cancelled", f"`{job.phase}` was cancelled"))
         return job.result
+
+    def schedule(self, function: str = "", at: int | Step | None = None) -> SessionSchedule:
+        """A schedule of a tensor function (empty: the only one); each primitive becomes a step.
+
+        Starts at step `at` (default: the head) and goes on from its own last step.
+
+        Raises:
+            CompileError: `schedule/which-function`, `session/unknown-step`.
+        """
+        base = self.head if at is None else self._step(self.snapshot(at).index)
+        return SessionSchedule(base.module, function, base, self.apply)
 
     def verdict_side(self, step: int, job: Job) -> tuple[Inputs, Side]:
         """Inputs and values of a step, as the verdicts use them."""

@@ -16,6 +16,8 @@ from workbench.view.protocol import (
     DiagnosticView,
     DiffView,
     ModuleView,
+    OfferView,
+    Parameter,
     SessionView,
     Struct,
     TokenView,
@@ -64,6 +66,15 @@ class ActionsReply(Struct, tag="actions", frozen=True):
     reply_to: int
     step: int
     actions: list[ActionView]
+
+
+class OffersReply(Struct, tag="offers", frozen=True):
+    """Answer to `offers` and `try`."""
+
+    reply_to: int
+    step: int
+    place: str
+    offers: list[OfferView]
 
 
 class DiffReply(Struct, tag="diff", frozen=True):
@@ -128,6 +139,7 @@ Message = (
     | ModuleReply
     | DetailReply
     | ActionsReply
+    | OffersReply
     | DiffReply
     | TextReply
     | Applied
@@ -181,6 +193,27 @@ class Apply(Intent, tag="apply", frozen=True):
 
     name: str
     node: str | None = None
+
+
+class Offers(Intent, tag="offers", frozen=True):
+    """Which schedule primitives apply at a loop or block (`matmul/12`), and why not the others."""
+
+    place: str
+
+
+class Try(Intent, tag="try", frozen=True):
+    """Whether a primitive applies with these parameters, without applying it."""
+
+    place: str
+    name: str
+    arguments: dict[str, Parameter]
+
+
+class Perform(Intent, tag="perform", frozen=True):
+    """Apply a schedule primitive with these parameters."""
+
+    name: str
+    arguments: dict[str, Parameter]
 
 
 class Edit(Intent, tag="edit", frozen=True):
@@ -239,6 +272,9 @@ AnyIntent = (
     | Select
     | Actions
     | Apply
+    | Offers
+    | Try
+    | Perform
     | Edit
     | Swap
     | Measure

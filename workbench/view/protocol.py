@@ -25,6 +25,11 @@ LoopKind = Literal[
     "serial", "parallel", "vectorized", "unrolled", "thread", "while", "block", "statement"
 ]
 
+Answer = Literal["applies", "illegal", "unproved", "inapplicable"]
+Scalar = int | float | str | bool | None
+Parameter = Scalar | list[Scalar | list[Scalar]]
+"""A parameter of a schedule primitive: names of places, numbers, orders."""
+
 
 class Struct(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all protocol structs: immutable, keywords only."""
@@ -176,6 +181,34 @@ class ImplementationView(Struct, frozen=True):
     available: bool = True
     reason: str = ""
     code: str = ""
+
+
+class ChoiceView(Struct, frozen=True):
+    """Parameters that a primitive could be applied with."""
+
+    label: str
+    """What distinguishes it: `[None, 8]`."""
+    arguments: dict[str, Parameter]
+    """Parameters by name, as `Perform` takes them."""
+    code: str
+    """The line of Python for it."""
+
+
+class OfferView(Struct, frozen=True):
+    """A schedule primitive at one loop or block: what it would do, or why it does not apply."""
+
+    name: str
+    """Class name of the primitive, such as `Split`."""
+    answer: Answer
+    doc: str
+    """What it does, in one line."""
+    reason: str = ""
+    """Why it does not apply; or what to know where it does."""
+    notes: list[str] = []
+    """The witness: `i=3 reads C[2, 0], which i=2 writes`."""
+    hint: str = ""
+    choices: list[ChoiceView] = []
+    """Likely parameters, best first; only the first that applies is checked."""
 
 
 class DetailView(Struct, frozen=True):

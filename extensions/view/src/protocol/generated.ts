@@ -11,6 +11,8 @@ export type VerdictState = 'amber' | 'cancelled' | 'checking' | 'exact' | 'none'
 
 export type LoopKind = 'block' | 'parallel' | 'serial' | 'statement' | 'thread' | 'unrolled' | 'vectorized' | 'while';
 
+export type Answer = 'applies' | 'illegal' | 'inapplicable' | 'unproved';
+
 /** A diagnostic as the user sees it: `text` is the whole short message, with carets if any. */
 export interface DiagnosticView {
   readonly code: string;
@@ -125,6 +127,24 @@ export interface ImplementationView {
   readonly available: boolean;
   readonly reason: string;
   readonly code: string;
+}
+
+/** Parameters that a primitive could be applied with. */
+export interface ChoiceView {
+  readonly label: string;
+  readonly arguments: Readonly<Record<string, number | string | boolean | null | readonly (number | string | boolean | null | readonly (number | string | boolean | null)[])[]>>;
+  readonly code: string;
+}
+
+/** A schedule primitive at one loop or block: what it would do, or why it does not apply. */
+export interface OfferView {
+  readonly name: string;
+  readonly answer: Answer;
+  readonly doc: string;
+  readonly reason: string;
+  readonly notes: readonly string[];
+  readonly hint: string;
+  readonly choices: readonly ChoiceView[];
 }
 
 /** Everything the right pane shows about one node of one step. */
@@ -287,6 +307,15 @@ export interface ActionsReply {
   readonly actions: readonly ActionView[];
 }
 
+/** Answer to `offers` and `try`. */
+export interface OffersReply {
+  readonly type: 'offers';
+  readonly reply_to: number;
+  readonly step: number;
+  readonly place: string;
+  readonly offers: readonly OfferView[];
+}
+
 /** Answer to `diff`. */
 export interface DiffReply {
   readonly type: 'diff';
@@ -390,6 +419,33 @@ export interface Apply {
   readonly node: string | null;
 }
 
+/** Which schedule primitives apply at a loop or block (`matmul/12`), and why not the others. */
+export interface Offers {
+  readonly type: 'offers';
+  readonly id: number;
+  readonly step: number;
+  readonly place: string;
+}
+
+/** Whether a primitive applies with these parameters, without applying it. */
+export interface Try {
+  readonly type: 'try';
+  readonly id: number;
+  readonly step: number;
+  readonly place: string;
+  readonly name: string;
+  readonly arguments: Readonly<Record<string, number | string | boolean | null | readonly (number | string | boolean | null | readonly (number | string | boolean | null)[])[]>>;
+}
+
+/** Apply a schedule primitive with these parameters. */
+export interface Perform {
+  readonly type: 'perform';
+  readonly id: number;
+  readonly step: number;
+  readonly name: string;
+  readonly arguments: Readonly<Record<string, number | string | boolean | null | readonly (number | string | boolean | null | readonly (number | string | boolean | null)[])[]>>;
+}
+
 /** Replace the tensor function that `node` calls by the script text. */
 export interface Edit {
   readonly type: 'edit';
@@ -475,6 +531,6 @@ export interface Bundle {
   readonly data: SavedView;
 }
 
-export type Message = Hello | Unknown | SessionChanged | ModuleReply | DetailReply | ActionsReply | DiffReply | TextReply | Applied | JobProgress | ComparisonReply | SelectionChanged | Failed;
+export type Message = Hello | Unknown | SessionChanged | ModuleReply | DetailReply | ActionsReply | OffersReply | DiffReply | TextReply | Applied | JobProgress | ComparisonReply | SelectionChanged | Failed;
 
-export type AnyIntent = Open | Show | Detail | Select | Actions | Apply | Edit | Swap | Measure | Compare | Cancel | Checkout | Diff | Script | Recipe;
+export type AnyIntent = Open | Show | Detail | Select | Actions | Apply | Offers | Try | Perform | Edit | Swap | Measure | Compare | Cancel | Checkout | Diff | Script | Recipe;

@@ -38,6 +38,10 @@ export function receive(before: State, message: Exclude<Message, SelectionChange
     }
     case 'actions':
       return { ...state, actions: { ...state.actions, [message.step]: message.actions } };
+    case 'offers': {
+      const key = detailKey(message.step, message.place);
+      return { ...state, offers: { ...state.offers, [key]: message.offers } };
+    }
     case 'diff':
       return { ...state, diff: message.diff, announcement: message.diff.summary };
     case 'text':

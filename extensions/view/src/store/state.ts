@@ -8,6 +8,7 @@ import type {
   DiffView,
   JobProgress,
   ModuleView,
+  OfferView,
   SavedView,
   SessionView,
   TokenView,
@@ -59,6 +60,8 @@ export interface State {
   readonly outline: boolean;
   readonly details: Readonly<Record<string, DetailView>>;
   readonly actions: Readonly<Record<number, readonly ActionView[]>>;
+  /** Schedule primitives at a loop or block, by step and place. */
+  readonly offers: Readonly<Record<string, readonly OfferView[]>>;
   readonly scripts: Readonly<
     Record<number, { readonly text: string; readonly tokens: readonly TokenView[] }>
   >;
@@ -118,6 +121,7 @@ const EMPTY: State = {
   outline: false,
   details: {},
   actions: {},
+  offers: {},
   scripts: {},
   proposal: null,
   editing: null,
