@@ -169,6 +169,7 @@ def test_swap_is_a_step_and_a_branch(session: Session) -> None:
     assert names["generated"].current
     step = session.swap("h", "library numpy.matmul")
     assert step.parent == 1
+    assert step.label == "matmul → library numpy.matmul ~1"
     session.wait()
     assert step.verdict.good
     current = [item.name for item in session.implementations("h") if item.current]

@@ -22,6 +22,7 @@ from workbench.frontend import demo
 
 SMALL = "SMALL = "
 MAGIKA = "m = wb.open(demo.magika_path())"
+SQUEEZENET = 'c = wb.open("squeezenet.onnx")'
 PIPELINE = "print(m.apply(p))"
 OWN = "own = wb.open"
 WRONG = "class SwapOperands"
@@ -195,6 +196,30 @@ def test_swap_measure_use(tour: Lab) -> None:
     view.screenshot("17-swapped")
 
 
+def test_a_network_of_convolutions(tour: Lab) -> None:
+    # 10, 12, 19 with squeezenet
+    run(tour, SQUEEZENET)
+    view = View(tour, SQUEEZENET)
+    view.wait()
+    expect(view.head).to_contain_text(f"step {LAST}")
+    assert 5 <= view.boxes().count() <= 15
+    compared = run(tour, "c.compare()")
+    expect(compared).to_contain_text(re.compile(r"0 imported\s*[\d.]+ ms \[[\d.]+, [\d.]+\]"))
+    # 15 and 17: a convolution, which the default schedule has tiled
+    view.search("conv2d").press("Enter")
+    names = view.swap.get_by_role("button", name=re.compile("^Show the code of "))
+    expect(names.filter(has_text="generated")).to_have_count(1)
+    assert names.filter(has_text="schedule").count() >= 2
+    expect(view.swap).to_contain_text(re.compile(r"schedule.*in use"))
+    view.swap.get_by_role("button", name="Use library numpy.conv2d").click()
+    expect(view.head).to_contain_text(f"step {LAST + 1}")
+    row = view.checked(LAST + 1)
+    assert "conv2d_add_relu → library numpy.conv2d" in row
+    assert "max error" in row
+    expect(view.boxes("numpy.conv2d, ")).to_have_accessible_name(re.compile("library call"))
+    view.screenshot("17-convolution")
+
+
 def test_real_input_and_own_operator(tour: Lab) -> None:
     # 18
     files = [*sorted(Path(wb.__file__).parent.glob("*.py")), demo.magika_path()]
@@ -289,7 +314,7 @@ def test_reopened_without_its_kernel(tour: Lab) -> None:
     tour.save()
     saved = json.loads((tour.server.folder / "tour.ipynb").read_text(encoding="utf-8"))
     outputs = [output for cell in saved["cells"] for output in cell.get("outputs", [])]
-    assert sum(WORKBENCH in output.get("data", {}) for output in outputs) == 3
+    assert sum(WORKBENCH in output.get("data", {}) for output in outputs) == 4
     tour.shut_kernel_down()
     tour.open("tour.ipynb", kernel=False)
     small.wait()

@@ -21,6 +21,8 @@ class Step:
     """One step of a session's history; its verdict may still be on the way."""
 
     snapshot: Snapshot
+    title: str
+    """Name of the pass, or what it chose: `LegalizeOps`, `matmul → library numpy.matmul`."""
     counts: dict[str, int] = field(compare=False)
     changed: bool = field(compare=False)
     look: Callable[[int], Verdict] = field(compare=False, repr=False)
@@ -58,11 +60,11 @@ class Step:
 
     @property
     def label(self) -> str:
-        """Name of the pass and how much it changed: `LegalizeOps ~3`."""
+        """The title and how much changed: `LegalizeOps ~3`."""
         if self.parent is None:
-            return self.snapshot.name
+            return self.title
         marks = [f"{glyph}{self.counts[kind]}" for kind, glyph in GLYPHS if self.counts[kind]]
-        return " ".join([self.snapshot.name, *(marks if self.changed else ["no change"])])
+        return " ".join([self.title, *(marks if self.changed else ["no change"])])
 
     def __repr__(self) -> str:
         verdict = str(self.verdict) if self.parent is not None else ""

@@ -15,6 +15,7 @@ from workbench.session.lineage import Lineage, follow, root_lineage
 from workbench.session.naming import find_value
 from workbench.session.snapshot import History, Snapshot
 from workbench.session.step import Step
+from workbench.session.titles import step_title
 from workbench.session.verdict import Verdict
 from workbench.support import CompileError, Diagnostic
 
@@ -116,7 +117,8 @@ class SessionTree(ABC):
         parent = snapshot.parent
         changed = parent is not None and self._history[parent].digest != snapshot.digest
         counts = self.lineage(index).counts
-        return Step(snapshot, counts, changed, self.verdict)
+        before = None if parent is None else self.lineage(parent)
+        return Step(snapshot, step_title(snapshot, before), counts, changed, self.verdict)
 
     # --- changing --------------------------------------------------------------------------------
 

@@ -47,7 +47,7 @@ def step_view(
     return StepView(
         index=step.index,
         parent=step.parent,
-        name=step.snapshot.name,
+        name=step.title,
         label=step.label,
         code=step_code(step, variable),
         verdict=verdict_view(step.verdict, lineage),

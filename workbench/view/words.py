@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import assert_never
 
 from workbench.ir import (
@@ -28,6 +27,7 @@ from workbench.ir import (
 )
 from workbench.script.print_scalar import write_expr
 from workbench.script.tokens import Writer, text_of
+from workbench.session.titles import operation_label
 from workbench.view.protocol import NodeKind
 
 SHORT_DTYPES = {
@@ -95,7 +95,7 @@ def expr_label(value: GraphExpr) -> str:
         case CallOp(op=op):
             return op.rsplit(".", maxsplit=1)[-1]
         case CallTIR(callee=callee) | CallFunction(callee=callee):
-            return function_label(callee)
+            return operation_label(callee)
         case CallPacked(symbol=symbol):
             return symbol
         case Alias(value=Constant()):
@@ -110,15 +110,6 @@ def expr_label(value: GraphExpr) -> str:
             return "if"
         case _:
             assert_never(value)
-
-
-def function_label(name: str) -> str:
-    """A function's name without what makes it unique.
-
-    `fused_matmul_add1_scheduled` is `matmul_add`.
-    """
-    bare = re.sub(r"\d*_scheduled\d*$", "", name.removeprefix("fused_"))
-    return re.sub(r"(?<=[a-z])\d+$", "", bare) if not bare.endswith(("1d", "2d", "3d")) else bare
 
 
 def expr_kind(value: GraphExpr | None) -> NodeKind:

@@ -1,0 +1,43 @@
+"""What a row of the history calls its step."""
+
+from __future__ import annotations
+
+import re
+
+from workbench.passes import Implement
+from workbench.session.lineage import Lineage
+from workbench.session.naming import find_value, operation
+from workbench.session.snapshot import Snapshot
+from workbench.support import CompileError
+
+
+def step_title(snapshot: Snapshot, before: Lineage | None) -> str:
+    """The name of the pass; what was chosen for which operation where that is what the pass does.
+
+    `before` is the lineage of the step that the pass was applied to, None for the import.
+
+    Gives `LegalizeOps`, `imported`, `matmul → library numpy.matmul`.
+    """
+    if before is None or not isinstance(snapshot.applied, Implement):
+        return snapshot.name
+    chosen = snapshot.applied
+    return f"{_operation_of(chosen.value, before)} → {chosen.implementation}"
+
+
+def _operation_of(name: str, before: Lineage) -> str:
+    """What the value of that name calls; the name where that does not tell."""
+    try:
+        expr = find_value([before], name).expr
+    except CompileError:  # the pass is less strict about names of several functions
+        return name
+    return (operation_label(operation(expr)) if expr is not None else "") or name
+
+
+def operation_label(name: str) -> str:
+    """The name of an operator or function without namespace and without what makes it unique.
+
+    `fused_matmul_add1_scheduled` is `matmul_add`, `nn.relu` is `relu`.
+    """
+    bare = name.rsplit(".", maxsplit=1)[-1]
+    bare = re.sub(r"\d*_scheduled\d*$", "", bare.removeprefix("fused_"))
+    return re.sub(r"(?<=[a-z])\d+$", "", bare) if not bare.endswith(("1d", "2d", "3d")) else bare
