@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test all check format unit web notebooks journeys browser golden protocol \
+.PHONY: help setup lab test all check format unit web notebooks journeys browser golden fuzz protocol \
         bench extension link hooks clean
 
 help:  ## say what there is
@@ -86,6 +86,9 @@ journeys: setup browser  ## a person's way through the product, in a real browse
 format: setup  ## rewrite the source as the formatter and the simple fixes of ruff want it
 	ruff check --fix .
 	ruff format .
+
+fuzz: setup  ## many random schedules against the interpreter: make fuzz COUNT=100000
+	$(BIN)/python tools/fuzz.py $(or $(COUNT),100000)
 
 golden: setup  ## rewrite the golden files; then read the difference
 	pytest tests -k golden --update-golden --ignore=tests/notebooks --ignore=tests/ui

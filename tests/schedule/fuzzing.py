@@ -1,0 +1,172 @@
+"""Random schedules of random programs, against the reference interpreter.
+
+Every answer of every primitive is counted. What is accepted must compute the same values: bit for
+bit, or within rounding where the schedule says that it `reassociates`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+
+from tests.generate.choices import Choices, Seeded, chance, pick
+from tests.generate.nests import Program, random_nests
+from workbench.analysis.dependence import AnswerKind
+from workbench.interpret import run_tensor_function
+from workbench.ir import For, IRModule, TensorFunction, structurally_equal
+from workbench.ir.verify import check
+from workbench.schedule import PRIMITIVES, Primitive, Schedule
+from workbench.schedule.primitive import answer_of
+from workbench.schedule.scope import Scope
+from workbench.script import parse, print_module
+
+TRIES = 12
+LONGEST = 5
+ROUNDING = 1e-3
+"""Relative to the largest magnitude; values are small and sums short."""
+
+
+@dataclass
+class Report:
+    """What a run found."""
+
+    answers: Counter[tuple[str, AnswerKind]] = field(default_factory=Counter)
+    affine: Counter[AnswerKind] = field(default_factory=Counter)
+    """Answers on programs with constant extents and affine indices."""
+    unproved: dict[str, str] = field(default_factory=dict[str, str])
+    """An affine program by the primitive and message that was unproved on it."""
+    applied: int = 0
+    schedules: int = 0
+
+    def merge(self, other: Report) -> None:
+        self.answers += other.answers
+        self.affine += other.affine
+        self.unproved.update(other.unproved)
+        self.applied += other.applied
+        self.schedules += other.schedules
+
+    @property
+    def unproved_share(self) -> float:
+        """Share of *unproved* among all answers on affine programs."""
+        return self.affine[AnswerKind.UNPROVED] / max(1, self.affine.total())
+
+    def table(self) -> str:
+        """Answers by primitive."""
+        kinds = list(AnswerKind)
+        rows = [f"{'primitive':28}" + "".join(f"{kind.value:>14}" for kind in kinds)]
+        for name in sorted({name for name, _ in self.answers}):
+            counts = "".join(f"{self.answers[name, kind]:14}" for kind in kinds)
+            rows.append(f"{name:28}{counts}")
+        rows.append(f"{self.schedules} schedules, {self.applied} primitives applied")
+        rows.append(f"unproved on affine programs: {self.unproved_share:.2%}")
+        return "\n".join(rows)
+
+
+class Wrong(AssertionError):
+    """A schedule changed what a program computes, or something broke; says how to see it again."""
+
+
+def fuzz(seed: int) -> Report:
+    """One random schedule of one random program.
+
+    Raises:
+        Wrong: with seed, script and trace.
+    """
+    choices = Seeded(seed)
+    program = random_nests(choices)
+    module = program.parse()
+    check(module)
+    schedule = Schedule(module, "f")
+    report = Report(schedules=1)
+    try:
+        _extend(choices, schedule, program, report)
+        check(schedule.module)
+        _compare(program, module, schedule, seed)
+        _round_trip(schedule.module)
+        _replay(module, schedule)
+    except Exception as error:
+        trace = schedule.trace.python()
+        text = f"seed {seed}: {type(error).__name__}: {error}\n{program.script}\n{trace}"
+        raise Wrong(f"{text}\n{print_module(schedule.module)}") from error
+    return report
+
+
+def _extend(choices: Choices, schedule: Schedule, program: Program, report: Report) -> None:
+    """Try primitives until some have applied."""
+    wanted = choices.integer(1, LONGEST)
+    for _ in range(TRIES):
+        if report.applied >= wanted:
+            return
+        candidate = random_primitive(choices, schedule.scope)
+        if candidate is None:
+            continue
+        answer = answer_of(candidate, Scope("f", schedule.tensor_function))
+        report.answers[candidate.name, answer.kind] += 1
+        if program.affine:
+            report.affine[answer.kind] += 1
+            if answer.kind is AnswerKind.UNPROVED:
+                report.unproved[f"{candidate}: {answer.message}"] = print_module(schedule.module)
+        if answer.applies:
+            schedule.apply(candidate)
+            report.applied += 1
+
+
+def random_primitive(choices: Choices, scope: Scope) -> Primitive | None:
+    """A primitive at a place of the function, its parameters often as the interface offers them."""
+    kind = pick(choices, PRIMITIVES)
+    node = pick(choices, (*scope.loops, *scope.blocks))
+    offers = list(islice(kind.offers(scope, node), 6))
+    if not offers:
+        return None
+    offer = pick(choices, offers)
+    changes: dict[str, object] = {}
+    names = {f.name for f in dataclasses.fields(offer)}
+    if "factors" in names and chance(choices, 2):
+        count = choices.integer(1, 2)
+        inner = tuple(choices.integer(1, 5) for _ in range(count))
+        changes["factors"] = (None, *inner)
+    if "loops" in names and chance(choices, 2):
+        changes["loops"] = _some_loops(choices, scope, node)
+    return dataclasses.replace(offer, **changes) if changes else offer  # pyright: ignore[reportArgumentType]
+
+
+def _some_loops(choices: Choices, scope: Scope, node: object) -> tuple[str, ...]:
+    """Some loops of one nest in any order."""
+    place = node if isinstance(node, For) else scope.loops[0]
+    nest = [*scope.loops_around(place.var.id), *scope.chain(place)]
+    found: list[str] = []
+    for _ in range(choices.integer(1, len(nest))):
+        label = scope.label(pick(choices, nest))
+        if label not in found:
+            found.append(label)
+    return tuple(found)
+
+
+def _compare(program: Program, module: IRModule, schedule: Schedule, seed: int) -> None:
+    before, after = module["f"], schedule.tensor_function
+    assert isinstance(before, TensorFunction)
+    expected = program.arguments(before, seed)
+    found = [array.copy() for array in expected]
+    run_tensor_function(before, expected)
+    run_tensor_function(after, found)
+    for param, a, b in zip(before.params, expected, found, strict=True):
+        if a.tobytes() == b.tobytes():
+            continue
+        assert schedule.reassociates, f"`{param.name}` differs:\n{a}\n{b}"
+        assert a.dtype.kind == "f", f"`{param.name}` holds integers and differs:\n{a}\n{b}"
+        scale = float(np.abs(a).max())
+        np.testing.assert_allclose(a, b, rtol=ROUNDING, atol=ROUNDING * scale)
+
+
+def _round_trip(module: IRModule) -> None:
+    text = print_module(module)
+    assert structurally_equal(parse(text), module), f"does not parse back:\n{text}"
+
+
+def _replay(module: IRModule, schedule: Schedule) -> None:
+    again = schedule.trace.apply(module).module
+    assert again == schedule.module, "the trace replays to another module"
