@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.schedule.fuzzing import Report, Wrong, fuzz  # noqa: E402
+from tests.schedule.fuzzing import Report, WrongScheduleError, fuzz  # noqa: E402
 
 CHUNK = 100
 MOST_SHOWN = 5
@@ -27,7 +27,7 @@ def run(first: int) -> tuple[Report, list[str]]:
     for seed in range(first, first + CHUNK):
         try:
             total.merge(fuzz(seed))
-        except Wrong as error:
+        except WrongScheduleError as error:
             wrong.append(str(error))
     return total, wrong
 

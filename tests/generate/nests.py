@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tests.generate.choices import Choices, chance, pick
-from workbench.ir import BufferType, IRModule, TensorFunction, Var
+from workbench.ir import BufferType, Dim, IRModule, TensorFunction, Var
 from workbench.script import parse
 
 OPERATORS = ("+", "-", "*")
@@ -47,13 +47,19 @@ class Program:
         arrays: list[np.ndarray] = []
         for param in function.params:
             assert isinstance(param.type, BufferType)
-            shape = [self.symbols[d.name] if isinstance(d, Var) else d for d in param.type.shape]
+            shape = tuple(self._extent(dim) for dim in param.type.shape)
             if param.type.dtype == "float32":
-                arrays.append(rng.standard_normal(shape).astype(np.float32))  # pyright: ignore[reportArgumentType]
+                arrays.append(rng.standard_normal(shape).astype(np.float32))
             else:
                 high = 2 if param.name.startswith("idx") else 9
-                arrays.append(rng.integers(0, high, shape).astype(param.type.dtype))  # pyright: ignore[reportArgumentType]
+                arrays.append(rng.integers(0, high, shape).astype(param.type.dtype))
         return arrays
+
+    def _extent(self, dim: Dim) -> int:
+        if isinstance(dim, int):
+            return dim
+        assert isinstance(dim, Var)
+        return self.symbols[dim.name]
 
 
 @dataclass

@@ -66,7 +66,7 @@ class Report:
         return "\n".join(rows)
 
 
-class Wrong(AssertionError):
+class WrongScheduleError(AssertionError):
     """A schedule changed what a program computes, or something broke; says how to see it again."""
 
 
@@ -74,7 +74,7 @@ def fuzz(seed: int) -> Report:
     """One random schedule of one random program.
 
     Raises:
-        Wrong: with seed, script and trace.
+        WrongScheduleError: with seed, script and trace.
     """
     choices = Seeded(seed)
     program = random_nests(choices)
@@ -91,7 +91,7 @@ def fuzz(seed: int) -> Report:
     except Exception as error:
         trace = schedule.trace.python()
         text = f"seed {seed}: {type(error).__name__}: {error}\n{program.script}\n{trace}"
-        raise Wrong(f"{text}\n{print_module(schedule.module)}") from error
+        raise WrongScheduleError(f"{text}\n{print_module(schedule.module)}") from error
     return report
 
 
@@ -131,7 +131,7 @@ def random_primitive(choices: Choices, scope: Scope) -> Primitive | None:
         changes["factors"] = (None, *inner)
     if "loops" in names and chance(choices, 2):
         changes["loops"] = _some_loops(choices, scope, node)
-    return dataclasses.replace(offer, **changes) if changes else offer  # pyright: ignore[reportArgumentType]
+    return dataclasses.replace(offer, **changes) if changes else offer
 
 
 def _some_loops(choices: Choices, scope: Scope, node: object) -> tuple[str, ...]:
