@@ -5,6 +5,8 @@ Which of them an access is follows from its element offset as a polynomial of th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from workbench.analysis.polynomial import Poly
 from workbench.codegen import halves
 from workbench.codegen.emitter import Emitter
@@ -30,6 +32,32 @@ def store(e: Emitter, access: Load, value: Value) -> None:
     check_bounds(e, access, store=True)
     dtype = dtype_of(access)
     _store(e, access, _to_memory(e, value, dtype), byte_size(dtype))
+
+
+def load_word(e: Emitter, loads: Sequence[Load]) -> Value | None:
+    """Elements that lie one after the other in memory as one `i32`, one in each lane.
+
+    `loads` fill a word exactly. None where lanes read words that are not evenly spaced.
+    """
+    w, first = e.writer, loads[0]
+    stride, base = _lane_stride(e, first)
+    if base is None or (stride is not None and stride.const is None):
+        return None
+    for item in loads:
+        check_bounds(e, item, store=False)
+    dtype = dtype_of(first)
+    element, align = memory_type(dtype), byte_size(dtype)
+    pointer = _address(e, first.buffer, base, element)
+    if stride is None:
+        got = w.effect(f"load i32, ptr {pointer.ref}, align {align}", "i32", 1)
+    elif stride.const == len(loads):
+        got = w.effect(f"load <{e.lanes} x i32>, ptr {pointer.ref}, align {align}", "i32", e.lanes)
+    else:
+        places = _lane_pointers(e, pointer, stride, element)
+        got = w.join([w.effect(f"load i32, ptr {p.ref}, align {align}", "i32", 1) for p in places])
+    if first.buffer.id in e.stack:
+        got = w.effect(f"freeze {got.typed}", "i32", got.lanes)
+    return got
 
 
 def _load(e: Emitter, access: Load, element: str, align: int) -> Value:

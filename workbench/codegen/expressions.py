@@ -8,9 +8,11 @@ from workbench.analysis.arith import Facts
 from workbench.codegen import access
 from workbench.codegen.conversions import convert
 from workbench.codegen.division import DIVISIONS, divide
+from workbench.codegen.dots import dot
 from workbench.codegen.emitter import Emitter
 from workbench.codegen.intrinsics import intrinsic
 from workbench.codegen.values import Value, floating, integer, is_unsigned, value_type
+from workbench.ir.dot import DOT_LENGTH
 from workbench.ir.expr import (
     COMPARISONS,
     INDEX,
@@ -69,8 +71,8 @@ def value(e: Emitter, expr: PrimExpr) -> Value:  # noqa: C901 one case a node
             return _select(e, expr)
         case Cast(value=inner, dtype=dtype):
             return convert(e, value(e, inner), dtype_of(inner), dtype)
-        case Intrinsic():
-            return intrinsic(e, expr)
+        case Intrinsic(name=name):
+            return dot(e, expr) if name in DOT_LENGTH else intrinsic(e, expr)
         case Load():
             return access.load(e, expr)
         case _:

@@ -21,15 +21,19 @@ class Target:
     features: str = ""
     vector_bits: int = 128
 
+    def has(self, feature: str) -> bool:
+        """Whether a feature, as LLVM names it, is switched on."""
+        return f"+{feature}" in self.features.split(",")
+
     @property
     def has_fma(self) -> bool:
         """Whether fused multiply-add is an instruction; without it none is emitted."""
-        return "+fma" in self.features.split(",") or not self.is_x86
+        return self.has("fma") or not self.is_x86
 
     @property
     def has_half(self) -> bool:
         """Whether conversion between float16 and float32 is an instruction."""
-        return "+f16c" in self.features.split(",") or not self.is_x86
+        return self.has("f16c") or not self.is_x86
 
     @property
     def is_x86(self) -> bool:

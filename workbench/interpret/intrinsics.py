@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from workbench.interpret.scalars import SCALAR_TYPES, int_range, wrapper
+from workbench.ir.dot import DOT_LENGTH
 from workbench.ir.expr import DType, is_float
 
 
@@ -72,6 +73,33 @@ def _power(a: int, b: int) -> int:
     return a**b if b >= 0 else 0
 
 
+def _dot(count: int) -> Callable[..., int]:
+    def dot(total: int, *factors: int) -> int:
+        pairs = zip(factors[:count], factors[count:], strict=True)
+        return int(total) + sum(int(a) * int(b) for a, b in pairs)
+
+    return dot
+
+
+def _brain_dot(total: Any, a0: Any, a1: Any, b0: Any, b1: Any) -> Any:  # noqa: ANN401
+    return _fused(a0, b0, _fused(a1, b1, total))
+
+
+def _fused(a: Any, b: Any, c: Any) -> Any:  # noqa: ANN401
+    """`a * b + c` of bfloat16 factors, rounded once to float32.
+
+    The product is exact in float64. What its sum loses makes the last bit odd, so that rounding
+    again to float32 rounds as the exact sum would.
+    """
+    product, addend = np.float64(a) * np.float64(b), np.float64(c)
+    total = product + addend
+    shifted = total - product
+    lost = (product - (total - shifted)) + (addend - shifted)
+    if np.isfinite(total) and lost != 0 and not int(total.view(np.int64)) & 1:
+        total = np.nextafter(total, np.copysign(np.inf, lost))
+    return np.float32(total)
+
+
 INT_UNARY: dict[str, Callable[[int], int]] = {
     "abs": abs,
     "bitwise_not": lambda a: ~int(a),
@@ -94,6 +122,9 @@ INT_BINARY: dict[str, Callable[[int, int], int]] = {
 }
 """Functions of integers; the result wraps around."""
 
+INT_DOT: dict[str, Callable[..., int]] = {name: _dot(count) for name, count in DOT_LENGTH.items()}
+"""Short dot products of integers, exact; the result wraps around."""
+
 PREDICATES: dict[str, Callable[[Any], bool]] = {
     "isfinite": lambda x: math.isfinite(float(x)),
     "isinf": lambda x: math.isinf(float(x)),
@@ -111,6 +142,8 @@ def intrinsic(name: str, dtype: DType) -> Callable[..., Any] | None:
         return PREDICATES[name]
     if name in {"infinity", "max_value", "min_value"}:
         return _constant(_limit(name, dtype))
+    if name == "dot2" and dtype == "float32":
+        return _brain_dot
     if is_float(dtype):
         return _float_function(name, dtype)
     if name == "popcount":
@@ -131,7 +164,9 @@ def _popcount(dtype: DType) -> Callable[[int], int]:
 
 
 def _int_function(name: str, dtype: DType) -> Callable[..., Any] | None:
-    function: Callable[..., int] | None = INT_UNARY.get(name) or INT_BINARY.get(name)
+    function: Callable[..., int] | None = (
+        INT_UNARY.get(name) or INT_BINARY.get(name) or INT_DOT.get(name)
+    )
     if function is None:
         return None
     if dtype == "bool":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import assert_never
 
+from workbench.ir.dot import DOT_LENGTH, dot_fault
 from workbench.ir.expr import (
     COMPARISONS,
     LOGICAL,
@@ -117,8 +118,9 @@ class ScalarChecker:
                     self.faults.add("type/unknown-dtype", message, self.node, span)
                 return dtype
             case Intrinsic(args=args, dtype=dtype):
-                for arg in args:
-                    self.dtype(arg, span)
+                dtypes = tuple(self.dtype(arg, span) for arg in args)
+                if expr.name in DOT_LENGTH and (fault := dot_fault(expr.name, dtype, dtypes)):
+                    self.faults.add("type/dot-operands", fault, self.node, span)
                 return dtype
             case Load(buffer=buffer, indices=indices):
                 self.access(buffer, indices, span)

@@ -63,7 +63,7 @@ FUNCTION_FORMS: dict[str, BinaryOp] = CALLED | {
 _SAME_DTYPE = """
     exp exp2 exp10 expm1 log log2 log10 log1p sqrt rsqrt cbrt sin cos tan sinh cosh tanh asin acos
     atan atan2 asinh acosh atanh erf erfc sigmoid floor ceil round nearbyint trunc abs fabs
-    pow power fmod fma
+    pow power fmod fma dot2 dot4
     hypot copysign nextafter ldexp clz popcount ctpop bitwise_and bitwise_or bitwise_xor bitwise_not
     shift_left shift_right likely
 """
