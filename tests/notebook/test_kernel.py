@@ -22,9 +22,13 @@ class Kernel:
         self.client = client
         self.comm: list[tuple[float, dict[str, Any]]] = []
 
-    def run(self, code: str) -> list[dict[str, Any]]:
-        """The messages of a cell."""
-        asked = self.client.execute(code)
+    def run(self, code: str, cell: str = "") -> list[dict[str, Any]]:
+        """The messages of a cell, which front ends name."""
+        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
+        metadata = {"cellId": cell} if cell else {}
+        request = self.client.session.msg("execute_request", content, metadata=metadata)
+        self.client.shell_channel.send(request)
+        asked = request["header"]["msg_id"]
         found: list[dict[str, Any]] = []
         while True:
             message = self.client.get_iopub_msg(timeout=60)
@@ -37,15 +41,15 @@ class Kernel:
                 return found
             found.append({"type": message["msg_type"], **content})
 
-    def result(self, code: str) -> dict[str, Any]:
+    def result(self, code: str, cell: str = "") -> dict[str, Any]:
         """The MIME bundle of a cell's value."""
-        messages = self.run(code)
+        messages = self.run(code, cell)
         errors = [m for m in messages if m["type"] == "error"]
         assert not errors, errors
         return next(m["data"] for m in messages if m["type"] == "execute_result")
 
-    def send(self, kind: str, **content: object) -> None:
-        message = self.client.session.msg(kind, {"comm_id": "view", **content})
+    def send(self, kind: str, comm: str = "view", **content: object) -> None:
+        message = self.client.session.msg(kind, {"comm_id": comm, **content})
         self.client.shell_channel.send(message)
 
     def wait(self, kind: str, timeout: float = 60) -> dict[str, Any]:

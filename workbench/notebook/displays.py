@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from workbench.notebook.hub import views_of
+from workbench.notebook.kept import KEPT
 from workbench.session import Comparison, Diff, Session, Step, register_display
 from workbench.view import html
 from workbench.view.compared import comparison_view, diff_view
@@ -21,6 +22,7 @@ CSS = {"exact": "#15803d", "within": "#15803d", "amber": "#b45309", "wrong": "#b
 def session_bundle(session: Session) -> dict[str, Any]:
     """The live picture, and what stands in for it where nothing is alive."""
     views = views_of(session)
+    KEPT.displayed(session)
     bundle = views.bundle()
     saved = bundle.data
     drawn = [f for f in saved.module.functions if f.nodes]

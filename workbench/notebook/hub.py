@@ -1,18 +1,21 @@
 """The hub of a session: takes intents from all connected views, answers, and broadcasts.
 
 Handlers of messages only enqueue; one thread for each session does the work, so that a slow answer
-never blocks the next message, the kernel or a cell.
+never blocks the next message, the kernel or a cell. The thread ends when there is nothing to do: it
+holds the session.
 """
 
 from __future__ import annotations
 
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
+from weakref import WeakValueDictionary
 
 from workbench.notebook.intents import answer
+from workbench.notebook.kept import KEPT
 from workbench.session import Changed, Event, Measured, Progress, Selected, Session
 from workbench.session.worker import internal_fault
 from workbench.support import CompileError
@@ -55,7 +58,7 @@ class Hub:
         """Number of the intent that started each job."""
         self.name_variable: Callable[[], str] = lambda: "s"
         self._connections: list[Connection] = []
-        self._queue: queue.SimpleQueue[_Task] = queue.SimpleQueue()
+        self._tasks: deque[_Task] = deque()
         self._lock = threading.Lock()
         self._announced = False
         self._thread: threading.Thread | None = None
@@ -65,16 +68,24 @@ class Hub:
         """Broadcasts go to this view too from now on."""
         with self._lock:
             self._connections.append(connection)
+        KEPT.connected(self.session)
 
     def disconnect(self, connection: Connection) -> None:
-        """Forget a view."""
+        """Forget a view; without any, the session lives as long as Python code has it."""
         with self._lock:
             if connection in self._connections:
                 self._connections.remove(connection)
+            alone = not self._connections
+        if alone:
+            KEPT.disconnected(self.session)
 
     def submit(self, connection: Connection, intent: AnyIntent) -> threading.Event:
         """Answer an intent in the hub's thread; the event is set when that is done."""
         return self._put(lambda: self._answer(connection, intent))
+
+    def leave(self, connection: Connection) -> threading.Event:
+        """Forget a view once its intents are answered; the event is set when that is done."""
+        return self._put(lambda: self.disconnect(connection))
 
     def broadcast(self, message: Message) -> None:
         """Send to all views; one that is gone does not hinder the others."""
@@ -105,16 +116,20 @@ class Hub:
     def _put(self, run: Callable[[], None]) -> threading.Event:
         task = _Task(run)
         with self._lock:
+            self._tasks.append(task)
             if self._thread is None:
                 name = f"workbench-views-{self.session.key[:8]}"
                 self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
                 self._thread.start()
-        self._queue.put(task)
         return task.done
 
     def _loop(self) -> None:
         while True:
-            task = self._queue.get()
+            with self._lock:
+                if not self._tasks:
+                    self._thread = None
+                    return
+                task = self._tasks.popleft()
             try:
                 task.run()
             finally:
@@ -164,20 +179,21 @@ class Hub:
             self.broadcast(Failed(reply_to=message.reply_to, diagnostics=fault_views(fault)))
 
 
-_HUBS: dict[str, Hub] = {}
+_HUBS: WeakValueDictionary[str, Hub] = WeakValueDictionary()
 _LOCK = threading.Lock()
 
 
 def hub_of(session: Session) -> Hub:
-    """The hub of a session; made on first use, kept as long as the process lives."""
+    """The hub of a session; made on first use, it lives as long as the session does."""
     with _LOCK:
-        if session.key not in _HUBS:
-            _HUBS[session.key] = Hub(session)
-        return _HUBS[session.key]
+        hub = _HUBS.get(session.key)
+        if hub is None:
+            hub = _HUBS[session.key] = Hub(session)
+        return hub
 
 
 def find_hub(key: str) -> Hub | None:
-    """The hub of the session with that key, if this process made it."""
+    """The hub of the session with that key, if there is such a session still."""
     return _HUBS.get(key)
 
 
@@ -186,8 +202,3 @@ def views_of(session: Session) -> SessionViews:
     hub = hub_of(session)
     hub.views.variable = hub.name_variable()
     return hub.views
-
-
-def forget(key: str) -> Any:  # noqa: ANN401
-    """Drop a session: views that come back are told to run the cell again."""
-    return _HUBS.pop(key, None)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import msgspec
 
-from workbench.notebook.hub import Hub, find_hub, hub_of
+from workbench.notebook.hub import find_hub, hub_of
+from workbench.notebook.kept import KEPT
+from workbench.notebook.shell import name_of, shell
 from workbench.session import Session
 from workbench.support import Diagnostic
 from workbench.view.history import diagnostic_view
@@ -17,11 +18,11 @@ TARGET = "workbench"
 
 
 class CommConnection:
-    """A view behind a comm. The first intent names the session."""
+    """A view behind a comm. The first intent names the session, which the comm does not hold."""
 
     def __init__(self, comm: Any) -> None:  # noqa: ANN401
         self._comm = comm
-        self._hub: Hub | None = None
+        self._key = ""
         comm.on_msg(self._on_message)
         comm.on_close(self._on_close)
 
@@ -40,18 +41,20 @@ class CommConnection:
             self.send(Failed(reply_to=reply_to, diagnostics=[diagnostic_view(fault)]))
             return
         if isinstance(intent, Open):
-            self._hub = find_hub(intent.key)
-        if self._hub is None:
+            self._key = intent.key
+        hub = find_hub(self._key)
+        if hub is None:
             self.send(Unknown(message="the kernel does not know this picture: run the cell again"))
             return
-        self._hub.submit(self, intent)
+        hub.submit(self, intent)
 
     def _on_message(self, message: dict[str, Any]) -> None:
         self.receive(message["content"]["data"])
 
     def _on_close(self, _message: object) -> None:
-        if self._hub is not None:
-            self._hub.disconnect(self)
+        hub = find_hub(self._key)
+        if hub is not None:
+            hub.leave(self)
 
 
 def on_open(comm: Any, message: dict[str, Any]) -> None:  # noqa: ANN401
@@ -64,8 +67,7 @@ def on_open(comm: Any, message: dict[str, Any]) -> None:  # noqa: ANN401
 
 def register() -> bool:
     """Register the comm target; whether there is a kernel to register it with."""
-    shell = _shell()
-    kernel = getattr(shell, "kernel", None)
+    kernel = getattr(shell(), "kernel", None)
     manager = getattr(kernel, "comm_manager", None)
     if manager is None:
         return False
@@ -77,18 +79,10 @@ def attach(session: Session) -> Session:
     """Make a session known to views that ask for its key; gives it back."""
     register()
     hub_of(session).name_variable = lambda: variable_of(session)
+    KEPT.opened(session)
     return session
 
 
 def variable_of(session: Session) -> str:
     """The name that the user's code has for the session, `s` where it has none."""
-    shell = _shell()
-    space = getattr(shell, "user_ns", {})
-    names = [n for n, item in list(space.items()) if item is session and not n.startswith("_")]
-    return names[0] if names else "s"
-
-
-def _shell() -> Any:  # noqa: ANN401
-    """IPython's shell, if this process runs under IPython; does not import it."""
-    ipython = sys.modules.get("IPython")
-    return ipython.get_ipython() if ipython is not None else None
+    return name_of(session) or "s"

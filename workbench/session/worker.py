@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import queue
 import threading
 import time
 from collections.abc import Callable
@@ -91,11 +90,10 @@ def internal_fault(error: BaseException) -> CompileError:
 
 
 class Worker:
-    """Runs jobs one after the other in a daemon thread that starts with the first job."""
+    """Runs jobs one after the other in a daemon thread that lives while there are any."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._queue: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._open: list[Job] = []
         self._thread: threading.Thread | None = None
@@ -107,7 +105,6 @@ class Worker:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._loop, name=self._name, daemon=True)
                 self._thread.start()
-        self._queue.put(job)
         return job
 
     def cancel(self, *, checks: bool = True) -> int:
@@ -125,7 +122,11 @@ class Worker:
 
     def _loop(self) -> None:
         while True:
-            job = self._queue.get()
+            with self._lock:
+                if not self._open:
+                    self._thread = None
+                    return
+                job = self._open[0]
             job.run()
             with self._lock:
                 self._open.remove(job)
