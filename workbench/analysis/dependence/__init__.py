@@ -1,4 +1,4 @@
-"""Dependence analysis of tensor functions."""
+"""Dependence analysis: the four answers that schedule primitives and the verifier ask for."""
 
 from workbench.analysis.dependence.answers import (
     Answer,
@@ -8,22 +8,17 @@ from workbench.analysis.dependence.answers import (
     inapplicable,
     unproved,
 )
-from workbench.ir import TensorFunction
-
-
-class Dependences:
-    """The dependences of a tensor function."""
-
-
-def dependences(function: TensorFunction) -> Dependences:
-    """The dependences of a tensor function."""
-    raise NotImplementedError(function)
-
+from workbench.analysis.dependence.dependences import Dependences, dependences
+from workbench.analysis.dependence.moves import Time
+from workbench.analysis.dependence.statements import Access, Statement
 
 __all__ = [
+    "Access",
     "Answer",
     "AnswerKind",
     "Dependences",
+    "Statement",
+    "Time",
     "applies",
     "dependences",
     "illegal",

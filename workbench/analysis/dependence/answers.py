@@ -1,15 +1,15 @@
-"""The four answers to a question of legality."""
+"""The four answers of dependence analysis."""
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
 
-from workbench.support import NodeId
+from workbench.support.ids import NodeId
 
 
 class AnswerKind(enum.Enum):
-    """Whether a rewrite may be done."""
+    """What is known about a change of the order in which a program runs."""
 
     APPLIES = "applies"
     ILLEGAL = "illegal"
@@ -19,11 +19,12 @@ class AnswerKind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One of the four answers, in words.
+    """One answer, with its reason.
 
-    `message` is one lower-case sentence; `notes` hold the witness in the program's own names.
-    `reassociates` marks what is legal only because the updates of one recognised floating-point
-    reduction are reordered.
+    `message` is a lower-case sentence, `notes` hold the witness in the program's own names, `hint`
+    says what would help. `reassociates`: legal only because updates of one floating point
+    reduction are reordered, so that results may differ by rounding (integers, minimum and maximum
+    stay exact and do not set it).
     """
 
     kind: AnswerKind
@@ -35,31 +36,40 @@ class Answer:
 
     @property
     def applies(self) -> bool:
-        """Whether the rewrite is proved legal."""
+        """Whether the change is proved legal."""
         return self.kind is AnswerKind.APPLIES
 
 
-def applies(*, notes: tuple[str, ...] = (), reassociates: bool = False) -> Answer:
-    """The rewrite keeps every dependence."""
+def applies(*, reassociates: bool = False, notes: tuple[str, ...] = ()) -> Answer:
+    """The change keeps every dependence."""
     return Answer(AnswerKind.APPLIES, notes=notes, reassociates=reassociates)
 
 
 def illegal(
-    message: str, node: NodeId | None = None, notes: tuple[str, ...] = (), hint: str = ""
+    message: str,
+    node: NodeId | None = None,
+    notes: tuple[str, ...] = (),
+    hint: str = "",
 ) -> Answer:
-    """The rewrite reverses a dependence; `notes` say which."""
+    """The change breaks a dependence; `notes` hold a pair of instances."""
     return Answer(AnswerKind.ILLEGAL, message, node, notes, hint)
 
 
 def unproved(
-    message: str, node: NodeId | None = None, notes: tuple[str, ...] = (), hint: str = ""
+    message: str,
+    node: NodeId | None = None,
+    notes: tuple[str, ...] = (),
+    hint: str = "",
 ) -> Answer:
-    """The analysis cannot decide; the message names the access or extent."""
+    """Neither legal nor illegal is proved; `message` names the access or the extent."""
     return Answer(AnswerKind.UNPROVED, message, node, notes, hint)
 
 
 def inapplicable(
-    message: str, node: NodeId | None = None, notes: tuple[str, ...] = (), hint: str = ""
+    message: str,
+    node: NodeId | None = None,
+    notes: tuple[str, ...] = (),
+    hint: str = "",
 ) -> Answer:
-    """The structure that the rewrite needs is missing; the message names it."""
+    """The program does not have the structure that the question needs."""
     return Answer(AnswerKind.INAPPLICABLE, message, node, notes, hint)

@@ -1,0 +1,164 @@
+"""Dependence analysis of a tensor function: what may change its order, and what may not.
+
+References: Feautrier, "Dataflow Analysis of Array and Scalar References", IJPP 1991; Pugh, "The
+Omega Test", Supercomputing 1991; Verdoolaege, "isl: An Integer Set Library for the Polyhedral
+Model", ICMS 2010; Polly (`polly::Dependences`). Dependences are between accesses to memory (every
+conflict counts, also of a value that nobody reads); index arithmetic does not overflow; different
+buffers do not overlap.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from workbench.analysis.dependence import reorders
+from workbench.analysis.dependence.answers import Answer, applies, inapplicable
+from workbench.analysis.dependence.model import model_of
+from workbench.analysis.dependence.moves import Time, order_kept
+from workbench.analysis.dependence.pairs import pairs_between, pairs_within
+from workbench.analysis.dependence.questions import Pair, Question, Solver
+from workbench.analysis.dependence.statements import Access, Statement
+from workbench.analysis.dependence.verdicts import Collector, race
+from workbench.ir.tensor import For, TensorFunction
+from workbench.support.ids import NodeId
+
+_CACHE: OrderedDict[int, tuple[TensorFunction, Dependences]] = OrderedDict()
+_CACHE_SIZE = 128
+
+
+def dependences(function: TensorFunction) -> Dependences:
+    """The dependences of a function; computed when asked for, kept by identity."""
+    entry = _CACHE.get(id(function))
+    if entry is not None and entry[0] is function:
+        return entry[1]
+    made = Dependences(function)
+    _CACHE[id(function)] = function, made
+    while len(_CACHE) > _CACHE_SIZE:
+        _CACHE.popitem(last=False)
+    return made
+
+
+class Dependences:
+    """Answers questions about the order of one tensor function.
+
+    `statements` are its leaves in program order. Answers are exact for quasi-affine programs;
+    what is not quasi-affine is over-approximated, so that `applies` is a proof, and `illegal`
+    comes with a pair of instances that was checked against the program.
+    """
+
+    def __init__(self, function: TensorFunction) -> None:
+        self.function = function
+        self.model = model_of(function)
+        self.statements = self.model.statements
+        self._solver = Solver(self.model)
+        self._answers: dict[object, Answer] = {}
+
+    def loop(self, loop: NodeId) -> For | None:
+        """The loop whose variable has the id, None where it is gone."""
+        return self.model.nodes.get(loop)
+
+    def statements_in(self, loop: NodeId) -> tuple[Statement, ...]:
+        """The statements under a loop."""
+        span = self.model.spans.get(loop, range(0))
+        return self.statements[span.start : span.stop]
+
+    def independent(self, loop: NodeId, *, private: Collection[NodeId] = ()) -> Answer:
+        """Whether the iterations of a loop may run in any order and at once.
+
+        That is what `parallel` and `vectorize` need. Updates of a reduction that the loop carries
+        are illegal here: each iteration needs an accumulator of its own (`rfactor`). Buffers in
+        `private` are looked over.
+        """
+        found = self.loop(loop)
+        if found is None:
+            return inapplicable("the loop is gone", loop)
+        key = ("independent", loop, frozenset(private))
+        if key not in self._answers:
+            self._answers[key] = self._independent(found, private)
+        return self._answers[key]
+
+    def _independent(self, loop: For, private: Collection[NodeId]) -> Answer:
+        below = self.statements_in(loop.var.id)
+        collector = Collector(self.model)
+        if not below:
+            return applies()
+        outer = self._outside(below[0], loop)
+        for pair in pairs_within(below, private):
+            for question in self._carried(pair, outer, loop):
+                finding = self._solver.decide(question)
+                if collector.take(finding, lambda f: race(self.model, loop, f)):
+                    return collector.answer()
+        return collector.answer(below)
+
+    def _outside(self, statement: Statement, loop: For) -> frozenset[int]:
+        position = statement.keys.index(self.model.loops[loop.var.id][0])
+        return frozenset(statement.keys[:position])
+
+    def _carried(self, pair: Pair, outer: frozenset[int], loop: For) -> Iterable[Question]:
+        """Conflicts between different iterations of a loop."""
+        shared = outer
+        for key in self.model.loops[loop.var.id]:
+            yield Question(pair, shared, before=(key,))
+            if pair.first is not pair.second or pair.a is not pair.b:
+                yield Question(pair, shared, after=(key,))
+            shared |= {key}
+
+    def reorderable(self, loops: Sequence[NodeId], order: Sequence[NodeId]) -> Answer:
+        """Whether nested loops (outer to inner as they are) may be put in another order.
+
+        Loops between them stay where they are. `reassociates` is set where only updates of a
+        floating point reduction change their order.
+        """
+        key = ("reorderable", tuple(loops), tuple(order))
+        if key not in self._answers:
+            self._answers[key] = reorders.reorderable(self.model, self._solver, loops, order)
+        return self._answers[key]
+
+    def order_kept(self, new: Mapping[int, Time]) -> Answer:
+        """Whether new execution times keep every dependence among the given statements.
+
+        `new` maps indices of statements to times: tuples of constants and of index expressions
+        over the loop variables (or axes) of the statement, compared lexicographically, with
+        missing components 0. Equal times are no order.
+        """
+        return order_kept(self.model, self._solver, new)
+
+    def conflict(self, first: Iterable[int], second: Iterable[int]) -> Answer:
+        """Whether instances of two sets of statements never touch one element with a write.
+
+        Their order does not count: `applies` means that there is no conflict at all. Instances of
+        a statement in both sets are compared with each other, not with themselves.
+        """
+        collector = Collector(self.model)
+        left = [self.statements[index] for index in first]
+        right = [self.statements[index] for index in second]
+        for pair in pairs_between(left, right):
+            for question in _any_two(pair):
+                finding = self._solver.decide(question)
+                if collector.take(finding, collector.meet):
+                    return collector.answer()
+        return collector.answer((*left, *right))
+
+    def reads(self, statement: Statement | int) -> tuple[Access, ...]:
+        """What a statement reads, conditions and bounds around it included."""
+        return tuple(a for a in self._of(statement).accesses if not a.write)
+
+    def writes(self, statement: Statement | int) -> tuple[Access, ...]:
+        """What a statement writes."""
+        return tuple(a for a in self._of(statement).accesses if a.write)
+
+    def _of(self, statement: Statement | int) -> Statement:
+        return self.statements[statement] if isinstance(statement, int) else statement
+
+
+def _any_two(pair: Pair) -> Iterable[Question]:
+    """Any two instances; of one statement, two different ones."""
+    if pair.first is not pair.second:
+        yield Question(pair, frozenset())
+        return
+    shared: frozenset[int] = frozenset()
+    for key in pair.first.keys:
+        yield Question(pair, shared, before=(key,))
+        yield Question(pair, shared, after=(key,))
+        shared |= {key}

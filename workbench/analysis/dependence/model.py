@@ -1,0 +1,300 @@
+"""Reads a tensor function as statements with quasi-affine domains and accesses."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+from workbench.analysis.dependence.accesses import AccessReader
+from workbench.analysis.dependence.linear import Conjunction, Linear, at_most, less
+from workbench.analysis.dependence.reader import Reader
+from workbench.analysis.dependence.spelling import short
+from workbench.analysis.dependence.statements import Access, Guard, Model, Statement
+from workbench.analysis.dependence.symbolic import symbolic_digits
+from workbench.analysis.dependence.terms import TermKind, Terms
+from workbench.analysis.intervals import dtype_bounds
+from workbench.ir.expr import Binary, BinaryOp, IntImm, PrimExpr, ScalarType, binary, dtype_of
+from workbench.ir.tensor import (
+    Allocate,
+    AxisKind,
+    Block,
+    Evaluate,
+    For,
+    If,
+    Let,
+    Seq,
+    Stmt,
+    Store,
+    TensorFunction,
+    While,
+)
+from workbench.ir.traverse import free_vars, walk
+from workbench.support.ids import NodeId
+
+ZERO = IntImm(0)
+
+
+def model_of(function: TensorFunction) -> Model:
+    """The statements of a function, in program order."""
+    written = frozenset(n.buffer.id for n in walk(function.body) if isinstance(n, Store))
+    reader = Reader(Terms(function.next_id), written)
+    model = Model(reader)
+    builder = _Builder(model, reader)
+    builder.symbols(function)
+    builder.statement(function.body)
+    model.statements = tuple(builder.found)
+    return model
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where the builder stands: what surrounds the next statement."""
+
+    path: tuple[Stmt, ...] = ()
+    loops: tuple[For, ...] = ()
+    keys: tuple[int, ...] = ()
+    block: Block | None = None
+    is_init: bool = False
+    domain: Conjunction = ()
+    guards: tuple[Guard, ...] = ()
+    inexact: tuple[str, ...] = ()
+    controls: tuple[Access, ...] = ()
+    trusted: bool = False
+
+
+@dataclass(slots=True)
+class _Builder:
+    model: Model
+    reader: Reader
+    place: _Place = field(default_factory=_Place)
+    found: list[Statement] = field(default_factory=list[Statement])
+    accesses: AccessReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.accesses = AccessReader(self.reader)
+
+    def symbols(self, function: TensorFunction) -> None:
+        scalars = [p for p in function.params if isinstance(p.type, ScalarType)]
+        dims = [
+            var
+            for owner in (*function.params, *function.allocations)
+            for var in free_vars(owner.type).values()
+        ]
+        known = {var.id for var in scalars}
+        for var in dict.fromkeys((*scalars, *dims)):
+            low, high = dtype_bounds(dtype_of(var))
+            if var.id not in known:
+                low = 0
+            form = self.model.terms.variable(var.id, TermKind.SYMBOL, var.name, (low, high))
+            self.reader.values[var.id] = form
+        self.model.symbols = tuple(self.reader.values)
+
+    @contextmanager
+    def _inside(self, node: Stmt, **changes: object) -> Generator[None]:
+        before = self.place
+        self.place = replace(before, path=(*before.path, node), **changes)
+        yield
+        self.place = before
+
+    def statement(self, stmt: Stmt) -> None:
+        match stmt:
+            case Store() | Evaluate() | While():
+                self._leaf(stmt)
+            case For():
+                self._for(stmt)
+            case Block():
+                self._block(stmt)
+            case Seq(body=body):
+                with self._inside(stmt):
+                    for item in body:
+                        self.statement(item)
+            case If():
+                self._if(stmt)
+            case Let():
+                self._let(stmt)
+            case Allocate(buffer=buffer, body=body):
+                self.accesses.private[buffer.id] = self.place.keys
+                with self._inside(stmt):
+                    self.statement(body)
+            case _:
+                assert_never(stmt)
+
+    # --- leaves ---------------------------------------------------------------------------
+
+    def _leaf(self, stmt: Store | Evaluate | While) -> None:
+        place = self.place
+        if place.trusted:
+            found = ()
+        elif isinstance(stmt, Store):
+            found = self.accesses.of_store(stmt)
+        elif isinstance(stmt, Evaluate):
+            found = self.accesses.of_value(stmt.value)
+        else:
+            found = self.accesses.of_region(stmt)
+        self.found.append(
+            Statement(
+                len(self.found),
+                stmt,
+                place.path,
+                place.loops,
+                place.block,
+                place.is_init,
+                place.keys,
+                place.domain,
+                place.guards,
+                (*found, *place.controls),
+                place.inexact,
+            )
+        )
+
+    # --- surroundings ---------------------------------------------------------------------
+
+    def _for(self, loop: For) -> None:
+        reader = self.reader
+        controls = (*self.accesses.of_value(loop.start), *self.accesses.of_value(loop.extent))
+        digits = symbolic_digits(reader, loop)
+        if digits is not None:
+            keys, rows, reasons = digits.keys, digits.rows, ()
+            self.model.divisors[loop.var.id] = digits.divisor
+        else:
+            keys = (loop.var.id,)
+            rows, reasons = self._range(loop)
+        self.model.loops[loop.var.id] = keys
+        self.model.nodes[loop.var.id] = loop
+        first = len(self.found)
+        place = self.place
+        with self._inside(
+            loop,
+            loops=(*place.loops, loop),
+            keys=(*place.keys, *keys),
+            domain=(*place.domain, *rows),
+            inexact=(*place.inexact, *reasons),
+            controls=(*place.controls, *controls),
+        ):
+            self.statement(loop.body)
+        self.model.spans[loop.var.id] = range(first, len(self.found))
+        self._steered(controls, first, f"the extent of loop `{loop.var.name}`")
+
+    def _range(self, loop: For) -> tuple[Conjunction, tuple[str, ...]]:
+        reader, terms = self.reader, self.model.terms
+        start, extent = reader.linear(loop.start), reader.linear(loop.extent)
+        low, last = terms.bounds(start)
+        _, most = terms.bounds(extent)
+        high = None if last is None or most is None else last + most - 1
+        end = start.plus(extent)
+        var = terms.variable(loop.var.id, TermKind.LOOP, loop.var.name, (low, high), end)
+        reader.values[loop.var.id] = var
+        offset = binary(BinaryOp.SUB, loop.var, loop.start)
+        rows = (at_most(start, var), *reader.ordered(offset, loop.extent, 1))
+        return rows, tuple(reader.unknown(rows, f"the range of loop `{loop.var.name}`"))
+
+    def _if(self, stmt: If) -> None:
+        controls = self.accesses.of_value(stmt.condition)
+        first = len(self.found)
+        for body, holds in ((stmt.then, True), (stmt.otherwise, False)):
+            if body is not None:
+                with self._inside(stmt, **self._where(stmt.condition, controls, holds=holds)):
+                    self.statement(body)
+        self._steered(controls, first, f"the condition `{short(stmt.condition)}`")
+
+    def _where(
+        self, condition: PrimExpr, controls: Iterable[Access], *, holds: bool
+    ) -> dict[str, object]:
+        """The place where a condition holds."""
+        place, reader = self.place, self.reader
+        rows = reader.condition(condition, holds=holds)
+        reasons = (*reader.taken(), *reader.unknown(rows, f"the condition `{short(condition)}`"))
+        return {
+            "domain": (*place.domain, *rows),
+            "guards": (*place.guards, (condition, holds)),
+            "inexact": (*place.inexact, *reasons),
+            "controls": (*place.controls, *controls),
+        }
+
+    def _let(self, stmt: Let) -> None:
+        controls = self.accesses.of_value(stmt.value)
+        self.model.bindings[stmt.var.id] = stmt.value
+        self.reader.values[stmt.var.id] = self._bound(stmt.value)
+        first = len(self.found)
+        with self._inside(stmt, controls=(*self.place.controls, *controls)):
+            self.statement(stmt.body)
+        self._steered(controls, first, f"the value of `{stmt.var.name}`")
+
+    def _bound(self, value: PrimExpr) -> Linear:
+        return self.reader.linear(value)
+
+    def _block(self, block: Block) -> None:
+        controls: list[Access] = []
+        first = len(self.found)
+        for axis in block.axes:
+            controls += self.accesses.of_value(axis.value)
+            self.model.bindings[axis.var.id] = axis.value
+            self.reader.values[axis.var.id] = self._bound(axis.value)
+        changes: dict[str, object] = {"controls": (*self.place.controls, *controls)}
+        if block.predicate is not None:
+            controls += self.accesses.of_value(block.predicate)
+            changes = self._where(block.predicate, controls, holds=True)
+        with self._inside(block, block=block, **changes):
+            self.place.domain = (*self.place.domain, *self._promises(block))
+            self._instance(block)
+        self._steered(controls, first, f"an axis or the predicate of block `{block.name}`")
+
+    def _promises(self, block: Block) -> Conjunction:
+        """`0 <= axis < extent`, where the value of an axis does not say so by itself."""
+        rows: list[Conjunction] = []
+        for axis in block.axes:
+            value = self.reader.values[axis.var.id]
+            low, high = self.model.terms.bounds(value)
+            extent = self.reader.linear(axis.extent)
+            least, _ = self.model.terms.bounds(extent)
+            if low is None or low < 0:
+                rows.append((at_most(Linear({}), value),))
+            if high is None or least is None or high >= least:
+                rows.append((less(value, extent),))
+        return tuple(row for group in rows for row in group)
+
+    def _instance(self, block: Block) -> None:
+        for buffer in block.allocations:
+            self.accesses.private[buffer.id] = self.place.keys
+        self.accesses.match(block)
+        if block.init is not None:
+            self._init(block, block.init)
+        declared = self.accesses.declared(block)
+        if declared is not None:
+            self.place = replace(
+                self.place, controls=(*self.place.controls, *declared), trusted=True
+            )
+        self.statement(block.body)
+
+    def _init(self, block: Block, init: Stmt) -> None:
+        """`init` runs where every reduction axis has the value 0."""
+        place, reader = self.place, self.reader
+        rows: Conjunction = ()
+        guards: tuple[Guard, ...] = ()
+        for axis in block.axes:
+            if axis.kind is AxisKind.REDUCE:
+                condition = Binary(BinaryOp.EQ, axis.var, IntImm(0, dtype_of(axis.var)))
+                rows = (*rows, *reader.condition(condition))
+                guards = (*guards, (condition, True))
+        reasons = reader.unknown(rows, f"the reduction axes of block `{block.name}`")
+        self.place = replace(
+            place,
+            is_init=True,
+            domain=(*place.domain, *rows),
+            guards=(*place.guards, *guards),
+            inexact=(*place.inexact, *reasons),
+        )
+        self.statement(init)
+        self.place = place
+
+    def _steered(self, controls: Iterable[Access], first: int, what: str) -> None:
+        """Note statements that may change what decides whether or how they run."""
+        buffers: set[NodeId] = {access.buffer.id for access in controls}
+        if not buffers:
+            return
+        below = self.found[first:]
+        if any(a.write and a.buffer.id in buffers for s in below for a in s.accesses):
+            for statement in below:
+                self.model.unstable.setdefault(statement.index, what)

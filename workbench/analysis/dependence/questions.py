@@ -1,0 +1,212 @@
+"""One question about a pair of accesses: do two instances touch one element under conditions?"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from workbench.analysis.dependence.linear import Linear
+from workbench.analysis.dependence.proofs import excluded
+from workbench.analysis.dependence.sets import TooLargeError
+from workbench.analysis.dependence.statements import Access, Model, Statement
+from workbench.analysis.dependence.system import System
+from workbench.analysis.dependence.terms import TermKind, Terms
+from workbench.analysis.dependence.witness import Instances, confirmed, instances
+
+TOO_LARGE = "the sets are too large to decide"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """An access at a first and one at a second instance; one of them writes."""
+
+    first: Statement
+    a: Access
+    second: Statement
+    b: Access
+
+    @property
+    def commutes(self) -> bool:
+        """Whether both are updates of one kind of reduction, whose order is free."""
+        return (
+            self.a.update is not None
+            and self.b.update is not None
+            and self.a.update.op is self.b.update.op
+        )
+
+    def common(self) -> tuple[int, ...]:
+        """The loops around both, outermost first."""
+        found: list[int] = []
+        for a, b in zip(self.first.keys, self.second.keys, strict=False):
+            if a != b:
+                break
+            found.append(a)
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Are there instances that touch one element, with the same iterations of `shared` loops?
+
+    `before` are loops in which the first instance has a smaller value, `after` in which it has a
+    greater one. `equal` are forms that agree, `greater` forms where the first is greater.
+    """
+
+    pair: Pair
+    shared: frozenset[int]
+    before: tuple[int, ...] = ()
+    after: tuple[int, ...] = ()
+    equal: tuple[tuple[Linear, Linear], ...] = ()
+    greater: tuple[tuple[Linear, Linear], ...] = ()
+
+
+class Found(enum.Enum):
+    """Whether there are such instances."""
+
+    NONE = enum.auto()
+    SOME = enum.auto()
+    UNKNOWN = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The result of a question, with a pair of instances or the reasons why it stays open."""
+
+    found: Found
+    question: Question | None = None
+    witness: Instances | None = None
+    reasons: tuple[str, ...] = ()
+
+
+NOTHING = Finding(Found.NONE)
+
+
+@dataclass(slots=True)
+class Solver:
+    """Decides questions about one function."""
+
+    model: Model
+    known: dict[object, Finding] = field(default_factory=dict[object, Finding])
+
+    def decide(self, question: Question) -> Finding:
+        """Whether there are such instances."""
+        pair = question.pair
+        private = frozenset(pair.a.private)
+        if private.intersection(question.before) or private.intersection(question.after):
+            return NOTHING
+        shared = question.shared | private
+        forms = list(coordinates(self.model.terms, pair.a, pair.b))
+        order = (*question.before, *question.after)
+        equations = [*forms, *question.equal]
+        if excluded(self.model.terms, equations, question.greater, shared, order):
+            return NOTHING
+        try:
+            return self._solve(question, shared, equations)
+        except TooLargeError:
+            return Finding(Found.UNKNOWN, question, reasons=(TOO_LARGE,))
+
+    def _solve(
+        self,
+        question: Question,
+        shared: frozenset[int],
+        equations: list[tuple[Linear, Linear]],
+    ) -> Finding:
+        system = self._system(question, shared, equations)
+        point = system.point()
+        if point is None:
+            return NOTHING
+        witness = instances(self.model, question.pair.first, question.pair.second, point)
+        pair = question.pair
+        real = confirmed(self.model, witness, pair.first, pair.a, pair.second, pair.b)
+        reasons = self._reasons(question, equations)
+        if real or (real is None and not reasons):
+            return Finding(Found.SOME, question, witness)
+        return Finding(Found.UNKNOWN, question, witness, reasons)
+
+    def _system(
+        self,
+        question: Question,
+        shared: frozenset[int],
+        equations: list[tuple[Linear, Linear]],
+    ) -> System:
+        pair = question.pair
+        system = System(self.model.terms, shared)
+        for symbol in self.model.symbols:
+            system.column(0, symbol)
+            term = self.model.terms[symbol]
+            if term.low is not None:
+                system.rows.append(({system.column(0, symbol): 1}, -term.low, False))
+        for side, statement in ((1, pair.first), (2, pair.second)):
+            for key in statement.keys:
+                system.column(side, key)
+        for a, b in equations:
+            system.relate(a, b)
+        for key in question.before:
+            system.relate(Linear.of(key), Linear.of(key), gap=1, equal=False)
+        for key in question.after:
+            system.relate(Linear.of(key, -1), Linear.of(key, -1), gap=1, equal=False)
+        for a, b in question.greater:
+            system.relate(a.scale(-1), b.scale(-1), gap=1, equal=False)
+        for side, statement, access in ((1, pair.first, pair.a), (2, pair.second, pair.b)):
+            system.add(side, statement.domain)
+            system.add(side, access.constraints)
+        return system
+
+    def _reasons(
+        self, question: Question, equations: list[tuple[Linear, Linear]]
+    ) -> tuple[str, ...]:
+        pair = question.pair
+        found = [*pair.first.inexact, *pair.a.inexact, *pair.second.inexact, *pair.b.inexact]
+        for access, side in ((pair.a, 0), (pair.b, 1)):
+            for forms in equations:
+                found += [
+                    f"{access.text}: {why}" for why in unknown_in(self.model.terms, forms[side])
+                ]
+        return tuple(dict.fromkeys(found))
+
+
+def unknown_in(terms: Terms, form: Linear) -> Iterator[str]:
+    """Why the terms of a form are not determined."""
+    for key in form.terms:
+        term = terms[key]
+        if term.why:
+            yield term.why
+
+
+def coordinates(terms: Terms, a: Access, b: Access) -> Iterator[tuple[Linear, Linear]]:
+    """Pairs of forms that agree exactly where both accesses touch one element.
+
+    Indices with symbolic strides are split into digits: `i * n + j` with `0 <= j < n` agrees with
+    `k * n + l` exactly where `i == k` and `j == l`.
+    """
+    for first, second in zip(a.indices, b.indices, strict=False):
+        yield from _digits(terms, first, second)
+
+
+def _digits(terms: Terms, a: Linear, b: Linear) -> Iterator[tuple[Linear, Linear]]:
+    for divisor in _divisors(terms, a):
+        left, right = terms.split(a, divisor), terms.split(b, divisor)
+        if left is not None and right is not None and _positive(terms, divisor, left, right):
+            yield from _digits(terms, left[0], right[0])
+            yield from _digits(terms, left[1], right[1])
+            return
+    yield a, b
+
+
+def _positive(
+    terms: Terms, divisor: Linear, left: tuple[Linear, Linear], right: tuple[Linear, Linear]
+) -> bool:
+    """Whether a stride is positive: some digit below it exists, or its bounds say so."""
+    low, _ = terms.bounds(divisor)
+    return bool(left[1].terms or right[1].terms) or (low is not None and low > 0)
+
+
+def _divisors(terms: Terms, form: Linear) -> list[Linear]:
+    """Products of symbols that a form has as strides, longest first."""
+    found: dict[tuple[int, ...], None] = {}
+    for key in form.terms:
+        symbols = tuple(f for f in terms[key].factors if terms[f].kind is TermKind.SYMBOL)
+        if symbols:
+            found[symbols] = None
+    return [terms.monomial(keys) for keys in sorted(found, key=len, reverse=True)]

@@ -1,0 +1,333 @@
+"""Scalar expressions as linear forms, conditions as constraints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from workbench.analysis.conditions import negate
+from workbench.analysis.dependence.linear import (
+    AnyOf,
+    Conjunction,
+    Linear,
+    Row,
+    at_most,
+    equal,
+    less,
+    terms_in,
+)
+from workbench.analysis.dependence.spelling import spell
+from workbench.analysis.dependence.terms import Term, TermKind, Terms
+from workbench.ir.expr import (
+    COMPARISONS,
+    Binary,
+    BinaryOp,
+    Cast,
+    IntImm,
+    Intrinsic,
+    Load,
+    Not,
+    PrimExpr,
+    Select,
+    Var,
+    dtype_of,
+    is_float,
+)
+from workbench.ir.traverse import walk
+from workbench.support.ids import NodeId
+
+_SIGNED = frozenset({"int64", "int32"})
+"""Arithmetic of these is taken as exact, as index arithmetic is everywhere here."""
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads expressions in one scope: `values` has the forms of the variables in sight.
+
+    `reasons` collects what was left out of conditions. Loads of a buffer in `written` may differ
+    from instance to instance.
+    """
+
+    terms: Terms
+    written: frozenset[NodeId] = frozenset()
+    values: dict[NodeId, Linear] = field(default_factory=dict[NodeId, Linear])
+    reasons: list[str] = field(default_factory=list[str])
+
+    def taken(self) -> tuple[str, ...]:
+        """The reasons collected so far, once."""
+        found = tuple(self.reasons)
+        self.reasons.clear()
+        return found
+
+    def unknown(self, items: Conjunction, what: str) -> tuple[str, ...]:
+        """Why constraints are not exact: the terms in them that are not determined."""
+        found: list[str] = []
+        pending, seen = list(terms_in(items)), set[int]()
+        while pending:
+            key = pending.pop()
+            if key in seen:
+                continue
+            seen.add(key)
+            term = self.terms[key]
+            if term.why:
+                found.append(f"{what}: {term.why}")
+            pending += terms_in(term.definition)
+        return tuple(sorted(found))
+
+    # --- values ---------------------------------------------------------------------------
+
+    def linear(self, expr: PrimExpr) -> Linear:
+        """The form of an integer expression; what is not quasi-affine becomes a term."""
+        match expr:
+            case IntImm(value=value):
+                return Linear({}, value)
+            case Var(id=ident):
+                return self.values[ident] if ident in self.values else self._opaque(expr)
+            case Binary(op=op, a=a, b=b) if dtype_of(expr) in _SIGNED:
+                return self._binary(op, a, b, expr)
+            case Select(condition=condition, true_value=a, false_value=b):
+                return self._choice(condition, a, b, expr)
+            case Cast(value=value):
+                return self._cast(expr, value)
+            case Intrinsic():
+                return self._intrinsic(expr)
+            case _:
+                return self._opaque(expr)
+
+    def _binary(self, op: BinaryOp, a: PrimExpr, b: PrimExpr, expr: PrimExpr) -> Linear:
+        match op:
+            case BinaryOp.ADD:
+                return self.linear(a).plus(self.linear(b))
+            case BinaryOp.SUB:
+                return self.linear(a).plus(self.linear(b), -1)
+            case BinaryOp.MUL:
+                return self.terms.product(self.linear(a), self.linear(b))
+            case BinaryOp.MIN:
+                return self._choice(Binary(BinaryOp.LE, a, b), a, b, expr)
+            case BinaryOp.MAX:
+                return self._choice(Binary(BinaryOp.GE, a, b), a, b, expr)
+            case BinaryOp.FLOORDIV | BinaryOp.FLOORMOD:
+                return self._floored(op, self.linear(a), self.linear(b), expr)
+            case BinaryOp.TRUNCDIV | BinaryOp.TRUNCMOD | BinaryOp.DIV:
+                return self._truncated(op, self.linear(a), self.linear(b), expr)
+            case _:
+                return self._opaque(expr)
+
+    def _floored(self, op: BinaryOp, a: Linear, b: Linear, expr: PrimExpr) -> Linear:
+        divisor = b.value
+        if divisor is None:
+            return self._symbolic_division(op, a, b, expr)
+        if divisor == 0:
+            return self._opaque(expr)
+        sign = 1 if divisor > 0 else -1
+        quotient = self.terms.floor(a.scale(sign), sign * divisor)
+        return quotient if op is BinaryOp.FLOORDIV else a.plus(quotient, -divisor)
+
+    def _symbolic_division(self, op: BinaryOp, a: Linear, b: Linear, expr: PrimExpr) -> Linear:
+        found = self.terms.split(a, b)
+        if found is not None:
+            return found[0] if op is BinaryOp.FLOORDIV else found[1]
+        return self._opaque(expr)
+
+    def _truncated(self, op: BinaryOp, a: Linear, b: Linear, expr: PrimExpr) -> Linear:
+        divisor = b.value
+        low, high = self.terms.bounds(a)
+        if low is not None and low >= 0 and (divisor is None or divisor > 0):
+            floored = BinaryOp.FLOORMOD if op is BinaryOp.TRUNCMOD else BinaryOp.FLOORDIV
+            return self._floored(floored, a, b, expr)
+        if divisor is None or divisor == 0:
+            return self._opaque(expr)
+        magnitude = abs(divisor)
+        down = self.terms.floor(a, magnitude)
+        up = self.terms.floor(a.scale(-1), magnitude).scale(-1)
+        if high is not None and high <= 0:
+            quotient = up
+        else:
+            options = ((Row(a),), down), ((less(a, Linear({})),), up)
+            quotient = self._either(("trunc", a.key(), magnitude), options)
+        quotient = quotient.scale(1 if divisor > 0 else -1)
+        return a.plus(quotient, -divisor) if op is BinaryOp.TRUNCMOD else quotient
+
+    def _choice(self, condition: PrimExpr, a: PrimExpr, b: PrimExpr, expr: PrimExpr) -> Linear:
+        before = len(self.reasons)
+        holds = self.condition(condition, holds=True)
+        fails = self.condition(condition, holds=False)
+        if len(self.reasons) > before:
+            del self.reasons[before:]
+            return self._opaque(expr)
+        left, right = self.linear(a), self.linear(b)
+        decided = self._decided(condition)
+        if decided is not None:
+            return left if decided else right
+        identity = ("choice", left.key(), right.key(), repr(_keys(holds)))
+        made = self._either(identity, ((holds, left), (fails, right)))
+        self._narrow(expr, made, left, right)
+        return made
+
+    def _narrow(self, expr: PrimExpr, made: Linear, left: Linear, right: Linear) -> None:
+        """A minimum is below both upper bounds, a maximum above both lower ones."""
+        if not isinstance(expr, Binary):
+            return
+        term = self.terms[next(iter(made.terms))]
+        ends = self.terms.bounds(left), self.terms.bounds(right)
+        if expr.op is BinaryOp.MIN:
+            term.high = min((high for _, high in ends if high is not None), default=None)
+        else:
+            term.low = max((low for low, _ in ends if low is not None), default=None)
+
+    def _decided(self, condition: PrimExpr) -> bool | None:
+        """What bounds decide about `a <= b` or `a >= b`."""
+        if not isinstance(condition, Binary) or condition.op not in {BinaryOp.LE, BinaryOp.GE}:
+            return None
+        low, high = self.terms.bounds(self.linear(condition.a).plus(self.linear(condition.b), -1))
+        if condition.op is BinaryOp.GE:
+            low, high = None if high is None else -high, None if low is None else -low
+        if high is not None and high <= 0:
+            return True
+        return False if low is not None and low > 0 else None
+
+    def _either(self, identity: object, options: tuple[tuple[Conjunction, Linear], ...]) -> Linear:
+        known = self.terms.known(identity)
+        if known is not None:
+            return known
+        ends = [self.terms.bounds(form) for _, form in options]
+        lows, highs = [low for low, _ in ends], [high for _, high in ends]
+        forms = [form for _, form in options]
+        forms += [item.linear for when, _ in options for item in when if isinstance(item, Row)]
+        term = Term(
+            -1,
+            TermKind.CHOICE,
+            "",
+            None if None in lows else min(v for v in lows if v is not None),
+            None if None in highs else max(v for v in highs if v is not None),
+            frozenset[int]().union(*(self.terms.deps(form) for form in forms)),
+            all(self.terms.stable(form) for form in forms),
+        )
+        made = self.terms.fresh(identity, term)
+        term.definition = (AnyOf(tuple((*when, equal(made, form)) for when, form in options)),)
+        return made
+
+    def _cast(self, expr: Cast, value: PrimExpr) -> Linear:
+        source = dtype_of(value)
+        if source == "bool":
+            return self._choice(value, IntImm(1), IntImm(0), expr)
+        if is_float(source) or expr.dtype not in _SIGNED or source == "uint64":
+            return self._opaque(expr)
+        return self.linear(value)
+
+    def _intrinsic(self, expr: Intrinsic) -> Linear:
+        if expr.dtype not in _SIGNED or not expr.args:
+            return self._opaque(expr)
+        first, last = expr.args[0], expr.args[-1]
+        amount = last.value if isinstance(last, IntImm) else None
+        if expr.name == "likely":
+            return self.linear(first)
+        if expr.name == "abs":
+            zero = IntImm(0, dtype_of(first))
+            negative = Binary(BinaryOp.SUB, zero, first)
+            return self._choice(Binary(BinaryOp.GE, first, zero), first, negative, expr)
+        if amount is None or not 0 <= amount < 1 << 31:
+            return self._opaque(expr)
+        if expr.name == "shift_left" and amount < 32:
+            return self.linear(first).scale(1 << amount)
+        if expr.name == "shift_right" and amount < 32:
+            return self.terms.floor(self.linear(first), 1 << amount)
+        if expr.name == "bitwise_and" and amount & (amount + 1) == 0:
+            return self.terms.modulo(self.linear(first), amount + 1)
+        return self._opaque(expr)
+
+    def _opaque(self, expr: PrimExpr) -> Linear:
+        """A term whose value is not known; one term for equal expressions."""
+        inside = [node for node in walk(expr) if isinstance(node, Var | Load)]
+        deps: frozenset[int] = frozenset()
+        stable, scope = True, list[tuple[NodeId, object]]()
+        for node in inside:
+            if isinstance(node, Load):
+                stable = stable and node.buffer.id not in self.written
+            elif node.id in self.values:
+                form = self.values[node.id]
+                deps |= self.terms.deps(form)
+                stable = stable and self.terms.stable(form)
+                scope.append((node.id, form.key()))
+        text = spell(expr)
+        low = 0 if dtype_of(expr).startswith("uint") else None
+        low, high = (0, 1) if dtype_of(expr) == "bool" else (low, None)
+        term = Term(
+            -1,
+            TermKind.OPAQUE,
+            text,
+            low,
+            high,
+            deps,
+            stable,
+            why=f"`{text}` is not an affine expression of the loop variables",
+        )
+        if (divisor := self._divisor(expr)) is not None:
+            term.low, term.above = 0, divisor
+        return self.terms.fresh(("opaque", text, tuple(sorted(scope, key=repr))), term)
+
+    def _divisor(self, expr: PrimExpr) -> Linear | None:
+        match expr:
+            case Binary(op=BinaryOp.FLOORMOD, b=b) if dtype_of(expr) in _SIGNED:
+                divisor = self.linear(b)
+                low, _ = self.terms.bounds(divisor)
+                return divisor if low is not None and low >= 0 else None
+            case _:
+                return None
+
+    # --- conditions -----------------------------------------------------------------------
+
+    def condition(self, expr: PrimExpr, *, holds: bool = True) -> Conjunction:
+        """Constraints that follow from a condition; `reasons` says what they leave out."""
+        match expr:
+            case IntImm(value=value):
+                return () if bool(value) is holds else (Row(Linear({}, -1)),)
+            case Not(value=value):
+                return self.condition(value, holds=not holds)
+            case Binary(op=BinaryOp.AND | BinaryOp.OR as op, a=a, b=b):
+                left, right = self.condition(a, holds=holds), self.condition(b, holds=holds)
+                if (op is BinaryOp.AND) is holds:
+                    return (*left, *right)
+                return (AnyOf((left, right)),) if left and right else ()
+            case Binary(op=op, a=a) if op in COMPARISONS and dtype_of(a) in _SIGNED:
+                return self._comparison(expr if holds else negate(expr))
+            case Intrinsic(name="likely", args=(inner,)):
+                return self.condition(inner, holds=holds)
+            case _:
+                self.reasons.append(f"the condition `{spell(expr)}` is not affine")
+                return ()
+
+    def _comparison(self, expr: PrimExpr) -> Conjunction:
+        assert isinstance(expr, Binary)
+        match expr.op:
+            case BinaryOp.EQ:
+                return (equal(self.linear(expr.a), self.linear(expr.b)),)
+            case BinaryOp.NE:
+                a, b = self.linear(expr.a), self.linear(expr.b)
+                return (AnyOf(((less(a, b),), (less(b, a),))),)
+            case BinaryOp.LT:
+                return self.ordered(expr.a, expr.b, 1)
+            case BinaryOp.LE:
+                return self.ordered(expr.a, expr.b, 0)
+            case BinaryOp.GT:
+                return self.ordered(expr.b, expr.a, 1)
+            case _:
+                return self.ordered(expr.b, expr.a, 0)
+
+    def ordered(self, small: PrimExpr, large: PrimExpr, gap: int) -> Conjunction:
+        """`small + gap <= large`; a minimum on the right or a maximum on the left are two rows."""
+        match small, large:
+            case Binary(op=BinaryOp.MAX, a=a, b=b), _:
+                return (*self.ordered(a, large, gap), *self.ordered(b, large, gap))
+            case _, Binary(op=BinaryOp.MIN, a=a, b=b):
+                return (*self.ordered(small, a, gap), *self.ordered(small, b, gap))
+            case _:
+                return (at_most(self.linear(small).shift(gap), self.linear(large)),)
+
+
+def _keys(items: Conjunction) -> list[object]:
+    return [
+        (item.equal, item.linear.key())
+        if isinstance(item, Row)
+        else [_keys(option) for option in item.options]
+        for item in items
+    ]
