@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,11 @@ from workbench.support import NodeId
 Array = NDArray[Any]
 
 
+def _is_shape(value: object) -> bool:
+    items = cast("tuple[object, ...]", value)
+    return isinstance(value, tuple) and all(isinstance(item, int) for item in items)
+
+
 @dataclass(frozen=True)
 class Case:
     """`values` are arrays, tuples of arrays, tuples of ints (shapes), or Python numbers."""
@@ -38,9 +43,9 @@ class Case:
 
     def __str__(self) -> str:
         shapes = "-".join(
-            "x".join(map(str, v.shape)) or "scalar"
+            "x".join(map(str, v.shape)) or "scalar" if isinstance(v, np.ndarray) else str(v)
             for v in self.values
-            if isinstance(v, np.ndarray)
+            if isinstance(v, np.ndarray) or _is_shape(v)
         )
         attrs = ",".join(f"{k}={v}" for k, v in self.attrs.items())
         return f"{self.op}[{shapes}]{attrs}".replace(" ", "")
