@@ -38,6 +38,11 @@ def test_load_reads_scripts_and_saved_modules(tmp_path: Path) -> None:
 def test_a_missing_or_damaged_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(wb.CompileError, match=r"nothing\.onnx"):
         wb.open(tmp_path / "nothing.onnx")
+    small_file = tmp_path / "small.wb"
+    wb.save(small(), small_file)
+    for read in (wb.open, wb.load):
+        with pytest.raises(wb.CompileError, match=r"is a folder(.|\n)*`small\.wb`"):
+            read(tmp_path)
     damaged = tmp_path / "damaged.onnx"
     damaged.write_bytes(b"\x08\x07\x12\x04torn")
     with pytest.raises(wb.CompileError):

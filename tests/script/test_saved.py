@@ -82,3 +82,16 @@ def test_a_constant_that_is_not_there(module: IRModule, tmp_path: Path) -> None:
     with pytest.raises(CompileError, match="script/missing-constant"):
         save(IRModule(module.functions), tmp_path / "model.wb")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_that_cannot_be_written_is_named(module: IRModule, tmp_path: Path) -> None:
+    for path, why in (
+        (tmp_path / "missing" / "model.wb", "there is no folder `{}/missing`"),
+        (tmp_path, "`{}` is a folder"),
+    ):
+        with pytest.raises(CompileError) as caught:
+            save(module, path)
+        (found,) = caught.value.diagnostics
+        assert found.code == "save/bad-path"
+        assert why.format(tmp_path) in found.message
+    assert list(tmp_path.iterdir()) == []

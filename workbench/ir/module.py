@@ -6,12 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from workbench.ir.graph import GraphFunction
+from workbench.ir.graph import Binding, GraphFunction
 from workbench.ir.pool import ConstantPool
-from workbench.ir.tensor import Attrs, TensorFunction
+from workbench.ir.tensor import Attrs, Block, For, TensorFunction
+from workbench.ir.traverse import walk
 from workbench.support.diagnostics import CompileError, Diagnostic
 
 Function: TypeAlias = GraphFunction | TensorFunction
+
+MOST_SHOWN = 20
+"""Functions that a module's `repr` lists."""
 
 _VIEWS: dict[str, Callable[..., Any]] = {}
 
@@ -98,3 +102,40 @@ class IRModule:
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         view = _VIEWS.get("mimebundle")
         return view(self) if view else {"text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        """One line a function, with its kind and size; `script` has the text."""
+        size = sum(array.nbytes for array in self.pool.values())
+        constants = f", {_count(len(self.pool), 'constant')} ({_bytes(size)})" if self.pool else ""
+        shown = self.functions[:MOST_SHOWN]
+        width = max((len(name) for name, _ in shown), default=0)
+        lines = [f"IRModule {self.name!r}: {_count(len(self.functions), 'function')}{constants}"]
+        lines += [f"  {name:{width}}  {_describe(function)}" for name, function in shown]
+        if len(shown) < len(self.functions):
+            lines.append(f"  and {len(self.functions) - len(shown)} more")
+        return "\n".join(lines)
+
+
+def _describe(function: Function) -> str:
+    names = ", ".join(param.name for param in function.params[:6])
+    params = f"({names}{', …' if len(function.params) > 6 else ''})"
+    if isinstance(function, GraphFunction):
+        return f"graph function {params}, {_count(_nodes(function, Binding), 'binding')}"
+    blocks, loops = _nodes(function, Block), _nodes(function, For)
+    return f"tensor function {params}, {_count(blocks, 'block')}, {_count(loops, 'loop')}"
+
+
+def _nodes(function: Function, kind: type) -> int:
+    return sum(isinstance(node, kind) for node in walk(function))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _bytes(size: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} GB"

@@ -23,6 +23,9 @@ from workbench.support import CompileError, Diagnostic
 REGISTERED = (ops, _views, displays)
 """Imported for what they register: operators, views of modules, displays of sessions."""
 
+SUFFIXES = frozenset({".onnx", ".py", ".wb"})
+"""Endings of files that `load` reads, for hints."""
+
 
 def load(source: Any) -> IRModule:  # noqa: ANN401
     """A module from an ONNX file, a `onnx.ModelProto`, a script file, or a file that `save` wrote.
@@ -35,9 +38,20 @@ def load(source: Any) -> IRModule:  # noqa: ANN401
         return _load_onnx(source)
     path = Path(os.fspath(source))
     if not path.is_file():
-        raise CompileError(Diagnostic("load/no-file", f"there is no file `{path}`"))
+        raise CompileError(_no_file(path))
     module = _read(path)
     return remember_source(module, Source("path", str(path)))
+
+
+def _no_file(path: Path) -> Diagnostic:
+    if not path.is_dir():
+        return Diagnostic("load/no-file", f"there is no file `{path}`")
+    found = sorted(item.name for item in path.iterdir() if item.suffix in SUFFIXES)
+    return Diagnostic(
+        "load/no-file",
+        f"`{path}` is a folder, and a file was expected",
+        hint=f"name a file in it: {', '.join(f'`{name}`' for name in found[:6])}" if found else "",
+    )
 
 
 def _read(path: Path) -> IRModule:
@@ -73,7 +87,11 @@ def parse(
 
 
 def save(module: IRModule, path: str | PathLike[str]) -> None:
-    """Write a module with its constants into one file, which `load` reads."""
+    """Write a module with its constants into one file, which `load` reads.
+
+    Raises:
+        CompileError: `save/bad-path` where no file can be written, `script/missing-constant`.
+    """
     script.save(module, Path(path))
     remember_source(module, Source("path", str(path)))
 

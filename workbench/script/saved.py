@@ -31,7 +31,8 @@ def save(module: IRModule, path: str | os.PathLike[str]) -> None:
     """Write a module with the constants that it uses; an existing file is replaced as a whole.
 
     Raises:
-        CompileError: `script/missing-constant` if the pool lacks one of them.
+        CompileError: `script/missing-constant` if the pool lacks one of them, `save/bad-path` if
+            no file can be written there.
     """
     arrays = used_constants(module)
     index = {
@@ -39,7 +40,7 @@ def save(module: IRModule, path: str | os.PathLike[str]) -> None:
         for digest, array in arrays.items()
     }
     target = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=target.parent or None, prefix=f".{target.name}.")
+    handle, temporary = _temporary(target)
     try:
         with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w") as archive:
             _write(archive, _SCRIPT, print_module(module).encode(), zipfile.ZIP_DEFLATED)
@@ -49,6 +50,26 @@ def save(module: IRModule, path: str | os.PathLike[str]) -> None:
         Path(temporary).replace(target)
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+def _temporary(target: Path) -> tuple[int, str]:
+    """An open file beside `target`: one that is written halfway never has its name."""
+    if target.is_dir():
+        raise _bad_path(target, f"`{target}` is a folder", "give the file a name in it")
+    if not target.parent.is_dir():
+        raise _bad_path(target, f"there is no folder `{target.parent}`", "make the folder first")
+    try:
+        return tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise _bad_path(
+            target, f"no file can be written in the folder `{target.parent}`: {reason}", ""
+        ) from None
+
+
+def _bad_path(target: Path, why: str, hint: str) -> CompileError:
+    message = f"the module cannot be saved as `{target.name}`: {why}"
+    return CompileError(Diagnostic("save/bad-path", message, hint=hint))
 
 
 def _write(archive: zipfile.ZipFile, name: str, data: bytes, method: int) -> None:
