@@ -19,7 +19,7 @@ from workbench.codegen.lower import lower
 from workbench.codegen.partition import partition
 from workbench.codegen.promote import promote
 from workbench.codegen.proofs import safe_expressions
-from workbench.codegen.simplify import simplify_statement
+from workbench.analysis.simplify import simplify_statement
 from workbench.codegen.statements import Statements
 from workbench.codegen.target import Target
 from workbench.codegen.values import Value, integer, value_type

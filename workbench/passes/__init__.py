@@ -12,6 +12,7 @@ from workbench.passes.graph.fold_constant import FoldConstant
 from workbench.passes.graph.fuse_ops import FuseOps
 from workbench.passes.tensor.replace_function import ReplaceFunction
 from workbench.passes.tensor.schedule_default import ScheduleDefault
+from workbench.passes.tensor.simplify import Simplify
 from workbench.rewrite import Pass, PassResult, Rule, register_pass, registered_passes
 
 BUILTIN_PASSES: tuple[type[Pass], ...] = (
@@ -20,6 +21,7 @@ BUILTIN_PASSES: tuple[type[Pass], ...] = (
     FuseOps,
     FuseTensorFunctions,
     DispatchToLibrary,
+    Simplify,
     ScheduleDefault,
     EliminateDeadCode,
     Implement,
@@ -65,6 +67,7 @@ __all__ = [
     "ReplaceFunction",
     "Rule",
     "ScheduleDefault",
+    "Simplify",
     "default_pipeline",
     "implementations",
     "optimize",

@@ -1,4 +1,8 @@
-"""Simplification of plain loops: indices, conditions, loops of extent 0 and 1, dead branches."""
+"""Simplification of statements: indices, conditions, loops of extent 0 and 1, dead branches.
+
+Predicates of blocks and branches that are proved go, what is proved never to run goes too.
+Reference: `tvm::s_tir::Simplify`.
+"""
 
 from __future__ import annotations
 
@@ -61,8 +65,7 @@ def simplify_statement(stmt: Stmt, facts: Facts) -> Stmt:
             simple = facts.simplify(value)
             return NOTHING if isinstance(simple, IntImm) else replace(stmt, value=simple)
         case Block():
-            msg = "blocks are lowered first"
-            raise TypeError(msg)
+            return _block(stmt, facts)
         case _:
             assert_never(stmt)
 
@@ -92,6 +95,30 @@ def _if(stmt: If, facts: Facts) -> Stmt:
         other = simplify_statement(stmt.otherwise, facts.assume(condition, holds=False))
         other = None if other == NOTHING else other
     return NOTHING if then == NOTHING and other is None else If(condition, then, other)
+
+
+def _block(stmt: Block, facts: Facts) -> Stmt:
+    predicate = None if stmt.predicate is None else facts.simplify(stmt.predicate)
+    if isinstance(predicate, IntImm):
+        if not predicate.value:
+            return NOTHING
+        predicate = None
+    inner = facts if predicate is None else facts.assume(predicate)
+    axes = tuple(
+        replace(axis, value=facts.simplify(axis.value), extent=facts.simplify(axis.extent))
+        for axis in stmt.axes
+    )
+    for axis in axes:
+        inner = inner.with_value(axis.var, axis.value)
+        inner = inner.assume(axis.var >= IntImm(0)).assume(axis.var < axis.extent)
+    init = None if stmt.init is None else simplify_statement(stmt.init, inner)
+    return replace(
+        stmt,
+        axes=axes,
+        predicate=predicate,
+        body=simplify_statement(stmt.body, inner),
+        init=None if init == NOTHING else init,
+    )
 
 
 def _let(stmt: Let, facts: Facts) -> Stmt:
