@@ -112,13 +112,20 @@ class ScheduleBase:
         return done
 
     def decide(
-        self, method: str, arguments: Sequence[tuple[str, object]], values: Sequence[int]
+        self,
+        method: str,
+        arguments: Sequence[tuple[str, object]],
+        values: Sequence[int],
+        *,
+        single: bool = False,
+        choices: Sequence[int] = (),
     ) -> tuple[Sampled, ...]:
         """Note a decision in the trace; gives its numbers, which know where they come from."""
         step = len(self._instructions)
         made = tuple(Sampled(value, step, index) for index, value in enumerate(values))
         plain = tuple(int(value) for value in values)
-        self._instructions.append(Decision(method, tuple(arguments), plain))
+        known = tuple(arguments), plain
+        self._instructions.append(Decision(method, *known, single=single, choices=tuple(choices)))
         return made
 
     def loop_name(self, loop: LoopLike) -> str:

@@ -48,13 +48,14 @@ class Scope:
         """The scope of a tensor function; an empty name stands for the only one.
 
         Raises:
-            CompileError: `schedule/which-function`.
+            CompileError: `schedule/which-function`, `module/unknown-function`.
         """
         names = list(module.tensor_functions)
         if not name and len(names) == 1:
             return Scope(names[0], module.tensor_functions[names[0]])
-        if name in names:
-            return Scope(name, module.tensor_functions[name])
+        found = module[name] if name else None
+        if isinstance(found, TensorFunction):
+            return Scope(name, found)
         raise CompileError(
             Diagnostic(
                 "schedule/which-function",

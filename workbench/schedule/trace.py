@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from workbench.ir import IRModule
 from workbench.rewrite import PassResult
+from workbench.schedule.decisions import decision_fault
 from workbench.schedule.primitive import Primitive
 from workbench.support import CompileError, Diagnostic
 
@@ -36,12 +37,22 @@ class Sampled(int):
 class Decision:
     """A sampling step of a trace: what was asked (`method` with `arguments`) and what was decided.
 
-    Changes no code; the primitives after it use its numbers.
+    Changes no code; the primitives after it use its numbers. A method that gives one number rather
+    than a list is `single`; where it takes one of `choices`, its decision is the position.
     """
 
     method: str
     arguments: tuple[tuple[str, object], ...]
     values: tuple[int, ...]
+    single: bool = False
+    choices: tuple[int, ...] = ()
+
+    @property
+    def decision(self) -> int | list[int]:
+        """What the method takes as `decision` to decide the same."""
+        if not self.single:
+            return list(self.values)
+        return self.choices.index(self.values[0]) if self.choices else self.values[0]
 
 
 Instruction = Primitive | Decision
@@ -75,7 +86,7 @@ class Trace:
         """The trace with other decisions, in the primitives that use them too.
 
         Raises:
-            CompileError: `schedule/no-such-decision`.
+            CompileError: `schedule/no-such-decision`, `schedule/bad-decision`.
         """
         for step, values in decisions.items():
             known = self.decisions.get(step)
@@ -83,6 +94,12 @@ class Trace:
                 found = "no sampling step" if known is None else f"`{len(known)}` numbers"
                 message = f"decision for step `{step}` has `{len(values)}` numbers, found {found}"
                 raise CompileError(Diagnostic("schedule/no-such-decision", message))
+            asked = self.instructions[step]
+            assert isinstance(asked, Decision)
+            fault = decision_fault(asked.method, dict(asked.arguments), asked.values, values)
+            if fault:
+                message = f"decision for step `{step}`: {fault}"
+                raise CompileError(Diagnostic("schedule/bad-decision", message))
         changed = tuple(_decided(n, step, decisions) for n, step in enumerate(self.instructions))
         return replace(self, instructions=changed)
 
@@ -153,8 +170,8 @@ def _line(variable: str, number: int, step: Instruction, names: dict[tuple[int, 
     made = [f"v{number}_{index}" for index in range(len(step.values))]
     names.update({(number, index): name for index, name in enumerate(made)})
     shown = [f"{name}={value!r}" for name, value in step.arguments]
-    target = ", ".join(made) + ("," if len(made) == 1 else "")
-    decided = f"decision={list(step.values)}"
+    target = ", ".join(made) + ("," if len(made) == 1 and not step.single else "")
+    decided = f"decision={step.decision!r}"
     return f"{target} = {variable}.{step.method}({', '.join([*shown, decided])})"
 
 
@@ -163,7 +180,9 @@ def _call(step: Primitive, names: dict[tuple[int, int], str]) -> str:
     shown: list[str] = []
     for f in dataclasses.fields(step):
         value = getattr(step, f.name)
-        if f.name != "function" and (f.default is dataclasses.MISSING or value != f.default):
+        if f.name == step.spread:
+            shown += [_text(item, names) for item in value]
+        elif f.name != "function" and (f.default is dataclasses.MISSING or value != f.default):
             shown.append(f"{f.name}={_text(value, names)}")
     return f"{step.name.replace('-', '_')}({', '.join(shown)})"
 

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from workbench.schedule.base import LoopLike, LoopRef, ScheduleBase
+from workbench.ir import Attr, Block, For
+from workbench.schedule.base import BlockLike, BlockRef, LoopLike, LoopRef, ScheduleBase
+from workbench.schedule.primitives.add_unit_loop import AddUnitLoop
+from workbench.schedule.primitives.annotate import Annotate, Unannotate
+from workbench.schedule.primitives.bind import Bind
+from workbench.schedule.primitives.fuse import Fuse
+from workbench.schedule.primitives.loop_partition import LoopPartition
+from workbench.schedule.primitives.parallel import Parallel
+from workbench.schedule.primitives.reorder import Reorder
 from workbench.schedule.primitives.split import Split
+from workbench.schedule.primitives.unroll import Unroll
+from workbench.schedule.primitives.vectorize import Vectorize
+from workbench.support import CompileError, Diagnostic
+
+Place = LoopRef | BlockRef | str
+"""A loop or a block: a reference that the schedule gave, or a name."""
 
 
 class LoopMethods(ScheduleBase):
@@ -19,3 +33,152 @@ class LoopMethods(ScheduleBase):
         """
         done = self.apply(Split(self.function, self.loop_name(loop), tuple(factors)))
         return tuple(self.loop_ref(place) for place in done.results)
+
+    def fuse(self, *loops: LoopLike) -> LoopRef:
+        """One loop in place of nested ones, given outermost first; see `Fuse`.
+
+        Raises:
+            CompileError: `schedule/inapplicable`, `schedule/bad-loops`, `schedule/no-such-loop`.
+        """
+        done = self.apply(Fuse(self.function, tuple(self.loop_name(loop) for loop in loops)))
+        return self.loop_ref(done.results[0])
+
+    def reorder(self, *loops: LoopLike) -> None:
+        """Put loops of one nest into this order, outermost first; see `Reorder`.
+
+        Raises:
+            CompileError: `schedule/illegal`, `schedule/unproved`, `schedule/inapplicable`,
+                `schedule/bad-loops`, `schedule/no-such-loop`.
+        """
+        self.apply(Reorder(self.function, tuple(self.loop_name(loop) for loop in loops)))
+
+    def loop_partition(self, loop: LoopLike, factors: Sequence[int | None]) -> tuple[LoopRef, ...]:
+        """Cut a loop into loops one after the other; see `LoopPartition`. Gives these.
+
+        Raises:
+            CompileError: `schedule/bad-factor`, `schedule/inapplicable`, `schedule/no-such-loop`.
+        """
+        done = self.apply(LoopPartition(self.function, self.loop_name(loop), tuple(factors)))
+        return tuple(self.loop_ref(place) for place in done.results)
+
+    def parallel(self, loop: LoopLike) -> None:
+        """Run the iterations of a loop on several threads; see `Parallel`.
+
+        Raises:
+            CompileError: `schedule/illegal`, `schedule/unproved`, `schedule/no-such-loop`.
+        """
+        self.apply(Parallel(self.function, self.loop_name(loop)))
+
+    def vectorize(self, loop: LoopLike) -> None:
+        """Run the iterations of a loop in the lanes of vector instructions; see `Vectorize`.
+
+        Raises:
+            CompileError: `schedule/illegal`, `schedule/unproved`, `schedule/inapplicable`,
+                `schedule/no-such-loop`.
+        """
+        self.apply(Vectorize(self.function, self.loop_name(loop)))
+
+    def unroll(self, loop: LoopLike) -> None:
+        """Write the iterations of a loop out one after the other; see `Unroll`.
+
+        Raises:
+            CompileError: `schedule/inapplicable`, `schedule/no-such-loop`.
+        """
+        self.apply(Unroll(self.function, self.loop_name(loop)))
+
+    def bind(self, loop: LoopLike, thread_axis: str) -> None:
+        """Bind a loop to an axis of threads, such as `blockIdx.x`; see `Bind`.
+
+        Raises:
+            CompileError: `schedule/illegal`, `schedule/unproved`, `schedule/inapplicable`,
+                `schedule/bad-thread`, `schedule/no-such-loop`.
+        """
+        self.apply(Bind(self.function, self.loop_name(loop), thread_axis))
+
+    def add_unit_loop(
+        self, block_or_loop: Place = "", *, loop: LoopLike = "", block: BlockLike = ""
+    ) -> LoopRef:
+        """Put a loop of one iteration around a block or loop; see `AddUnitLoop`. Gives it.
+
+        Raises:
+            CompileError: `schedule/not-a-place`, `schedule/no-such-loop`,
+                `schedule/no-such-block`.
+        """
+        names = self._place(block_or_loop, loop, block)
+        done = self.apply(AddUnitLoop(self.function, *names))
+        return self.loop_ref(done.results[0])
+
+    def annotate(
+        self,
+        block_or_loop: Place = "",
+        ann_key: str = "",
+        ann_val: Attr | Sequence[Attr] = None,
+        *,
+        loop: LoopLike = "",
+        block: BlockLike = "",
+    ) -> None:
+        """Note a value under a key at a block or loop; see `Annotate`.
+
+        Raises:
+            CompileError: `schedule/bad-annotation`, `schedule/not-a-place`,
+                `schedule/no-such-loop`, `schedule/no-such-block`.
+        """
+        names = self._place(block_or_loop, loop, block)
+        self.apply(Annotate(self.function, *names, ann_key, _frozen(ann_val)))
+
+    def unannotate(
+        self,
+        block_or_loop: Place = "",
+        ann_key: str = "",
+        *,
+        loop: LoopLike = "",
+        block: BlockLike = "",
+    ) -> None:
+        """Drop an annotation of a block or loop; see `Unannotate`.
+
+        Raises:
+            CompileError: `schedule/bad-annotation`, `schedule/not-a-place`,
+                `schedule/no-such-loop`, `schedule/no-such-block`.
+        """
+        names = self._place(block_or_loop, loop, block)
+        self.apply(Unannotate(self.function, *names, ann_key))
+
+    def _place(self, either: Place, loop: LoopLike, block: BlockLike) -> tuple[str, str]:
+        """The names of the loop and of the block, one of them empty."""
+        if isinstance(either, LoopRef):
+            return self.loop_name(either), ""
+        if isinstance(either, BlockRef):
+            return "", self.block_name(either)
+        if either:
+            return self._named(either)
+        return self.loop_name(loop) if loop else "", self.block_name(block) if block else ""
+
+    def _named(self, name: str) -> tuple[str, str]:
+        """A name that may be that of a block or of a loop."""
+        found: dict[str, For | Block] = {}
+        errors: list[CompileError] = []
+        for what, find in (("loop", self.scope.loop), ("block", self.scope.block)):
+            try:
+                found[what] = find(name)
+            except CompileError as error:
+                errors.append(error)
+        if not found:
+            raise errors[-1]
+        if len(found) == 2:
+            raise CompileError(
+                Diagnostic(
+                    "schedule/ambiguous-name",
+                    f"there are a loop and a block `{name}`",
+                    function=self.function,
+                    hint=f'say which: `loop="{name}"` or `block="{name}"`',
+                )
+            )
+        labels = {what: self.scope.label(stmt) for what, stmt in found.items()}
+        return labels.get("loop", ""), labels.get("block", "")
+
+
+def _frozen(value: Attr | Sequence[Attr]) -> Attr:
+    """Lists as tuples."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return value
+    return tuple(_frozen(item) for item in value)

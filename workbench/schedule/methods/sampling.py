@@ -2,8 +2,96 @@
 
 from __future__ import annotations
 
-from workbench.schedule.base import ScheduleBase
+from collections.abc import Sequence
+
+import numpy as np
+
+from workbench.ir import IntImm
+from workbench.schedule.base import LoopLike, ScheduleBase
+from workbench.schedule.decisions import perfect_tile, tile_fault
+from workbench.schedule.trace import Sampled
+from workbench.support import CompileError, Diagnostic
 
 
 class SamplingMethods(ScheduleBase):
-    """`Schedule` that choose numbers."""
+    """Draw numbers, or take decisions that were drawn before; the trace remembers which."""
+
+    def sample_perfect_tile(
+        self,
+        loop: LoopLike,
+        n: int,
+        max_innermost_factor: int = 16,
+        decision: Sequence[int] | None = None,
+    ) -> tuple[Sampled, ...]:
+        """`n` factors that multiply to the extent of a loop, for `split`; outermost first.
+
+        The last one is at most `max_innermost_factor`. Every such tile is equally likely.
+
+        Raises:
+            CompileError: `schedule/bad-decision`, `schedule/bad-sample` for an extent that is not
+                constant or has no such tile, `schedule/no-such-loop`.
+
+        Reference: `tvm.tir.Schedule.sample_perfect_tile`.
+        """
+        name = self.loop_name(loop)
+        extent = self.scope.loop(name).extent
+        if not isinstance(extent, IntImm) or extent.value < 1:
+            hint = "sample the factors of an inner loop: `sample_categorical([4, 8, 16], ...)`"
+            raise self._fault(
+                "schedule/bad-sample", f"the extent of `{name}` is not a positive constant", hint
+            )
+        if n < 1 or max_innermost_factor < 1 or (n == 1 and extent.value > max_innermost_factor):
+            message = f"`{n}` factors of `{extent.value}` with an innermost of at most"
+            raise self._fault("schedule/bad-sample", f"{message} `{max_innermost_factor}`: none")
+        if decision is None:
+            drawn = perfect_tile(extent.value, n, max_innermost_factor, self._random)
+        else:
+            drawn = tuple(decision)
+            fault = tile_fault(extent.value, n, max_innermost_factor, drawn)
+            if fault:
+                raise self._fault("schedule/bad-decision", fault)
+        asked = (("loop", name), ("n", n), ("max_innermost_factor", max_innermost_factor))
+        return self.decide("sample_perfect_tile", asked, drawn)
+
+    def sample_categorical(
+        self,
+        candidates: Sequence[int],
+        probs: Sequence[float] | None = None,
+        decision: int | None = None,
+    ) -> Sampled:
+        """One of the candidates, with the given probabilities (default: all alike).
+
+        `decision` is a position in `candidates`.
+
+        Raises:
+            CompileError: `schedule/bad-decision`, `schedule/bad-sample` where the probabilities do
+                not fit.
+
+        Reference: `tvm.tir.Schedule.sample_categorical`.
+        """
+        known = tuple(int(candidate) for candidate in candidates)
+        chances = tuple(float(p) for p in probs) if probs is not None else ()
+        chances = chances or (1.0 / len(known),) * len(known) if known else ()
+        self._check_chances(known, chances)
+        if decision is None:
+            weights = np.array(chances) / sum(chances)
+            decision = int(self._random.choice(len(known), p=weights))
+        elif not 0 <= decision < len(known):
+            message = f"decision `{decision}` is no position among `{len(known)}` candidates"
+            raise self._fault("schedule/bad-decision", message)
+        asked = (("candidates", known), ("probs", chances))
+        (made,) = self.decide(
+            "sample_categorical", asked, (known[decision],), single=True, choices=known
+        )
+        return made
+
+    def _check_chances(self, candidates: tuple[int, ...], chances: tuple[float, ...]) -> None:
+        if not candidates or len(chances) != len(candidates):
+            message = f"expected a probability for each candidate, got `{len(chances)}` for"
+            raise self._fault("schedule/bad-sample", f"{message} `{len(candidates)}`")
+        if any(not 0 <= p <= 1 for p in chances) or not np.isclose(sum(chances), 1.0, atol=1e-6):
+            message = f"probabilities `{list(chances)}` do not sum to 1"
+            raise self._fault("schedule/bad-sample", message)
+
+    def _fault(self, code: str, message: str, hint: str = "") -> CompileError:
+        return CompileError(Diagnostic(code, message, function=self.function, hint=hint))

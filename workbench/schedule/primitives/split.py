@@ -9,10 +9,13 @@ from typing import ClassVar
 
 from typing_extensions import override
 
+from workbench.analysis.arith import Facts
 from workbench.analysis.dependence import Answer, applies
-from workbench.ir import Block, For, IntImm, PrimExpr, substitute
+from workbench.ir import Block, For, IntImm, PrimExpr, Stmt, Var, dtype_of
+from workbench.schedule.facts import facts_at, with_loop
 from workbench.schedule.guards import guarded
 from workbench.schedule.primitive import Derived, Primitive, Rewritten, bad_parameter
+from workbench.schedule.resolve import resolved
 from workbench.schedule.scope import Scope
 
 USUAL = (8, 16, 4, 32, 2, 64)
@@ -23,9 +26,10 @@ USUAL = (8, 16, 4, 32, 2, 64)
 class Split(Primitive):
     """Replace a loop by nested ones; at most one factor is None and is computed.
 
-    The order of the iterations does not change, so it is always legal. Where the factors do not
-    divide the extent, a predicate leaves out the iterations beyond it. Called `split` in Halide
-    and TVM, `divide_loop` in Exo.
+    The order of the iterations does not change, so it is always legal. Where it is not proved that
+    the factors divide the extent, a predicate leaves out the iterations beyond it. The outermost
+    new loop keeps the kind and the annotations. Called `split` in Halide and TVM, `divide_loop` in
+    Exo.
 
     Rewrite::
 
@@ -45,25 +49,27 @@ class Split(Primitive):
 
     @override
     def check(self, scope: Scope) -> Answer:
-        self._sizes(scope, scope.loop(self.loop))
+        loop = scope.loop(self.loop)
+        self._sizes(scope, loop, facts_at(scope, loop.var.id))
         return applies()
 
     @override
     def rewrite(self, scope: Scope) -> Rewritten:
         old = scope.loop(self.loop)
-        sizes = self._sizes(scope, old)
-        names = [f"{old.var.name}_{n}" for n in range(len(sizes))]
-        fresh = [scope.fresh(name, old.var.type) for name in names]
+        facts = facts_at(scope, old.var.id)
+        sizes = self._sizes(scope, old, facts)
+        fresh = [scope.fresh(f"{old.var.name}_{n}", old.var.type) for n in range(len(sizes))]
+        zero = IntImm(0, dtype_of(old.var))
         value: PrimExpr = fresh[0]
         for var, size in zip(fresh[1:], sizes[1:], strict=True):
             value = value * size + var
-        body = substitute(old.body, {old.var.id: value + old.start})
-        if not _exact(sizes, old.extent):
-            body = guarded(body, value < old.extent)
-        for var, size in zip(reversed(fresh), reversed(sizes), strict=True):
-            extent = IntImm(size) if isinstance(size, int) else size
-            body = For(var, IntImm(0), extent, body)
-        new = replace(body, kind=old.kind, thread=old.thread, annotations=old.annotations)
+        for var, size in zip(fresh, sizes, strict=True):
+            facts = with_loop(facts, var, zero, size)
+        bounded = value < old.extent
+        exact = facts.proves(bounded) is True
+        inside = facts if exact else facts.assume(bounded)
+        body = resolved(old.body, {old.var.id: value + old.start}, inside)
+        new = _nest(old, fresh, sizes, body if exact else guarded(body, bounded))
         ids = tuple(var.id for var in fresh)
         return Rewritten(scope.replaced(old, new), ids, (Derived((old.var.id,), ids),))
 
@@ -79,28 +85,29 @@ class Split(Primitive):
         for factor in (*dividing, *others) or (1,):
             yield cls(scope.name, label, (None, factor))
 
-    def _sizes(self, scope: Scope, loop: For) -> list[int | PrimExpr]:
+    def _sizes(self, scope: Scope, loop: For, facts: Facts) -> list[PrimExpr]:
         factors = self.factors
-        known = [f for f in factors if f is not None]
+        known = [int(f) for f in factors if f is not None]
         if len(factors) < 2 or len(known) < len(factors) - 1 or any(f < 1 for f in known):
             message = (
                 "`split` needs two or more positive factors, at most one of them None, "
                 f"got `{list(factors)}`"
             )
             raise bad_parameter(scope, "schedule/bad-factor", message)
+        product, dtype = math.prod(known), dtype_of(loop.var)
         if len(known) < len(factors):
-            product = math.prod(known)
-            rest = (loop.extent + (product - 1)) // product
-            return [f if f is not None else rest for f in factors]
-        if not isinstance(loop.extent, IntImm) or math.prod(known) < loop.extent.value:
+            rest = facts.simplify((loop.extent + (product - 1)) // product)
+            return [rest if f is None else IntImm(int(f), dtype) for f in factors]
+        if facts.proves(loop.extent <= product) is not True:
             message = f"factors `{list(factors)}` do not cover the extent of `{loop.var.name}`"
             hint = "use None for one of them"
             raise bad_parameter(scope, "schedule/bad-factor", message, hint)
-        return list(known)
+        return [IntImm(f, dtype) for f in known]
 
 
-def _exact(sizes: list[int | PrimExpr], extent: PrimExpr) -> bool:
-    values = [s.value if isinstance(s, IntImm) else s for s in sizes]
-    known = [v for v in values if isinstance(v, int)]
-    same = isinstance(extent, IntImm) and math.prod(known) == extent.value
-    return len(known) == len(values) and same
+def _nest(old: For, fresh: list[Var], sizes: list[PrimExpr], body: Stmt) -> Stmt:
+    """The loops around the body, the outermost one of the old kind."""
+    zero = IntImm(0, dtype_of(old.var))
+    for var, size in zip(reversed(fresh[1:]), reversed(sizes[1:]), strict=True):
+        body = For(var, zero, size, body)
+    return replace(old, var=fresh[0], start=zero, extent=sizes[0], body=body)

@@ -1,0 +1,129 @@
+"""Reorder: put the loops of a nest in another order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from typing_extensions import override
+
+from workbench.analysis.dependence import Answer, applies, inapplicable
+from workbench.ir import Block, For, LoopKind, Stmt, TensorFunction
+from workbench.schedule.facts import facts_at
+from workbench.schedule.kinds import kinds_hold
+from workbench.schedule.perfect_nests import distinct_loops, fixed, nest_of
+from workbench.schedule.primitive import Primitive, Rewritten, all_apply
+from workbench.schedule.scope import Scope
+from workbench.support import NodeId
+
+
+@dataclass(frozen=True)
+class Reorder(Primitive):
+    """Put loops of one perfect nest into the given order, outermost first; others stay in place.
+
+    Legal where no iteration has to run before one that it depends on. Updates of one reduction may
+    trade places, which marks the step `reassociates` in floating point. Loops that are parallel or
+    vectorized are proved again in their new place. Called `reorder` in Halide and TVM,
+    `reorder_loops` in Exo.
+
+    Rewrite::
+
+        for i, j in T.grid(4, 8): B(i, j)
+        =>  Reorder(loops=("j", "i"))
+        for j, i in T.grid(8, 4): B(i, j)
+    """
+
+    name: ClassVar[str] = "reorder"
+    halide: ClassVar[str] = "reorder"
+    tvm: ClassVar[str] = "reorder"
+    exo: ClassVar[str] = "reorder_loops"
+    spread: ClassVar[str] = "loops"
+
+    loops: tuple[str, ...] = ()
+
+    @override
+    def check(self, scope: Scope) -> Answer:
+        if not self.loops:
+            return applies()
+        wanted = distinct_loops(scope, self.loops, self.name)
+        nest = nest_of(scope, wanted, self.name)
+        if isinstance(nest, Answer):
+            return nest
+        order = _ordered(nest, wanted)
+        if order == nest:
+            return applies()
+        answer = _bounds_stay(scope, nest, order)
+        if not answer.applies:
+            return answer
+        answer = scope.dependences.reorderable(_ids(nest), _ids(order))
+        if not answer.applies:
+            return answer
+        changed = _reordered(scope, nest, order)
+        kinds = [loop for loop in nest if loop.kind not in {LoopKind.SERIAL, LoopKind.UNROLLED}]
+        return all_apply(answer, kinds_hold(changed, kinds))
+
+    @override
+    def rewrite(self, scope: Scope) -> Rewritten:
+        if not self.loops:
+            return Rewritten(scope.function)
+        wanted = distinct_loops(scope, self.loops, self.name)
+        nest = nest_of(scope, wanted, self.name)
+        assert not isinstance(nest, Answer)
+        order = _ordered(nest, wanted)
+        results = tuple(loop.var.id for loop in wanted)
+        if order == nest:
+            return Rewritten(scope.function, results)
+        return Rewritten(_reordered(scope, nest, order), results)
+
+    @override
+    @classmethod
+    def offers(cls, scope: Scope, node: For | Block) -> Iterator[Reorder]:
+        if isinstance(node, Block):
+            return
+        outer = [s for s in scope.paths[node.var.id] if isinstance(s, For) and s.body is not node]
+        names = [scope.label(loop) for loop in scope.chain(node)]
+        for position in range(1, len(names)):
+            yield cls(scope.name, (*names[1 : position + 1], names[0]))
+        around = scope.parent(node.var.id)
+        if isinstance(around, For):
+            yield cls(scope.name, (names[0], scope.label(around)))
+        elif outer and len(names) == 1:
+            yield cls(scope.name, (names[0], scope.label(outer[-1])))
+
+
+def _ordered(nest: Sequence[For], wanted: Sequence[For]) -> tuple[For, ...]:
+    """The nest with the wanted loops in their order at the places that they have together."""
+    queue = iter(wanted)
+    return tuple(next(queue) if any(loop is other for other in wanted) else loop for loop in nest)
+
+
+def _ids(loops: Sequence[For]) -> tuple[NodeId, ...]:
+    return tuple(loop.var.id for loop in loops)
+
+
+def _bounds_stay(scope: Scope, nest: Sequence[For], order: Sequence[For]) -> Answer:
+    """Bounds of loops that would move out of others may not depend on these."""
+    facts = facts_at(scope, nest[0].var.id)
+    for position, loop in enumerate(nest):
+        place = next(n for n, other in enumerate(order) if other is loop)
+        left = [o for o in nest[:position] if all(o is not other for other in order[:place])]
+        if not left:
+            continue
+        for bound, what in ((loop.extent, "extent"), (loop.start, "start")):
+            reason = fixed(facts, bound, left)
+            if reason:
+                return inapplicable(
+                    f"the {what} of `{loop.var.name}` {reason}, so that it cannot move out of "
+                    f"`{left[0].var.name}`",
+                    loop.var.id,
+                    hint="make the extent constant: pad it and guard the body",
+                )
+    return applies()
+
+
+def _reordered(scope: Scope, nest: Sequence[For], order: Sequence[For]) -> TensorFunction:
+    body: Stmt = nest[-1].body
+    for loop in reversed(order):
+        body = replace(loop, body=body)
+    return scope.replaced(nest[0], body)

@@ -1,0 +1,181 @@
+"""Put values for loop variables into statements, and decide what is decided by that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar, assert_never
+
+from workbench.analysis.arith import Facts
+from workbench.ir import (
+    Allocate,
+    Axis,
+    AxisKind,
+    Block,
+    BufferRegion,
+    Evaluate,
+    For,
+    If,
+    IntImm,
+    Let,
+    MatchBuffer,
+    PrimExpr,
+    Range,
+    Seq,
+    Stmt,
+    Store,
+    Var,
+    While,
+    free_vars,
+    substitute,
+)
+from workbench.schedule.facts import assumed, inside_block, with_axes, with_binding, with_loop
+from workbench.schedule.scope import sequence
+from workbench.support import NodeId
+
+N = TypeVar("N")
+
+
+def resolved(
+    stmt: Stmt, values: Mapping[NodeId, PrimExpr], facts: Facts, moved: Sequence[Var] = ()
+) -> Stmt:
+    """`stmt` with variables replaced, where `facts` hold.
+
+    Index expressions and conditions over them, or over `moved` variables whose range is another
+    than before, come out in normal form; predicates and branches that are decided are gone. All
+    else is as it was. Runs the same wherever `facts` hold.
+    """
+    changed = frozenset((*values, *(var.id for var in moved)))
+    return _Resolver(dict(values)).statement(stmt, facts, changed)
+
+
+class _Resolver:
+    """Walks down with the facts, and with the variables that depend on what is replaced."""
+
+    def __init__(self, values: dict[NodeId, PrimExpr]) -> None:
+        self.values = values
+
+    def statement(self, stmt: Stmt, facts: Facts, changed: frozenset[NodeId]) -> Stmt:
+        if changed.isdisjoint(free_vars(stmt)):
+            return stmt
+        match stmt:
+            case For() | Let() | Allocate() | While():
+                return self._scope(stmt, facts, changed)
+            case Seq(body=items):
+                return sequence([self.statement(item, facts, changed) for item in items])
+            case If():
+                return self._if(stmt, facts, changed)
+            case Block():
+                return self._block(stmt, facts, changed)
+            case Store(buffer=buffer, indices=indices, value=value):
+                return replace(
+                    stmt,
+                    buffer=self._plain(buffer),
+                    indices=tuple(self._expr(i, facts, changed) for i in indices),
+                    value=self._expr(value, facts, changed),
+                )
+            case Evaluate(value=value):
+                return replace(stmt, value=self._expr(value, facts, changed))
+            case _:
+                assert_never(stmt)
+
+    def _scope(
+        self, stmt: For | Let | Allocate | While, facts: Facts, changed: frozenset[NodeId]
+    ) -> Stmt:
+        match stmt:
+            case For(var=var, start=start, extent=extent):
+                first, count = self._expr(start, facts, changed), self._expr(extent, facts, changed)
+                body = self.statement(stmt.body, with_loop(facts, var, first, count), changed)
+                return replace(stmt, start=first, extent=count, body=body)
+            case Let(var=var, value=old):
+                value = self._expr(old, facts, changed)
+                inner = changed if value is old else changed | {var.id}
+                body = self.statement(stmt.body, with_binding(facts, var, value), inner)
+                return replace(stmt, value=value, body=body)
+            case Allocate(buffer=buffer):
+                body = self.statement(stmt.body, facts, changed)
+                return replace(stmt, buffer=self._plain(buffer), body=body)
+            case While(condition=condition):
+                held = self._expr(condition, facts, changed)
+                return replace(stmt, condition=held, body=self.statement(stmt.body, facts, changed))
+            case _:
+                assert_never(stmt)
+
+    def _if(self, stmt: If, facts: Facts, changed: frozenset[NodeId]) -> Stmt:
+        condition = self._expr(stmt.condition, facts, changed)
+        if isinstance(condition, IntImm):
+            taken = stmt.then if condition.value else stmt.otherwise
+            return Seq(()) if taken is None else self.statement(taken, facts, changed)
+        then = self.statement(stmt.then, assumed(facts, condition), changed)
+        otherwise = stmt.otherwise
+        if otherwise is not None:
+            below = assumed(facts, condition, holds=False)
+            otherwise = self.statement(otherwise, below, changed)
+        if then == Seq(()) and otherwise is None:
+            return then
+        return replace(stmt, condition=condition, then=then, otherwise=otherwise)
+
+    def _block(self, block: Block, facts: Facts, changed: frozenset[NodeId]) -> Stmt:
+        axes: list[Axis] = []
+        inner = changed
+        for old in block.axes:
+            value = self._expr(old.value, facts, changed)
+            extent = self._expr(old.extent, facts, changed)
+            axes.append(replace(old, value=value, extent=extent))
+            if value is not old.value:
+                inner |= {old.var.id}
+        made = replace(block, axes=tuple(axes), predicate=None)
+        predicate = block.predicate
+        if predicate is not None:
+            predicate = self._expr(predicate, with_axes(facts, made), inner)
+            if isinstance(predicate, IntImm):
+                if not predicate.value:
+                    return Seq(())
+                predicate = None
+        made = replace(made, predicate=predicate)
+        within = inside_block(facts, made)
+        init = None if _never_first(made, within) else block.init
+        return replace(
+            made,
+            init=init if init is None else self.statement(init, within, inner),
+            body=self.statement(block.body, within, inner),
+            reads=self._regions(block.reads, within, inner),
+            writes=self._regions(block.writes, within, inner),
+            allocations=tuple(self._plain(buffer) for buffer in block.allocations),
+            match_buffers=tuple(
+                MatchBuffer(self._plain(m.buffer), self._region(m.source, within, inner))
+                for m in block.match_buffers
+            ),
+        )
+
+    def _regions(
+        self, regions: tuple[BufferRegion, ...] | None, facts: Facts, changed: frozenset[NodeId]
+    ) -> tuple[BufferRegion, ...] | None:
+        if regions is None:
+            return None
+        return tuple(self._region(region, facts, changed) for region in regions)
+
+    def _region(
+        self, region: BufferRegion, facts: Facts, changed: frozenset[NodeId]
+    ) -> BufferRegion:
+        ranges = tuple(
+            Range(self._expr(r.start, facts, changed), self._expr(r.extent, facts, changed))
+            for r in region.ranges
+        )
+        return BufferRegion(self._plain(region.buffer), ranges)
+
+    def _plain(self, node: N) -> N:
+        """Types of buffers are replaced only: the same buffer has the same type everywhere."""
+        return substitute(node, self.values)
+
+    def _expr(self, expr: PrimExpr, facts: Facts, changed: frozenset[NodeId]) -> PrimExpr:
+        if changed.isdisjoint(free_vars(expr)):
+            return expr
+        return facts.simplify(self._plain(expr))
+
+
+def _never_first(block: Block, facts: Facts) -> bool:
+    """Whether a reduction axis is never at its first value, so that `init` never runs."""
+    return any(
+        axis.kind is AxisKind.REDUCE and facts.proves(axis.value > 0) is True for axis in block.axes
+    )
