@@ -27,8 +27,25 @@ class Module:
 """
 
 
+PRODUCT = """
+@I.ir_module
+class Module:
+    @R.function
+    def main(x: R.Tensor((N, N), "float32"), w: R.Tensor((N, N), "float32")):
+        with R.dataflow():
+            h = R.matmul(x, w)
+            R.output(h)
+        return h
+"""
+
+
 def small() -> IRModule:
     return wb.parse(SMALL)
+
+
+def product(size: int) -> IRModule:
+    """A product of square matrices."""
+    return wb.parse(PRODUCT.replace("N", str(size)))
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
+import signal
 import threading
 
 import numpy as np
 import pytest
 
 import workbench as wb
-from tests.session.programs import small
+from tests.session.programs import product, small
 from workbench.session import Measured, Session
-from workbench.session.comparison import Candidate, time_interleaved
-from workbench.support import CompileError, Diagnostic
+from workbench.session.worker import Job
+from workbench.support import CompileError
 
 
 @pytest.fixture
@@ -73,24 +74,44 @@ def test_what_cannot_be_measured_says_why(session: Session) -> None:
     assert caught.value.diagnostics[0].code == "session/no-implementations"
 
 
-def test_runs_are_interleaved_and_failures_kept() -> None:
-    order: list[str] = []
+def test_progress_is_told_to_the_one_who_waits() -> None:
+    heard: list[tuple[str, int, int, bool]] = []
 
-    def fails() -> None:
-        raise CompileError(Diagnostic("test/failed", "the library is not there"))
+    def watch(job: Job) -> None:
+        heard.append((job.doing, job.done, job.total, job.finished.is_set()))
 
-    candidates = [
-        Candidate("a", lambda: order.append("a")),
-        Candidate("b", lambda: order.append("b")),
-        Candidate("c", fails),
-    ]
-    for candidate in candidates:
-        candidate.repeats = 1
-    bars = time_interleaved(candidates, lambda _done, _total: None, rounds=6)
-    assert [bar.runs for bar in bars[:2]] == [6, 6]
-    assert bars[2].failed == "the library is not there"
-    after = "".join(order[4:])
-    assert "a" * candidates[0].repeats + "b" in after
+    session = wb.open(product(256))
+    session.apply("LegalizeOps")
+    session.compare(progress=watch)
+    assert any(doing.startswith("timing ") for doing, *_ in heard)
+    counts = [done for _, done, _, _ in heard]
+    assert counts == sorted(counts)
+    assert [ended for *_, ended in heard] == [False] * (len(heard) - 1) + [True]
+    assert heard[-1][0] == ""
+
+
+def test_an_interrupt_stops_a_comparison_and_leaves_the_session_usable(session: Session) -> None:
+    jobs: list[Job] = []
+
+    def watch(job: Job) -> None:
+        jobs.append(job)
+        if len(jobs) == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    gate = threading.Event()
+    session.submit("wait", lambda job: _until_cancelled(job, gate))
+    with pytest.raises(KeyboardInterrupt):
+        session.compare(progress=watch)
+    assert jobs[0].token.is_set()
+    gate.set()
+    assert session.wait(5)
+    assert jobs[0].state == "cancelled"
+    assert session.compare().bars[0].runs >= 3
+
+
+def _until_cancelled(job: Job, gate: threading.Event) -> None:
+    while not gate.wait(0.01):
+        job.checkpoint()
 
 
 def test_wrong_inputs_are_refused(session: Session) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from workbench.notebook.hub import views_of
 from workbench.notebook.kept import KEPT
+from workbench.notebook.progress import progress as progress_display
 from workbench.session import Comparison, Diff, Session, Step, register_display
+from workbench.session.worker import Job
 from workbench.view import html
 from workbench.view.compared import comparison_view, diff_view
 from workbench.view.svg import function_svg
@@ -63,6 +66,12 @@ def comparison_bundle(comparison: Comparison) -> dict[str, Any]:
     """Bars with numbers."""
     view = comparison_view(comparison)
     return {"text/html": html.comparison_block(view), "text/plain": repr(comparison)}
+
+
+@register_display("progress")
+def progress() -> Callable[[Job], None]:
+    """What shows how far a job is that a cell waits for."""
+    return progress_display()
 
 
 @register_display("widget")

@@ -150,7 +150,7 @@ class Hub:
                 state = "running" if job.state == "queued" else job.state
                 message = JobProgress(
                     job=job.number,
-                    phase=job.phase,
+                    phase=job.title,
                     done=job.done,
                     total=job.total,
                     state=state,

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import statistics
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from workbench.runtime import Timing
+from workbench.session.apart import Measured
 from workbench.session.display import display_bundle
-from workbench.support import CompileError
-
-ROUNDS = 15
-BUDGET = 2.0
-"""Seconds after which no further round starts."""
-SHORTEST_SAMPLE = 0.001
-"""Seconds; shorter runs are repeated within one sample."""
-MIN_ROUNDS = 3
+from workbench.session.experiment import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,137 +61,31 @@ class Comparison:
         return display_bundle("comparison", self)
 
 
-@dataclass
-class Candidate:
-    """Something to time: `call` runs it once. `failed` says why it cannot."""
-
-    name: str
-    call: Callable[[], object] | None
-    error: float | None = None
-    current: bool = False
-    failed: str = ""
-    note: str = ""
-    implementation: str | None = None
-    step: int | None = None
-    samples: list[float] = field(default_factory=list[float])
-    repeats: int = 1
-
-
-def time_interleaved(
-    candidates: Sequence[Candidate],
-    checkpoint: Callable[[int, int], None],
-    rounds: int = ROUNDS,
-    budget: float = BUDGET,
-) -> tuple[Bar, ...]:
-    """One sample of each candidate per round (A B A B): drift of the machine hits all alike.
-
-    `checkpoint(done, total)` is called between samples and may raise to stop.
-    """
-    total = rounds * len(candidates)
-    for candidate in candidates:
-        checkpoint(0, total)
-        _warm_up(candidate)
-    started, done = time.perf_counter(), 0
-    for turn in range(rounds):
-        if turn >= MIN_ROUNDS and time.perf_counter() - started > budget:
-            break
-        for candidate in candidates:
-            checkpoint(done, total)
-            done += 1
-            if not candidate.failed:
-                _sample(candidate)
-    checkpoint(total, total)
-    bars = [_bar(candidate) for candidate in candidates]
+def bars_of(names: Sequence[Bar], outcomes: Sequence[Outcome]) -> tuple[Bar, ...]:
+    """The bars with what was measured for each, the fastest marked."""
+    bars = [_bar(bar, outcome) for bar, outcome in zip(names, outcomes, strict=True)]
     timed = [bar.seconds for bar in bars if not bar.failed]
-    if not timed:
-        return tuple(bars)
-    best = min(timed)
-    marked = [bar if bar.failed or bar.seconds != best else _best(bar) for bar in bars]
-    return tuple(marked)
+    best = min(timed, default=None)
+    return tuple(replace(bar, best=not bar.failed and bar.seconds == best) for bar in bars)
 
 
-def conditions(note: str = "") -> str:
-    """Threads and load of this machine, in words."""
-    cores = os.cpu_count() or 1
-    load = os.getloadavg()[0]
-    busy = ", machine busy" if load > cores else ""
-    text = f"median and quartiles of interleaved runs, {cores} cores, load {load:.1f}{busy}"
-    return f"{note}, {text}" if note else text
-
-
-def _warm_up(candidate: Candidate) -> None:
-    if candidate.call is None:
-        candidate.failed = candidate.failed or "not available"
-        return
-    try:
-        candidate.call()
-        started = time.perf_counter()
-        candidate.call()
-    except CompileError as error:
-        candidate.failed = error.diagnostics[0].message
-        return
-    elapsed = max(time.perf_counter() - started, 1e-9)
-    candidate.repeats = max(1, int(SHORTEST_SAMPLE / elapsed))
-
-
-def _sample(candidate: Candidate) -> None:
-    assert candidate.call is not None
-    started = time.perf_counter()
-    for _ in range(candidate.repeats):
-        candidate.call()
-    candidate.samples.append((time.perf_counter() - started) / candidate.repeats)
-
-
-def _bar(candidate: Candidate) -> Bar:
-    base = Bar(
-        candidate.name,
-        error=candidate.error,
-        current=candidate.current,
-        note=candidate.note,
-        failed=candidate.failed,
-        implementation=candidate.implementation,
-        step=candidate.step,
-    )
-    if candidate.failed or not candidate.samples:
-        return base
-    samples = candidate.samples
-    low, middle, high = (
-        statistics.quantiles(samples, n=4, method="inclusive")
-        if len(samples) > 1
-        else (samples[0],) * 3
-    )
-    return _with_times(base, middle, low, high, len(samples))
-
-
-def _with_times(bar: Bar, middle: float, low: float, high: float, runs: int) -> Bar:
-    return Bar(
-        bar.name,
-        middle,
-        low,
-        high,
-        runs,
-        bar.error,
-        bar.current,
-        False,
-        bar.note,
-        "",
-        bar.implementation,
-        bar.step,
+def _bar(bar: Bar, outcome: Outcome) -> Bar:
+    samples = outcome.samples
+    if bar.failed or outcome.failed or not samples:
+        failed = bar.failed or outcome.failed or "not available"
+        return replace(bar, failed=failed, error=outcome.error)
+    timing = Timing.of(samples)
+    return replace(
+        bar,
+        seconds=timing.median,
+        low=timing.lower,
+        high=timing.upper,
+        runs=len(samples),
+        error=outcome.error,
     )
 
 
-def _best(bar: Bar) -> Bar:
-    return Bar(
-        bar.name,
-        bar.seconds,
-        bar.low,
-        bar.high,
-        bar.runs,
-        bar.error,
-        bar.current,
-        True,
-        bar.note,
-        "",
-        bar.implementation,
-        bar.step,
-    )
+def conditions(measured: Measured, source: str = "") -> str:
+    """How and where it was measured, in words."""
+    parts = [source, "median and quartiles of interleaved runs", str(measured.results.use)]
+    return ", ".join(part for part in (*parts, measured.here) if part)

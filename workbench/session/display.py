@@ -9,7 +9,7 @@ _DISPLAYS: dict[str, Callable[..., Any]] = {}
 
 
 def register_display(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Let an upper layer implement the display of `session`, `step`, `diff` or `comparison`."""
+    """Let an upper layer show `session`, `step`, `diff`, `comparison`, `progress` and others."""
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         _DISPLAYS[name] = function

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from workbench.analysis.uses import argument_vars
 from workbench.ir import CallFunction, CallPacked, CallTIR, GraphFunction, IRModule
-from workbench.rewrite import all_bindings
+from workbench.rewrite import Pass, all_bindings
+from workbench.session.apart import measure_apart, prepare
 from workbench.session.catalogue import run_pass
-from workbench.session.comparison import (
-    Candidate,
-    Comparison,
-    OperatorRow,
-    conditions,
-    time_interleaved,
-)
+from workbench.session.comparison import Bar, Comparison, OperatorRow, bars_of, conditions
 from workbench.session.engine import Engine
 from workbench.session.excerpt import Excerpt, excerpt
+from workbench.session.experiment import Experiment, Outcome, Trial
 from workbench.session.flow import FlowValue
 from workbench.session.implementations import Implementation, implementations_of
 from workbench.session.inputs import Inputs, entry_function
@@ -29,7 +26,6 @@ from workbench.session.verdict import Side
 from workbench.session.worker import Job
 from workbench.support import CompileError, Diagnostic, NodeId
 
-PROFILE_REPEATS = 5
 TIMES = "\N{MULTIPLICATION SIGN}"
 SLOWEST = 12
 """Operators shown in a comparison of steps."""
@@ -57,7 +53,8 @@ def measure_value(session: Measured, step: int, value: FlowValue, job: Job) -> C
     """Times of all implementations of a value, alone, on the arrays that it gets in the model.
 
     Raises:
-        CompileError: `session/no-implementations`, or why the step does not run.
+        CompileError: `session/no-implementations`, `session/measuring-died`,
+            `session/measuring-hangs`, or why the step does not run.
     """
     module = session.snapshot(step).module
     known = implementations_of(module, value)
@@ -65,12 +62,35 @@ def measure_value(session: Measured, step: int, value: FlowValue, job: Job) -> C
         raise CompileError(
             Diagnostic("session/no-implementations", f"`{value.name}` has one implementation only")
         )
+    prepare()
     job.checkpoint(0, len(known))
     part = _excerpt(session, step, module, value, job)
-    candidates = [_candidate(session.engine, part, value, item, job) for item in known]
-    bars = time_interleaved(candidates, job.checkpoint)
+    bars: list[Bar] = []
+    trials: list[Trial] = []
+    for item in known:
+        job.checkpoint()
+        bar = Bar(item.name, note=item.description, current=item.current, implementation=item.name)
+        chosen = type(item.step)(f"main.{value.name}", item.name)  # pyright: ignore[reportCallIssue]
+        failed, trial = _trial(part.module, chosen, item)
+        bars.append(replace(bar, failed=failed))
+        trials += [] if trial is None else [trial]
+    experiment = Experiment(tuple(trials), part.arrays, part.expected)
+    measured = measure_apart(experiment, session.engine, job)
+    found = iter(measured.results.outcomes)
+    outcomes = [Outcome() if bar.failed else next(found) for bar in bars]
     shapes = " · ".join(TIMES.join(map(str, np.shape(a))) for a in part.arrays)
-    return Comparison(f"{value.name} · {shapes}", bars, conditions=conditions())
+    title = f"{value.name} · {shapes}"
+    return Comparison(title, bars_of(bars, outcomes), conditions=conditions(measured))
+
+
+def _trial(module: IRModule, chosen: Pass, item: Implementation) -> tuple[str, Trial | None]:
+    """Why an implementation cannot be timed, or the trial that does it."""
+    if not item.available:
+        return item.reason or "not available", None
+    try:
+        return "", Trial(item.name, run_pass(chosen, module).module)
+    except CompileError as error:
+        return error.diagnostics[0].message, None
 
 
 def _excerpt(session: Measured, step: int, module: IRModule, value: FlowValue, job: Job) -> Excerpt:
@@ -93,74 +113,35 @@ def _argument(module: IRModule, side: Side, arg: Any) -> Any:  # noqa: ANN401
     return module.pool[digest] if digest is not None else side.values[arg.id]
 
 
-def _candidate(
-    engine: Engine, part: Excerpt, value: FlowValue, item: Implementation, job: Job
-) -> Candidate:
-    job.checkpoint()
-    found = Candidate(
-        item.name, None, current=item.current, note=item.description, implementation=item.name
-    )
-    if not item.available:
-        found.failed = item.reason or "not available"
-        return found
-    chosen = type(item.step)(f"main.{value.name}", item.name)  # pyright: ignore[reportCallIssue]
-    try:
-        executable = engine.executable(run_pass(chosen, part.module).module)
-        result = executable(*part.arrays)
-    except CompileError as error:
-        found.failed = error.diagnostics[0].message
-        return found
-    found.error = largest_error(part.expected, result)
-    found.call = lambda: executable(*part.arrays)
-    return found
-
-
 def compare_steps(session: Measured, steps: tuple[int, ...], job: Job) -> Comparison:
     """Times of whole steps and their operators on the inputs of the verdicts, errors as well.
 
     Raises:
-        CompileError: why the import does not run.
+        CompileError: `session/measuring-died`, `session/measuring-hangs`, or why the import does
+            not run.
     """
+    prepare()
+    job.report("running the import", 0, 0)
     inputs, origin = session.verdict_side(0, job)
-    candidates: list[Candidate] = []
-    profiles: list[dict[NodeId, float]] = []
-    job.checkpoint(0, len(steps))
-    for step in steps:
-        candidate, profile = _step_candidate(session, step, inputs, origin, job)
-        candidates.append(candidate)
-        profiles.append(profile)
-    bars = time_interleaved(candidates, job.checkpoint)
-    rows = _operator_rows(session, steps, profiles)
-    return Comparison("whole model, per step", bars, rows, conditions(inputs.source))
-
-
-def _step_candidate(
-    session: Measured, step: int, inputs: Inputs, origin: Side, job: Job
-) -> tuple[Candidate, dict[NodeId, float]]:
-    snapshot = session.snapshot(step)
-    entry = entry_function(snapshot.module)
-    found = Candidate(f"{step} {snapshot.name}", None, step=step)
-    try:
-        executable = session.engine.executable(snapshot.module)
-        job.checkpoint()
-        outputs = executable(*inputs.arrays, function=entry)
-        job.checkpoint()
-        profile = executable.profile(inputs.arrays, PROFILE_REPEATS, function=entry)
-    except CompileError as error:
-        found.failed = error.diagnostics[0].message
-        return found, {}
-    found.error = largest_error(origin.outputs, outputs)
-    found.call = _caller(executable, inputs, entry)
-    found.note = str(executable.report)
-    return found, {i: timing.median for i, timing in profile.bindings.items()}
-
-
-def _caller(executable: Any, inputs: Inputs, entry: str) -> Callable[[], object]:  # noqa: ANN401
-    return lambda: executable(*inputs.arrays, function=entry)
+    snapshots = [session.snapshot(step) for step in steps]
+    trials = tuple(
+        Trial(f"{s.index} {s.name}", s.module, entry_function(s.module), profile=True)
+        for s in snapshots
+    )
+    experiment = Experiment(trials, inputs.arrays, origin.outputs)
+    measured = measure_apart(experiment, session.engine, job)
+    outcomes = measured.results.outcomes
+    bars = [
+        Bar(trial.name, step=step, note=outcome.report)
+        for step, trial, outcome in zip(steps, trials, outcomes, strict=True)
+    ]
+    rows = _operator_rows(session, steps, [outcome.profile for outcome in outcomes])
+    note = conditions(measured, inputs.source)
+    return Comparison("whole model, per step", bars_of(bars, outcomes), rows, note)
 
 
 def _operator_rows(
-    session: Measured, steps: tuple[int, ...], profiles: list[dict[NodeId, float]]
+    session: Measured, steps: tuple[int, ...], profiles: Sequence[Mapping[NodeId, float]]
 ) -> tuple[OperatorRow, ...]:
     """The operators of the last step that take most time in any of the steps.
 
@@ -209,26 +190,3 @@ def _row_name(value: object, name: str) -> str:
             return f"{name} · {symbol}"
         case _:
             return f"{name} · {getattr(value, 'op', '')}"
-
-
-def largest_error(expected: Any, found: Any) -> float:  # noqa: ANN401
-    """Largest absolute difference of two values; infinite where shapes differ."""
-    left, right = _arrays(expected), _arrays(found)
-    if len(left) != len(right):
-        return float("inf")
-    return max((_array_error(a, b) for a, b in zip(left, right, strict=True)), default=0.0)
-
-
-def _arrays(value: Any) -> list[np.ndarray]:  # noqa: ANN401
-    """The arrays of a value, tuples flattened."""
-    if isinstance(value, tuple | list):
-        return [array for item in value for array in _arrays(item)]  # pyright: ignore[reportUnknownVariableType]
-    return [np.asarray(value)]
-
-
-def _array_error(a: np.ndarray, b: np.ndarray) -> float:
-    if a.shape != b.shape:
-        return float("inf")
-    if a.size == 0:
-        return 0.0
-    return float(np.max(np.abs(a.astype(np.float64) - b.astype(np.float64))))

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from typing_extensions import override
 
@@ -33,6 +33,11 @@ from workbench.session.worker import Job, Worker
 from workbench.support import CompileError, Diagnostic
 
 UNCHANGED = Verdict("exact", "✓ no change")
+CANCEL_SECONDS = 2.0
+"""How long an interrupted cell waits for its job to end."""
+
+Watch: TypeAlias = Callable[[Job], None]
+"""Called with a job again and again while a cell waits for it, and once when it has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +156,21 @@ class Session(SessionTree):
 
     # --- measuring -------------------------------------------------------------------------------
 
-    def compare(self, steps: tuple[int | Step, ...] | list[int | Step] | None = None) -> Comparison:
-        """Times of whole steps side by side (default: import and head), and of their operators."""
-        return self._wait_for(self.start_compare(steps))
+    def compare(
+        self,
+        steps: tuple[int | Step, ...] | list[int | Step] | None = None,
+        progress: Watch | None = None,
+    ) -> Comparison:
+        """Times of whole steps side by side (default: import and head), and of their operators.
+
+        Measured in a process of its own. `progress(job)` is called while it runs and at its end;
+        without it, a notebook shows a progress bar. An interrupt stops it.
+
+        Raises:
+            CompileError: `session/cancelled`, `session/measuring-died`,
+                `session/measuring-hangs`, or why the import does not run.
+        """
+        return self._wait_for(self.start_compare(steps), progress)
 
     def start_compare(self, steps: tuple[int | Step, ...] | list[int | Step] | None = None) -> Job:
         """The same in the background; `Measured` is sent when it is ready."""
@@ -164,9 +181,13 @@ class Session(SessionTree):
             lambda job: self._measured(compare_steps(self, indices, job), None),
         )
 
-    def measure(self, name: str) -> Comparison:
-        """Times of all implementations of the value `name` side by side."""
-        return self._wait_for(self.start_measure(name))
+    def measure(self, name: str, progress: Watch | None = None) -> Comparison:
+        """Times of all implementations of the value `name` side by side, as `compare` does it.
+
+        Raises:
+            CompileError: as `compare`, and `session/no-implementations`.
+        """
+        return self._wait_for(self.start_measure(name), progress)
 
     def start_measure(self, name: str, step: int | Step | None = None) -> Job:
         """The same in the background; `Measured` is sent when it is ready."""
@@ -186,13 +207,16 @@ class Session(SessionTree):
         """Run `work` in the background after what waits there; listeners hear of its progress."""
         return self._worker.submit(Job(phase, work, lambda job: self.listeners(Progress(job))))
 
-    def _wait_for(self, job: Job) -> Any:  # noqa: ANN401
+    def _wait_for(self, job: Job, progress: Watch | None) -> Any:  # noqa: ANN401
+        watch = progress or _shown_progress()
         try:
             while not job.finished.wait(0.1):
-                pass
-        except KeyboardInterrupt:
-            job.cancel()
-            raise
+                watch(job)
+        finally:
+            if not job.finished.is_set():  # an interrupt, or `watch` raised
+                job.cancel()
+                job.finished.wait(CANCEL_SECONDS)
+            watch(job)
         if job.fault is not None:
             raise job.fault
         if job.state == "cancelled":
@@ -284,3 +308,9 @@ class Session(SessionTree):
 def module_name(path: Path) -> str:
     """The name to show for a file."""
     return path.stem if path.stem != "model" else f"{path.parent.name}"
+
+
+def _shown_progress() -> Watch:
+    """What the notebook shows of a job that a cell waits for; nothing where there is none."""
+    show = upper("progress")
+    return (lambda _job: None) if show is None else show()

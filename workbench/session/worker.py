@@ -34,6 +34,8 @@ class Job:
     notify: Callable[[Job], None] = field(default=lambda _job: None)
     number: int = field(default_factory=lambda: next(_NUMBERS))
     state: JobState = "queued"
+    doing: str = ""
+    """The part of the phase that runs now, as `timing library numpy.matmul`."""
     done: int = 0
     total: int = 0
     result: object = None
@@ -45,6 +47,11 @@ class Job:
     native: CancelToken = field(default_factory=CancelToken)
     """Stops native code that runs for the job."""
     reported: float = 0.0
+
+    @property
+    def title(self) -> str:
+        """The phase and the part of it that runs now."""
+        return f"{self.phase} · {self.doing}" if self.doing else self.phase
 
     def cancel(self) -> None:
         """Ask the job to stop, at its next checkpoint or in native code."""
@@ -66,6 +73,15 @@ class Job:
                 self.reported = time.monotonic()
                 self.notify(self)
 
+    def report(self, doing: str, done: int, total: int) -> None:
+        """Report progress and what is being done; leave the job if it was cancelled.
+
+        Raises:
+            Cancelled: after `cancel`.
+        """
+        self.doing = doing
+        self.checkpoint(done, total)
+
     def run(self) -> None:
         """Do the work; whatever it raises becomes a state, so that the thread goes on."""
         self.state = "running"
@@ -79,6 +95,7 @@ class Job:
             self.state, self.fault = "failed", error
         except Exception as error:  # the edge of the thread: a fault must not end it
             self.state, self.fault = "failed", internal_fault(error)
+        self.doing = ""
         self.finished.set()
         self.notify(self)
 

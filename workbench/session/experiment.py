@@ -1,0 +1,165 @@
+"""Experiments: what is measured together, and doing it in the process that is at hand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from workbench.ir import IRModule
+from workbench.runtime import Cancelled as NativeCancelled
+from workbench.runtime import CancelToken, Executable
+from workbench.session.timing import Candidate, MachineUse, UseMeter, time_interleaved
+from workbench.support import CompileError, NodeId
+
+PROFILE_REPEATS = 5
+PROFILE_BUDGET = 1.0
+"""Seconds for the profiled runs of one trial; one is always done."""
+
+Report = Callable[[str, int, int], None]
+"""`report(what, done, total)` hears of progress and may raise to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A module whose `function` is timed; with `profile`, its bindings one by one as well."""
+
+    name: str
+    module: IRModule
+    function: str = "main"
+    profile: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """Trials to time side by side on the same `arrays`; `expected` is what they should give."""
+
+    trials: tuple[Trial, ...]
+    arrays: tuple[Any, ...]
+    expected: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one trial gave: seconds of each sample, the largest error, seconds by binding.
+
+    `failed` says why there are no samples; `report` is the report of the build.
+    """
+
+    samples: tuple[float, ...] = ()
+    error: float | None = None
+    failed: str = ""
+    report: str = ""
+    profile: Mapping[NodeId, float] = field(default_factory=dict[NodeId, float])
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """An outcome for each trial, and how busy the machine was. `process` ran them."""
+
+    outcomes: tuple[Outcome, ...]
+    use: MachineUse
+    process: int
+
+
+@dataclass
+class _Run:
+    """A trial under way."""
+
+    timed: Candidate
+    error: float | None = None
+    report: str = ""
+    profile: Mapping[NodeId, float] = field(default_factory=dict[NodeId, float])
+
+
+def run_experiment(
+    experiment: Experiment,
+    build: Callable[[IRModule], Executable],
+    report: Report,
+    cancel: CancelToken,
+    process: int,
+) -> Results:
+    """Build every trial, compare its result with what is expected, then time all in turn.
+
+    A trial that fails has an outcome that says why. `cancel` stops native code.
+
+    Raises:
+        Cancelled: of the token; whatever `report` raises.
+    """
+    trials = experiment.trials
+    steps = len(trials)
+    runs: list[_Run] = []
+    for done, trial in enumerate(trials):
+        report(f"building {trial.name}", done, steps)
+        runs.append(_prepare(trial, experiment, build, cancel))
+
+    def timing(name: str, done: int, total: int) -> None:
+        report(f"timing {name}" if name else "", steps + done, steps + total)
+
+    meter = UseMeter()
+    time_interleaved([run.timed for run in runs], timing)
+    outcomes = tuple(
+        Outcome(
+            tuple(run.timed.samples), run.error, run.timed.failed, run.report, dict(run.profile)
+        )
+        for run in runs
+    )
+    return Results(outcomes, meter.read(), process)
+
+
+def _prepare(
+    trial: Trial,
+    experiment: Experiment,
+    build: Callable[[IRModule], Executable],
+    cancel: CancelToken,
+) -> _Run:
+    found = _Run(Candidate(trial.name, None))
+    arrays = experiment.arrays
+
+    def call() -> object:
+        return executable(*arrays, function=trial.function, cancel=cancel)
+
+    try:
+        executable = build(trial.module)
+        started = time.perf_counter()
+        result = call()
+        elapsed = time.perf_counter() - started
+        if trial.profile:
+            repeats = max(1, min(PROFILE_REPEATS, int(PROFILE_BUDGET / max(elapsed, 1e-9))))
+            profile = executable.profile(arrays, repeats, trial.function, cancel)
+            found.profile = {node: timing.median for node, timing in profile.bindings.items()}
+    except NativeCancelled:
+        raise
+    except CompileError as error:
+        found.timed.failed = error.diagnostics[0].message
+        return found
+    found.error = largest_error(experiment.expected, result)
+    found.report = str(executable.report)
+    found.timed.call = call
+    return found
+
+
+def largest_error(expected: Any, found: Any) -> float:  # noqa: ANN401
+    """Largest absolute difference of two values; infinite where shapes differ."""
+    left, right = _arrays(expected), _arrays(found)
+    if len(left) != len(right):
+        return float("inf")
+    return max((_array_error(a, b) for a, b in zip(left, right, strict=True)), default=0.0)
+
+
+def _arrays(value: Any) -> list[np.ndarray]:  # noqa: ANN401
+    """The arrays of a value, tuples flattened."""
+    if isinstance(value, tuple | list):
+        return [array for item in value for array in _arrays(item)]  # pyright: ignore[reportUnknownVariableType]
+    return [np.asarray(value)]
+
+
+def _array_error(a: np.ndarray, b: np.ndarray) -> float:
+    if a.shape != b.shape:
+        return float("inf")
+    if a.size == 0:
+        return 0.0
+    return float(np.max(np.abs(a.astype(np.float64) - b.astype(np.float64))))
