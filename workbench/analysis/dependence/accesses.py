@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from workbench.analysis.dependence.linear import Conjunction, Linear, Row, less
 from workbench.analysis.dependence.reader import Reader
 from workbench.analysis.dependence.reductions import Update, update_of
-from workbench.analysis.dependence.spelling import element
 from workbench.analysis.dependence.statements import Access, Guard
 from workbench.analysis.dependence.terms import Term, TermKind
 from workbench.ir.expr import BufferType, IntImm, Intrinsic, Load, PrimExpr, Select, Var
@@ -94,9 +93,6 @@ class AccessReader:
     ) -> Access:
         root, coordinates = self._behind(buffer, indices)
         forms = tuple(self.reader.linear(index) for index in coordinates)
-        named = f"the access `{element(buffer, indices)}`"
-        unknown = self.reader.unknown(tuple(Row(form, equal=True) for form in forms), named)
-        reasons = (*why, *self.reader.taken(), *unknown)
         return Access(
             root,
             forms,
@@ -106,7 +102,7 @@ class AccessReader:
             guards,
             rows,
             update,
-            tuple(dict.fromkeys(reasons)),
+            why,
         )
 
     # --- views ----------------------------------------------------------------------------

@@ -24,8 +24,8 @@ def pairs_within(
 
 def pairs_between(first: Iterable[Statement], second: Iterable[Statement]) -> Iterator[Pair]:
     """All pairs with one side in each of two sets of statements."""
-    right = {entries[0][1].buffer.id: entries for entries in _by_buffer(second, ())}
-    for entries in _by_buffer(first, ()):
+    right = {entries[0][1].buffer.id: entries for entries in _by_buffer(second, (), reads=True)}
+    for entries in _by_buffer(first, (), reads=True):
         others = right.get(entries[0][1].buffer.id, [])
         for (one, a), (other, b) in product(entries, others):
             if a.write or b.write:
@@ -33,9 +33,9 @@ def pairs_between(first: Iterable[Statement], second: Iterable[Statement]) -> It
 
 
 def _by_buffer(
-    statements: Iterable[Statement], ignored: Collection[NodeId]
+    statements: Iterable[Statement], ignored: Collection[NodeId], *, reads: bool = False
 ) -> Iterator[Sequence[Entry]]:
-    """Accesses of each buffer that is written, without repetitions."""
+    """Accesses of each buffer that is written (or, with `reads`, of any), without repetitions."""
     found: dict[NodeId, dict[object, Entry]] = {}
     written: set[NodeId] = set()
     for statement in statements:
@@ -49,7 +49,7 @@ def _by_buffer(
                 _identity(statement, access), (statement, access)
             )
     for ident in found:
-        if ident in written:
+        if reads or ident in written:
             yield list(found[ident].values())
 
 

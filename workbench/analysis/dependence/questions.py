@@ -161,7 +161,8 @@ class Solver:
         for access, side in ((pair.a, 0), (pair.b, 1)):
             for forms in equations:
                 found += [
-                    f"{access.text}: {why}" for why in unknown_in(self.model.terms, forms[side])
+                    f"the access {access.text}: {why}"
+                    for why in unknown_in(self.model.terms, forms[side])
                 ]
         return tuple(dict.fromkeys(found))
 

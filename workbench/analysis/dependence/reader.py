@@ -143,7 +143,7 @@ class Reader:
             quotient = up
         else:
             options = ((Row(a),), down), ((less(a, Linear({})),), up)
-            quotient = self._either(("trunc", a.key(), magnitude), options)
+            quotient = self._either(("trunc", a.key(), magnitude), options, spell(expr))
         quotient = quotient.scale(1 if divisor > 0 else -1)
         return a.plus(quotient, -divisor) if op is BinaryOp.TRUNCMOD else quotient
 
@@ -159,7 +159,7 @@ class Reader:
         if decided is not None:
             return left if decided else right
         identity = ("choice", left.key(), right.key(), repr(_keys(holds)))
-        made = self._either(identity, ((holds, left), (fails, right)))
+        made = self._either(identity, ((holds, left), (fails, right)), spell(expr))
         self._narrow(expr, made, left, right)
         return made
 
@@ -185,7 +185,9 @@ class Reader:
             return True
         return False if low is not None and low > 0 else None
 
-    def _either(self, identity: object, options: tuple[tuple[Conjunction, Linear], ...]) -> Linear:
+    def _either(
+        self, identity: object, options: tuple[tuple[Conjunction, Linear], ...], name: str
+    ) -> Linear:
         known = self.terms.known(identity)
         if known is not None:
             return known
@@ -196,7 +198,7 @@ class Reader:
         term = Term(
             -1,
             TermKind.CHOICE,
-            "",
+            name,
             None if None in lows else min(v for v in lows if v is not None),
             None if None in highs else max(v for v in highs if v is not None),
             frozenset[int]().union(*(self.terms.deps(form) for form in forms)),

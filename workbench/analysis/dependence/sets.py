@@ -31,10 +31,12 @@ def _isl() -> tuple[Any, Any]:
     return library, library.Context()
 
 
-def point(rows: Sequence[SparseRow], columns: int) -> tuple[int, ...] | None:
-    """A point that fulfils all constraints, the lexicographically smallest where there is one.
+def point(
+    rows: Sequence[SparseRow], columns: int, *, smallest: bool = True
+) -> tuple[int, ...] | None:
+    """A point that fulfils all constraints, None where no integer point does.
 
-    None where no integer point does.
+    The lexicographically smallest one if asked for, and if there is one.
 
     Raises:
         TooLargeError: where the budget does not suffice.
@@ -42,7 +44,7 @@ def point(rows: Sequence[SparseRow], columns: int) -> tuple[int, ...] | None:
     if columns == 0:
         return () if all(_holds(constant, equal) for _, constant, equal in rows) else None
     with _LOCK:
-        return _point(_matrix(rows, columns), columns)
+        return _point(_matrix(rows, columns), columns, smallest=smallest)
 
 
 def _holds(value: int, equal: bool) -> bool:
@@ -63,7 +65,7 @@ def _matrix(rows: Sequence[SparseRow], columns: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _point(text: str, columns: int) -> tuple[int, ...] | None:
+def _point(text: str, columns: int, *, smallest: bool) -> tuple[int, ...] | None:
     library, context = _isl()
     context.reset_operations()
     context.set_max_operations(MAX_OPERATIONS)
@@ -71,7 +73,8 @@ def _point(text: str, columns: int) -> tuple[int, ...] | None:
         found = library.BasicSet.read_from_str(context, text)
         if found.is_empty():
             return None
-        return _coordinates(library, _smallest(library, found), columns)
+        sample = _smallest(library, found) if smallest else found.sample_point()
+        return _coordinates(library, sample, columns)
     except library.Error as error:
         raise TooLargeError from error
     finally:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from workbench.analysis.dependence import sets
 from workbench.analysis.dependence.linear import AnyOf, Conjunction, Linear, Row
-from workbench.analysis.dependence.terms import Terms
+from workbench.analysis.dependence.terms import Ends, Terms
 
-MAX_CASES = 96
-"""Alternatives (of minima, choices, disjunctions) that are tried one by one."""
+MAX_CASES = 250
+"""Sets that are looked at for one question: alternatives of minima, choices, disjunctions."""
+_CHECK_EVERY = 3
+"""Alternatives that are combined before isl is asked whether there is a point so far."""
+_INFINITE = float("inf")
 
 Sided = tuple[int, int]
 """A term at an instance: side 0 where both instances share its value, else 1 or 2."""
@@ -28,6 +30,7 @@ class System:
     rows: list[sets.SparseRow] = field(default_factory=list[sets.SparseRow])
     cases: list[tuple[int, AnyOf]] = field(default_factory=list[tuple[int, AnyOf]])
     columns: dict[Sided, int] = field(default_factory=dict[Sided, int])
+    ends: list[Ends] = field(default_factory=list[Ends])
 
     def column(self, side: int, key: int) -> int:
         """The column of a term; its definition becomes part of the system."""
@@ -37,6 +40,7 @@ class System:
         found = self.columns.get((side, key))
         if found is None:
             found = self.columns[side, key] = len(self.columns)
+            self.ends.append((term.low, term.high))
             self.add(side, term.definition)
         return found
 
@@ -64,7 +68,12 @@ class System:
     def copy(self) -> System:
         """A system that can be extended without changing this one."""
         return System(
-            self.terms, self.shared, list(self.rows), list(self.cases), dict(self.columns)
+            self.terms,
+            self.shared,
+            list(self.rows),
+            list(self.cases),
+            dict(self.columns),
+            list(self.ends),
         )
 
     def point(self) -> dict[Sided, int] | None:
@@ -73,29 +82,38 @@ class System:
         Raises:
             TooLargeError: where the sets are too large to decide.
         """
-        count = 0
-        for case in self._cases():
-            count += 1
-            if count > MAX_CASES:
-                raise sets.TooLargeError
-            if any(
-                not terms and (constant < 0 or (equal and constant))
-                for terms, constant, equal in case.rows
-            ):
-                continue
-            found = sets.point(case.rows, len(case.columns))
-            if found is not None:
-                return {sided: found[column] for sided, column in case.columns.items()}
-        return None
+        return self._search([MAX_CASES], 0)
 
-    def _cases(self) -> Iterator[System]:
-        """The system without alternatives, once for each combination of them."""
-        if not self.cases:
-            yield self
-            return
+    def _search(self, budget: list[int], checked: int) -> dict[Sided, int] | None:
+        """Try the alternatives one by one; a case that has no point yet has none later."""
+        if not all(self._possible(row) for row in self.rows[checked:]):
+            return None
+        if not self.cases or len(self.cases) % _CHECK_EVERY == 0:
+            budget[0] -= 1
+            if budget[0] < 0:
+                raise sets.TooLargeError
+            found = sets.point(self.rows, len(self.columns), smallest=not self.cases)
+            if found is None:
+                return None
+            if not self.cases:
+                return {sided: found[column] for sided, column in self.columns.items()}
         side, alternatives = self.cases[-1]
         for option in alternatives.options:
             case = self.copy()
             case.cases.pop()
             case.add(side, option)
-            yield from case._cases()
+            point = case._search(budget, len(self.rows))
+            if point is not None:
+                return point
+        return None
+
+    def _possible(self, row: sets.SparseRow) -> bool:
+        """Whether bounds of the terms leave a row possible."""
+        terms, constant, equal = row
+        low: float = constant
+        high: float = constant
+        for column, c in terms.items():
+            first, last = self.ends[column] if c > 0 else self.ends[column][::-1]
+            low = -_INFINITE if first is None else low + c * first
+            high = _INFINITE if last is None else high + c * last
+        return high >= 0 and (low <= 0 or not equal)

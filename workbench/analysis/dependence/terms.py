@@ -106,6 +106,16 @@ class Terms:
         """Whether equal loop variables give equal values."""
         return all(self.table[key].stable for key in form.terms)
 
+    def text(self, form: Linear) -> str:
+        """A form as an operand, for messages."""
+        parts = [
+            self.table[key].name if c == 1 else f"{self.table[key].name} * {c}"
+            for key, c in form.terms.items()
+        ]
+        if form.constant or not parts:
+            parts.append(str(form.constant))
+        return parts[0] if len(parts) == 1 else f"({' + '.join(parts)})"
+
     # --- division by constants ------------------------------------------------------------
 
     def floor(self, form: Linear, divisor: int) -> Linear:
@@ -125,7 +135,8 @@ class Terms:
         if known is not None:
             return known
         low, high = (None if end is None else end // divisor for end in ends)
-        term = Term(-1, TermKind.FLOOR, "", low, high, self.deps(form), self.stable(form))
+        name = f"{self.text(form)} // {divisor}"
+        term = Term(-1, TermKind.FLOOR, name, low, high, self.deps(form), self.stable(form))
         made = self.fresh(identity, term)
         rest = form.plus(made, -divisor)
         term.definition = (Row(rest), Row(rest.scale(-1).shift(divisor - 1)))
