@@ -5,6 +5,7 @@ Matrix products and convolutions, read off the loops.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from workbench.analysis.affine import Affine, affine
@@ -15,14 +16,18 @@ from workbench.ir import (
     Binary,
     BinaryOp,
     BufferType,
+    Dim,
     FloatImm,
     IntImm,
     Load,
     PrimExpr,
     Select,
+    Store,
     TensorFunction,
     Var,
+    as_dim,
 )
+from workbench.ir.dims import same_dim
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +53,30 @@ def library_forms(function: TensorFunction) -> tuple[LibraryForm, ...]:
     if found is None:
         return ()
     position = next((n for n, s in enumerate(found) if s.reduce and is_contraction(s)), None)
-    if position is None:
+    if position is None or not _starts_at_zero(found[position]):
         return ()
     form = (_matmul(found[0]) if position == 0 else None) or _conv2d(found, position)
     params = {p.id for p in function.params}
     if form is None or any(buffer.id not in params for buffer in form.inputs):
         return ()
     return (form,)
+
+
+def _starts_at_zero(stage: Stage) -> bool:
+    init = stage.init.value if stage.init is not None else None
+    return isinstance(init, FloatImm | IntImm) and init.value == 0
+
+
+def _covers(stage: Stage, accesses: Iterable[Load | Store]) -> bool:
+    """Whether the axes by which buffers are accessed run over their whole dimensions."""
+    extents = stage.extents
+    return all(
+        same_dim(as_dim(extents[index.id]), dim) is True
+        for access in accesses
+        if isinstance(access.buffer.type, BufferType)
+        for index, dim in zip(access.indices, access.buffer.type.shape, strict=True)
+        if isinstance(index, Var) and index.id in extents
+    )
 
 
 def _operands(stage: Stage) -> tuple[Load, Load] | None:
@@ -79,6 +101,7 @@ def _matmul(stage: Stage) -> LibraryForm | None:
             a.indices == wanted_a
             and b.indices in (wanted_b, (k, j))
             and stage.store.indices == stage.spatial
+            and _covers(stage, (a, b, stage.store))
         ):
             return LibraryForm("numpy.matmul", (a.buffer, b.buffer), stage.buffer, 1)
     return None
@@ -95,7 +118,7 @@ def _conv2d(found: tuple[Stage, ...], position: int) -> LibraryForm | None:
         if windows is None:
             continue
         padded = _padding(found[0], data.buffer) if position == 1 else (data.buffer, (0, 0, 0, 0))
-        if padded is None:
+        if padded is None or not _is_whole(stage, data, weight, windows):
             return None
         source, padding = padded
         (stride_y, dilation_y), (stride_x, dilation_x) = windows
@@ -116,18 +139,45 @@ def _windows(
     c, ry, rx = stage.reduce
     if weight.indices != (f, c, ry, rx) or data.indices[:2] != (n, c) or len(data.indices) != 4:
         return None
-    rows, columns = _window(data.indices[2], y, ry), _window(data.indices[3], x, rx)
+    rows = _window(stage, data.indices[2], y, ry)
+    columns = _window(stage, data.indices[3], x, rx)
     return None if rows is None or columns is None else (rows, columns)
 
 
-def _window(index: PrimExpr, spatial: Var, reduce: Var) -> tuple[int, int] | None:
+def _is_whole(
+    stage: Stage, data: Load, weight: Load, windows: tuple[tuple[int, int], tuple[int, int]]
+) -> bool:
+    """Whether the window goes over all of the data, as far as it fits."""
+    if not _covers(stage, (data, weight, stage.store)):
+        return False
+    assert isinstance(data.buffer.type, BufferType)
+    places = zip(
+        data.buffer.type.shape[2:], stage.spatial[2:], stage.reduce[1:], windows, strict=True
+    )
+    return all(
+        _fits(size, as_dim(stage.extents[out.id]), as_dim(stage.extents[kernel.id]), *window)
+        for size, out, kernel, window in places
+    )
+
+
+def _fits(size: Dim, out: Dim, kernel: Dim, stride: int, dilation: int) -> bool:
+    if isinstance(size, int) and isinstance(out, int) and isinstance(kernel, int):
+        return out == (size - dilation * (kernel - 1) - 1) // stride + 1
+    return stride == 1 and same_dim(size, out + (kernel - 1) * dilation) is True
+
+
+def _window(stage: Stage, index: PrimExpr, spatial: Var, reduce: Var) -> tuple[int, int] | None:
     """Stride and dilation of `spatial * stride + reduce * dilation`."""
     form = affine(index)
     if form is None or form.constant != 0:
         return None
     if {v for v, _ in form.coefficients} - {spatial.id, reduce.id}:
         return None
-    return max(form.of(spatial.id), 1), max(form.of(reduce.id), 1)
+    steps = [(form.of(var.id), as_dim(stage.extents[var.id])) for var in (spatial, reduce)]
+    if any(step < 0 or (step == 0 and extent != 1) for step, extent in steps):
+        return None
+    (stride, _), (dilation, _) = steps
+    return max(stride, 1), max(dilation, 1)
 
 
 def _padding(stage: Stage, buffer: Var) -> tuple[Var, tuple[int, int, int, int]] | None:
