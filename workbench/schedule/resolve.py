@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar, assert_never
 
@@ -11,6 +11,8 @@ from workbench.ir import (
     Allocate,
     Axis,
     AxisKind,
+    Binary,
+    BinaryOp,
     Block,
     BufferRegion,
     Evaluate,
@@ -21,12 +23,14 @@ from workbench.ir import (
     MatchBuffer,
     PrimExpr,
     Range,
+    Select,
     Seq,
     Stmt,
     Store,
     Var,
     While,
     free_vars,
+    map_children,
     substitute,
 )
 from workbench.schedule.facts import assumed, inside_block, with_axes, with_binding, with_loop
@@ -36,17 +40,14 @@ from workbench.support import NodeId
 N = TypeVar("N")
 
 
-def resolved(
-    stmt: Stmt, values: Mapping[NodeId, PrimExpr], facts: Facts, moved: Sequence[Var] = ()
-) -> Stmt:
+def resolved(stmt: Stmt, values: Mapping[NodeId, PrimExpr], facts: Facts) -> Stmt:
     """`stmt` with variables replaced, where `facts` hold.
 
-    Index expressions and conditions over them, or over `moved` variables whose range is another
-    than before, come out in normal form; predicates and branches that are decided are gone. All
-    else is as it was. Runs the same wherever `facts` hold.
+    Expressions over them come out in normal form. Predicates, branches and choices that are decided
+    by them, or by axes that depend on them, are gone; all else is as it was. Runs the same wherever
+    `facts` hold.
     """
-    changed = frozenset((*values, *(var.id for var in moved)))
-    return _Resolver(dict(values)).statement(stmt, facts, changed)
+    return _Resolver(dict(values)).statement(stmt, facts, frozenset(values))
 
 
 class _Resolver:
@@ -96,13 +97,13 @@ class _Resolver:
                 body = self.statement(stmt.body, facts, changed)
                 return replace(stmt, buffer=self._plain(buffer), body=body)
             case While(condition=condition):
-                held = self._expr(condition, facts, changed)
+                held = self._condition(condition, facts, changed)
                 return replace(stmt, condition=held, body=self.statement(stmt.body, facts, changed))
             case _:
                 assert_never(stmt)
 
     def _if(self, stmt: If, facts: Facts, changed: frozenset[NodeId]) -> Stmt:
-        condition = self._expr(stmt.condition, facts, changed)
+        condition = self._condition(stmt.condition, facts, changed)
         if isinstance(condition, IntImm):
             taken = stmt.then if condition.value else stmt.otherwise
             return Seq(()) if taken is None else self.statement(taken, facts, changed)
@@ -127,7 +128,7 @@ class _Resolver:
         made = replace(block, axes=tuple(axes), predicate=None)
         predicate = block.predicate
         if predicate is not None:
-            predicate = self._expr(predicate, with_axes(facts, made), inner)
+            predicate = self._condition(predicate, with_axes(facts, made), inner)
             if isinstance(predicate, IntImm):
                 if not predicate.value:
                     return Seq(())
@@ -169,9 +170,42 @@ class _Resolver:
         return substitute(node, self.values)
 
     def _expr(self, expr: PrimExpr, facts: Facts, changed: frozenset[NodeId]) -> PrimExpr:
+        used = free_vars(expr).keys()
+        if changed.isdisjoint(used):
+            return expr
+        if self.values.keys().isdisjoint(used):
+            return _chosen(expr, facts)
+        return facts.simplify(self._plain(expr))
+
+    def _condition(self, expr: PrimExpr, facts: Facts, changed: frozenset[NodeId]) -> PrimExpr:
+        """A conjunction without the parts that are decided."""
         if changed.isdisjoint(free_vars(expr)):
             return expr
-        return facts.simplify(self._plain(expr))
+        if isinstance(expr, Binary) and expr.op is BinaryOp.AND:
+            left = self._condition(expr.a, facts, changed)
+            if isinstance(left, IntImm):
+                return self._condition(expr.b, facts, changed) if left.value else left
+            right = self._condition(expr.b, assumed(facts, left), changed)
+            if isinstance(right, IntImm):
+                return left if right.value else right
+            return replace(expr, a=left, b=right)
+        decided = facts.proves(self._plain(expr))
+        return self._expr(expr, facts, changed) if decided is None else IntImm(int(decided), "bool")
+
+
+def _chosen(expr: PrimExpr, facts: Facts) -> PrimExpr:
+    """The expression without choices that are decided."""
+
+    def visit(node: object) -> object:
+        if isinstance(node, Var):
+            return node
+        if isinstance(node, Select):
+            decided = facts.proves(node.condition)
+            if decided is not None:
+                return visit(node.true_value if decided else node.false_value)
+        return map_children(node, visit)
+
+    return visit(expr)  # pyright: ignore[reportReturnType]
 
 
 def _never_first(block: Block, facts: Facts) -> bool:
