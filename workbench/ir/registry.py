@@ -1,4 +1,4 @@
-"""Tables of operators and libraries: declared here, filled by `ops` and by users.
+"""Tables of operators, libraries and intrinsics: declared here, filled by `ops` and by users.
 
 Parser, verifier and passes read them; nothing else in the IR knows an operator by name.
 """
@@ -44,6 +44,9 @@ Legalization = Callable[[CallOp, tuple[Type, ...], Type], TensorFunction | None]
 Or None where there is no tensor form for these types.
 """
 
+TensorCheck = Callable[[TensorFunction], tuple[Diagnostic, ...]]
+"""What an analysis has to say about a tensor function that is well formed otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Operator:
@@ -77,8 +80,28 @@ class LibraryFunction:
     unavailable: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class TensorIntrinsic:
+    """Code that replaces loops: what it computes, and how a processor does it.
+
+    Both functions have the same parameters. `description` is plain loops, which are looked for;
+    `implementation` takes their place. Dimensions that are variables stand for any extent.
+    `reassociates` where the results differ by rounding: other order of a sum, other roundings.
+
+    Reference: `tvm.tir.TensorIntrin`.
+    """
+
+    name: str
+    description: TensorFunction
+    implementation: TensorFunction
+    reassociates: bool = False
+    doc: str = ""
+
+
 _OPERATORS: dict[str, Operator] = {}
 _LIBRARIES: dict[str, LibraryFunction] = {}
+_INTRINSICS: dict[str, TensorIntrinsic] = {}
+_TENSOR_CHECKS: list[TensorCheck] = []
 _REGISTERED: list[str] = []
 """Names in the order of registration, repeated ones too."""
 
@@ -97,6 +120,27 @@ def register_library(function: LibraryFunction) -> LibraryFunction:
     return function
 
 
+def register_tensor_intrinsic(intrinsic: TensorIntrinsic) -> TensorIntrinsic:
+    """Add an intrinsic unchecked; a second registration of a name replaces the first.
+
+    `workbench.schedule.register_intrinsic` checks it before.
+    """
+    _INTRINSICS[intrinsic.name] = intrinsic
+    _REGISTERED.append(intrinsic.name)
+    return intrinsic
+
+
+def register_tensor_check(check: TensorCheck) -> TensorCheck:
+    """Let the verifier ask `check` about every tensor function; its faults depend on that alone."""
+    _TENSOR_CHECKS.append(check)
+    return check
+
+
+def tensor_checks() -> tuple[TensorCheck, ...]:
+    """What analyses want to see verified."""
+    return tuple(_TENSOR_CHECKS)
+
+
 def registry_version() -> int:
     """A number that grows with each registration: what was computed before may be stale."""
     return len(_REGISTERED)
@@ -105,6 +149,16 @@ def registry_version() -> int:
 def operators() -> tuple[Operator, ...]:
     """All operators, by name."""
     return tuple(_OPERATORS[name] for name in sorted(_OPERATORS))
+
+
+def tensor_intrinsics() -> tuple[TensorIntrinsic, ...]:
+    """All intrinsics that were registered, by name."""
+    return tuple(_INTRINSICS[name] for name in sorted(_INTRINSICS))
+
+
+def find_tensor_intrinsic(name: str) -> TensorIntrinsic | None:
+    """The intrinsic that was registered under that name, if there is one."""
+    return _INTRINSICS.get(name)
 
 
 def find_operator(name: str) -> Operator | None:

@@ -2,6 +2,15 @@
 
 from workbench.schedule.base import BlockRef, LoopRef
 from workbench.schedule.default import ScheduleOptions, schedule_function
+from workbench.schedule.intrinsics import (
+    TensorIntrinsic,
+    brain_dot,
+    byte_dot,
+    intrinsic,
+    intrinsic_names,
+    matmul_tile,
+    register_intrinsic,
+)
 from workbench.schedule.primitive import Primitive
 from workbench.schedule.primitives import PRIMITIVES
 from workbench.schedule.schedule import Schedule
@@ -14,6 +23,13 @@ __all__ = [
     "Primitive",
     "Schedule",
     "ScheduleOptions",
+    "TensorIntrinsic",
     "Trace",
+    "brain_dot",
+    "byte_dot",
+    "intrinsic",
+    "intrinsic_names",
+    "matmul_tile",
+    "register_intrinsic",
     "schedule_function",
 ]

@@ -2,8 +2,63 @@
 
 from __future__ import annotations
 
-from workbench.schedule.base import ScheduleBase
+from collections.abc import Sequence
+
+from workbench.schedule.base import BlockLike, BlockRef, LoopLike, LoopRef, ScheduleBase
+from workbench.schedule.primitives.blockize import Blockize
+from workbench.schedule.primitives.tensorize import Tensorize
 
 
 class BlockMethods(ScheduleBase):
-    """`Schedule` on blocks and intrinsics."""
+    """Make blocks of code, and put intrinsics in their place."""
+
+    def blockize(
+        self,
+        target: LoopLike | Sequence[BlockLike] = "",
+        *,
+        loop: LoopLike = "",
+        blocks: Sequence[BlockLike] = (),
+    ) -> BlockRef:
+        """Make the code under a loop, or blocks beside each other, one block; see `Blockize`.
+
+        `target` is a loop or a list of blocks; `loop` and `blocks` say which. Gives the new block.
+
+        Raises:
+            CompileError: `schedule/inapplicable`, `schedule/not-a-place`,
+                `schedule/no-such-loop`, `schedule/no-such-block`.
+        """
+        if isinstance(target, LoopRef | str):
+            loop = target or loop
+        else:
+            blocks = target or blocks
+        names = tuple(self.block_name(block) for block in blocks)
+        label = self.loop_name(loop) if loop else ""
+        done = self.apply(Blockize(self.function, label, names))
+        return self.block_ref(done.results[0])
+
+    def tensorize(
+        self,
+        block_or_loop: BlockLike | LoopRef = "",
+        intrinsic: str = "",
+        *,
+        block: BlockLike = "",
+        loop: LoopLike = "",
+    ) -> BlockRef:
+        """Replace the code in a block or under a loop by an intrinsic; see `Tensorize`.
+
+        A name given as `block_or_loop` is that of a block where there is one. Gives the block.
+
+        Raises:
+            CompileError: `schedule/inapplicable`, `schedule/illegal`, `schedule/unproved`,
+                `schedule/no-such-intrinsic`, `schedule/no-such-loop`, `schedule/no-such-block`.
+        """
+        known = {b.name for b in self.scope.blocks}
+        if isinstance(block_or_loop, LoopRef):
+            loop = block_or_loop
+        elif isinstance(block_or_loop, BlockRef) or block_or_loop.partition("#")[0] in known:
+            block = block_or_loop
+        elif block_or_loop:
+            loop = block_or_loop
+        names = self.block_name(block) if block else "", self.loop_name(loop) if loop else ""
+        done = self.apply(Tensorize(self.function, names[0], intrinsic, names[1]))
+        return self.block_ref(done.results[0])

@@ -1,0 +1,15 @@
+"""Intrinsics: pieces of code that a processor does better than loops, and what they compute."""
+
+from workbench.ir.registry import TensorIntrinsic
+from workbench.schedule.intrinsics.registry import intrinsic, intrinsic_names, register_intrinsic
+from workbench.schedule.intrinsics.shipped import brain_dot, byte_dot, matmul_tile
+
+__all__ = [
+    "TensorIntrinsic",
+    "brain_dot",
+    "byte_dot",
+    "intrinsic",
+    "intrinsic_names",
+    "matmul_tile",
+    "register_intrinsic",
+]
