@@ -1,13 +1,10 @@
-"""Replacing a call by a library call and, where it computed more.
-
-A tensor function for the rest.
-"""
+"""Calls that go to a library, with a tensor function for what they compute besides, and back."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from workbench.analysis.contraction import LibraryForm
+from workbench.analysis.contraction import LibraryForm, library_forms
 from workbench.ir import (
     Arg,
     Binding,
@@ -15,16 +12,18 @@ from workbench.ir import (
     CallOp,
     CallPacked,
     CallTIR,
+    GraphFunction,
     IRModule,
     PackedStyle,
     Seq,
     TensorFunction,
     TensorType,
     Var,
+    fingerprint,
     free_vars,
 )
 from workbench.passes.tensor_forms import call_of
-from workbench.rewrite import ModuleEditor, Relation
+from workbench.rewrite import ModuleEditor, Relation, all_bindings
 from workbench.support import NodeId
 
 
@@ -52,7 +51,7 @@ def call_library(
 ) -> None:
     """Give `binding` the library's value, through an epilogue where the algorithm has one."""
     args = _arguments(binding, algorithm)
-    name = editor.add_function(_name_of(binding), replace(algorithm, private=True))
+    name = _name_in(editor, binding, algorithm)
     attrs = tuple(sorted((*form.attrs, ("algorithm", name))))
     inputs = tuple(args[buffer.id] for buffer in form.inputs)
     rest = _epilogue(algorithm, form)
@@ -72,6 +71,65 @@ def call_library(
     editor.replace_value(
         function, binding.var.id, CallTIR(callee, leaves, (out,)), rule, Relation.SAME
     )
+
+
+def library_arguments(call: CallPacked, algorithm: TensorFunction) -> dict[NodeId, Arg]:
+    """The arguments of a library call by the parameters of the algorithm; empty if unknown."""
+    forms = (form for form in library_forms(algorithm) if form.symbol == call.symbol)
+    form = next(forms, None)
+    if form is None or len(form.inputs) != len(call.args):
+        return {}
+    return {buffer.id: arg for buffer, arg in zip(form.inputs, call.args, strict=True)}
+
+
+def algorithm_call(
+    module: IRModule, function: GraphFunction, binding: Binding
+) -> tuple[Binding, CallTIR] | None:
+    """The binding that has what the algorithm of a library call computes, and the call for that.
+
+    It is `binding` itself, or the one that calls the rest. None where that has been changed since.
+    """
+    call = binding.value
+    assert isinstance(call, CallPacked)
+    name = dict(call.attrs)["algorithm"]
+    algorithm = module[name] if isinstance(name, str) and name in module else None
+    if not isinstance(name, str) or not isinstance(algorithm, TensorFunction):
+        return None
+    args = library_arguments(call, algorithm)
+    rest = _epilogue(algorithm, library_forms(algorithm)[0]) if args else None
+    if rest is not None:
+        target = _epilogue_call(module, function, binding.var, rest)
+        if target is None:
+            return None
+        assert isinstance(target.value, CallTIR)
+        args |= {p.id: arg for p, arg in zip(rest.params[:-1], target.value.args, strict=True)}
+        binding = target
+    inputs, out = algorithm.params[:-1], binding.var.type
+    if not isinstance(out, TensorType) or any(param.id not in args for param in inputs):
+        return None
+    return binding, CallTIR(name, tuple(args[param.id] for param in inputs), (out,))
+
+
+def _epilogue_call(
+    module: IRModule, function: GraphFunction, product: Var, rest: TensorFunction
+) -> Binding | None:
+    """The only use of `product`, where that calls `rest` as `call_library` wrote it."""
+    uses = [b for b in all_bindings(function) if product.id in free_vars(b.value)]
+    if len(uses) != 1 or product.id in free_vars(function.result):
+        return None
+    call = uses[0].value
+    if not isinstance(call, CallTIR) or call.args[:1] != (product,):
+        return None
+    callee = algorithm_of(module, call)
+    same = callee is not None and fingerprint(callee) == fingerprint(rest)
+    return uses[0] if same and len(call.args) == len(rest.params) - 1 else None
+
+
+def _name_in(editor: ModuleEditor, binding: Binding, algorithm: TensorFunction) -> str:
+    """The name of the algorithm in the module, which it may not be part of yet."""
+    functions = editor.current.tensor_functions
+    known = next((name for name, found in functions.items() if found is algorithm), None)
+    return known or editor.add_function(_name_of(binding), replace(algorithm, private=True))
 
 
 def _name_of(binding: Binding) -> str:

@@ -19,6 +19,7 @@ from workbench.analysis.contraction import library_forms
 from workbench.analysis.op_pattern import is_contraction
 from workbench.analysis.stages import stages
 from workbench.ir import (
+    Arg,
     Binding,
     BufferType,
     CallOp,
@@ -33,7 +34,7 @@ from workbench.ir import (
     find_library,
     find_operator,
 )
-from workbench.passes.library_calls import algorithm_of, call_library
+from workbench.passes.library_calls import algorithm_of, call_library, library_arguments
 from workbench.passes.scheduled import add_scheduled
 from workbench.passes.tensor_forms import call_of, tensor_form
 from workbench.rewrite import ModuleEditor, Pass, PassResult, all_bindings
@@ -140,7 +141,7 @@ def implementations(module: IRModule, function: str, binding: Binding) -> tuple[
     if algorithm is not None:
         found += _generated(module, call, algorithm, name)
         found += _libraries(call, algorithm)
-    found += _user_functions(module, binding, name)
+    found += _user_functions(module, binding, algorithm, name)
     return tuple(found)
 
 
@@ -158,15 +159,17 @@ def _algorithm(module: IRModule, binding: Binding) -> tuple[TensorFunction | Non
         name = dict(call.attrs).get("algorithm")
         if isinstance(name, str) and name in module:
             function = module[name]
-            whole = (
-                isinstance(function, TensorFunction) and len(function.params) == len(call.args) + 1
-            )
-            return (
-                (function, name) if whole and isinstance(function, TensorFunction) else (None, "")
-            )
+            if isinstance(function, TensorFunction) and _is_whole(call, function):
+                return function, name
         return None, ""
     assert isinstance(call, CallOp)
     return tensor_form(call, binding.var.type), ""
+
+
+def _is_whole(call: CallPacked, algorithm: TensorFunction) -> bool:
+    """Whether the library computes all that the algorithm does."""
+    given = library_arguments(call, algorithm)
+    return given.keys() == {param.id for param in algorithm.params[:-1]}
 
 
 def _reference(call: CallOp | CallTIR | CallPacked) -> Iterator[Candidate]:
@@ -227,19 +230,23 @@ def _libraries(
         )
 
 
-def _user_functions(module: IRModule, binding: Binding, algorithm: str) -> Iterator[Candidate]:
+def _user_functions(
+    module: IRModule, binding: Binding, algorithm: TensorFunction | None, algorithm_name: str
+) -> Iterator[Candidate]:
     """Public tensor functions of the module with the same parameter types."""
     call, out = binding.value, binding.var.type
     if isinstance(call, CallOp):
         call = call_of("", call, out)
-    args = call.args if isinstance(call, CallTIR | CallPacked) else ()
+    args = call.args if isinstance(call, CallTIR) else ()
+    if isinstance(call, CallPacked):
+        args = _arguments(call, algorithm)
     types = [arg.type for arg in args if isinstance(arg, Var | Constant)]
     wanted = [(t.shape, t.dtype) for t in (*types, out) if isinstance(t, TensorType)]
     for name, function in module.tensor_functions.items():
         there = [
             (p.type.shape, p.type.dtype) for p in function.params if isinstance(p.type, BufferType)
         ]
-        if not function.private and there == wanted and name != algorithm:
+        if not function.private and there == wanted and name != algorithm_name:
             current = isinstance(call, CallTIR) and call.callee == name
             yield Candidate(
                 f"function {name}", "user", f"tensor function `{name}`", current=current
@@ -271,6 +278,12 @@ def _implement(editor: ModuleEditor, function: str, binding: Binding, chosen: Ca
     editor.replace_value(function, value, call, rule)
 
 
+def _arguments(call: CallPacked, algorithm: TensorFunction | None) -> tuple[Arg, ...]:
+    """The arguments in the order of the algorithm's parameters."""
+    given = library_arguments(call, algorithm) if algorithm is not None else {}
+    return tuple(given[p.id] for p in algorithm.params[:-1]) if algorithm and given else call.args
+
+
 def _as_call(
     editor: ModuleEditor, binding: Binding, algorithm: TensorFunction | None, name: str
 ) -> Binding:
@@ -283,7 +296,7 @@ def _as_call(
     if isinstance(call, CallTIR):
         return replace(binding, value=replace(call, callee=name or call.callee))
     if isinstance(call, CallPacked):
-        return replace(binding, value=CallTIR(name, call.args, (out,)))
+        return replace(binding, value=CallTIR(name, _arguments(call, algorithm), (out,)))
     assert isinstance(call, CallOp)
     if algorithm is None:
         return replace(binding, value=call_of("", call, out))

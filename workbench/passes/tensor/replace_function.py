@@ -14,10 +14,21 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from workbench.ir import BufferType, CallTIR, IRModule, TensorFunction
+from workbench.analysis.uses import callees
+from workbench.ir import (
+    Attrs,
+    Binding,
+    BufferType,
+    CallPacked,
+    CallTIR,
+    GraphFunction,
+    IRModule,
+    TensorFunction,
+)
+from workbench.passes.library_calls import algorithm_call
 from workbench.rewrite import ModuleEditor, NodeRef, Pass, PassResult, Relation, all_bindings
 from workbench.script import parse_function
-from workbench.support import CompileError, Diagnostic, NodeId
+from workbench.support import CompileError, Diagnostic, NodeId, Severity
 
 
 @dataclass(frozen=True)
@@ -25,10 +36,12 @@ class ReplaceFunction(Pass):
     """Replace the tensor function `function` by the one that `text` (a script) defines.
 
     The parameters must have the same types, so that all calls stay right; the verdict says
-    whether the values do. Calls of forms that were scheduled from the old text go to the new one.
+    whether the values do. Calls of schedules that were made from the old text, and of libraries
+    that stood in for it, go to the new text, with a remark for each.
 
     Raises:
-        CompileError: `edit/not-a-tensor-function`, `edit/other-signature`, all faults of the text.
+        CompileError: `edit/not-a-tensor-function`, `edit/other-signature`, `edit/no-effect`, all
+            faults of the text.
     """
 
     name: ClassVar[str] = "replace-function"
@@ -62,22 +75,87 @@ class ReplaceFunction(Pass):
         editor.set_function(self.function, replace(new, private=old.private, attrs=attrs))
         ref = (NodeRef(self.function, NodeId(-1)),)
         editor.derive(self.name, ref, ref, Relation.SAME)
-        self._redirect(editor)
-        return PassResult(editor.commit(), tuple(editor.derivations))
+        remarks = self._redirect(editor)
+        result = editor.commit()
+        if new.private and self.function not in callees(result):
+            remarks.append(self._note("edit/not-called", f"nothing calls `{self.function}`"))
+        return PassResult(result, tuple(editor.derivations), tuple(remarks))
 
-    def _redirect(self, editor: ModuleEditor) -> None:
-        """Let calls of scheduled forms call the new text: what they were made from is no more."""
+    def _redirect(self, editor: ModuleEditor) -> list[Diagnostic]:
+        """Let calls of what was made from the old text call the new one; says which."""
+        remarks: list[Diagnostic] = []
         for name, body in editor.base.graph_functions.items():
             for binding in all_bindings(body):
                 call = binding.value
                 if isinstance(call, CallTIR) and self._made(editor.base, call.callee):
                     new = replace(call, callee=self.function)
                     editor.replace_value(name, binding.var.id, new, self.name)
+                    remarks.append(self._reset(name, binding, call.callee))
+                elif isinstance(call, CallPacked) and self._is_of(editor.base, call.attrs):
+                    remarks.append(self._recall(editor, name, body, binding))
+        for name in editor.base.tensor_functions:
+            if self._made(editor.base, name):
+                self._disown(editor, name)
+        return remarks
+
+    def _recall(
+        self, editor: ModuleEditor, name: str, body: GraphFunction, binding: Binding
+    ) -> Diagnostic:
+        """Take a call back from a library."""
+        assert isinstance(binding.value, CallPacked)
+        found = algorithm_call(editor.base, body, binding)
+        if found is None:
+            raise CompileError(self._no_effect(name, binding, binding.value.symbol))
+        target, call = found
+        new = replace(call, callee=self.function)
+        editor.replace_value(name, target.var.id, new, self.name)
+        if target.var.id != binding.var.id:
+            editor.remove(name, binding.var.id)
+        return self._reset(name, target, binding.value.symbol)
+
+    def _disown(self, editor: ModuleEditor, name: str) -> None:
+        """A schedule of the old text is none of the new one; nothing calls it any more."""
+        function = editor.function(name)
+        if function.private:
+            editor.remove_function(name)
+        else:
+            attrs = tuple(item for item in function.attrs if item[0] != "algorithm")
+            editor.set_function(name, replace(function, attrs=attrs))
 
     def _made(self, module: IRModule, callee: str) -> bool:
-        source = dict(module[callee].attrs).get("algorithm")
+        """Whether the function was scheduled from the one that is replaced."""
+        return self._is_of(module, module[callee].attrs)
+
+    def _is_of(self, module: IRModule, attrs: Attrs) -> bool:
+        source = dict(attrs).get("algorithm")
         return isinstance(source, str) and (
             source == self.function or (source in module and self._made(module, source))
+        )
+
+    def _reset(self, name: str, binding: Binding, old: str) -> Diagnostic:
+        return self._note(
+            "edit/reset",
+            f"`{binding.var.name}` was computed by `{old}`, which stood for the old text; it runs "
+            f"the new text of `{self.function}` now",
+            name,
+            binding.var.id,
+            "schedule it again, or choose another implementation, where the new text allows it",
+        )
+
+    def _note(
+        self, code: str, text: str, name: str = "", node: NodeId | None = None, hint: str = ""
+    ) -> Diagnostic:
+        where = name or self.function
+        return Diagnostic(code, text, Severity.NOTE, node=node, function=where, hint=hint)
+
+    def _no_effect(self, name: str, binding: Binding, symbol: str) -> Diagnostic:
+        return Diagnostic(
+            "edit/no-effect",
+            f"`{symbol}` computes `{binding.var.name}` for `{self.function}`, together with code "
+            "that has been changed since; the new text would not run",
+            function=name,
+            node=binding.var.id,
+            hint="edit in a step before the call went to the library, or edit what is called now",
         )
 
 
