@@ -10,6 +10,7 @@ from workbench.schedule.primitives.loop_partition import LoopPartition
 from workbench.schedule.primitives.parallel import Parallel
 from workbench.schedule.primitives.reorder import Reorder
 from workbench.schedule.primitives.split import Split
+from workbench.schedule.primitives.tensorize import Tensorize
 from workbench.schedule.primitives.unroll import Unroll
 from workbench.schedule.primitives.vectorize import Vectorize
 
@@ -26,6 +27,7 @@ PRIMITIVES: tuple[type[Primitive], ...] = (
     Annotate,
     Unannotate,
     Blockize,
+    Tensorize,
 )
 """All primitives, in the order in which the interface lists them."""
 
@@ -40,6 +42,7 @@ __all__ = [
     "Parallel",
     "Reorder",
     "Split",
+    "Tensorize",
     "Unannotate",
     "Unroll",
     "Vectorize",
