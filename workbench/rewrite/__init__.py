@@ -2,6 +2,7 @@
 
 from workbench.rewrite.derivation import Derivation, NodeRef, Relation
 from workbench.rewrite.editor import ModuleEditor, all_bindings
+from workbench.rewrite.outline import FUSED, Outlined, outline
 from workbench.rewrite.passes import (
     Pass,
     PassResult,
@@ -13,13 +14,17 @@ from workbench.rewrite.passes import (
     register_pass,
     registered_passes,
 )
+from workbench.rewrite.pattern_rule import PatternRule
 
 __all__ = [
+    "FUSED",
     "Derivation",
     "ModuleEditor",
     "NodeRef",
+    "Outlined",
     "Pass",
     "PassResult",
+    "PatternRule",
     "Property",
     "Refusal",
     "Relation",
@@ -27,6 +32,7 @@ __all__ = [
     "Site",
     "all_bindings",
     "note",
+    "outline",
     "register_pass",
     "registered_passes",
 ]

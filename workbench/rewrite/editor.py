@@ -97,6 +97,12 @@ class ModuleEditor:
             pending is not None and ref.id in pending.removed
         )
 
+    def is_edited(self, ref: NodeRef) -> bool:
+        """Whether an earlier edit removed the value or gave it another right side."""
+        pending = self._pending.get(ref.function)
+        replaced = pending is not None and ref.id in pending.values
+        return replaced or self.is_removed(ref)
+
     # --- edits of a graph function -----------------------------------------------------------
 
     def replace_value(

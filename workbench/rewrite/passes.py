@@ -134,20 +134,32 @@ class Rule(Pass):
 
     @override
     def run(self, module: IRModule) -> PassResult:
-        """Apply at all selected sites in program order, committing once."""
+        """Apply at all selected sites in program order, committing once.
+
+        Raises:
+            CompileError: `pass/unknown-value`, and as the rule's rewriting does.
+        """
         editor = ModuleEditor(module)
         remarks: list[Diagnostic] = []
         names = _selected_ids(module, self.only)
         for found in self.sites(module):
             if isinstance(found, Refusal):
                 remarks.append(found.diagnostic)
-            elif self._selected(found, names) and self.still_applies(found, editor):
-                self.rewrite(found, editor)
+            elif self._selected(found, names):
+                if self.still_applies(found, editor):
+                    self.rewrite(found, editor)
+                else:
+                    remarks += self.left_out(found)
         return PassResult(self.finish(editor), tuple(editor.derivations), tuple(remarks))
 
     def still_applies(self, site: Site, editor: ModuleEditor) -> bool:
         """Whether a site that applied to the original module does after the pending edits."""
         return not any(editor.is_removed(ref) for ref in site.refs)
+
+    def left_out(self, site: Site) -> tuple[Diagnostic, ...]:
+        """What to say of a site that an earlier rewrite took away; by default nothing."""
+        del site
+        return ()
 
     def finish(self, editor: ModuleEditor) -> IRModule:
         """Commit; a rule that cleans up after all its rewrites overrides this."""

@@ -11,25 +11,14 @@ Rewrite::
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from typing_extensions import override
 
 from workbench.analysis.fusion import fusion_groups
-from workbench.ir import (
-    Arg,
-    Binding,
-    BindingBlock,
-    CallFunction,
-    CallTIR,
-    Constant,
-    GraphFunction,
-    IRModule,
-    Var,
-)
-from workbench.rewrite import Derivation, ModuleEditor, NodeRef, Refusal, Relation, Rule, Site, note
-from workbench.support import NodeId
+from workbench.ir import Binding, CallTIR, IRModule
+from workbench.rewrite import ModuleEditor, Refusal, Rule, Site, note, outline
 
 
 @dataclass(frozen=True)
@@ -62,53 +51,10 @@ class FuseOps(Rule):
 
     @override
     def rewrite(self, site: Site, editor: ModuleEditor) -> None:
-        function = editor.function(site.function)
-        assert isinstance(function, GraphFunction)
         members = [b for v in reversed(site.nodes) if (b := editor.binding(site.function, v))]
-        fused, args = _outline(function, members)
-        name = editor.add_function(_name(members), fused)
-        sink = members[-1].var.id
-        editor.replace_value(site.function, sink, CallFunction(name, args), self.name)
-        for member in members:
-            if member.var.id != sink:
-                editor.remove(site.function, member.var.id)
-        inside = editor.function(name)
-        assert isinstance(inside, GraphFunction)
-        for old, new in zip(members, inside.bindings, strict=True):
-            source, result = NodeRef(site.function, old.var.id), NodeRef(name, new.var.id)
-            editor.derivations.append(Derivation(self.name, (source,), (result,), Relation.MOVED))
+        outline(editor, site.function, members, _name(members), rule=self.name)
 
 
 def _name(members: list[Binding]) -> str:
     callees = [b.value.callee for b in members if isinstance(b.value, CallTIR)]
     return "fused_" + "_".join(name.rstrip("0123456789") for name in callees[:6])
-
-
-def _outline(
-    function: GraphFunction, members: list[Binding]
-) -> tuple[GraphFunction, tuple[Arg, ...]]:
-    """The members as a function of what they read from outside, and the arguments for it."""
-    inside = {member.var.id for member in members}
-    args: dict[Arg, Var] = {}
-    bindings: list[Binding] = []
-    next_id = function.next_id
-    for member in members:
-        call = member.value
-        assert isinstance(call, CallTIR)
-        leaves: list[Arg] = []
-        for arg in call.args:
-            if isinstance(arg, Var) and arg.id not in inside:
-                args.setdefault(arg, arg)
-            elif isinstance(arg, Constant) and arg not in args:
-                args[arg] = Var(NodeId(next_id), f"c{len(args)}", arg.type)
-                next_id += 1
-            leaves.append(args.get(arg, arg))
-        bindings.append(replace(member, value=replace(call, args=tuple(leaves))))
-    result = members[-1].var
-    block = BindingBlock(tuple(bindings), dataflow=True, outputs=(result.id,))
-    params = tuple(args.values())
-    attrs = (("Primitive", 1),)
-    fused = GraphFunction(
-        params, (block,), result, result.type, attrs, private=True, next_id=next_id
-    )
-    return fused, tuple(args)

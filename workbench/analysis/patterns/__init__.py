@@ -1,0 +1,51 @@
+"""Patterns over graph functions: what to look for, matches as data, near misses with the reason.
+
+::
+
+    conv = op("nn.conv2d", anything("x"), constant("w")).named("conv").used(1)
+    pattern = op("nn.relu", op("add", conv, constant("b"), any_order=True))
+    for found in find(pattern, module):
+        ...                        # a `Match`, or a `NearMiss` that says what does not fit
+
+The same pattern object at two places stands for the same value. Reference: Relax's dataflow
+patterns (`tvm.relax.dpl`), MLIR's PDL.
+"""
+
+from workbench.analysis.patterns.language import (
+    AnyOf,
+    Anything,
+    CallTo,
+    ConstantValue,
+    Item,
+    Pattern,
+    Several,
+    anything,
+    constant,
+    item,
+    library,
+    op,
+    several,
+    tensor,
+)
+from workbench.analysis.patterns.matching import Match, NearMiss, find, match_at
+
+__all__ = [
+    "AnyOf",
+    "Anything",
+    "CallTo",
+    "ConstantValue",
+    "Item",
+    "Match",
+    "NearMiss",
+    "Pattern",
+    "Several",
+    "anything",
+    "constant",
+    "find",
+    "item",
+    "library",
+    "match_at",
+    "op",
+    "several",
+    "tensor",
+]

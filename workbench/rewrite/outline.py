@@ -1,0 +1,177 @@
+"""Outlining: move bindings of a graph function into a function of their own.
+
+Rewrite::
+
+    a = conv(x, w)
+    b = relu(a)
+    =>
+    b = cls.fused(x, w)          # a private function with the two bindings
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from workbench.ir import (
+    Alias,
+    Arg,
+    Attrs,
+    Binding,
+    BindingBlock,
+    CallFunction,
+    CallOp,
+    CallPacked,
+    CallTIR,
+    Constant,
+    GraphExpr,
+    GraphFunction,
+    TupleItem,
+    TupleType,
+    TupleValue,
+    Var,
+    type_of,
+)
+from workbench.rewrite.derivation import Derivation, NodeRef, Relation
+from workbench.rewrite.editor import ModuleEditor
+from workbench.support import CompileError, Diagnostic, IdSource, NodeId
+
+FUSED: Attrs = (("Primitive", 1),)
+"""Attributes of a fused group: later passes leave its inside alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlined:
+    """Name of the new function, and the values of the caller that hold its results."""
+
+    callee: str
+    values: tuple[NodeId, ...]
+
+
+def outline(
+    editor: ModuleEditor,
+    function: str,
+    members: Sequence[Binding],
+    name: str,
+    *,
+    rule: str,
+    attrs: Attrs = FUSED,
+    outputs: Sequence[Var] = (),
+) -> Outlined:
+    """Put `members`, in program order, into a private function called `name` and call it.
+
+    `outputs` are the members that are read outside (default: the last one). Members keep their
+    ids in the new function, outputs keep theirs in the caller too. What is read before the last
+    member is computed must be no output.
+
+    Raises:
+        CompileError: `rewrite/outline` for bindings that a function cannot hold.
+    """
+    caller = editor.function(function)
+    assert isinstance(caller, GraphFunction)
+    results = tuple(outputs) or (members[-1].var,)
+    made, args = _function(caller, members, results, attrs, function)
+    callee = editor.add_function(name, made)
+    _call(editor, function, members, results, callee, args, rule)
+    inside = editor.function(callee)
+    assert isinstance(inside, GraphFunction)
+    for old, new in zip(members, inside.bindings, strict=True):
+        source, result = NodeRef(function, old.var.id), NodeRef(callee, new.var.id)
+        editor.derivations.append(Derivation(rule, (source,), (result,), Relation.MOVED))
+    return Outlined(callee, tuple(var.id for var in results))
+
+
+def _function(
+    caller: GraphFunction,
+    members: Sequence[Binding],
+    results: Sequence[Var],
+    attrs: Attrs,
+    function: str,
+) -> tuple[GraphFunction, tuple[Arg, ...]]:
+    """The members as a function of what they read from outside, and the arguments for it."""
+    inside = {member.var.id for member in members}
+    ids = IdSource(caller.next_id)
+    params: dict[Arg, Var] = {}
+
+    def leaf(arg: Arg) -> Arg:
+        match arg:
+            case Var(id=value) if value not in inside:
+                return params.setdefault(arg, arg)
+            case Constant():
+                if arg not in params:
+                    params[arg] = Var(ids.new(), f"c{len(params)}", arg.type)
+                return params[arg]
+            case TupleValue(fields=fields):
+                return TupleValue(tuple(leaf(item) for item in fields))
+            case _:
+                return arg
+
+    bindings = tuple(
+        replace(member, value=_with_leaves(member, leaf, function)) for member in members
+    )
+    result: Arg = results[0] if len(results) == 1 else TupleValue(tuple(results))
+    block = BindingBlock(bindings, dataflow=True, outputs=tuple(var.id for var in results))
+    made = GraphFunction(
+        tuple(params.values()),
+        (block,),
+        result,
+        type_of(result),
+        attrs,
+        private=True,
+        next_id=ids.next,
+    )
+    return made, tuple(params)
+
+
+def _with_leaves(member: Binding, leaf: object, function: str) -> GraphExpr:
+    assert callable(leaf)
+    value = member.value
+    match value:
+        case CallOp() | CallTIR() | CallPacked() | CallFunction():
+            return replace(value, args=tuple(leaf(arg) for arg in value.args))
+        case TupleItem() | Alias():
+            return replace(value, value=leaf(value.value))
+        case _:
+            raise CompileError(
+                Diagnostic(
+                    "rewrite/outline",
+                    f"`{member.var.name}` is `{type(value).__name__}`, which stays where it is",
+                    function=function,
+                    node=member.var.id,
+                )
+            )
+
+
+def _call(
+    editor: ModuleEditor,
+    function: str,
+    members: Sequence[Binding],
+    results: Sequence[Var],
+    callee: str,
+    args: tuple[Arg, ...],
+    rule: str,
+) -> None:
+    """Call the new function where the last member stood."""
+    kept = {var.id for var in results}
+    last = members[-1].var.id
+    if len(results) == 1 and last in kept:
+        editor.replace_value(function, last, CallFunction(callee, args), rule)
+    else:
+        fields = TupleType(tuple(var.type for var in results))
+        whole = editor.new_var(function, f"{members[-1].var.name}_all", fields)
+        editor.insert_before(function, last, Binding(whole, CallFunction(callee, args)))
+        _unpack(editor, function, results, whole, last, rule)
+    for member in members:
+        if member.var.id not in kept:
+            editor.remove(function, member.var.id)
+
+
+def _unpack(
+    editor: ModuleEditor, function: str, results: Sequence[Var], whole: Var, last: NodeId, rule: str
+) -> None:
+    for index, var in enumerate(results):
+        if var.id == last:
+            editor.replace_value(function, last, TupleItem(whole, index), rule)
+        else:
+            editor.remove(function, var.id)
+            editor.insert_before(function, last, Binding(var, TupleItem(whole, index)))

@@ -1,0 +1,78 @@
+"""Pattern rules: rules whose sites are the matches of a pattern."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from typing_extensions import override
+
+from workbench.analysis.patterns import Match, Pattern, find, match_at
+from workbench.ir import IRModule
+from workbench.rewrite.editor import ModuleEditor
+from workbench.rewrite.passes import Refusal, Rule, Site, note
+from workbench.support import Diagnostic
+
+
+@dataclass(frozen=True)
+class PatternRule(Rule):
+    """A rule that rewrites what a pattern describes; a user's is a dozen lines.
+
+    ::
+
+        conv = op("nn.conv2d", anything(), constant()).used(1)
+
+        @wb.register_pass
+        @dataclass(frozen=True)
+        class FuseTwoConvs(PatternRule):
+            name: ClassVar[str] = "fuse-two-convs"
+            pattern: ClassVar[Pattern] = op("nn.conv2d", conv, constant())
+
+            def rewrite_match(self, match, editor):
+                outline(editor, match.function, match.members, "two_convs", rule=self.name)
+
+    Matches that overlap an earlier one are left out with a remark. Reference: MLIR's
+    `RewritePattern`, `relax.transform.FuseOpsByPattern`.
+    """
+
+    pattern: ClassVar[Pattern]
+    closed: ClassVar[bool] = True
+    """Whether only the outermost value of a match may be read outside of it."""
+
+    @abstractmethod
+    def rewrite_match(self, match: Match, editor: ModuleEditor) -> None:
+        """Rewrite one match."""
+
+    @override
+    def sites(self, module: IRModule) -> Iterator[Site | Refusal]:
+        for found in find(self.pattern, module):
+            if isinstance(found, Match):
+                yield self._judge(found)
+            else:
+                yield note("pattern/near-miss", found.reason, found.function, found.root.var.id)
+
+    def _judge(self, match: Match) -> Site | Refusal:
+        outside = [var.name for var in match.outputs if var.id != match.root.var.id]
+        if self.closed and outside:
+            names = ", ".join(f"`{name}`" for name in outside)
+            reason = f"{names} is read outside the match too"
+            return note("pattern/read-outside", reason, match.function, match.root.var.id)
+        inner = tuple(b.var.id for b in match.members if b.var.id != match.root.var.id)
+        return Site(match.function, (match.root.var.id, *inner))
+
+    @override
+    def still_applies(self, site: Site, editor: ModuleEditor) -> bool:
+        return not any(editor.is_edited(ref) for ref in site.refs)
+
+    @override
+    def left_out(self, site: Site) -> tuple[Diagnostic, ...]:
+        reason = f"the match overlaps one that `{self.name}` rewrote before"
+        return (note("pattern/overlap", reason, site.function, site.nodes[0]).diagnostic,)
+
+    @override
+    def rewrite(self, site: Site, editor: ModuleEditor) -> None:
+        found = match_at(self.pattern, editor.base, site.function, site.nodes[0])
+        assert isinstance(found, Match)
+        self.rewrite_match(found, editor)
