@@ -1,5 +1,6 @@
 """Rules of the codebase that no linter sees; CONTRIBUTING.md gives their reasons."""
 
+import ast
 import dataclasses
 import enum
 import importlib
@@ -41,6 +42,34 @@ def test_no_file_is_longer_than_500_lines(repository: Path) -> None:
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
     assert len(lengths) > 100
     assert {path.name: count for path, count in lengths.items() if count > MAX_LINES} == {}
+
+
+def test_public_functions_say_what_they_raise(repository: Path) -> None:
+    files = sorted((repository / "workbench").rglob("*.py"))
+    silent = [f"{path.name}: {name}" for path in files for name in silent_functions(path)]
+    assert len(files) > 100
+    assert silent == []
+
+
+def test_the_check_of_raises_sees_what_it_is_for(tmp_path: Path) -> None:
+    path = tmp_path / "some.py"
+    text = 'def f():\n    """Gives."""\n    raise CompileError(x)\n'
+    path.write_text(text + text.replace("f()", "_f()"), encoding="utf-8")
+    assert list(silent_functions(path)) == ["f"]
+
+
+def silent_functions(path: Path) -> Iterator[str]:
+    """Public functions that raise a `CompileError` and whose docstrings do not say so."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    classes = [c for c in tree.body if isinstance(c, ast.ClassDef) and not c.name.startswith("_")]
+    for function in (item for scope in (tree, *classes) for item in scope.body):
+        if not isinstance(function, ast.FunctionDef) or function.name.startswith("_"):
+            continue
+        inherited = any(ast.unparse(d) == "override" for d in function.decorator_list)
+        raised = [n.exc for n in ast.walk(function) if isinstance(n, ast.Raise) and n.exc]
+        raises = any("CompileError" in ast.unparse(error) for error in raised)
+        if raises and not inherited and "Raises:" not in (ast.get_docstring(function) or ""):
+            yield function.name
 
 
 def test_nodes_are_frozen_and_hold_only_values() -> None:

@@ -53,21 +53,33 @@ def division_by_zero() -> CompileError:
 
 
 def floor_div(a: int, b: int) -> int:
-    """Integer quotient rounded down."""
+    """Integer quotient rounded down.
+
+    Raises:
+        CompileError: `run/division-by-zero`.
+    """
     if b == 0:
         raise division_by_zero()
     return a // b
 
 
 def floor_mod(a: int, b: int) -> int:
-    """Remainder with the sign of the divisor."""
+    """Remainder with the sign of the divisor.
+
+    Raises:
+        CompileError: `run/division-by-zero`.
+    """
     if b == 0:
         raise division_by_zero()
     return a % b
 
 
 def trunc_div(a: int, b: int) -> int:
-    """Integer quotient rounded toward zero."""
+    """Integer quotient rounded toward zero.
+
+    Raises:
+        CompileError: `run/division-by-zero`.
+    """
     if b == 0:
         raise division_by_zero()
     quotient = abs(a) // abs(b)
@@ -75,7 +87,11 @@ def trunc_div(a: int, b: int) -> int:
 
 
 def trunc_mod(a: int, b: int) -> int:
-    """Remainder with the sign of the dividend."""
+    """Remainder with the sign of the dividend.
+
+    Raises:
+        CompileError: `run/division-by-zero`.
+    """
     if b == 0:
         raise division_by_zero()
     return abs(a) % abs(b) if a >= 0 else -(abs(a) % abs(b))

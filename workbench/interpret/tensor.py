@@ -69,7 +69,11 @@ def run_tensor_function(
 
 
 def call_tensor_function(function: TensorFunction, arguments: Sequence[Value], name: str) -> None:
-    """Run `function` on one value per parameter."""
+    """Run `function` on one value per parameter.
+
+    Raises:
+        CompileError: as `run_tensor_function`.
+    """
     try:
         symbols = Symbols()
         values = [

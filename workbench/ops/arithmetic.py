@@ -104,6 +104,9 @@ def arithmetic(
     """Register `name`: `numeric` on arrays, `pair` on two elements.
 
     `kind` is `number`, `float`, `integer`, `bool`, or `compare` (any operands, the result is bool).
+
+    Raises:
+        CompileError: `type/dtype`.
     """
     result = "bool" if kind == "compare" else ""
 

@@ -52,18 +52,30 @@ class OpCall:
     # --- arguments ----------------------------------------------------------------------------
 
     def tensor(self, position: int) -> TensorType:
-        """The type of a tensor argument; a scalar counts as a tensor without dimensions."""
+        """The type of a tensor argument; a scalar counts as a tensor without dimensions.
+
+        Raises:
+            CompileError: `type/argument-count`, `type/not-a-tensor`.
+        """
         return self.as_tensor(self._type(position), f"argument {position}")
 
     def tensors(self, position: int) -> tuple[TensorType, ...]:
-        """The types of the fields of a tuple argument."""
+        """The types of the fields of a tuple argument.
+
+        Raises:
+            CompileError: `type/argument-count`, `type/not-a-tuple`, `type/not-a-tensor`.
+        """
         found = self._type(position)
         if not isinstance(found, TupleType):
             raise self.error("type/not-a-tuple", f"needs a tuple as argument {position}")
         return tuple(self.as_tensor(field, "each field") for field in found.fields)
 
     def as_tensor(self, found: Type, what: str) -> TensorType:
-        """`found` as the type of a tensor, or the error that it is none."""
+        """`found` as the type of a tensor, or the error that it is none.
+
+        Raises:
+            CompileError: `type/not-a-tensor`.
+        """
         match found:
             case TensorType():
                 return found
@@ -76,14 +88,22 @@ class OpCall:
                 )
 
     def target_shape(self, position: int) -> Shape | None:
-        """The dimensions of a shape argument, None where only its rank is known."""
+        """The dimensions of a shape argument, None where only its rank is known.
+
+        Raises:
+            CompileError: `type/argument-count`, `type/not-a-shape`.
+        """
         found = self._type(position)
         if not isinstance(found, ShapeType):
             raise self.error("type/not-a-shape", f"needs a shape as argument {position}")
         return found.dims
 
     def target_rank(self, position: int) -> int | None:
-        """The number of dimensions of a shape argument."""
+        """The number of dimensions of a shape argument.
+
+        Raises:
+            CompileError: `type/argument-count`.
+        """
         found = self._type(position)
         assert isinstance(found, ShapeType)
         return found.ndim if found.dims is None else len(found.dims)
@@ -100,7 +120,11 @@ class OpCall:
     # --- checks -------------------------------------------------------------------------------
 
     def same_dtype(self, *types: TensorType) -> DType:
-        """The dtype that all of `types` have."""
+        """The dtype that all of `types` have.
+
+        Raises:
+            CompileError: `type/dtype-mismatch`.
+        """
         first = types[0].dtype
         for other in types[1:]:
             if other.dtype != first:
@@ -112,19 +136,31 @@ class OpCall:
         return first or "float32"
 
     def need_float(self, type_: TensorType) -> DType:
-        """The dtype of `type_`, which must be floating point."""
+        """The dtype of `type_`, which must be floating point.
+
+        Raises:
+            CompileError: `type/dtype`.
+        """
         if not is_float(type_.dtype or "float32"):
             raise self.error("type/dtype", f"needs a floating point operand, got `{type_.dtype}`")
         return type_.dtype or "float32"
 
     def need_integer(self, type_: TensorType, what: str) -> None:
-        """An error unless `type_` is an integer tensor."""
+        """An error unless `type_` is an integer tensor.
+
+        Raises:
+            CompileError: `type/dtype`.
+        """
         dtype = type_.dtype or "int64"
         if not dtype.startswith(("int", "uint")):
             raise self.error("type/dtype", f"needs integers as {what}, got `{dtype}`")
 
     def need_rank(self, type_: TensorType, rank: int, what: str) -> Shape:
-        """The shape of `type_`, which must have `rank` dimensions."""
+        """The shape of `type_`, which must have `rank` dimensions.
+
+        Raises:
+            CompileError: `type/rank`.
+        """
         shape = self.shape(type_)
         if len(shape) != rank:
             raise self.error(
@@ -140,7 +176,11 @@ class OpCall:
         return type_.shape
 
     def require_equal(self, a: Dim, b: Dim, what: str, *shapes: Shape) -> None:
-        """An error if two extents can never be equal; remembers it if they might not be."""
+        """An error if two extents can never be equal; remembers it if they might not be.
+
+        Raises:
+            CompileError: `type/shape-mismatch`.
+        """
         verdict = same(a, b)
         if verdict is False:
             raise self.error(
@@ -152,7 +192,11 @@ class OpCall:
             self.unproved.append(f"{what}: `{show_dim(a)}` and `{show_dim(b)}`")
 
     def axis(self, value: int, rank: int) -> int:
-        """An axis counted from the front."""
+        """An axis counted from the front.
+
+        Raises:
+            CompileError: `type/axis`.
+        """
         if not -rank <= value < rank:
             raise self.error(
                 "type/axis", f"has axis `{value}`, but its operand has `{rank}` dimensions"
@@ -160,7 +204,11 @@ class OpCall:
         return value % rank if rank else 0
 
     def axes(self, value: int | Sequence[int] | None, rank: int) -> tuple[int, ...]:
-        """Axes counted from the front, in the given order; all of them for None."""
+        """Axes counted from the front, in the given order; all of them for None.
+
+        Raises:
+            CompileError: `type/axis`.
+        """
         if value is None:
             return tuple(range(rank))
         given = (value,) if isinstance(value, int) else tuple(value)

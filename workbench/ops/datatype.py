@@ -44,7 +44,11 @@ def convert(x: NDArray[Any], dtype: DType) -> NDArray[Any]:
 
 
 def check_dtype(call: OpCall, dtype: object) -> DType:
-    """`dtype` if there is such a dtype."""
+    """`dtype` if there is such a dtype.
+
+    Raises:
+        CompileError: `type/unknown-dtype`.
+    """
     if dtype not in DTYPES:
         raise call.error("type/unknown-dtype", f"names the dtype `{dtype}`, which does not exist")
     return str(dtype)

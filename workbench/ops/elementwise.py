@@ -43,6 +43,9 @@ def elementwise(
 
     `kind` is the operand that it takes (`any`, `float`, `number`, `integer`, `bool`), `result` the
     dtype of the result where that is not the operand's.
+
+    Raises:
+        CompileError: `type/dtype`.
     """
 
     def rule(call: OpCall) -> TensorType:

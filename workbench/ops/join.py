@@ -370,7 +370,11 @@ define("tile", _tile_rule, _tile, _tile_form, attributes={"repeats": 1})
 
 
 def pad_widths(call: OpCall, rank: int) -> list[tuple[int, int]]:
-    """Elements before and after each dimension, from `before, after` pairs in a row."""
+    """Elements before and after each dimension, from `before, after` pairs in a row.
+
+    Raises:
+        CompileError: `type/argument-count`.
+    """
     flat = tuple(call["pad_width"])
     if len(flat) != 2 * rank:
         raise call.error("type/argument-count", f"needs `{2 * rank}` pad widths, got `{len(flat)}`")

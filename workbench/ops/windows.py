@@ -72,7 +72,11 @@ def windows(call: OpCall, kernel: Sequence[Dim], *, ceil_mode: bool = False) -> 
 
 
 def per_axis(call: OpCall, attribute: str, rank: int) -> tuple[int, ...]:
-    """An attribute that is one positive number for each spatial axis, or one for all."""
+    """An attribute that is one positive number for each spatial axis, or one for all.
+
+    Raises:
+        CompileError: `type/attribute`.
+    """
     given = call[attribute]
     values = (given,) * rank if isinstance(given, int) else tuple(given)
     values = values * rank if len(values) == 1 else values
@@ -84,7 +88,11 @@ def per_axis(call: OpCall, attribute: str, rank: int) -> tuple[int, ...]:
 
 
 def paddings(call: OpCall, rank: int) -> list[tuple[int, int]]:
-    """The attribute `padding`: one number, one a dimension, or all befores and then all afters."""
+    """The attribute `padding`: one number, one a dimension, or all befores and then all afters.
+
+    Raises:
+        CompileError: `type/attribute`.
+    """
     given = call["padding"]
     values = (given,) * rank if isinstance(given, int) else tuple(given)
     values = values * rank if len(values) == 1 else values

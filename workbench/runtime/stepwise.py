@@ -125,7 +125,11 @@ class Activation:
         return read_leaf(arg, self.values, self.symbols, self.machine.constants)
 
     def expression(self, value: GraphExpr, var: Var, place: Place) -> Value:
-        """The value of a right side."""
+        """The value of a right side.
+
+        Raises:
+            CompileError: `run/too-deep`, `run/unknown-output`, and as the calls do.
+        """
         match value:
             case CallOp(op=op, args=args):
                 return self._host(op, operator_call(value), args, var.type)

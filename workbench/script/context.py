@@ -95,7 +95,12 @@ class Reader:
     def arguments(
         self, node: ast.Call, names: Sequence[str], required: int = 0
     ) -> list[ast.expr | None]:
-        """Positional and keyword arguments in the order of `names`, None where not given."""
+        """Positional and keyword arguments in the order of `names`, None where not given.
+
+        Raises:
+            CompileError: `script/argument-count`, `script/missing-argument`,
+                `script/unknown-argument`.
+        """
         given: dict[str, ast.expr] = dict(zip(names, node.args, strict=False))
         if len(node.args) > len(names):
             raise self.fault(
@@ -124,7 +129,11 @@ class Reader:
     # --- literals ---------------------------------------------------------------------------
 
     def string(self, node: ast.expr) -> str:
-        """A string literal, or a string of the namespace."""
+        """A string literal, or a string of the namespace.
+
+        Raises:
+            CompileError: `script/type`.
+        """
         value = self.literal(node)
         if not isinstance(value, str):
             raise self.fault(
@@ -133,7 +142,11 @@ class Reader:
         return value
 
     def integer(self, node: ast.expr) -> int:
-        """A whole number."""
+        """A whole number.
+
+        Raises:
+            CompileError: `script/type`.
+        """
         value = self.literal(node)
         if not isinstance(value, int):
             raise self.fault(
@@ -142,7 +155,11 @@ class Reader:
         return value
 
     def dtype(self, node: ast.expr) -> DType:
-        """A dtype: `"float32"` or `T.float32`."""
+        """A dtype: `"float32"` or `T.float32`.
+
+        Raises:
+            CompileError: `script/dtype`.
+        """
         name = self.dialect(node)
         if name is not None and name.startswith("T.") and name[2:] in DTYPES:
             return name[2:]
@@ -154,7 +171,11 @@ class Reader:
         return text
 
     def literal(self, node: ast.expr) -> Attr:
-        """An attribute value: number, string, truth value, None, or a list of those."""
+        """An attribute value: number, string, truth value, None, or a list of those.
+
+        Raises:
+            CompileError: `script/attribute`.
+        """
         match node:
             case ast.Constant(value=bool() | int() | float() | str() | None as value):
                 return value
@@ -211,7 +232,11 @@ class Reader:
         )
 
     def attr_dict(self, node: ast.Call) -> dict[str, Attr]:
-        """The dictionary of `T.func_attr({...})` and its kin."""
+        """The dictionary of `T.func_attr({...})` and its kin.
+
+        Raises:
+            CompileError: `script/attribute`.
+        """
         if len(node.args) == 1 and isinstance(node.args[0], ast.Dict) and not node.keywords:
             return self.dictionary(node.args[0])
         raise self.fault(
@@ -219,7 +244,11 @@ class Reader:
         )
 
     def dictionary(self, node: ast.expr) -> dict[str, Attr]:
-        """A dictionary of attributes."""
+        """A dictionary of attributes.
+
+        Raises:
+            CompileError: `script/attribute`.
+        """
         if not isinstance(node, ast.Dict):
             raise self.fault(node, "script/attribute", "expected a dictionary of attributes")
 

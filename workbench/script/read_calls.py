@@ -33,7 +33,11 @@ class CallReader(LeafReader):
     # --- functions --------------------------------------------------------------------------
 
     def call_function(self, node: ast.Call) -> Value:
-        """`cls.f(x)`."""
+        """`cls.f(x)`.
+
+        Raises:
+            CompileError: `script/argument-count`, `script/call`.
+        """
         signature = self.callee(node.func)
         if not signature.is_graph:
             raise self.fault(
@@ -54,7 +58,11 @@ class CallReader(LeafReader):
         return CallFunction(signature.name, args)
 
     def callee(self, node: ast.expr) -> Signature:
-        """The function that `cls.f`, `f` or `"f"` names."""
+        """The function that `cls.f`, `f` or `"f"` names.
+
+        Raises:
+            CompileError: `script/call`, `script/unknown-function`.
+        """
         name = None
         match node:
             case ast.Attribute(value=ast.Name(id=owner), attr=attr) if self._is_module(owner):
@@ -95,7 +103,12 @@ class CallReader(LeafReader):
     # --- destination-passing and library calls ----------------------------------------------
 
     def call_tir(self, node: ast.Call) -> Value:
-        """`R.call_tir(cls.f, (x,), out_ty=...)`."""
+        """`R.call_tir(cls.f, (x,), out_ty=...)`.
+
+        Raises:
+            CompileError: `script/argument-count`, `script/call`, `script/missing-argument`,
+                `script/type-expected`.
+        """
         names = ("gvar", "args", "out", *_OUT, "tir_vars", "dtype")
         given: dict[str, ast.expr | None] = dict(
             zip(names, self.arguments(node, names, required=2), strict=True)
@@ -171,7 +184,11 @@ class CallReader(LeafReader):
         return tuple(types)
 
     def call_packed(self, node: ast.Call, style: PackedStyle) -> Value:
-        """`R.call_packed("symbol", ...)` and its kin."""
+        """`R.call_packed("symbol", ...)` and its kin.
+
+        Raises:
+            CompileError: `script/missing-argument`, `script/unknown-argument`.
+        """
         attributes = next((k.value for k in node.keywords if k.arg == "attrs"), None)
         attrs = frozen(self.dictionary(attributes)) if attributes is not None else ()
         rest = [k for k in node.keywords if k.arg != "attrs"]

@@ -67,7 +67,13 @@ class GraphReader(SignatureReader):
     """Reads one graph function."""
 
     def read(self, node: ast.FunctionDef, options: Options) -> GraphFunction:
-        """The function that `node` defines."""
+        """The function that `node` defines.
+
+        Raises:
+            CompileError: `script/branch`, `script/dataflow`, `script/missing-return`,
+                `script/missing-type`, `script/not-supported`, `script/target`,
+                `script/type-mismatch`.
+        """
         self.attrs: dict[str, Attr] = {}
         self.current = _Suite()
         self.result: Arg | None = None
@@ -193,7 +199,11 @@ class GraphReader(SignatureReader):
         return var
 
     def emit(self, node: ast.expr, value: GraphExpr) -> Var:
-        """Bind a nested call under a new name."""
+        """Bind a nested call under a new name.
+
+        Raises:
+            CompileError: `script/missing-type`.
+        """
         type_ = self._known(node, self.inferred(node, value))
         var = Var(self.ids.new(), "lv", type_)
         self.current.bindings.append(Binding(var, value, self.report.span(node)))
@@ -226,7 +236,11 @@ class GraphReader(SignatureReader):
         return None if self.dialect(note) == "R.Tensor" else self.type(note)
 
     def check(self, node: ast.AST, written: Type, inferred: Type, what: str) -> None:
-        """A fault where the written type cannot be the value's."""
+        """A fault where the written type cannot be the value's.
+
+        Raises:
+            CompileError: `script/type-mismatch`.
+        """
         if compatible(inferred, written) is not None:
             raise self.fault(
                 node,

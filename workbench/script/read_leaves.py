@@ -64,7 +64,11 @@ class LeafReader(TypeReader):
         return self.dims(node)
 
     def metadata_constant(self, node: ast.Subscript, number: int) -> Arg:
-        """`metadata["ir.GenericConst"][0]`, as TVM writes constants."""
+        """`metadata["ir.GenericConst"][0]`, as TVM writes constants.
+
+        Raises:
+            CompileError: `script/missing-constant`.
+        """
         arrays = self.constants.metadata
         if arrays is not None and 0 <= number < len(arrays):
             return self.constants.add(arrays[number])

@@ -65,7 +65,12 @@ class ModuleReader:
             self.context.module_names |= {"Module", identifier(surroundings.name)}
 
     def read(self, tree: ast.Module) -> IRModule:
-        """The module; faults are in the report."""
+        """The module; faults are in the report.
+
+        Raises:
+            CompileError: `script/decorator`, `script/duplicate`, `script/metadata`,
+                `script/not-supported`, `script/unknown-argument`.
+        """
         classes: list[ast.ClassDef] = []
         for node in tree.body:
             try:
@@ -226,7 +231,11 @@ class ModuleReader:
             self.entries[name] = _Entry(None, is_graph, Options(), function)
 
     def signature(self, name: str) -> Signature | None:
-        """The signature of a function, None if there is none; fails if it is faulty."""
+        """The signature of a function, None if there is none; fails if it is faulty.
+
+        Raises:
+            CompileError: `script/missing-type`.
+        """
         entry = self.entries.get(name)
         if name in self.lost:
             raise FaultyError

@@ -20,7 +20,11 @@ class NameReader(Reader):
         """Whether an unknown name is a new symbolic dimension, as in the strings of a signature."""
 
     def lookup(self, node: ast.Name) -> object:
-        """The variable or Python value that a name stands for."""
+        """The variable or Python value that a name stands for.
+
+        Raises:
+            CompileError: `script/undefined`.
+        """
         name = node.id
         entry = self.scope.get(name)
         if isinstance(entry, Var):

@@ -26,7 +26,11 @@ class OperatorReader(CallReader):
     """Reads calls of operators: positional and keyword arguments, attributes."""
 
     def registered(self, node: ast.expr, name: str) -> Operator:
-        """The operator of that name, which `node` calls."""
+        """The operator of that name, which `node` calls.
+
+        Raises:
+            CompileError: `script/unknown-operator`.
+        """
         found = find_operator(name)
         if found is None:
             known = [operator.name for operator in operators()]
@@ -40,7 +44,12 @@ class OperatorReader(CallReader):
         return found
 
     def call_operator(self, node: ast.Call, name: str) -> CallOp:
-        """`R.name(...)`."""
+        """`R.name(...)`.
+
+        Raises:
+            CompileError: `script/argument-count`, `script/missing-argument`,
+                `script/unknown-argument`.
+        """
         operator = self.registered(node.func, name)
         parameters = operator.parameters
         attributes = [key for key, _ in operator.attributes]

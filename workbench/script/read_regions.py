@@ -69,7 +69,11 @@ class RegionReader(TypeReader):
         return var
 
     def block_frame(self, node: ast.AST, what: str) -> Frame:
-        """The block that a statement stands directly in."""
+        """The block that a statement stands directly in.
+
+        Raises:
+            CompileError: `script/block`.
+        """
         if self.frame is None or not self.frame.is_block:
             raise self.fault(
                 node,
@@ -89,7 +93,11 @@ class RegionReader(TypeReader):
         return tuple(self.report.collect(functools.partial(self.region, node) for node in nodes))
 
     def region(self, node: ast.expr) -> BufferRegion:
-        """`A[i, 0:4]`, or a whole buffer."""
+        """`A[i, 0:4]`, or a whole buffer.
+
+        Raises:
+            CompileError: `script/rank`, `script/region`.
+        """
         if isinstance(node, ast.Name):
             buffer = self.buffer(node)
             assert isinstance(buffer.type, BufferType)

@@ -85,7 +85,11 @@ class ScalarReader(ScalarCallReader):
         return strong(self.weak(node), dtype)
 
     def whole(self, node: ast.expr) -> PrimExpr:
-        """An integer expression: an index, an extent."""
+        """An integer expression: an index, an extent.
+
+        Raises:
+            CompileError: `script/type`.
+        """
         value = self.expr(node)
         if is_float(dtype_of(value)):
             raise self.fault(
@@ -98,7 +102,11 @@ class ScalarReader(ScalarCallReader):
         return as_bool(self.expr(node))
 
     def dim(self, node: ast.expr) -> Dim:
-        """A dimension: an integer, an expression, or a string with one."""
+        """A dimension: an integer, an expression, or a string with one.
+
+        Raises:
+            CompileError: `script/bad-dimension`.
+        """
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             return self._quoted_dim(node, node.value)
         value = self.weak(node)
@@ -130,7 +138,11 @@ class ScalarReader(ScalarCallReader):
             self.implicit_symbols = before
 
     def dims(self, node: ast.expr) -> tuple[Dim, ...]:
-        """A shape: a tuple or list of dimensions, or a single one."""
+        """A shape: a tuple or list of dimensions, or a single one.
+
+        Raises:
+            CompileError: `script/bad-dimension`.
+        """
         if isinstance(node, ast.Tuple | ast.List):
             return tuple(
                 self.report.collect(functools.partial(self.dim, item) for item in node.elts)
@@ -152,7 +164,11 @@ class ScalarReader(ScalarCallReader):
     # --- dispatch ---------------------------------------------------------------------------
 
     def weak(self, node: ast.expr) -> Weak:
-        """An expression, or a Python number."""
+        """An expression, or a Python number.
+
+        Raises:
+            CompileError: `script/not-supported`.
+        """
         reader = self._readers.get(type(node))
         if reader is None:
             raise self.fault(
@@ -242,7 +258,11 @@ class ScalarReader(ScalarCallReader):
         return value
 
     def combine(self, node: ast.expr, op: BinaryOp, a: Weak, b: Weak) -> Weak:
-        """`a op b`: two Python numbers give one, nothing else is folded."""
+        """`a op b`: two Python numbers give one, nothing else is folded.
+
+        Raises:
+            CompileError: `script/division-by-zero`, `script/type`.
+        """
         if isinstance(a, int | float) and isinstance(b, int | float):
             if op in _NUMBERS:
                 try:
@@ -297,7 +317,11 @@ class ScalarReader(ScalarCallReader):
         return Load(buffer, self.indices(node, buffer))
 
     def buffer(self, node: ast.expr) -> Var:
-        """A buffer by name."""
+        """A buffer by name.
+
+        Raises:
+            CompileError: `script/type`.
+        """
         entry = self.lookup(node) if isinstance(node, ast.Name) else None
         if isinstance(entry, Var) and isinstance(entry.type, BufferType):
             return entry
@@ -306,7 +330,11 @@ class ScalarReader(ScalarCallReader):
         )
 
     def indices(self, node: ast.Subscript, buffer: Var) -> tuple[PrimExpr, ...]:
-        """The indices of a subscript, as many as the buffer has dimensions."""
+        """The indices of a subscript, as many as the buffer has dimensions.
+
+        Raises:
+            CompileError: `script/rank`.
+        """
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         values = tuple(self.report.collect(functools.partial(self.whole, part) for part in parts))
         assert isinstance(buffer.type, BufferType)

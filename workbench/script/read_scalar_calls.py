@@ -43,7 +43,12 @@ class ScalarCallReader(NameReader):
         """`a op b`."""
 
     def call(self, node: ast.Call) -> Weak:
-        """A call."""
+        """A call.
+
+        Raises:
+            CompileError: `script/argument-count`, `script/not-supported`, `script/symbol`,
+                `script/type`, `script/unknown-argument`, `script/unknown-function`.
+        """
         name = self.dialect(node.func)
         if name is None:
             return self._method(node)

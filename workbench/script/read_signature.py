@@ -14,7 +14,11 @@ class SignatureReader(ValueReader):
     """Reads the first line of a graph function."""
 
     def parameters(self, node: ast.FunctionDef) -> tuple[Var, ...]:
-        """The parameters; a faulty one is reported and has no value."""
+        """The parameters; a faulty one is reported and has no value.
+
+        Raises:
+            CompileError: `script/missing-type`.
+        """
         params: list[Var] = []
         if node.args.vararg or node.args.kwarg or node.args.kwonlyargs or node.args.defaults:
             self.fault(node, "script/signature", "parameters are plain, without defaults or `*`")

@@ -51,7 +51,11 @@ class TensorReader(BlockReader):
     """Reads one tensor function."""
 
     def read(self, node: ast.FunctionDef, options: Options) -> TensorFunction:
-        """The function that `node` defines."""
+        """The function that `node` defines.
+
+        Raises:
+            CompileError: `script/missing-type`, `script/signature`.
+        """
         self.block_allocations = not options.s_tir and self._has_blocks(node)
         self._parameters(node)
         self.frame = frame = Frame(is_block=False)

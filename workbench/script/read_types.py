@@ -128,7 +128,11 @@ class TypeReader(ScalarReader):
         raise self.no_type(node)
 
     def buffer_arguments(self, node: ast.Call, args: list[ast.expr]) -> BufferType:
-        """The arguments that every constructor of buffers takes; `args` are the positional ones."""
+        """The arguments that every constructor of buffers takes; `args` are the positional ones.
+
+        Raises:
+            CompileError: `script/not-supported`.
+        """
         call = ast.copy_location(ast.Call(node.func, args, node.keywords), node)
         given = dict(zip(_BUFFER, self.arguments(call, _BUFFER, required=1), strict=True))
         for name, value in given.items():

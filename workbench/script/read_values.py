@@ -58,7 +58,11 @@ class ValueReader(OperatorReader):
     """Reads right sides."""
 
     def value(self, node: ast.expr) -> Value:
-        """A right side."""
+        """A right side.
+
+        Raises:
+            CompileError: `script/not-supported`.
+        """
         reader = self._value_readers.get(type(node))
         if reader is None:
             raise self.fault(

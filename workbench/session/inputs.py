@@ -85,6 +85,9 @@ def seeded_inputs(
     """Inputs for `function`: standard normal floats, integers in the range that their uses imply.
 
     `ranges` gives least and greatest value by parameter name and wins over what analysis finds.
+
+    Raises:
+        CompileError: `session/no-inputs`.
     """
     generator = np.random.default_rng(SEED)
     target = module.graph_functions[function]
@@ -103,7 +106,11 @@ def seeded_inputs(
 def seeded_arguments(
     params: Sequence[Var], ranges: Mapping[str, Interval] | None = None
 ) -> tuple[Array, ...]:
-    """Values for the parameters of a tensor function, outputs included."""
+    """Values for the parameters of a tensor function, outputs included.
+
+    Raises:
+        CompileError: `session/no-inputs`.
+    """
     generator = np.random.default_rng(SEED)
     symbols = _symbols(params)
     known = ranges or {}

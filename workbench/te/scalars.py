@@ -153,13 +153,21 @@ def min_value(dtype: DType) -> PrimExpr:
 
 
 def sum(value: Scalar, axis: Axes, where: PrimExpr | None = None) -> Reduction:
-    """The sum over `axis`, of the elements where `where` holds; in the dtype of `value`."""
+    """The sum over `axis`, of the elements where `where` holds; in the dtype of `value`.
+
+    Raises:
+        CompileError: `te/axis`.
+    """
     expr = as_expr(value)
     return _reduce(BinaryOp.ADD, expr, axis, where, const(0, dtype_of(expr)))
 
 
 def prod(value: Scalar, axis: Axes, where: PrimExpr | None = None) -> Reduction:
-    """The product over `axis`, of the elements where `where` holds."""
+    """The product over `axis`, of the elements where `where` holds.
+
+    Raises:
+        CompileError: `te/axis`.
+    """
     expr = as_expr(value)
     return _reduce(BinaryOp.MUL, expr, axis, where, const(1, dtype_of(expr)))
 
@@ -171,7 +179,11 @@ def max(  # pyright: ignore[reportOverlappingOverload]
 @overload
 def max(value: Scalar, axis: Scalar) -> PrimExpr: ...
 def max(value: Scalar, axis: Axes | Scalar, where: PrimExpr | None = None) -> Reduction | PrimExpr:
-    """The greatest element over `axis`, or the greater of two scalars; NaN if there is one."""
+    """The greatest element over `axis`, or the greater of two scalars; NaN if there is one.
+
+    Raises:
+        CompileError: `te/axis`.
+    """
     if not isinstance(axis, ReduceAxis | Sequence):
         return maximum(value, axis)
     expr = as_expr(value)
@@ -187,7 +199,11 @@ def min(  # pyright: ignore[reportOverlappingOverload]
 @overload
 def min(value: Scalar, axis: Scalar) -> PrimExpr: ...
 def min(value: Scalar, axis: Axes | Scalar, where: PrimExpr | None = None) -> Reduction | PrimExpr:
-    """The smallest element over `axis`, or the smaller of two scalars; NaN if there is one."""
+    """The smallest element over `axis`, or the smaller of two scalars; NaN if there is one.
+
+    Raises:
+        CompileError: `te/axis`.
+    """
     if not isinstance(axis, ReduceAxis | Sequence):
         return minimum(value, axis)
     expr = as_expr(value)

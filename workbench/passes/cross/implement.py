@@ -72,6 +72,9 @@ class Implement(Pass):
     Names are those that `implementations` lists: `generated` (plain loops), `schedule`,
     `schedule 4x24`, `library numpy.matmul`, `reference`, `function f` for a tensor function of
     the module.
+
+    Raises:
+        CompileError: `pass/unknown-value`, `pass/ambiguous-value`, `implement/unavailable`.
     """
 
     name: ClassVar[str] = "implement"
