@@ -3,6 +3,7 @@
 from workbench.ops import (
     activation,
     arithmetic,
+    batch_norm,
     convolution,
     creation,
     datatype,
@@ -12,9 +13,13 @@ from workbench.ops import (
     libraries,
     matmul,
     normalization,
+    padding,
     pooling,
     reduce,
     reshape,
+    scatter,
+    slicing,
+    sorting,
 )
 from workbench.ops.call import OpCall
 from workbench.ops.datatype import array_dtype
@@ -25,6 +30,7 @@ __all__ = [
     "activation",
     "arithmetic",
     "array_dtype",
+    "batch_norm",
     "convolution",
     "creation",
     "datatype",
@@ -35,9 +41,13 @@ __all__ = [
     "libraries",
     "matmul",
     "normalization",
+    "padding",
     "pooling",
     "reduce",
     "reshape",
     "scalar_arguments",
+    "scatter",
+    "slicing",
+    "sorting",
     "tensor_arguments",
 ]

@@ -19,8 +19,8 @@ from workbench.ops.call import OpCall
 from workbench.ops.datatype import array_dtype
 from workbench.ops.definition import define
 from workbench.ops.dims import quotient
-from workbench.ops.join import padded
 from workbench.ops.matmul import exact_product, result_dtype
+from workbench.ops.padding import padded
 from workbench.ops.windows import Window, window_counts, window_view, windows
 from workbench.te import Reduction, Tensor
 

@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench import te
-from workbench.ir import INDEX, Dim, PrimExpr, TensorType, TupleType, as_expr
+from workbench.ir import INDEX, PrimExpr, TensorType, as_expr
 from workbench.ops.call import OpCall
 from workbench.ops.datatype import array_dtype
 from workbench.ops.definition import define
 from workbench.te import Tensor
 
 
-def _checked(call: OpCall, indices: NDArray[Any], extent: int) -> NDArray[Any]:
-    """Indices as int64.
+def checked_indices(call: OpCall, indices: NDArray[Any], extent: int) -> NDArray[Any]:
+    """Indices as int64, all of them within the dimension.
 
     Raises:
         CompileError: `run/out-of-bounds`.
@@ -55,7 +55,7 @@ def _take(call: OpCall, x: NDArray[Any], indices: NDArray[Any]) -> Any:  # noqa:
     axis = call["axis"] or 0
     found = np.asarray(indices)
     if call["mode"] == "fast":
-        found = _checked(call, found, x.shape[axis])
+        found = checked_indices(call, found, x.shape[axis])
     mode = "raise" if call["mode"] == "fast" else call["mode"]
     return np.take(x, found.astype(np.int64), axis=axis, mode=mode)
 
@@ -108,7 +108,7 @@ def _gather_elements_rule(call: OpCall) -> TensorType:
 def _gather_elements(call: OpCall, x: NDArray[Any], indices: NDArray[Any]) -> Any:  # noqa: ANN401
     """`out[i, j] = x[indices[i, j], j]` for axis 0, and so on."""
     axis = call.axis(call["axis"], x.ndim)
-    return np.take_along_axis(x, _checked(call, indices, x.shape[axis]), axis=axis)
+    return np.take_along_axis(x, checked_indices(call, indices, x.shape[axis]), axis=axis)
 
 
 def _gather_elements_form(call: OpCall, x: Tensor, indices: Tensor) -> Tensor:
@@ -150,7 +150,7 @@ def _gather_nd(call: OpCall, x: NDArray[Any], indices: NDArray[Any]) -> Any:  # 
     """`out[b, i, ...] = x[b, indices[b, i, 0], indices[b, i, 1], ..., ...]`."""
     batch = call["batch_dims"]
     columns = [
-        _checked(call, indices[..., n], x.shape[batch + n]) for n in range(indices.shape[-1])
+        checked_indices(call, indices[..., n], x.shape[batch + n]) for n in range(indices.shape[-1])
     ]
     own = [
         np.reshape(range(extent), (-1, *(1,) * (indices.ndim - 2 - n)))
@@ -227,151 +227,3 @@ define(
     attributes={"depth": 1, "axis": -1},
     dtype=lambda call: call.tensor(1).dtype,
 )
-
-
-# --- scatter, order: reference only, their result depends on the order of writes or on a sort -
-
-
-def _scatter_rule(call: OpCall) -> TensorType:
-    operand, indices, updates = (call.tensor(i) for i in range(3))
-    call.need_integer(indices, "indices")
-    call.same_dtype(operand, updates)
-    if call["reduction"] not in _SCATTER:
-        raise call.error("type/unsupported", f"has no reduction `{call['reduction']}`")
-    return TensorType(call.shape(operand), operand.dtype)
-
-
-_SCATTER = {"update": None, "add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}
-
-
-def _write(
-    call: OpCall, x: NDArray[Any], at: tuple[Any, ...], values: NDArray[Any]
-) -> NDArray[Any]:
-    result = x.copy()
-    combine: Any = _SCATTER[call["reduction"]]
-    if combine is None:
-        result[at] = values
-    else:
-        combine.at(result, at, values)
-    return result
-
-
-def _scatter_elements(
-    call: OpCall, x: NDArray[Any], indices: NDArray[Any], updates: NDArray[Any]
-) -> Any:  # noqa: ANN401
-    """`out[indices[i, j], j] = updates[i, j]` for axis 0, or combined with what is there."""
-    axis = call.axis(call["axis"], x.ndim)
-    at: list[Any] = list(np.indices(indices.shape, sparse=True))
-    at[axis] = _checked(call, indices, x.shape[axis])
-    return _write(call, x, tuple(at), updates)
-
-
-def _scatter_nd(call: OpCall, x: NDArray[Any], indices: NDArray[Any], updates: NDArray[Any]) -> Any:  # noqa: ANN401
-    """`out[indices[i, 0], indices[i, 1], ...] = updates[i]`, or combined with what is there."""
-    columns = [_checked(call, indices[..., n], x.shape[n]) for n in range(indices.shape[-1])]
-    return _write(call, x, tuple(columns), updates)
-
-
-define(
-    "scatter_elements",
-    _scatter_rule,
-    _scatter_elements,
-    parameters=("data", "indices", "updates"),
-    attributes={"axis": 0, "reduction": "update"},
-)
-define(
-    "scatter_nd",
-    _scatter_rule,
-    _scatter_nd,
-    parameters=("data", "indices", "updates"),
-    attributes={"reduction": "update"},
-)
-
-
-def _sort_rule(call: OpCall) -> TensorType:
-    operand = call.tensor(0)
-    call.axis(call["axis"], len(call.shape(operand)))
-    dtype = operand.dtype if call.name == "sort" else call["dtype"]
-    return TensorType(call.shape(operand), dtype)
-
-
-def _order(x: NDArray[Any], axis: int, *, descending: bool) -> NDArray[np.int64]:
-    """A stable order; equal elements stay in place in both directions."""
-    if not descending:
-        return np.argsort(x, axis=axis, kind="stable")
-    backward = np.flip(np.argsort(np.flip(x, axis), axis=axis, kind="stable"), axis)
-    return x.shape[axis] - 1 - backward
-
-
-def _sort(call: OpCall, x: NDArray[Any]) -> Any:  # noqa: ANN401
-    """The elements along `axis` in ascending order, or descending."""
-    order = _order(x, call["axis"], descending=call["descending"])
-    return np.take_along_axis(x, order, axis=call["axis"])
-
-
-def _argsort(call: OpCall, x: NDArray[Any]) -> Any:  # noqa: ANN401
-    """The positions of the elements along `axis` in ascending order, or descending; stable."""
-    return _order(x, call["axis"], descending=call["descending"]).astype(call["dtype"])
-
-
-define("sort", _sort_rule, _sort, attributes={"axis": -1, "descending": False})
-define(
-    "argsort",
-    _sort_rule,
-    _argsort,
-    attributes={"axis": -1, "descending": False, "dtype": "int32"},
-    dtype=lambda call: call["dtype"],
-)
-
-
-def _topk_rule(call: OpCall) -> TensorType | TupleType:
-    operand = call.tensor(0)
-    shape = call.shape(operand)
-    axis = call.axis(call["axis"], len(shape))
-    extent: Dim = shape[axis] if call["k"] < 1 else call["k"]
-    if isinstance(shape[axis], int) and isinstance(extent, int) and extent > int(str(shape[axis])):
-        raise call.error("type/attribute", f"takes `{extent}` of `{shape[axis]}` elements")
-    dims = (*shape[:axis], extent, *shape[axis + 1 :])
-    values, positions = TensorType(dims, operand.dtype), TensorType(dims, call["dtype"])
-    both: dict[str, TensorType | TupleType] = {
-        "both": TupleType((values, positions)),
-        "values": values,
-        "indices": positions,
-    }
-    if call["ret_type"] not in both:
-        raise call.error("type/attribute", f"has no ret_type `{call['ret_type']}`")
-    return both[call["ret_type"]]
-
-
-def _topk(call: OpCall, x: NDArray[Any]) -> Any:  # noqa: ANN401
-    """The `k` greatest elements along `axis` in order, or smallest, and their positions."""
-    axis = call.axis(call["axis"], x.ndim)
-    order = _order(x, axis, descending=call["largest"])
-    k = x.shape[axis] if call["k"] < 1 else call["k"]
-    first = order[(slice(None),) * axis + (slice(0, k),)]
-    values = np.take_along_axis(x, first, axis=axis)
-    positions = first.astype(call["dtype"])
-    found: dict[str, Any] = {"both": (values, positions), "values": values, "indices": positions}
-    return found[call["ret_type"]]
-
-
-define(
-    "topk",
-    _topk_rule,
-    _topk,
-    parameters=("data",),
-    attributes={"k": 1, "axis": -1, "ret_type": "both", "largest": True, "dtype": "int32"},
-)
-
-
-def _nonzero_rule(call: OpCall) -> TensorType:
-    call.tensor(0)
-    return TensorType(None, INDEX, 2)
-
-
-def _nonzero(_: OpCall, x: NDArray[Any]) -> Any:  # noqa: ANN401
-    """The positions of the elements that are not zero: `(rank, count) int64`."""
-    return np.stack(np.nonzero(np.atleast_1d(x))).astype(np.int64)
-
-
-define("nonzero", _nonzero_rule, _nonzero, dtype=lambda _: INDEX)

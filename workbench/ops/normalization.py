@@ -12,55 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench import te
-from workbench.ir import PrimExpr, TensorType, TupleType
+from workbench.ir import PrimExpr, TensorType
 from workbench.ops.call import OpCall
 from workbench.ops.definition import define
+from workbench.ops.normal_parts import check_parameters, epsilon, numeric_scaled, scaled
 from workbench.ops.reduce import count, mean_of, reduction, variance_of
 from workbench.te import Tensor
 
 
-def _scale_shape(call: OpCall, data: TensorType, axes: tuple[int, ...], first: int) -> None:
-    """Check that the arguments from `first` on have the extents of `axes`."""
-    shape = call.shape(data)
-    for position in range(first, len(call.types)):
-        scale = call.tensor(position)
-        call.same_dtype(data, scale)
-        for extent, axis in zip(call.need_rank(scale, len(axes), "a parameter"), axes, strict=True):
-            call.require_equal(extent, shape[axis], "extents of data and parameters", shape)
-
-
-def _spread(array: NDArray[Any], axes: tuple[int, ...], rank: int) -> NDArray[Any]:
-    """Parameters of `axes` with extent 1 elsewhere, to broadcast against the data."""
-    order = np.argsort(axes)
-    extents = dict(zip(axes, array.shape, strict=True))
-    return np.transpose(array, order).reshape([extents.get(axis, 1) for axis in range(rank)])
-
-
-def _affine(
-    call: OpCall, value: PrimExpr, parameters: tuple[Tensor, ...], at: tuple[PrimExpr, ...]
-) -> PrimExpr:
-    """`value * gamma + beta`, as far as the call has them and wants them."""
-    gamma, beta = (*parameters, None, None)[:2]
-    if gamma is not None and call.attributes.get("scale", True):
-        value = value * gamma[at]
-    if beta is not None and call.attributes.get("center", True):
-        value = value + beta[at]
-    return value
-
-
-def _numeric_affine(
-    call: OpCall, value: NDArray[Any], parameters: tuple[NDArray[Any], ...], axes: tuple[int, ...]
-) -> NDArray[Any]:
-    gamma, beta = (*parameters, None, None)[:2]
-    if gamma is not None and call.attributes.get("scale", True):
-        value = value * _spread(gamma, axes, value.ndim)
-    if beta is not None and call.attributes.get("center", True):
-        value = value + _spread(beta, axes, value.ndim)
-    return value
-
-
-def _epsilon(call: OpCall, x: NDArray[Any]) -> Any:  # noqa: ANN401
-    return x.dtype.type(call["epsilon"])
+def _kept(index: tuple[PrimExpr, ...], axes: tuple[int, ...]) -> tuple[PrimExpr | int, ...]:
+    return tuple(0 if axis in axes else i for axis, i in enumerate(index))
 
 
 # --- layer_norm and rms_norm ------------------------------------------------------------------
@@ -70,7 +31,7 @@ def _layer_rule(call: OpCall) -> TensorType:
     data = call.tensor(0)
     call.need_float(data)
     axes = call.axes(call["axes"], len(call.shape(data)))
-    _scale_shape(call, data, axes, 1)
+    check_parameters(call, data, axes, 1)
     return TensorType(call.shape(data), data.dtype)
 
 
@@ -79,12 +40,8 @@ def _layer_norm(call: OpCall, x: NDArray[Any], *parameters: NDArray[Any]) -> Any
     axes = call.axes(call["axes"], x.ndim)
     centred = x - np.mean(x, axis=axes, keepdims=True, dtype=x.dtype)
     variance = np.mean(np.square(centred), axis=axes, keepdims=True, dtype=x.dtype)
-    normal = centred / np.sqrt(variance + _epsilon(call, x))
-    return _numeric_affine(call, normal, parameters, axes)
-
-
-def _kept(index: tuple[PrimExpr, ...], axes: tuple[int, ...]) -> tuple[PrimExpr | int, ...]:
-    return tuple(0 if axis in axes else i for axis, i in enumerate(index))
+    normal = centred / np.sqrt(variance + epsilon(call, x))
+    return numeric_scaled(call, normal, parameters, axes)
 
 
 def _layer_form(call: OpCall, x: Tensor, *parameters: Tensor) -> Tensor:
@@ -95,7 +52,7 @@ def _layer_form(call: OpCall, x: Tensor, *parameters: Tensor) -> Tensor:
     def value(*i: PrimExpr) -> PrimExpr:
         at = _kept(i, axes)
         normal = (x[i] - mean[at]) / te.sqrt(variance[at] + call["epsilon"])
-        return _affine(call, normal, parameters, tuple(i[axis] for axis in axes))
+        return scaled(call, normal, parameters, tuple(i[axis] for axis in axes))
 
     return te.compute(x.shape, value, "T_layer_norm")
 
@@ -114,7 +71,7 @@ def _rms_norm(call: OpCall, x: NDArray[Any], weight: NDArray[Any]) -> Any:  # no
     """`x / sqrt(mean(x * x) + epsilon) * weight`, mean over `axes`."""
     axes = call.axes(call["axes"], x.ndim)
     square = np.mean(np.square(x), axis=axes, keepdims=True, dtype=x.dtype)
-    return _numeric_affine(call, x / np.sqrt(square + _epsilon(call, x)), (weight,), axes)
+    return numeric_scaled(call, x / np.sqrt(square + epsilon(call, x)), (weight,), axes)
 
 
 def _rms_form(call: OpCall, x: Tensor, weight: Tensor) -> Tensor:
@@ -124,7 +81,7 @@ def _rms_form(call: OpCall, x: Tensor, weight: Tensor) -> Tensor:
     def value(*i: PrimExpr) -> PrimExpr:
         square = total[_kept(i, axes)] / count(x, axes)
         normal = x[i] / te.sqrt(square + call["epsilon"])
-        return _affine(call, normal, (weight,), tuple(i[axis] for axis in axes))
+        return scaled(call, normal, (weight,), tuple(i[axis] for axis in axes))
 
     return te.compute(x.shape, value, "T_rms_norm")
 
@@ -161,7 +118,7 @@ def _group_rule(call: OpCall) -> TensorType:
         raise call.error(
             "type/attribute", f"cannot divide `{channels}` channels into `{groups}` groups"
         )
-    _scale_shape(call, data, (channel,), 1)
+    check_parameters(call, data, (channel,), 1)
     return TensorType(shape, data.dtype)
 
 
@@ -176,8 +133,8 @@ def _group_norm(call: OpCall, x: NDArray[Any], *parameters: NDArray[Any]) -> Any
     inner = (channel + 1, *(axis + 1 if axis > channel else axis for axis in axes))
     centred = grouped - np.mean(grouped, axis=inner, keepdims=True, dtype=x.dtype)
     variance = np.mean(np.square(centred), axis=inner, keepdims=True, dtype=x.dtype)
-    normal = centred / np.sqrt(variance + _epsilon(call, x))
-    return _numeric_affine(call, normal.reshape(x.shape), parameters, (channel,))
+    normal = centred / np.sqrt(variance + epsilon(call, x))
+    return numeric_scaled(call, normal.reshape(x.shape), parameters, (channel,))
 
 
 def _group_form(call: OpCall, x: Tensor, *parameters: Tensor) -> Tensor:
@@ -195,7 +152,7 @@ def _group_form(call: OpCall, x: Tensor, *parameters: Tensor) -> Tensor:
     def value(*i: PrimExpr) -> PrimExpr:
         at = _kept((*i[:channel], i[channel] // size, i[channel], *i[channel + 1 :]), inner)
         normal = (x[i] - mean[at]) / te.sqrt(variance[at] + call["epsilon"])
-        return _affine(call, normal, parameters, (i[channel],))
+        return scaled(call, normal, parameters, (i[channel],))
 
     return te.compute(x.shape, value, "T_group_norm")
 
@@ -227,7 +184,7 @@ def _instance_rule(call: OpCall) -> TensorType:
     data = call.tensor(0)
     call.need_float(data)
     channel, _ = _instance_axes(call, len(call.shape(data)))
-    _scale_shape(call, data, (channel,), 1)
+    check_parameters(call, data, (channel,), 1)
     return TensorType(call.shape(data), data.dtype)
 
 
@@ -236,8 +193,8 @@ def _instance_norm(call: OpCall, x: NDArray[Any], *parameters: NDArray[Any]) -> 
     channel, axes = _instance_axes(call, x.ndim)
     centred = x - np.mean(x, axis=axes, keepdims=True, dtype=x.dtype)
     variance = np.mean(np.square(centred), axis=axes, keepdims=True, dtype=x.dtype)
-    normal = centred / np.sqrt(variance + _epsilon(call, x))
-    return _numeric_affine(call, normal, parameters, (channel,))
+    normal = centred / np.sqrt(variance + epsilon(call, x))
+    return numeric_scaled(call, normal, parameters, (channel,))
 
 
 def _instance_form(call: OpCall, x: Tensor, *parameters: Tensor) -> Tensor:
@@ -248,7 +205,7 @@ def _instance_form(call: OpCall, x: Tensor, *parameters: Tensor) -> Tensor:
     def value(*i: PrimExpr) -> PrimExpr:
         at = _kept(i, axes)
         normal = (x[i] - mean[at]) / te.sqrt(variance[at] + call["epsilon"])
-        return _affine(call, normal, parameters, (i[channel],))
+        return scaled(call, normal, parameters, (i[channel],))
 
     return te.compute(x.shape, value, "T_instance_norm")
 
@@ -266,125 +223,4 @@ define(
         "center": True,
         "scale": True,
     },
-)
-
-
-# --- batch_norm -------------------------------------------------------------------------------
-
-
-def _batch_rule(call: OpCall) -> TupleType:
-    data = call.tensor(0)
-    call.need_float(data)
-    shape = call.shape(data)
-    axis = call.axis(call["axis"], len(shape))
-    if len(call.types) != len(("data", "gamma", "beta", "mean", "variance")):
-        raise call.error("type/argument-count", "needs data, gamma, beta, mean and variance")
-    _scale_shape(call, data, (axis,), 1)
-    return TupleType((data, call.tensor(3), call.tensor(4)))
-
-
-def _batch_norm(
-    call: OpCall,
-    x: NDArray[Any],
-    gamma: NDArray[Any],
-    beta: NDArray[Any],
-    mean: NDArray[Any],
-    variance: NDArray[Any],
-) -> Any:  # noqa: ANN401
-    """`(x - mean) / sqrt(variance + epsilon) * gamma + beta` by channel; then the two moments.
-
-    With `training` the moments are those of the batch; the moving ones move by `momentum`.
-    """
-    axis = call.axis(call["axis"], x.ndim)
-    moved = (mean, variance)
-    if call["training"]:
-        others = tuple(a for a in range(x.ndim) if a != axis)
-        weight = x.dtype.type(call["momentum"])
-        batch = (x.mean(axis=others, dtype=x.dtype), x.var(axis=others, dtype=x.dtype))
-        moved = tuple(
-            old * (1 - weight) + new * weight for old, new in zip(moved, batch, strict=True)
-        )
-        mean, variance = batch
-    mean, variance = (_spread(moment, (axis,), x.ndim) for moment in (mean, variance))
-    normal = (x - mean) / np.sqrt(variance + _epsilon(call, x))
-    return (_numeric_affine(call, normal, (gamma, beta), (axis,)), *moved)
-
-
-def _batch_form(
-    call: OpCall, x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor
-) -> tuple[Tensor, ...]:
-    axis = call.axis(call["axis"], x.ndim)
-    moved: tuple[Tensor, ...] = tuple(
-        _copied(moment, f"T_batch_norm_{name}")
-        for moment, name in ((mean, "mean"), (variance, "variance"))
-    )
-    if call["training"]:
-        others = tuple(a for a in range(x.ndim) if a != axis)
-        wide = mean_of(x, others, "T_batch_norm_batch_mean", keepdims=True)
-        spread = variance_of(x, wide, others, "T_batch_norm_batch_variance", keepdims=False)
-        centre = mean_of(x, others, "T_batch_norm_mean_by_channel", keepdims=False)
-        moved = (_moved(call, mean, centre), _moved(call, variance, spread))
-        mean, variance = centre, spread
-
-    def value(*i: PrimExpr) -> PrimExpr:
-        channel = i[axis]
-        normal = (x[i] - mean[channel]) / te.sqrt(variance[channel] + call["epsilon"])
-        return _affine(call, normal, (gamma, beta), (channel,))
-
-    return (te.compute(x.shape, value, "T_batch_norm"), *moved)
-
-
-def _copied(x: Tensor, name: str) -> Tensor:
-    return te.compute(x.shape, lambda *i: x[i], name)
-
-
-def _moved(call: OpCall, old: Tensor, new: Tensor) -> Tensor:
-    weight = float(call["momentum"])
-    return te.compute(
-        old.shape, lambda *i: old[i] * (1.0 - weight) + new[i] * weight, f"{old.name}_moved"
-    )
-
-
-define(
-    "nn.batch_norm",
-    _batch_rule,
-    _batch_norm,
-    _batch_form,
-    parameters=("data", "gamma", "beta", "moving_mean", "moving_var"),
-    attributes={
-        "axis": 1,
-        "epsilon": 1e-5,
-        "center": True,
-        "scale": True,
-        "momentum": 0.1,
-        "training": False,
-    },
-)
-
-
-# --- dropout ----------------------------------------------------------------------------------
-
-
-def _dropout_rule(call: OpCall) -> TupleType:
-    data = call.tensor(0)
-    return TupleType((data, data))
-
-
-def _dropout(_: OpCall, x: NDArray[Any]) -> Any:  # noqa: ANN401
-    """The operand itself, as at inference, and a mask of ones."""
-    return x, np.ones_like(x)
-
-
-def _dropout_form(_: OpCall, x: Tensor) -> tuple[Tensor, Tensor]:
-    one = te.const(1, x.dtype)
-    return _copied(x, "T_dropout"), te.compute(x.shape, lambda *_: one, "T_dropout_mask")
-
-
-define(
-    "nn.dropout",
-    _dropout_rule,
-    _dropout,
-    _dropout_form,
-    parameters=("data",),
-    attributes={"rate": 0.5},
 )

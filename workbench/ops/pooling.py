@@ -18,7 +18,7 @@ from workbench.ops.call import OpCall
 from workbench.ops.convolution import Layout, layout
 from workbench.ops.datatype import array_dtype
 from workbench.ops.definition import define
-from workbench.ops.join import padded
+from workbench.ops.padding import padded
 from workbench.ops.windows import Window, per_axis, window_counts, window_view, windows
 from workbench.te import Reduction, Tensor
 
