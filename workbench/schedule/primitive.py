@@ -15,7 +15,6 @@ from typing_extensions import override
 
 from workbench.analysis.dependence import Answer, AnswerKind, applies
 from workbench.ir import Block, For, IRModule, TensorFunction
-from workbench.ir.verify import check
 from workbench.rewrite import Derivation, NodeRef, Pass, PassResult, Refusal, Relation, Site
 from workbench.schedule.scope import Scope
 from workbench.support import CompileError, Diagnostic, NodeId, Severity
@@ -63,6 +62,8 @@ class Primitive(Pass):
     """What Halide calls it, empty where it has none."""
     tvm: ClassVar[str] = ""
     exo: ClassVar[str] = ""
+    spread: ClassVar[str] = ""
+    """The field whose items the method of `Schedule` takes as its positional arguments."""
 
     function: str = ""
 
@@ -115,6 +116,16 @@ class Primitive(Pass):
             Diagnostic("schedule/note", text, Severity.NOTE, function=scope.name)
             for text in (*answer.notes, *done.remarks)
         ]
+        if answer.reassociates:
+            remarks.append(
+                Diagnostic(
+                    "schedule/reassociates",
+                    "a floating-point reduction sums in another order: results may differ by "
+                    "rounding",
+                    Severity.NOTE,
+                    function=scope.name,
+                )
+            )
         return PassResult(
             changed,
             tuple(_derivation(self.name, scope.name, d) for d in done.derived),

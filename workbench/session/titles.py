@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+from typing import cast
 
 from workbench.passes import Implement
+from workbench.schedule import Primitive
 from workbench.session.lineage import Lineage
 from workbench.session.naming import find_value, operation
 from workbench.session.snapshot import Snapshot
@@ -16,12 +19,30 @@ def step_title(snapshot: Snapshot, before: Lineage | None) -> str:
 
     `before` is the lineage of the step that the pass was applied to, None for the import.
 
-    Gives `LegalizeOps`, `imported`, `matmul → library numpy.matmul`.
+    Gives `LegalizeOps`, `imported`, `matmul → library numpy.matmul`, `Split i [None, 8]`.
     """
+    if isinstance(snapshot.applied, Primitive):
+        return _primitive_title(snapshot.applied)
     if before is None or not isinstance(snapshot.applied, Implement):
         return snapshot.name
     chosen = snapshot.applied
     return f"{_operation_of(chosen.value, before)} → {chosen.implementation}"
+
+
+def _primitive_title(primitive: Primitive) -> str:
+    """The name of a primitive with its parameters, those that are not set left out."""
+    shown: list[str] = [type(primitive).__name__]
+    for f in dataclasses.fields(primitive):
+        value = getattr(primitive, f.name)
+        if f.name != "function" and value != f.default:
+            shown.append(_text(value))
+    return " ".join(shown)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(_text(item) for item in cast('tuple[object, ...]', value))}]"
+    return str(value)
 
 
 def _operation_of(name: str, before: Lineage) -> str:

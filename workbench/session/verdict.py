@@ -134,14 +134,17 @@ def check(
     function: str,
     job: Job,
     keep: Callable[[Side], None],
+    *,
+    in_order: bool = False,
 ) -> Verdict:
     """The verdict on `module`, made from `before.module`; `reference`: outputs of the import.
 
-    `keep` gets the values of the module, for the next check. A module that cannot be run where the
-    one before could is wrong.
+    `in_order`: the step keeps the order of every sum, so that only single operations may round
+    differently. `keep` gets the values of the module, for the next check. A module that cannot be
+    run where the one before could is wrong.
     """
     try:
-        return _check(engine, before, module, reference, inputs, function, job, keep)
+        return _check(engine, before, module, reference, inputs, function, job, keep, in_order)
     except NativeCancelled:
         raise
     except CompileError as error:
@@ -158,6 +161,7 @@ def _check(
     function: str,
     job: Job,
     keep: Callable[[Side], None],
+    in_order: bool,
 ) -> Verdict:
     findings: dict[NodeId, Finding] = {}
     old, new = before.module.graph_functions[function], module.graph_functions[function]
@@ -169,7 +173,8 @@ def _check(
         for binding in all_bindings(new):
             value = binding.var.id
             if value in group and value in found:
-                length = max(lengths.get(value, 1), reduction_length(module, binding.value))
+                terms = max(lengths.get(value, 1), reduction_length(module, binding.value))
+                length = 1 if in_order else terms
                 findings[value] = compare(
                     before.values[value], found[value], length, function, binding.var
                 )

@@ -9,6 +9,7 @@ from typing import Any
 
 from workbench.interpret import values as reference_values
 from workbench.runtime import Cancelled as NativeCancelled
+from workbench.schedule import Primitive
 from workbench.session.engine import Engine
 from workbench.session.inputs import Inputs, Interval, entry_function, seeded_inputs
 from workbench.session.interpreter_cost import interpreter_can_run
@@ -158,6 +159,7 @@ class Verdicts:
             entry,
             job,
             lambda side: self._keep(index, side, inputs),
+            in_order=_keeps_order(snapshot),
         )
 
     def _settle(self, index: int, verdict: Verdict, generation: int) -> None:
@@ -165,3 +167,10 @@ class Verdicts:
             if generation == self._generation:
                 self._verdicts[index] = verdict
         self._notify()
+
+
+def _keeps_order(snapshot: Snapshot) -> bool:
+    """Whether the step is proved to sum in the order of the step before."""
+    if snapshot.result is None or not isinstance(snapshot.applied, Primitive):
+        return False
+    return not snapshot.result.reassociates
