@@ -6,12 +6,11 @@ functions. Reference: `tvm::PrimExpr`, `tvm::relax::StructInfo`.
 
 from __future__ import annotations
 
-import enum
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from workbench.ir.binary_op import COMPARISONS, LOGICAL, BinaryOp, fold_int
 from workbench.support.ids import NodeId
 
 DType: TypeAlias = str
@@ -19,35 +18,6 @@ DType: TypeAlias = str
 
 INDEX: DType = "int64"
 """The dtype of loop variables, indices and symbolic dimensions."""
-
-
-class BinaryOp(enum.Enum):
-    """Binary operators; the value is the spelling in scripts (a call where it is a word)."""
-
-    ADD = "+"
-    SUB = "-"
-    MUL = "*"
-    DIV = "/"
-    FLOORDIV = "//"
-    FLOORMOD = "%"
-    TRUNCDIV = "truncdiv"
-    TRUNCMOD = "truncmod"
-    MIN = "min"
-    MAX = "max"
-    EQ = "=="
-    NE = "!="
-    LT = "<"
-    LE = "<="
-    GT = ">"
-    GE = ">="
-    AND = "and"
-    OR = "or"
-
-
-COMPARISONS = frozenset(
-    {BinaryOp.EQ, BinaryOp.NE, BinaryOp.LT, BinaryOp.LE, BinaryOp.GT, BinaryOp.GE}
-)
-LOGICAL = frozenset({BinaryOp.AND, BinaryOp.OR})
 
 
 class Arithmetic:
@@ -363,36 +333,3 @@ def _identity(op: BinaryOp, a: PrimExpr, b: PrimExpr) -> PrimExpr | None:
             return a
         case _:
             return None
-
-
-_FOLDS: dict[BinaryOp, Callable[[int, int], int]] = {
-    BinaryOp.ADD: lambda a, b: a + b,
-    BinaryOp.SUB: lambda a, b: a - b,
-    BinaryOp.MUL: lambda a, b: a * b,
-    BinaryOp.MIN: min,
-    BinaryOp.MAX: max,
-    BinaryOp.EQ: lambda a, b: int(a == b),
-    BinaryOp.NE: lambda a, b: int(a != b),
-    BinaryOp.LT: lambda a, b: int(a < b),
-    BinaryOp.LE: lambda a, b: int(a <= b),
-    BinaryOp.GT: lambda a, b: int(a > b),
-    BinaryOp.GE: lambda a, b: int(a >= b),
-    BinaryOp.AND: lambda a, b: int(bool(a and b)),
-    BinaryOp.OR: lambda a, b: int(bool(a or b)),
-}
-_DIVISIONS: dict[BinaryOp, Callable[[int, int], int]] = {
-    BinaryOp.FLOORDIV: lambda a, b: a // b,
-    BinaryOp.FLOORMOD: lambda a, b: a % b,
-    BinaryOp.TRUNCDIV: lambda a, b: abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1),
-    BinaryOp.TRUNCMOD: lambda a, b: abs(a) % abs(b) * (1 if a >= 0 else -1),
-}
-
-
-def fold_int(op: BinaryOp, a: int, b: int) -> int | None:
-    """The value of an integer operation.
-
-    None where it is undefined (division by zero) or not integral.
-    """
-    if op in _DIVISIONS:
-        return _DIVISIONS[op](a, b) if b != 0 else None
-    return _FOLDS[op](a, b) if op in _FOLDS else None

@@ -1,0 +1,87 @@
+"""Proofs that a polynomial of indices is nowhere negative."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from workbench.analysis.polynomial import Poly, polynomial
+from workbench.analysis.ranges import Interval, Ranges
+from workbench.ir.expr import Binary, BinaryOp, IntImm, PrimExpr, Var
+from workbench.support.ids import NodeId
+
+_STEPS = 12
+"""Symbolic bounds that a proof puts in, one after the other."""
+
+
+class Inequalities(Ranges):
+    """Ranges of variables, and polynomials of them that are `>= 0`."""
+
+    __slots__ = ("inequalities",)
+
+    def __init__(
+        self,
+        ranges: Mapping[NodeId, Interval] | None = None,
+        inequalities: tuple[Poly, ...] = (),
+    ) -> None:
+        super().__init__(ranges if ranges is not None else {})
+        self.inequalities = inequalities
+
+    def nonnegative(self, poly: Poly) -> bool:
+        """Whether `poly >= 0` is proved.
+
+        By bounds, by symbolic bounds of its variables, and by one known inequality.
+        """
+        if self._nonnegative(poly, _STEPS):
+            return True
+        atoms = set(poly.atoms())
+        useful = [g for g in self.inequalities if not atoms.isdisjoint(g.atoms())]
+        return any(self._nonnegative(poly - g, _STEPS) for g in useful)
+
+    def _nonnegative(self, poly: Poly, steps: int) -> bool:
+        low, _ = self.poly_bounds(poly)
+        if low is not None and low >= 0:
+            return True
+        if steps == 0:
+            return False
+        for atom in dict.fromkeys(poly.atoms()):
+            weaker = list(self._weaken(poly, atom))
+            if weaker:
+                return any(self._nonnegative(p, steps - 1) for p in weaker)
+        return False
+
+    def _weaken(self, poly: Poly, atom: PrimExpr) -> Iterable[Poly]:
+        """Polynomials that are nowhere greater, with `atom` replaced by a symbolic bound of it."""
+        factor = poly.coefficient(atom)
+        low, high = self.poly_bounds(factor)
+        rest = poly.without(atom)
+        if len(rest.terms) + len(factor.terms) != len(poly.terms):
+            return
+        if low is not None and low >= 0:
+            for bound, scale in self._symbolic(atom, 0):
+                if (reduced := factor.divided(scale)) is not None:
+                    yield rest + reduced * bound
+        elif high is not None and high <= 0:
+            for bound, scale in self._symbolic(atom, 1):
+                if (reduced := factor.divided(scale)) is not None:
+                    yield rest + reduced * bound
+
+    def _symbolic(self, atom: PrimExpr, side: int) -> Iterable[tuple[Poly, int]]:
+        """Bounds `(p, s)` with `s * atom >= p` (side 0) or `s * atom <= p` (side 1)."""
+        match atom:
+            case Var(id=ident) if ident in self.ranges:
+                end = self.ranges[ident].hi if side else self.ranges[ident].lo
+                if end is not None and not isinstance(end, int):
+                    yield polynomial(end), 1
+            case Binary(op=BinaryOp.MIN, a=a, b=b) if side == 1:
+                yield polynomial(a), 1
+                yield polynomial(b), 1
+            case Binary(op=BinaryOp.MAX, a=a, b=b) if side == 0:
+                yield polynomial(a), 1
+                yield polynomial(b), 1
+            case Binary(op=BinaryOp.FLOORDIV, a=a, b=IntImm(value=c)) if c > 0:
+                yield polynomial(a) if side else polynomial(a).shift(1 - c), c
+            case Binary(op=BinaryOp.FLOORMOD, b=b) if side == 1 and not isinstance(b, IntImm):
+                if self.nonnegative(polynomial(b).shift(-1)):
+                    yield polynomial(b).shift(-1), 1
+            case _:
+                return
