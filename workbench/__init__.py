@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from workbench.ir import IRModule, register_view
+from workbench.ir import IRModule, TensorFunction, register_tensor_check, register_view
 from workbench.support import CompileError, Diagnostic
 
 _LAZY = {
@@ -53,6 +53,11 @@ __all__ = [
     "save",
     "schedule",
 ]
+
+
+@register_tensor_check
+def _races(function: TensorFunction) -> tuple[Diagnostic, ...]:
+    return importlib.import_module("workbench.analysis.dependence.races").races(function)
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401

@@ -69,6 +69,7 @@ from workbench.ir.registry import (
     operators,
     register_library,
     register_operator,
+    register_tensor_check,
     registry_version,
     type_of,
 )
@@ -195,6 +196,7 @@ __all__ = [
     "operators",
     "register_library",
     "register_operator",
+    "register_tensor_check",
     "register_view",
     "registry_version",
     "structurally_equal",

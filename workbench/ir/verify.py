@@ -12,6 +12,7 @@ from dataclasses import replace
 from workbench.ir.digest import function_digest
 from workbench.ir.faults import MAX_DEPTH, too_deep
 from workbench.ir.module import Function, IRModule
+from workbench.ir.registry import tensor_checks
 from workbench.ir.tensor import TensorFunction
 from workbench.ir.verify_graph import verify_graph_function
 from workbench.ir.verify_tensor import verify_tensor_function
@@ -72,5 +73,13 @@ def _verify_tensor(name: str, function: TensorFunction) -> tuple[Diagnostic, ...
     if digest not in _CACHE:
         if len(_CACHE) >= _CACHE_SIZE:
             _CACHE.clear()
-        _CACHE[digest] = verify_tensor_function("", function)
+        _CACHE[digest] = _faults(function)
     return tuple(replace(d, function=name) for d in _CACHE[digest])
+
+
+def _faults(function: TensorFunction) -> tuple[Diagnostic, ...]:
+    """What is not well formed; else what analyses find, which rely on that."""
+    found = verify_tensor_function("", function)
+    if any(fault.severity is Severity.ERROR for fault in found):
+        return found
+    return (*found, *(fault for check in tensor_checks() for fault in check(function)))

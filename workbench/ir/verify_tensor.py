@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import assert_never
 
-from workbench.ir.expr import BufferType, Dim, PrimExpr, ScalarType, Var, as_expr
+from workbench.ir.expr import BufferType, Dim, ScalarType, Var, as_expr
 from workbench.ir.faults import Faults
 from workbench.ir.tensor import (
     Allocate,
-    AxisKind,
     Block,
     BufferRegion,
     Evaluate,
     For,
     If,
     Let,
-    LoopKind,
     MatchBuffer,
     Seq,
     Stmt,
@@ -29,7 +27,6 @@ from workbench.ir.tensor import (
 from workbench.ir.traverse import free_vars
 from workbench.ir.verify_scalar import ScalarChecker
 from workbench.support.diagnostics import Diagnostic
-from workbench.support.ids import NodeId
 from workbench.support.spans import Span
 
 
@@ -41,22 +38,11 @@ def verify_tensor_function(name: str, function: TensorFunction) -> tuple[Diagnos
 
 
 @dataclass(slots=True)
-class _ParallelLoop:
-    """A parallel loop that is open: what depends on its variable, what belongs to one iteration."""
-
-    loop: For
-    dependent: set[NodeId]
-    own: set[NodeId] = field(default_factory=set[NodeId])
-    guarded: int = 0
-
-
-@dataclass(slots=True)
 class _Verifier:
     """Walks the statements; `scalars.scope` has what is visible."""
 
     faults: Faults
     scalars: ScalarChecker
-    parallel: list[_ParallelLoop] = field(default_factory=list[_ParallelLoop])
 
     def function(self, function: TensorFunction) -> None:
         self._signature(function)
@@ -100,8 +86,6 @@ class _Verifier:
             self.faults.add("type/not-a-buffer", message, buffer.id, span)
         self._dims(buffer)
         self.scalars.define(buffer)
-        for loop in self.parallel:
-            loop.own.add(buffer.id)
 
     def _dims(self, buffer: Var) -> None:
         if isinstance(buffer.type, BufferType):
@@ -124,10 +108,9 @@ class _Verifier:
                     self.statement(item)
             case If(condition=condition, then=then, otherwise=otherwise, span=span):
                 self.scalars.boolean(condition, "the condition of `if`", span)
-                with self._guard(condition):
-                    self.statement(then)
-                    if otherwise is not None:
-                        self.statement(otherwise)
+                self.statement(then)
+                if otherwise is not None:
+                    self.statement(otherwise)
             case While(condition=condition, body=body, span=span):
                 self.scalars.boolean(condition, "the condition of `while`", span)
                 self.statement(body)
@@ -154,23 +137,6 @@ class _Verifier:
                 store.span,
                 hint=f"cast the value to `{type_.dtype}`",
             )
-        self._race(store)
-
-    def _race(self, store: Store) -> None:
-        if not self.parallel:
-            return
-        used = {id_ for index in store.indices for id_ in free_vars(index)}
-        for loop in self.parallel:
-            if loop.guarded or store.buffer.id in loop.own or used & loop.dependent:
-                continue
-            self.faults.add(
-                "tensor/racy-parallel",
-                f"every iteration of the parallel loop `{loop.loop.var.name}` writes the same "
-                f"elements of `{store.buffer.name}`",
-                self.scalars.node,
-                store.span,
-                hint="make the loop serial, or give each iteration elements of its own",
-            )
 
     def _for(self, loop: For) -> None:
         self._integer(loop.start, f"the start of loop `{loop.var.name}`", loop.span)
@@ -178,14 +144,8 @@ class _Verifier:
         if not isinstance(loop.var.type, ScalarType):
             message = f"loop variable `{loop.var.name}` must be an integer scalar"
             self.faults.add("type/not-integer", message, loop.var.id, loop.span)
-        single = as_expr(loop.extent) == as_expr(1)
-        parallel = loop.kind is LoopKind.PARALLEL and not single
-        if parallel:
-            self.parallel.append(_ParallelLoop(loop, {loop.var.id}))
         with self._scope((loop.var,), loop.span):
             self.statement(loop.body)
-        if parallel:
-            self.parallel.pop()
 
     def _let(self, let: Let) -> None:
         value = self.scalars.dtype(let.value, let.span)
@@ -197,29 +157,8 @@ class _Verifier:
                 let.var.id,
                 let.span,
             )
-        self._depend(let.var, let.value)
         with self._scope((let.var,), let.span):
             self.statement(let.body)
-
-    def _depend(self, var: Var, value: PrimExpr) -> None:
-        if not self.parallel:
-            return
-        used = set(free_vars(value))
-        for loop in self.parallel:
-            if used & loop.dependent:
-                loop.dependent.add(var.id)
-
-    @contextmanager
-    def _guard(self, condition: PrimExpr | None) -> Generator[None]:
-        """A branch on the variable of a parallel loop may select one iteration."""
-        known = condition is not None and self.parallel
-        used = set(free_vars(condition)) if known else set[NodeId]()
-        guarding = [loop for loop in self.parallel if used & loop.dependent]
-        for loop in guarding:
-            loop.guarded += 1
-        yield
-        for loop in guarding:
-            loop.guarded -= 1
 
     def _block(self, block: Block) -> None:
         self.faults.take(block.id, block.name, block.span)
@@ -232,9 +171,6 @@ class _Verifier:
                 self.faults.add(
                     "type/not-integer", f"{what} must be a scalar", block.id, block.span
                 )
-            self._depend(axis.var, axis.value)
-            if axis.kind is AxisKind.REDUCE:
-                self._racy_reduction(block, axis.var, axis.value)
         with self._scope((axis.var for axis in block.axes), block.span):
             if block.predicate is not None:
                 self.scalars.boolean(
@@ -243,19 +179,6 @@ class _Verifier:
             self._block_body(block)
         self.scalars.node = outer
 
-    def _racy_reduction(self, block: Block, axis: Var, value: PrimExpr) -> None:
-        used = set(free_vars(value)) if self.parallel else set[NodeId]()
-        for loop in self.parallel:
-            if used & loop.dependent:
-                self.faults.add(
-                    "tensor/racy-parallel",
-                    f"the parallel loop `{loop.loop.var.name}` carries reduction axis "
-                    f"`{axis.name}` of block `{block.name}`",
-                    block.id,
-                    block.span,
-                    hint="make the loop serial, or reduce into one buffer per iteration",
-                )
-
     def _block_body(self, block: Block) -> None:
         for buffer in block.allocations:
             self._buffer(buffer, block.span)
@@ -263,10 +186,9 @@ class _Verifier:
             self._region(region, block.span)
         for match in block.match_buffers:
             self._match_buffer(match, block.span)
-        with self._guard(block.predicate):
-            if block.init is not None:
-                self.statement(block.init)
-            self.statement(block.body)
+        if block.init is not None:
+            self.statement(block.init)
+        self.statement(block.body)
 
     def _region(self, region: BufferRegion, span: Span | None) -> None:
         starts = tuple(r.start for r in region.ranges)
@@ -290,9 +212,4 @@ class _Verifier:
                 if isinstance(dim, Var) and dim.id not in self.scalars.scope:
                     self.faults.take(dim.id, dim.name, span)
                     self.scalars.define(dim)
-        shared = [loop for loop in self.parallel if match.source.buffer.id not in loop.own]
-        moved = {id_ for r in match.source.ranges for id_ in free_vars(r.start)}
         self._buffer(match.buffer, span)
-        for loop in shared:
-            if not moved & loop.dependent:
-                loop.own.discard(match.buffer.id)
