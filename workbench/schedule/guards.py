@@ -46,6 +46,8 @@ def guarded(body: Stmt, condition: PrimExpr) -> Stmt:
             return replace(body, body=guarded(inner, condition))
         case Allocate(buffer=buffer, body=inner) if _constant(buffer.type):
             return replace(body, body=guarded(inner, condition))
+        case If(condition=held, then=then, otherwise=None) if _harmless(held):
+            return replace(body, then=guarded(then, condition))
         case Seq(body=items):
             return Seq(tuple(guarded(item, condition) for item in items))
         case _:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TypeVar, assert_never
 
 from workbench.analysis.arith import Facts
+from workbench.analysis.recombine import recombined
 from workbench.ir import (
     Allocate,
     Axis,
@@ -175,7 +176,7 @@ class _Resolver:
             return expr
         if self.values.keys().isdisjoint(used):
             return _chosen(expr, facts)
-        return facts.simplify(self._plain(expr))
+        return recombined(facts.simplify(self._plain(expr)), facts)
 
     def _condition(self, expr: PrimExpr, facts: Facts, changed: frozenset[NodeId]) -> PrimExpr:
         """A conjunction without the parts that are decided."""

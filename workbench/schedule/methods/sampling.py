@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from workbench.ir import IntImm
-from workbench.schedule.base import LoopLike, ScheduleBase
+from workbench.schedule.base import BlockLike, LoopLike, ScheduleBase
 from workbench.schedule.decisions import perfect_tile, tile_fault
+from workbench.schedule.primitives.compute_location import legal_locations
 from workbench.schedule.trace import Sampled
 from workbench.support import CompileError, Diagnostic
 
@@ -83,6 +84,29 @@ class SamplingMethods(ScheduleBase):
         (made,) = self.decide(
             "sample_categorical", asked, (known[decision],), single=True, choices=known
         )
+        return made
+
+    def sample_compute_location(self, block: BlockLike, decision: int | None = None) -> Sampled:
+        """Where to compute a block, for `compute_at`: a number of `ComputeLocation`.
+
+        One of the places where that is legal, all equally likely: a loop of the first consumer by
+        its number, -1 where it is, -2 inline.
+
+        Raises:
+            CompileError: `schedule/bad-decision`, `schedule/no-such-block`.
+
+        Reference: `tvm.tir.Schedule.sample_compute_location`.
+        """
+        name = self.block_name(block)
+        places = legal_locations(self.scope, self.scope.block(name))
+        if decision is None:
+            decision = int(self._random.choice(places))
+        elif decision not in places:
+            shown = ", ".join(f"`{place}`" for place in places)
+            message = f"`{name}` cannot be computed at `{decision}`, only at {shown}"
+            raise self._fault("schedule/bad-decision", message)
+        asked = (("block", name),)
+        (made,) = self.decide("sample_compute_location", asked, (decision,), single=True)
         return made
 
     def _check_chances(self, candidates: tuple[int, ...], chances: tuple[float, ...]) -> None:

@@ -9,6 +9,7 @@ from workbench.schedule.primitives.cache_read import CacheRead
 from workbench.schedule.primitives.cache_write import CacheWrite
 from workbench.schedule.primitives.compute_at import ComputeAt
 from workbench.schedule.primitives.compute_inline import ComputeInline
+from workbench.schedule.primitives.compute_location import ComputeLocation
 from workbench.schedule.primitives.decompose_padding import DecomposePadding
 from workbench.schedule.primitives.decompose_reduction import DecomposeReduction
 from workbench.schedule.primitives.fuse import Fuse
@@ -42,6 +43,7 @@ PRIMITIVES: tuple[type[Primitive], ...] = (
     ReverseComputeAt,
     ComputeInline,
     ReverseComputeInline,
+    ComputeLocation,
     DecomposeReduction,
     Rfactor,
     Annotate,
@@ -69,6 +71,7 @@ __all__ = [
     "CacheWrite",
     "ComputeAt",
     "ComputeInline",
+    "ComputeLocation",
     "DecomposePadding",
     "DecomposeReduction",
     "Fuse",

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.schedule import scripts
+from tests.schedule.checks import answered, applied, body, only
+from workbench.analysis.dependence import AnswerKind
+from workbench.ir import Block, For
+from workbench.schedule import Schedule
+from workbench.schedule.primitives.loop_partition import LoopPartition
+from workbench.schedule.scope import walk_statements
+from workbench.script import parse
+from workbench.support import CompileError
+
+
+def test_a_border_is_peeled() -> None:
+    after = applied(parse(scripts.PADDED), LoopPartition(loop="i", factors=(1, None, 1)))
+    assert body(after) == (
+        "for i_0 in range(1):\n"
+        '    with T.sblock("B"):\n'
+        "        vi = T.axis.spatial(12, 0)\n"
+        "        B[vi] = T.float32(0.0)\n"
+        "for i_1 in range(1, 11):\n"
+        '    with T.sblock("B_1"):\n'
+        "        vi = T.axis.spatial(12, i_1)\n"
+        "        B[vi] = A[vi - 1]\n"
+        "for i_2 in range(11, 12):\n"
+        '    with T.sblock("B_2"):\n'
+        "        vi = T.axis.spatial(12, 11)\n"
+        "        B[vi] = T.float32(0.0)"
+    )
+
+
+def test_a_branch_that_is_decided_is_gone() -> None:
+    after = applied(parse(scripts.GUARDED), LoopPartition(loop="i", factors=(None, 2)))
+    assert "if" not in body(after)
+    assert body(after).count("sblock") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "loop"),
+    [
+        (scripts.MATMUL, "i"),
+        (scripts.MATMUL, "k"),
+        (scripts.STENCIL, "i"),
+        (scripts.SCAN, "i"),
+        (scripts.GATHER, "i"),
+        (scripts.TRIANGLE, "i"),
+        (scripts.ROWS, "i"),
+        (scripts.PAIR, "j"),
+    ],
+)
+@pytest.mark.parametrize("factors", [(1, None), (None, 1), (1, 1), (1, None, 2), (3,)])
+def test_values_stay(text: str, loop: str, factors: tuple[int | None, ...]) -> None:
+    after = applied(parse(text), LoopPartition(loop=loop, factors=factors))
+    ids = [s.id for s in walk_statements(only(after).body) if isinstance(s, Block)]
+    ids += [s.var.id for s in walk_statements(only(after).body) if isinstance(s, For)]
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 6])
+@pytest.mark.parametrize("factors", [(2, None), (None, 2), (2, None, 1), (2, 1)])
+def test_symbolic_extents(n: int, factors: tuple[int | None, ...]) -> None:
+    module = parse(scripts.SYMBOLIC)
+    applied(module, LoopPartition(loop="i", factors=factors), n=n, m=2)
+
+
+def test_only_the_first_part_of_a_reduction_initialises() -> None:
+    after = applied(parse(scripts.MATMUL), LoopPartition(loop="k", factors=(2, None)))
+    assert body(after).count("T.init") == 1
+    assert body(after).count("T.axis.reduce(5, k_1)") == 1
+
+
+def test_buffers_inside_are_copied() -> None:
+    text = """
+@T.prim_func
+def f(A: T.Buffer((8,), "float32"), B: T.Buffer((8,), "float32")):
+    for i in range(8):
+        with T.sblock("B"):
+            vi = T.axis.spatial(8, i)
+            t = T.sblock_alloc_buffer((2,), "float32")
+            for j in range(2):
+                t[j] = A[vi] + T.float32(1)
+            B[vi] = t[0] * t[1]
+"""
+    after = applied(parse(text), LoopPartition(loop="i", factors=(3, None)))
+    assert "t_1[j_1] = A[vi] + T.float32(1.0)" in body(after)
+
+
+def test_a_matched_buffer_inside_is_copied() -> None:
+    text = """
+@T.prim_func
+def f(A: T.Buffer((8, 4), "float32"), B: T.Buffer((8,), "float32")):
+    for i in range(8):
+        with T.sblock("B"):
+            vi = T.axis.spatial(8, i)
+            T.reads(A[vi, 0:4])
+            T.writes(B[vi])
+            row = T.match_buffer(A[vi, 0:4], (4,), "float32")
+            B[vi] = row[1] * row[2]
+"""
+    after = applied(parse(text), LoopPartition(loop="i", factors=(3, None)))
+    assert "row_1[1] * row_1[2]" in body(after)
+
+
+def test_derivations_name_the_copies() -> None:
+    module = parse(scripts.PADDED)
+    block = next(s for s in walk_statements(only(module).body) if isinstance(s, Block))
+    result = LoopPartition(loop="i", factors=(1, None, 1)).run(module)
+    found = {d.sources[0].id: [r.id for r in d.results] for d in result.derivations}
+    assert found[block.id][0] == block.id
+    assert len(set(found[block.id])) == 3
+
+
+@pytest.mark.parametrize(
+    ("factors", "words"),
+    [
+        ((), "positive extents"),
+        ((None,), "positive extents"),
+        ((None, 1, None), "at most one of them None"),
+        ((0, None), "positive"),
+        ((7,), "more than `i` has iterations"),
+        ((6, None), "more than `i` has iterations"),
+        ((4, 4), "more than `i` has iterations"),
+    ],
+)
+def test_bad_parts(factors: tuple[int | None, ...], words: str) -> None:
+    with pytest.raises(CompileError) as error:
+        answered(parse(scripts.MATMUL), LoopPartition(loop="i", factors=factors))
+    assert error.value.diagnostics[0].code == "schedule/bad-factor"
+    assert words in error.value.diagnostics[0].message
+
+
+def test_a_bound_loop_stays_whole() -> None:
+    schedule = Schedule(parse(scripts.PADDED))
+    schedule.bind("i", "blockIdx.x")
+    answer = answered(schedule.module, LoopPartition(loop="i", factors=(1, None)))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert "bound to `blockIdx.x`" in answer.message

@@ -1,0 +1,130 @@
+"""Tensor functions as people write them: loops that schedules have to cope with."""
+
+MATMUL = """
+@T.prim_func
+def f(
+    A: T.Buffer((6, 5), "float32"), B: T.Buffer((5, 8), "float32"), C: T.Buffer((6, 8), "float32")
+):
+    for i, j, k in T.grid(6, 8, 5):
+        with T.sblock("C"):
+            vi, vj, vk = T.axis.remap("SSR", [i, j, k])
+            with T.init():
+                C[vi, vj] = T.float32(0)
+            C[vi, vj] = C[vi, vj] + A[vi, vk] * B[vk, vj]
+"""
+
+SYMBOLIC = """
+@T.prim_func
+def f(A: T.Buffer(("n", "m"), "float32"), B: T.Buffer(("n", "m"), "float32")):
+    n = T.int64()
+    m = T.int64()
+    for i, j in T.grid(n, m):
+        with T.sblock("B"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            B[vi, vj] = A[vi, vj] * T.float32(2)
+"""
+
+MULTIPLE = """
+@T.prim_func
+def f(N: T.Buffer(("n",), "float32"), B: T.Buffer(("n * 8",), "float32")):
+    n = T.int64()
+    for i in range(n * 8):
+        B[i] = N[i // 8] + T.float32(1)
+"""
+
+STENCIL = """
+@T.prim_func
+def f(A: T.Buffer((12,), "float32"), B: T.Buffer((12,), "float32")):
+    for i in range(1, 11):
+        B[i] = A[i - 1] + A[i] + A[i + 1]
+"""
+
+SCAN = """
+@T.prim_func
+def f(A: T.Buffer((9, 7), "float32")):
+    for i in range(1, 9):
+        for j in range(7):
+            A[i, j] = A[i - 1, j] + A[i, j]
+"""
+
+WAVEFRONT = """
+@T.prim_func
+def f(A: T.Buffer((9, 8), "float32")):
+    for i in range(1, 9):
+        for j in range(7):
+            A[i, j] = A[i - 1, j + 1] * T.float32(2)
+"""
+
+GATHER = """
+@T.prim_func
+def f(A: T.Buffer((10,), "float32"), I: T.Buffer((6,), "int64"), B: T.Buffer((6,), "float32")):
+    for i in range(6):
+        B[i] = A[I[i]]
+"""
+
+SCATTER = """
+@T.prim_func
+def f(A: T.Buffer((6,), "float32"), I: T.Buffer((6,), "int64"), B: T.Buffer((10,), "float32")):
+    for i in range(6):
+        B[I[i]] = A[i]
+"""
+
+GUARDED = """
+@T.prim_func
+def f(A: T.Buffer((10,), "float32"), B: T.Buffer((10,), "float32")):
+    for i in range(12):
+        if i < 10:
+            with T.sblock("B"):
+                vi = T.axis.spatial(10, i)
+                B[vi] = A[vi] * T.float32(3)
+"""
+
+PADDED = """
+@T.prim_func
+def f(A: T.Buffer((10,), "float32"), B: T.Buffer((12,), "float32")):
+    for i in range(12):
+        with T.sblock("B"):
+            vi = T.axis.spatial(12, i)
+            B[vi] = T.if_then_else(1 <= vi and vi < 11, A[vi - 1], T.float32(0))
+"""
+
+TRIANGLE = """
+@T.prim_func
+def f(A: T.Buffer((7, 7), "float32"), B: T.Buffer((7, 7), "float32")):
+    for i in range(7):
+        for j in range(i + 1):
+            B[i, j] = A[j, i]
+"""
+
+ROWS = """
+@T.prim_func
+def f(A: T.Buffer((4, 6), "float32"), S: T.Buffer((4,), "float32"), B: T.Buffer((4, 6), "float32")):
+    for i in range(4):
+        S[i] = T.float32(0)
+        for k in range(6):
+            S[i] = S[i] + A[i, k]
+        for j in range(6):
+            B[i, j] = A[i, j] - S[i]
+"""
+
+PAIR = """
+@T.prim_func
+def f(
+    A: T.Buffer((4, 6), "float32"), B: T.Buffer((4, 6), "float32"), C: T.Buffer((4, 6), "float32")
+):
+    for i, j in T.grid(4, 6):
+        with T.sblock("B"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            B[vi, vj] = A[vi, vj] + T.float32(1)
+        with T.sblock("C"):
+            wi, wj = T.axis.remap("SS", [i, j])
+            C[wi, wj] = B[wi, wj] * T.float32(2)
+"""
+
+RAGGED = """
+@T.prim_func
+def f(L: T.Buffer((4,), "int64"), A: T.Buffer((4, 6), "float32"), B: T.Buffer((4, 6), "float32")):
+    for i in range(4):
+        for j in range(L[i]):
+            B[i, j] = A[i, j]
+"""
