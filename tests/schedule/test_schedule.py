@@ -1,110 +1,172 @@
-from __future__ import annotations
+"""What a person does with `wb.Schedule`, and the mistakes that can be made."""
 
-import numpy as np
+from collections.abc import Callable
+
 import pytest
 
 from tests.schedule import programs
-from tests.schedule.test_default import arrays_of
-from workbench.interpret import run_tensor_function
-from workbench.ir import For, LoopKind, TensorFunction, walk
-from workbench.schedule.schedule import Schedule
+from workbench.ir import IRModule, module_digest
+from workbench.schedule import PRIMITIVES, Schedule, Trace
+from workbench.schedule.primitive import Primitive
+from workbench.schedule.primitives.split import Split
+from workbench.schedule.trace import Decision
 from workbench.script import parse
 from workbench.support import CompileError
 
-
-def assert_same(a: TensorFunction, b: TensorFunction, rng: np.random.Generator) -> None:
-    arrays = arrays_of(a, rng)
-    expected, found = [x.copy() for x in arrays], [x.copy() for x in arrays]
-    run_tensor_function(a, expected)
-    run_tensor_function(b, found)
-    np.testing.assert_allclose(found[-1], expected[-1], rtol=1e-5, atol=1e-5)
-
-
-def code_of(error: pytest.ExceptionInfo[CompileError]) -> str:
-    return error.value.diagnostics[0].code
-
-
-@pytest.mark.parametrize("factors", [[None, 4], [2, None], [None, 2, 3], [7, 2], [16, 1]])
-def test_split_keeps_the_values(factors: list[int | None], rng: np.random.Generator) -> None:
-    function = programs.matmul(13, 10, 5)
-    sch = Schedule(function)
-    i, _, k = sch.get_loops("matmul")
-    sch.split(i, factors)
-    sch.split(k, [None, 2])
-    assert len(sch.get_loops("matmul")) == len(factors) + 3
-    assert_same(function, sch.tensor_function, rng)
+TWO_NESTS = """
+@T.prim_func
+def f(A: T.Buffer((8, 4), "int8"), B: T.Buffer((8, 4), "int8"), C: T.Buffer((8, 4), "int8")):
+    for i, j in T.grid(8, 4):
+        with T.sblock("first"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            B[vi, vj] = A[vi, vj] + T.int8(1)
+    for i, j in T.grid(8, 4):
+        with T.sblock("second"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            C[vi, vj] = B[vi, vj] * T.int8(2)
+"""
 
 
-def test_a_tiled_matmul_keeps_the_values(rng: np.random.Generator) -> None:
-    function = programs.matmul(13, 20, 6)
-    sch = Schedule(function)
-    i, j, k = sch.get_loops("matmul")
-    i0, i1 = sch.split(i, [None, 4])
-    j0, j1 = sch.split(j, [None, 8])
-    sch.reorder(i0, j0, k, i1, j1)
-    sch.parallel(i0)
-    sch.unroll(i1)
-    sch.vectorize(j1)
-    assert [loop.name for loop in sch.get_loops("matmul")] == [
-        i0.name,
-        j0.name,
-        k.name,
-        i1.name,
-        j1.name,
-    ]
-    kinds = [n.kind for n in walk(sch.tensor_function.body) if isinstance(n, For)]
-    assert kinds == [
-        LoopKind.PARALLEL,
-        LoopKind.SERIAL,
-        LoopKind.SERIAL,
-        LoopKind.UNROLLED,
-        LoopKind.VECTORIZED,
-    ]
-    assert_same(function, sch.tensor_function, rng)
-    assert len(sch.trace) == 6
+def matmul() -> IRModule:
+    return IRModule((("matmul", programs.matmul(16, 16, 16)),))
 
 
-@pytest.mark.parametrize("kind", ["parallel", "vectorize"])
-def test_a_reduction_loop_is_refused_with_the_reason(kind: str) -> None:
-    sch = Schedule(programs.matmul(4, 4, 4))
-    before = sch.tensor_function
-    with pytest.raises(CompileError) as error:
-        getattr(sch, kind)(sch.get_loops("matmul")[2])
-    assert code_of(error) == "schedule/illegal"
-    assert "that another one writes" in error.value.diagnostics[0].message
-    assert "rfactor" in error.value.diagnostics[0].hint
-    assert sch.tensor_function is before
+def code_of(work: Callable[[], object]) -> str:
+    with pytest.raises(CompileError) as caught:
+        work()
+    return caught.value.diagnostics[0].code
 
 
-def test_what_is_wrong_is_said() -> None:
-    sch = Schedule(programs.matmul(4, 4, 4))
-    i, j, _ = sch.get_loops("matmul")
-    sch.split(i, [None, 2])
-    for action, code in (
-        (lambda: sch.split(i, [None, 2]), "schedule/no-such-loop"),
-        (lambda: sch.split(j, [None, 0]), "schedule/bad-factor"),
-        (lambda: sch.split(j, [2, 1]), "schedule/bad-factor"),
-        (lambda: sch.reorder(j, j), "schedule/bad-loops"),
-        (lambda: sch.get_block("nothing"), "schedule/no-such-block"),
-    ):
-        with pytest.raises(CompileError) as error:
-            action()
-        assert code_of(error) == code
-    before = sch.tensor_function
-    sch.reorder()
-    assert sch.tensor_function is before
+def two_nests() -> Schedule:
+    return Schedule(parse(TWO_NESTS))
 
 
-@pytest.mark.parametrize(
-    ("name", "code"),
-    [
-        (None, "schedule/which-function"),
-        ("main", "schedule/which-function"),
-        ("nothing", "module/unknown-function"),
-    ],
-)
-def test_only_a_tensor_function_is_scheduled(name: str | None, code: str) -> None:
-    module = parse("@R.function\ndef main(x: R.Tensor((4,), 'float32')):\n    return x\n")
-    with pytest.raises(CompileError) as error:
-        Schedule(module, name)
-    assert code_of(error) == code
+def test_loops_are_found_by_name_by_block_and_by_number() -> None:
+    schedule = two_nests()
+    assert code_of(lambda: schedule.get_loop("i")) == "schedule/ambiguous-name"
+    second = schedule.get_loops("second")[0]
+    assert schedule.get_loop("second.i") == second
+    assert schedule.get_loop("i#2") == second
+    assert schedule.get_loop("i#1") != second
+    assert code_of(lambda: schedule.get_loop("i#3")) == "schedule/no-such-loop"
+    assert [b.name for b in schedule.get_blocks()] == ["first", "second"]
+    assert [b.name for b in schedule.get_child_blocks(second)] == ["second"]
+
+
+def test_an_ambiguous_name_says_what_to_write_instead() -> None:
+    with pytest.raises(CompileError) as caught:
+        two_nests().get_loop("i")
+    assert caught.value.diagnostics[0].notes == ("there are `first.i`, `second.i`",)
+
+
+def test_a_loop_that_was_replaced_is_gone() -> None:
+    schedule = Schedule(matmul())
+    i, *_ = schedule.get_loops("matmul")
+    schedule.split(i, factors=[None, 4])
+    before = schedule.module
+    assert code_of(lambda: schedule.split(i, factors=[None, 2])) == "schedule/no-such-loop"
+    assert code_of(lambda: schedule.split("i", factors=[None, 2])) == "schedule/no-such-loop"
+    assert schedule.module is before
+
+
+def test_a_reference_of_another_schedule_is_refused() -> None:
+    mine, other = Schedule(matmul()), Schedule(matmul())
+    i = other.get_loops("matmul")[0]
+    assert code_of(lambda: mine.split(i, factors=[None, 4])) == "schedule/foreign-reference"
+    assert mine.copy().split(mine.get_loops("matmul")[0], factors=[None, 4])
+
+
+@pytest.mark.parametrize("loop", [3, None, 1.5])
+def test_something_that_is_no_place_is_refused(loop: object) -> None:
+    schedule = Schedule(matmul())
+    work = lambda: schedule.split(loop, factors=[None, 4])  # noqa: E731  # pyright: ignore[reportArgumentType]
+    assert code_of(work) == "schedule/not-a-place"
+
+
+@pytest.mark.parametrize("factors", [[None, 0], [0, 4], [None, -2], [None, None], [4], [2, 4]])
+def test_factors_that_fit_nowhere_are_refused(factors: list[int | None]) -> None:
+    schedule = Schedule(matmul())
+    before = schedule.module
+    assert code_of(lambda: schedule.split("i", factors=factors)) == "schedule/bad-factor"
+    assert schedule.module is before
+    assert len(schedule.trace) == 0
+
+
+def test_which_function_must_be_clear() -> None:
+    two = IRModule((("a", programs.matmul(4, 4, 4)), ("b", programs.matmul(8, 8, 8))))
+    assert code_of(lambda: Schedule(two)) == "schedule/which-function"
+    assert code_of(lambda: Schedule(two, "c")) == "module/unknown-function"
+    assert Schedule(two, "b").function == "b"
+
+
+def scheduled() -> Schedule:
+    schedule = Schedule(matmul())
+    _, j, r = schedule.get_loops("matmul")
+    outer, inner = schedule.split(j, factors=[None, 4])
+    schedule.reorder("i", outer, r, inner)
+    schedule.vectorize(inner)
+    schedule.parallel("i")
+    return schedule
+
+
+def test_a_trace_replays_to_the_same_module() -> None:
+    schedule = scheduled()
+    again = schedule.trace.apply(matmul()).module
+    assert module_digest(again) == module_digest(schedule.module)
+    assert len(schedule.trace.passes) == 4
+
+
+def test_the_text_of_a_trace_runs_as_python() -> None:
+    schedule = scheduled()
+    again = Schedule(matmul())
+    exec(schedule.trace.python("sch"), {"sch": again})
+    assert module_digest(again.module) == module_digest(schedule.module)
+
+
+def test_a_trace_for_another_function_names_the_step_that_does_not_fit() -> None:
+    trace = scheduled().trace
+    module = IRModule((("g", programs.conv2d(2, 2, 6)),))
+    with pytest.raises(CompileError) as caught:
+        trace.apply(module, "g")
+    first = caught.value.diagnostics[0]
+    assert first.notes[0].startswith("in step 0 of the trace, `split(")
+    assert code_of(lambda: trace.apply(module)) == "module/unknown-function"
+
+
+def test_a_trace_that_no_longer_fits_names_the_step() -> None:
+    small = IRModule((("matmul", programs.matmul(16, 16, 16)),))
+    trace = Trace("matmul", (Split("matmul", "j", (4, 4)),))
+    assert trace.apply(small).module != small
+    large = IRModule((("matmul", programs.matmul(16, 32, 16)),))
+    with pytest.raises(CompileError) as caught:
+        trace.apply(large)
+    assert caught.value.diagnostics[0].code == "schedule/bad-factor"
+    assert "in step 0 of the trace" in caught.value.diagnostics[0].notes[0]
+
+
+def test_decisions_are_parameters() -> None:
+    schedule = Schedule(matmul(), seed=1)
+    outer, inner = schedule.sample_perfect_tile("i", n=2, decision=(4, 4))
+    schedule.split("i", factors=[outer, inner])
+    assert isinstance(schedule.trace.instructions[0], Decision)
+    other = schedule.trace.with_decisions({0: (2, 8)})
+    made = Schedule(other.apply(matmul()).module)
+    assert [loop.name for loop in made.get_loops("matmul")] == ["i_0", "i_1", "j", "r"]
+    assert "for i_0" in made.module.script()
+    assert made.module != schedule.module
+    assert (
+        code_of(lambda: schedule.trace.with_decisions({1: (2, 8)})) == "schedule/no-such-decision"
+    )
+    assert code_of(lambda: schedule.trace.with_decisions({0: (2,)})) == "schedule/no-such-decision"
+
+
+@pytest.mark.parametrize("kind", PRIMITIVES, ids=lambda kind: kind.name)
+def test_every_primitive_explains_itself(kind: type[Primitive]) -> None:
+    doc = kind.__doc__ or ""
+    assert "Rewrite::" in doc, "shows the loops before and after"
+    assert "=>" in doc.partition("Rewrite::")[2]
+    known = {"Halide": kind.halide, "TVM": kind.tvm, "Exo": kind.exo}
+    assert any(known.values())
+    for system, name in known.items():
+        assert not name or (system in doc and name in doc), f"says that {system} has `{name}`"
+    assert hasattr(Schedule, kind.name.replace("-", "_"))
