@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import shutil
@@ -231,6 +232,25 @@ def test_a_fork_spreads_evenly_and_its_join_returns_to_the_middle() -> None:
     assert boxes["left"].x < boxes["x"].x < boxes["right"].x
     assert boxes["join"].x == boxes["x"].x
     assert boxes["x"].x - boxes["left"].x == boxes["right"].x - boxes["x"].x
+
+
+def test_names_of_nested_groups_stand_under_each_other() -> None:
+    view = FunctionView(
+        name="main",
+        nodes=[
+            node("a", group="inner"),
+            node("b", "a", group="inner"),
+            node("c", "b", group="all"),
+        ],
+        groups=[
+            GroupView(key="all", label="all", kind="layer"),
+            GroupView(key="middle", label="middle", kind="layer", parent="all"),
+            GroupView(key="inner", label="inner", kind="fused", parent="middle"),
+        ],
+    )
+    notes = [ground.note_y for ground in layout(view).grounds]
+    assert len(notes) == 3
+    assert all(below - above >= 14 for above, below in itertools.pairwise(notes))
 
 
 def test_nothing_drifts_sideways_over_a_thousand_blocks() -> None:

@@ -68,6 +68,7 @@ def test_fused_members_close_into_one_group(session: Session, views: SessionView
     members = [node for node in function.nodes if node.group == group.key]
     assert {node.change for node in members} == {"fused"}
     assert [node.stable for node in function.nodes] == stable
+    assert group.kinds == {"tensor": 3}
     session.apply("FuseTensorFunctions")
     merged = views.module(3).functions[0]
     assert [node.key for node in merged.nodes][-1] == group.key
@@ -193,6 +194,19 @@ def test_models_open_as_few_boxes_and_stay_so(which: str, boxes: int) -> None:
     if which == "magika":
         first = views.module(0).functions[0].nodes
         assert sum("matmul" in node.label for node in first) == 2
+
+
+def test_folded_groups_show_what_their_members_are_now() -> None:
+    session = wb.open(str(demo.magika_path()))
+    views = SessionViews(session)
+    before = views.module(0).functions[0]
+    assert {kind for group in before.groups for kind in group.kinds} == {"op"}
+    after = views.module(session.apply("LegalizeOps").index).functions[0]
+    layers = [group for group in after.groups if group.kind == "layer"]
+    assert layers
+    assert {kind for group in layers for kind in group.kinds} == {"tensor"}
+    assert all(sum(group.kinds.values()) == group.ops for group in layers)
+    session.cancel()
 
 
 def assert_consistent(function: FunctionView) -> None:

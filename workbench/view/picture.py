@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -214,6 +215,7 @@ class _GroupBuilder:
             collapsed=True,
             type=type_,
             ops=len(members),
+            kinds=_kinds(members),
             change=_strongest(members),
             width=width,
             height=height,
@@ -231,6 +233,7 @@ class _GroupBuilder:
             collapsed=self.crowded,
             type=type_,
             ops=len(members),
+            kinds=_kinds(members),
             change=_strongest(members),
             width=width,
             height=height,
@@ -241,6 +244,11 @@ def _summary(members: list[NodeView]) -> str:
     """`exp … divide` for a run of operators without a common name."""
     labels = [node.label for node in members]
     return " · ".join(labels) if len(labels) < 3 else f"{labels[0]} … {labels[-1]}"
+
+
+def _kinds(members: Iterable[NodeView]) -> dict[str, int]:
+    """How many members are of each kind, the most frequent first."""
+    return dict(Counter(node.kind for node in members).most_common())
 
 
 def _strongest(members: Iterable[NodeView]) -> Change:

@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-VERSION = 1
+VERSION = 2
 
 NodeKind = Literal["input", "constant", "op", "tensor", "library", "function", "other"]
 Change = Literal["none", "new", "rewritten", "fused"]
@@ -95,6 +95,8 @@ class GroupView(Struct, frozen=True):
     """What to start with; folds belong to the view afterwards."""
     type: str = ""
     ops: int = 0
+    kinds: dict[str, int] = {}
+    """How many members are of each kind now, the most frequent first."""
     change: Change = "none"
     width: int = 150
     height: int = 40

@@ -6,14 +6,14 @@ Presentation attributes only, white ground, readable colours, unique ids; no sty
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from workbench.view.layout import Box, Ground, Layout, Stub, Wire, layout
-from workbench.view.protocol import Change, FunctionView, GroupView, NodeKind, NodeView
+from workbench.view.protocol import Change, FunctionView, GroupView, NodeView
 
 INK, FAINT, LINE, PAPER, GROUND = "#1f2328", "#57606a", "#8c959f", "#ffffff", "#f3f6fb"
-BARS: dict[NodeKind, str] = {
+BARS: dict[str, str] = {
     "input": "#57708f",
     "constant": "#57708f",
     "op": "#57708f",
@@ -97,14 +97,14 @@ class _Picture:
 
     def _box(self, box: Box) -> str:
         found: NodeView | GroupView = self.groups[box.key] if box.group else self.nodes[box.key]
-        colour = BARS["tensor"] if isinstance(found, GroupView) else BARS[found.kind]
+        kinds = found.kinds if isinstance(found, GroupView) else {found.kind: 1}
         sign = SIGNS[found.change]
         middle = box.y + box.height // 2
         label = _fit(found.label, box.width - 32, NAME_PIXELS)
         parts = [
             f'<rect x="{box.x}" y="{box.y}" width="{box.width}" height="{box.height}" rx="5" '
             f'fill="{PAPER}" stroke="{LINE}" stroke-opacity="0.8"/>',
-            f'<rect x="{box.x}" y="{box.y}" width="{BAR}" height="{box.height}" fill="{colour}"/>',
+            *_bars(box, kinds),
             self._text(box.x + 13, middle - 3, label, INK, 13),
             self._text(
                 box.x + 13,
@@ -128,6 +128,19 @@ class _Picture:
         kind = f' font-family="{family}"' if family is not None else ""
         return (
             f'<text x="{x}" y="{y}" fill="{colour}" font-size="{size}"{kind}>{_clean(text)}</text>'
+        )
+
+
+def _bars(box: Box, kinds: Mapping[str, int]) -> Iterator[str]:
+    """The bar at the left of a box, in parts where its members are of several kinds."""
+    total, seen = sum(kinds.values()), 0
+    for kind, count in kinds.items():
+        top = box.height * seen // total
+        seen += count
+        height = box.height * seen // total - top
+        colour = BARS.get(kind, BARS["other"])
+        yield (
+            f'<rect x="{box.x}" y="{box.y + top}" width="{BAR}" height="{height}" fill="{colour}"/>'
         )
 
 

@@ -10,6 +10,7 @@ import {
   node,
   sessionView,
 } from '../tests/fixture.js';
+import { VERSION } from '../src/protocol/generated.js';
 
 const root = document.getElementById('root') ?? document.body;
 const large = Number(new URLSearchParams(location.search).get('nodes') ?? 0);
@@ -89,7 +90,7 @@ function largeHello(count: number): Message {
   console.info(`layout of ${nodes.length} nodes: ${performance.now() - start} ms`);
   return {
     type: 'hello',
-    version: 1,
+    version: VERSION,
     session: sessionView(),
     module: { ...moduleView(2), functions: [view] },
   };

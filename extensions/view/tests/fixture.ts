@@ -14,6 +14,7 @@ import type {
   TokenView,
   VerdictView,
 } from '../src/protocol/generated.js';
+import { VERSION } from '../src/protocol/generated.js';
 
 export function node(
   key: string,
@@ -47,6 +48,7 @@ export function group(key: string, rest: Partial<GroupView> = {}): GroupView {
     collapsed: false,
     type: 'f32[1, 512, 256]',
     ops: 2,
+    kinds: { tensor: 2 },
     change: 'none',
     width: 150,
     height: 40,
@@ -367,5 +369,5 @@ export function detailView(at: number, key: string): DetailView {
 }
 
 export function hello(): Message {
-  return { type: 'hello', version: 1, session: sessionView(), module: moduleView(2) };
+  return { type: 'hello', version: VERSION, session: sessionView(), module: moduleView(2) };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { mount, readSaved, type AnyIntent, type View } from '../src/index.js';
+import { VERSION } from '../src/protocol/generated.js';
 import { ACTIONS, detailView, hello, moduleView, sessionView } from './fixture.js';
 
 interface Rig {
@@ -134,11 +135,30 @@ describe('the view', () => {
   });
 });
 
+describe('connecting', () => {
+  it('shows the saved picture at once, with its controls off and no word of waiting', async () => {
+    const root = document.createElement('div');
+    document.body.append(root);
+    const saved = { version: VERSION, session: sessionView(), module: moduleView(2), detail: null };
+    const view = mount(root, saved, { send: () => undefined });
+    view.connect('k');
+    await settled();
+    expect(root.querySelectorAll('[data-key]').length).toBeGreaterThan(0);
+    expect(root.textContent).not.toContain('connecting');
+    expect((labelled(root, 'button', 'Compare') as HTMLButtonElement).disabled).toBe(
+      true,
+    );
+    await vi.waitFor(() => {
+      expect(root.textContent).toContain('saved picture: connecting…');
+    }, 5000);
+  });
+});
+
 describe('saved data', () => {
   it('is drawn only in the version that made it', () => {
-    const saved = { version: 1, session: sessionView(), module: moduleView(2), detail: null };
+    const saved = { version: VERSION, session: sessionView(), module: moduleView(2), detail: null };
     expect(readSaved(saved)).toEqual(saved);
-    expect(readSaved({ ...saved, version: 2 })).toBeNull();
+    expect(readSaved({ ...saved, version: VERSION + 1 })).toBeNull();
     expect(readSaved(null)).toBeNull();
     expect(readSaved('x')).toBeNull();
   });

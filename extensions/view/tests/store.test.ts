@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Message } from '../src/protocol/generated.js';
+import { VERSION } from '../src/protocol/generated.js';
 import type { ViewEvent } from '../src/store/events.js';
 import { reduce } from '../src/store/reducer.js';
 import {
@@ -63,7 +64,7 @@ describe('connection', () => {
   });
 
   it('keeps the saved picture and sends nothing without a kernel', () => {
-    const saved = { version: 1, session: sessionView(), module: moduleView(2), detail: null };
+    const saved = { version: VERSION, session: sessionView(), module: moduleView(2), detail: null };
     const state = run(
       initialState(saved),
       { type: 'select', key: 'main/8' },

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from workbench.view.layout.items import Items
-from workbench.view.layout.model import PAD, Box, Ground, Rect
+from workbench.view.layout.model import NOTE_HEIGHT, NOTE_WIDTH, PAD, Box, Ground, Rect
 from workbench.view.protocol import FunctionView
 
 
@@ -26,7 +27,21 @@ def place_grounds(view: FunctionView, items: Items, boxes: Sequence[Box]) -> lis
         x, y, width, _ = rects[0]
         depth = len(_ancestors(group.key, parents))
         grounds.append(Ground(group.key, depth, rects, x + width + PAD, y + 12))
-    return sorted(grounds, key=lambda ground: ground.depth)
+    return _apart(sorted(grounds, key=lambda ground: ground.depth), parents)
+
+
+def _apart(grounds: Iterable[Ground], parents: Mapping[str, str | None]) -> list[Ground]:
+    """Names of nested grounds that begin at the same box stand under each other."""
+    placed: dict[str, Ground] = {}
+    for ground in grounds:
+        y = ground.note_y
+        for key in _ancestors(ground.group, parents):
+            outer = placed.get(key)
+            near = outer is not None and abs(y - outer.note_y) < NOTE_HEIGHT
+            if outer is not None and near and abs(ground.note_x - outer.note_x) < NOTE_WIDTH:
+                y = outer.note_y + NOTE_HEIGHT
+        placed[ground.group] = replace(ground, note_y=y)
+    return list(placed.values())
 
 
 def _ancestors(key: str, parents: Mapping[str, str | None]) -> list[str]:

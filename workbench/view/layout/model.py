@@ -20,6 +20,9 @@ LONG_INPUT = 6
 LONG_VALUE = 60
 CLEAR = 10
 PORT = 12
+NOTE_WIDTH = 220
+NOTE_HEIGHT = 14
+"""Room for the name of an open group: at most so wide, and so much below the next."""
 PAD = 8
 MARGIN = 20
 

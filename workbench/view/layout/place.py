@@ -12,6 +12,7 @@ from workbench.view.layout.model import (
     CLEAR,
     GAP_X,
     MAX_STUBS,
+    NOTE_WIDTH,
     PORT,
     STUB_ARROW,
     STUB_GAP,
@@ -95,7 +96,7 @@ def _note_widths(items: Items, groups: Iterable[GroupView]) -> list[int]:
     labels = {group.key: group.label for group in groups}
     notes = [0 if item.group is None else 56 for item in items.items]
     for key, (_, index) in firsts.items():
-        notes[index] = max(notes[index], min(220, 40 + 6 * len(labels[key])))
+        notes[index] = max(notes[index], min(NOTE_WIDTH, 40 + 6 * len(labels[key])))
     return notes
 
 

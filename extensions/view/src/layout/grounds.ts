@@ -3,7 +3,7 @@
 import type { FunctionView } from '../protocol/generated.js';
 import { at } from './arithmetic.js';
 import type { Items } from './items.js';
-import { PAD, type Box, type Ground } from './model.js';
+import { NOTE_HEIGHT, NOTE_WIDTH, PAD, type Box, type Ground } from './model.js';
 
 /** Grounds of the open groups, outer ones first. */
 export function placeGrounds(view: FunctionView, items: Items, boxes: readonly Box[]): Ground[] {
@@ -32,7 +32,35 @@ export function placeGrounds(view: FunctionView, items: Items, boxes: readonly B
     const depth = depthOf(group.key, parents);
     grounds.push({ group: group.key, depth, rects, noteX: x + width + PAD, noteY: y + 12 });
   }
-  return grounds.sort((a, b) => a.depth - b.depth);
+  return apart(
+    grounds.sort((a, b) => a.depth - b.depth),
+    parents,
+  );
+}
+
+/** Names of nested grounds that begin at the same box stand under each other. */
+function apart(
+  grounds: readonly Ground[],
+  parents: ReadonlyMap<string, string | null>,
+): Ground[] {
+  const placed = new Map<string, Ground>();
+  for (const ground of grounds) {
+    let y = ground.noteY;
+    let key = parents.get(ground.group) ?? null;
+    for (let level = 0; key !== null && level < 64; level += 1) {
+      const outer = placed.get(key);
+      if (
+        outer !== undefined &&
+        Math.abs(y - outer.noteY) < NOTE_HEIGHT &&
+        Math.abs(ground.noteX - outer.noteX) < NOTE_WIDTH
+      ) {
+        y = outer.noteY + NOTE_HEIGHT;
+      }
+      key = parents.get(key) ?? null;
+    }
+    placed.set(ground.group, { ...ground, noteY: y });
+  }
+  return [...placed.values()];
 }
 
 function depthOf(key: string, parents: ReadonlyMap<string, string | null>): number {

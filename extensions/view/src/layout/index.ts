@@ -31,6 +31,7 @@ import {
 import { measure, placeItems, route, stackHeight, type Extents } from './place.js';
 import { draw, stack, topOf, type Rows } from './wires.js';
 
+export { NOTE_WIDTH, PAD } from './model.js';
 export type { Box, Folds, Ground, Layout, Stub, Wire } from './model.js';
 
 /** Lays out one function. Pure; takes about 25 microseconds a node. */

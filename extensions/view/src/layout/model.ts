@@ -75,5 +75,8 @@ export const LONG_VALUE = 60;
 export const CLEAR = 10;
 /** Distance of two ports of a box, and of a port from the corner. */
 export const PORT = 12;
+/** Room for the name of an open group: at most so wide, and so much below the next. */
+export const NOTE_WIDTH = 220;
+export const NOTE_HEIGHT = 14;
 export const PAD = 8;
 export const MARGIN = 20;

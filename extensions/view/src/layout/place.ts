@@ -7,6 +7,7 @@ import {
   CLEAR,
   GAP_X,
   MAX_STUBS,
+  NOTE_WIDTH,
   PORT,
   STUB_ARROW,
   STUB_GAP,
@@ -83,7 +84,7 @@ function noteWidths(items: Items, groups: readonly GroupView[]): number[] {
   }
   const notes: number[] = items.items.map((item) => (item.group === null ? 0 : 56));
   for (const [key, { item }] of firsts) {
-    const width = Math.min(220, 40 + 6 * characters(labels.get(key) ?? key));
+    const width = Math.min(NOTE_WIDTH, 40 + 6 * characters(labels.get(key) ?? key));
     notes[item] = Math.max(at(notes, item), width);
   }
   return notes;

@@ -17,7 +17,7 @@ import { Loops } from './Loops.js';
 import type { HostProps, PaneProps } from './props.js';
 import { Swap } from './Swap.js';
 import { Script } from './Tokens.js';
-import { changeSign, opsText } from './words.js';
+import { changeSign, kindsText, opsText } from './words.js';
 
 const NODE_TABS: readonly (readonly [Tab, string])[] = [
   ['loops', 'Loops'],
@@ -252,7 +252,8 @@ function GroupFacts({ group, state, dispatch }: GroupFactsProps): JSX.Element {
         <strong>{group.label}</strong> <code>{group.type}</code>
       </p>
       <p class="wb-fact">
-        {group.kind === 'fused' ? 'fused function' : 'layer of the model'} · {opsText(group.ops)}{' '}
+        {group.kind === 'fused' ? 'fused function' : 'layer of the model'} · {opsText(group.ops)}:{' '}
+        {kindsText(group)}{' '}
         <button
           type="button"
           class="wb-link"

@@ -13,7 +13,9 @@ import {
   keepPlace,
   onScreen,
   overview,
+  settle,
   show,
+  TOP,
   zoom,
   type Camera,
   type Size,
@@ -52,7 +54,7 @@ function Picture(props: PictureProps): JSX.Element {
   const { state, dispatch, layout, view, uid } = props;
   const root = useRef<SVGSVGElement>(null);
   const size = useSize(root);
-  const [camera, setCamera] = useCamera(layout, size, state.selection);
+  const [camera, setCamera] = useCamera(view, layout, size, state.selection);
   useWheel(root, setCamera);
   const drag = useDrag(setCamera);
   const focused = layout.boxes.some((box) => box.key === state.selection) ? state.selection : null;
@@ -63,7 +65,7 @@ function Picture(props: PictureProps): JSX.Element {
         class="wb-fit"
         title="Fit the width; again: the whole picture"
         onClick={() => {
-          setCamera((camera) => fitted(camera, layout, size));
+          setCamera((camera) => fitted(camera, layout, size), false);
         }}
       >
         Fit
@@ -138,6 +140,7 @@ function Scene({ state, view, layout, camera, size, uid }: SceneProps): JSX.Elem
     lit: users.has(key) || key === state.hovered,
     wrong: key === first,
   });
+  const right = size.width === 0 ? Infinity : (size.width - camera.x) / camera.scale;
   const seen = (box: Box | Stub): boolean =>
     onScreen(camera, size, box.x, box.y, box.width, box.height);
   if (camera.scale < READABLE && layout.boxes.length > 200) {
@@ -148,7 +151,7 @@ function Scene({ state, view, layout, camera, size, uid }: SceneProps): JSX.Elem
       {layout.grounds.map((ground) => {
         const group = groups.get(ground.group);
         return group === undefined ? null : (
-          <GroundBox key={ground.group} ground={ground} group={group} />
+          <GroundBox key={ground.group} ground={ground} group={group} right={right} />
         );
       })}
       <Wires layout={layout} camera={camera} size={size} lit={[state.hovered, state.selection]} />
@@ -273,38 +276,72 @@ function press(target: EventTarget | null, dispatch: HostProps['dispatch']): voi
   dispatch({ type: 'select', key });
 }
 
-type Change = (change: (camera: Camera) => Camera) => void;
+/** Moves the camera; `free` (the default) means by hand, so that it is left alone from then on. */
+type Change = (change: (camera: Camera) => Camera, free?: boolean) => void;
+
+interface Held {
+  readonly view: FunctionView;
+  readonly layout: Layout;
+  readonly size: Size;
+  readonly camera: Camera;
+  readonly selection: string | null;
+  readonly free: boolean;
+}
 
 /** The camera, which follows the layout so that what is looked at stays where it is. */
-function useCamera(layout: Layout, size: Size, selection: string | null): [Camera, Change] {
+function useCamera(
+  view: FunctionView,
+  layout: Layout,
+  size: Size,
+  selection: string | null,
+): [Camera, Change] {
   const [, redraw] = useState(0);
-  const held = useRef<{
-    layout: Layout;
-    size: Size;
-    camera: Camera;
-    selection: string | null;
-  } | null>(null);
+  const held = useRef<Held | null>(null);
   const before = held.current;
+  const fresh = { view, layout, size, camera: fit(layout, size), selection: null, free: false };
+  let now: Held = before ?? fresh;
   if (before === null || (before.size.width === 0 && size.width > 0)) {
-    held.current = { layout, size, camera: fit(layout, size), selection: null };
+    now = fresh;
   } else if (before.layout !== layout || before.size.width !== size.width) {
-    const pair = anchor(before.layout, layout, selection, before.camera);
-    const camera = pair === null ? fit(layout, size) : keepPlace(before.camera, pair[0], pair[1]);
-    held.current = { ...before, layout, size, camera };
+    now = { ...before, view, layout, size, camera: followed(before, view, layout, size, selection) };
   }
-  const now = held.current ?? { layout, size, camera: fit(layout, size), selection: null };
   if (now.selection !== selection && size.width > 0) {
     const box = layout.boxes.find((one) => one.key === selection);
     const camera = box === undefined ? now.camera : show(now.camera, box, size);
-    held.current = { ...now, camera, selection };
+    now = { ...now, camera, selection };
   }
-  const change: Change = (next) => {
+  held.current = now;
+  const change: Change = (next, free = true) => {
     if (held.current !== null) {
-      held.current = { ...held.current, camera: next(held.current.camera) };
+      held.current = { ...held.current, camera: next(held.current.camera), free };
       redraw((count) => count + 1);
     }
   };
-  return [held.current?.camera ?? now.camera, change];
+  return [now.camera, change];
+}
+
+/** The camera for another layout or width: a box keeps its place, and nothing new is cut off. */
+function followed(
+  before: Held,
+  view: FunctionView,
+  layout: Layout,
+  size: Size,
+  selection: string | null,
+): Camera {
+  const pair = anchor(before.layout, layout, selection, before.camera);
+  if (pair === null) {
+    return fit(layout, size);
+  }
+  const [old, box] = pair;
+  const camera = keepPlace(before.camera, old, box);
+  if (before.free) {
+    return camera;
+  }
+  const settled = settle(camera, layout, size, box, before.view === view);
+  // Another scale must not push the beginning under the search box, where it was not before.
+  const pushed = settled.scale !== camera.scale && settled.y < TOP && before.camera.y >= TOP;
+  const bottom = (box.y + box.height) * settled.scale + TOP;
+  return pushed && bottom < size.height ? { ...settled, y: TOP } : settled;
 }
 
 function useSize(root: { readonly current: Element | null }): Size {

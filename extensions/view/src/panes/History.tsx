@@ -9,7 +9,7 @@ import type { PaneProps } from './props.js';
 import { verdictTone } from './words.js';
 
 const COLUMN = 184;
-const ROW = 66;
+const ROW = 76;
 const LEFT = 24;
 const TOP = 16;
 /** Branches go down this far before the column of their first step, where no label reaches. */

@@ -5,7 +5,7 @@ import type { FunctionView, GroupView, NodeView } from '../protocol/generated.js
 import { currentFunction, shownGroup } from '../store/selectors.js';
 import type { State } from '../store/state.js';
 import type { PaneProps } from './props.js';
-import { changeSign, kindWord, opsText } from './words.js';
+import { changeSign, kindWord, kindsText, opsText } from './words.js';
 
 type Row =
   | { readonly type: 'node'; readonly node: NodeView; readonly level: number }
@@ -102,7 +102,9 @@ function GroupRow({
         {open ? '▾' : '▸'} {group.label}
       </span>
       <code>{group.type}</code>
-      <span class="wb-fact">{opsText(group.ops)}</span>
+      <span class="wb-fact">
+        {opsText(group.ops)}: {kindsText(group)}
+      </span>
       <span class="wb-sign">{changeSign(group.change)}</span>
     </>
   );

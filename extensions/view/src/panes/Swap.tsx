@@ -108,7 +108,7 @@ function Row({ one, bar, scale, detail, state, dispatch }: RowProps): JSX.Elemen
         >
           {one.name}
         </button>
-        {bar === null && <span class="wb-chip">{one.kind}</span>}
+        {bar === null && !one.name.startsWith(one.kind) && <span class="wb-chip">{one.kind}</span>}
       </span>
       {bar === null ? (
         <span class="wb-fact wb-implementation-text">

@@ -165,12 +165,24 @@ export function statusText(state: State, late: boolean): string {
     case 'saved':
       return 'saved picture: run the cell again';
     case 'connecting':
-      return state.busy && late ? 'kernel busy: queued' : 'connecting…';
+      return connectingText(state, late);
     case 'dead':
       return state.message.includes(AGAIN) ? state.message : deadText(state.message);
     case 'live':
       return late ? liveText(state) : (state.session?.kernel_note ?? '');
   }
+}
+
+/** The saved picture is there meanwhile, so that a short wait needs no words. */
+function connectingText(state: State, late: boolean): string {
+  const saved = state.session !== null;
+  if (saved && !late) {
+    return '';
+  }
+  if (state.busy) {
+    return 'kernel busy: queued';
+  }
+  return saved ? 'saved picture: connecting…' : 'connecting…';
 }
 
 const AGAIN = 'run the cell again';

@@ -1,9 +1,9 @@
 /** Boxes, stubs and grounds of the picture as SVG. */
 
 import type { JSX } from 'preact';
-import type { Box, Ground, Stub } from '../layout/index.js';
+import { NOTE_WIDTH, PAD, type Box, type Ground, type Stub } from '../layout/index.js';
 import type { GroupView, NodeView } from '../protocol/generated.js';
-import { changeSign, fitted, nodeTitle, opsText } from './words.js';
+import { changeSign, fitted, kindsText, nodeTitle, opsText } from './words.js';
 
 interface Marks {
   readonly selected: boolean;
@@ -49,7 +49,13 @@ export function NodeBox({ box, node, id, ...marks }: NodeProps): JSX.Element {
     >
       <title>{nodeTitle(node) + wrong}</title>
       <g aria-hidden="true">
-        <Frame box={box} label={node.label} type={node.type} sign={changeSign(node.change)} />
+        <Frame
+          box={box}
+          label={node.label}
+          type={node.type}
+          sign={changeSign(node.change)}
+          kinds={{ [node.kind]: 1 }}
+        />
         {marks.wrong && (
           <text class="wb-wrong-sign" x={box.width + 6} y={16}>
             ✗ first wrong value
@@ -78,10 +84,18 @@ export function GroupBox({ box, group, id, ...marks }: GroupProps): JSX.Element 
         class={classes(`wb-node wb-group wb-group-${group.kind}`, marks)}
         data-key={group.key}
       >
-        <title>{`${group.label}, ${group.type}, group of ${opsText(group.ops)}${change}`}</title>
+        <title>
+          {`${group.label}, ${group.type}, group of ${opsText(group.ops)}: ${kindsText(group)}${change}`}
+        </title>
         <g aria-hidden="true">
           <rect class="wb-behind" x={4} y={4} width={box.width} height={box.height} rx={5} />
-          <Frame box={box} label={group.label} type={group.type} sign={changeSign(group.change)} />
+          <Frame
+            box={box}
+            label={group.label}
+            type={group.type}
+            sign={changeSign(group.change)}
+            kinds={group.kinds}
+          />
         </g>
       </g>
       <g role="button" class="wb-fold" data-unfold={group.key}>
@@ -102,17 +116,16 @@ interface FrameProps {
   readonly label: string;
   readonly type: string;
   readonly sign: string;
+  /** How many there are of each kind: what the bar at the left shows. */
+  readonly kinds: Readonly<Record<string, number>>;
 }
 
-function Frame({ box, label, type, sign }: FrameProps): JSX.Element {
+function Frame({ box, label, type, sign, kinds }: FrameProps): JSX.Element {
   const middle = box.height >> 1;
   return (
     <>
       <rect class="wb-frame" width={box.width} height={box.height} rx={5} />
-      <path
-        class="wb-bar"
-        d={`M2 0h2v${box.height}h-2a2 2 0 0 1-2-2v${4 - box.height}a2 2 0 0 1 2-2z`}
-      />
+      <Bar height={box.height} kinds={kinds} />
       <text class="wb-label" x={13} y={type === '' ? middle + 4 : middle - 3}>
         {fitted(label, box.width - 18 - (sign === '' ? 0 : 14), 6.6)}
       </text>
@@ -126,6 +139,36 @@ function Frame({ box, label, type, sign }: FrameProps): JSX.Element {
           {sign}
         </text>
       )}
+    </>
+  );
+}
+
+interface BarProps {
+  readonly height: number;
+  readonly kinds: Readonly<Record<string, number>>;
+}
+
+/** The bar of the kind; in parts, by their share, where there are several kinds. */
+function Bar({ height, kinds }: BarProps): JSX.Element {
+  const counts = Object.entries(kinds);
+  const total = counts.reduce((sum, [, count]) => sum + count, 0);
+  let seen = 0;
+  return (
+    <>
+      {counts.map(([kind, count]) => {
+        const top = Math.floor((height * seen) / total);
+        seen += count;
+        const start = top === 0 ? 'M2 0h2' : `M0 ${top}h4`;
+        const end = top === 0 ? 'a2 2 0 0 1 2-2z' : 'z';
+        const down = height - top;
+        return (
+          <path
+            key={kind}
+            class={`wb-bar wb-bar-${kind}`}
+            d={`${start}v${down}h-2a2 2 0 0 1-2-2v${(top === 0 ? 4 : 2) - down}${end}`}
+          />
+        );
+      })}
     </>
   );
 }
@@ -206,12 +249,17 @@ function pairs(points: readonly number[]): string[] {
 interface GroundProps {
   readonly ground: Ground;
   readonly group: GroupView;
+  /** Where the visible part of the picture ends. */
+  readonly right: number;
 }
 
 /** The ground of an open group, with its name beside it; pressing the name folds it. */
-export function GroundBox({ ground, group }: GroundProps): JSX.Element {
+export function GroundBox({ ground, group, right }: GroundProps): JSX.Element {
   const sign = changeSign(group.change);
-  const width = 24 + 6 * group.label.length;
+  const label = fitted(group.label, NOTE_WIDTH - 40, 6);
+  const width = Math.ceil(26 + 6.6 * label.length);
+  const first = ground.rects[0]?.[0] ?? 0;
+  const x = Math.max(Math.min(ground.noteX, right - width), Math.min(first + PAD, ground.noteX));
   return (
     <g class={`wb-ground wb-group-${group.kind}`}>
       {ground.rects.map(([x, y, w, h], index) => (
@@ -222,14 +270,14 @@ export function GroundBox({ ground, group }: GroundProps): JSX.Element {
         <g aria-hidden="true">
           <rect
             class="wb-target"
-            x={ground.noteX - 4}
+            x={x - 4}
             y={ground.noteY - 14}
             width={width}
             height={20}
           />
-          <text x={ground.noteX} y={ground.noteY}>
+          <text x={x} y={ground.noteY}>
             ▾ {sign !== '' && <tspan class="wb-sign">{sign} </tspan>}
-            {group.label}
+            {label}
           </text>
         </g>
       </g>

@@ -15,14 +15,40 @@ export interface Size {
 
 const LEAST = 0.04;
 const MOST = 3;
+/** Names can still be read at this scale. */
+const READABLE = 0.62;
 /** Room for the search box over the top of the picture. */
-const TOP = 34;
+export const TOP = 34;
 
 /** The whole width where it is readable, from the top of the picture. */
 export function fit(layout: Layout, size: Size): Camera {
-  const wide = size.width / Math.max(1, layout.width);
-  const scale = Math.max(0.55, Math.min(1, wide));
+  const scale = readableScale(layout, size);
   return { x: Math.round((size.width - layout.width * scale) / 2), y: TOP, scale };
+}
+
+/** The largest scale up to 1 that shows the whole width; not so small that nothing can be read. */
+function readableScale(layout: Layout, size: Size): number {
+  return Math.max(READABLE, Math.min(1, size.width / Math.max(1, layout.width)));
+}
+
+/**
+ * Keeps `box` where it is, as far as the whole width can be seen: nothing is cut at the sides where
+ * it would have room. `grow`: the scale may become larger again, too.
+ */
+export function settle(
+  camera: Camera,
+  layout: Layout,
+  size: Size,
+  box: Box,
+  grow: boolean,
+): Camera {
+  const wide = readableScale(layout, size);
+  const scale = grow ? wide : Math.min(camera.scale, wide);
+  const left = (box.x + box.width / 2) * camera.scale + camera.x;
+  const top = box.y * camera.scale + camera.y;
+  const { x, y } = zoom(camera, scale / camera.scale, left, top);
+  const room = size.width - layout.width * scale;
+  return { x: Math.max(Math.min(0, room), Math.min(Math.max(0, room), x)), y, scale };
 }
 
 /** The whole picture. */

@@ -1,6 +1,6 @@
 /** The words and signs for what the protocol names. */
 
-import type { Change, NodeKind, NodeView, VerdictState } from '../protocol/generated.js';
+import type { Change, GroupView, NodeKind, NodeView, VerdictState } from '../protocol/generated.js';
 
 const KINDS: Readonly<Record<NodeKind, string>> = {
   input: 'input',
@@ -39,6 +39,16 @@ export function verdictTone(state: VerdictState): 'good' | 'fair' | 'bad' | 'qui
 
 export function opsText(count: number): string {
   return count === 1 ? '1 op' : `${count} ops`;
+}
+
+/** What the members of a group are: `tensor function ×2, library call`. */
+export function kindsText(group: GroupView): string {
+  return Object.entries(group.kinds)
+    .map(([kind, count]) => {
+      const word = kindWord(kind as NodeKind);
+      return count === 1 ? word : `${word} ×${count}`;
+    })
+    .join(', ');
 }
 
 /** What a screen reader says of a box. */

@@ -1,7 +1,7 @@
 // Generated from workbench/view/protocol.py by `make protocol`. Do not edit.
 
 /** Version of the protocol that these types describe. */
-export const VERSION = 1;
+export const VERSION = 2;
 
 export type NodeKind = 'constant' | 'function' | 'input' | 'library' | 'op' | 'other' | 'tensor';
 
@@ -57,6 +57,7 @@ export interface GroupView {
   readonly collapsed: boolean;
   readonly type: string;
   readonly ops: number;
+  readonly kinds: Readonly<Record<string, number>>;
   readonly change: Change;
   readonly width: number;
   readonly height: number;
