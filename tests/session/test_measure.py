@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import workbench as wb
 from tests.session.programs import product, small
 from workbench.session import Measured, Session
+from workbench.session.excerpt import needed
 from workbench.session.worker import Job
 from workbench.support import CompileError
 
@@ -80,7 +82,7 @@ def test_progress_is_told_to_the_one_who_waits() -> None:
     def watch(job: Job) -> None:
         heard.append((job.doing, job.done, job.total, job.finished.is_set()))
 
-    session = wb.open(product(256))
+    session = wb.open(product(512))
     session.apply("LegalizeOps")
     session.compare(progress=watch)
     assert any(doing.startswith("timing ") for doing, *_ in heard)
@@ -88,6 +90,17 @@ def test_progress_is_told_to_the_one_who_waits() -> None:
     assert counts == sorted(counts)
     assert [ended for *_, ended in heard] == [False] * (len(heard) - 1) + [True]
     assert heard[-1][0] == ""
+
+
+def test_only_what_a_step_calls_is_measured(session: Session) -> None:
+    session.apply("FuseOps")
+    module = session.module
+    spare = module["matmul"]
+    more = replace(module, functions=(("spare", spare), *module.functions))
+    assert needed(more, "main").functions == module.functions
+    (inner,) = set(module.graph_functions) - {"main"}
+    assert set(dict(needed(more, inner).functions)) == {inner, *module.tensor_functions}
+    assert needed(more, "main").pool is module.pool
 
 
 def test_an_interrupt_stops_a_comparison_and_leaves_the_session_usable(session: Session) -> None:

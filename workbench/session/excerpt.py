@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from workbench.analysis.uses import argument_vars
+from workbench.analysis.uses import argument_vars, callees
 from workbench.interpret import Symbols, evaluate
 from workbench.ir import (
     Alias,
@@ -63,6 +63,18 @@ def excerpt(
     functions = tuple((n, f) for n, f in module.functions if isinstance(f, TensorFunction))
     alone = IRModule((("main", main), *functions), module.pool)
     return Excerpt(alone, tuple(values[var.id] for var in params), values[value])
+
+
+def needed(module: IRModule, function: str) -> IRModule:
+    """The module with `function` and what it calls, directly or not; nothing else."""
+    found: dict[str, None] = {}
+    waiting = [function]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name] = None
+            waiting += callees(IRModule(((name, module[name]),)))
+    return replace(module, functions=tuple((n, f) for n, f in module.functions if n in found))
 
 
 def _symbols(function: GraphFunction, values: Mapping[NodeId, Any]) -> Symbols:

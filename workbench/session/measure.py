@@ -15,7 +15,7 @@ from workbench.session.apart import measure_apart, prepare
 from workbench.session.catalogue import run_pass
 from workbench.session.comparison import Bar, Comparison, OperatorRow, bars_of, conditions
 from workbench.session.engine import Engine
-from workbench.session.excerpt import Excerpt, excerpt
+from workbench.session.excerpt import Excerpt, excerpt, needed
 from workbench.session.experiment import Experiment, Outcome, Trial
 from workbench.session.flow import FlowValue
 from workbench.session.implementations import Implementation, implementations_of
@@ -88,7 +88,7 @@ def _trial(module: IRModule, chosen: Pass, item: Implementation) -> tuple[str, T
     if not item.available:
         return item.reason or "not available", None
     try:
-        return "", Trial(item.name, run_pass(chosen, module).module)
+        return "", Trial(item.name, needed(run_pass(chosen, module).module, "main"))
     except CompileError as error:
         return error.diagnostics[0].message, None
 
@@ -124,10 +124,7 @@ def compare_steps(session: Measured, steps: tuple[int, ...], job: Job) -> Compar
     job.report("running the import", 0, 0)
     inputs, origin = session.verdict_side(0, job)
     snapshots = [session.snapshot(step) for step in steps]
-    trials = tuple(
-        Trial(f"{s.index} {s.name}", s.module, entry_function(s.module), profile=True)
-        for s in snapshots
-    )
+    trials = tuple(_step_trial(snapshot) for snapshot in snapshots)
     experiment = Experiment(trials, inputs.arrays, origin.outputs)
     measured = measure_apart(experiment, session.engine, job)
     outcomes = measured.results.outcomes
@@ -138,6 +135,12 @@ def compare_steps(session: Measured, steps: tuple[int, ...], job: Job) -> Compar
     rows = _operator_rows(session, steps, [outcome.profile for outcome in outcomes])
     note = conditions(measured, inputs.source)
     return Comparison("whole model, per step", bars_of(bars, outcomes), rows, note)
+
+
+def _step_trial(snapshot: Snapshot) -> Trial:
+    entry = entry_function(snapshot.module)
+    name = f"{snapshot.index} {snapshot.name}"
+    return Trial(name, needed(snapshot.module, entry), entry, profile=True)
 
 
 def _operator_rows(
