@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from typing_extensions import override
@@ -86,13 +87,11 @@ class ScheduleBase:
             self._scope = Scope(self.function, self.tensor_function)
         return self._scope
 
-    def copy(self) -> ScheduleBase:
+    def copy(self) -> Self:
         """Another schedule that goes on from here; references of either work in both."""
-        made = type(self)(self.module, self.function)
-        made.reassociates = self.reassociates
-        made._owner = self._owner
+        made = copy.copy(self)
         made._instructions = list(self._instructions)
-        made._random = np.random.default_rng(self._random.bit_generator.random_raw())
+        made._random = copy.deepcopy(self._random)
         return made
 
     # --- for the methods -----------------------------------------------------------------------
