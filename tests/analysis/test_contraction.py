@@ -65,6 +65,27 @@ def convolution(X: T.Buffer((1, 2, 8, 8), "float32"), W: T.Buffer((3, 2, 3, 3), 
             Y[vn, vf, vy, vx] = Y[vn, vf, vy, vx] + X[vn, vc, vy + vp, vx + vq] * W[vf, vc, vp, vq]
 """
 
+PADDED = """
+@T.prim_func
+def convolution(X: T.Buffer((1, 2, 8, 8), "float32"), W: T.Buffer((3, 2, 3, 3), "float32"),
+                Y: T.Buffer((1, 3, 8, 8), "float32")):
+    P = T.alloc_buffer((1, 2, 10, 10), "float32")
+    for c, y, x in T.grid(2, 10, 10):
+        with T.sblock("padded"):
+            vn = T.axis.spatial(1, 0)
+            vc, vy, vx = T.axis.remap("SSS", [c, y, x])
+            P[vn, vc, vy, vx] = T.if_then_else(
+                1 <= vy and vy < 9 and 1 <= vx and vx < 9, X[vn, vc, vy - 1, vx - 1], T.float32(0)
+            )
+    for f, y, x, c, p, q in T.grid(3, 8, 8, 2, 3, 3):
+        with T.sblock("convolution"):
+            vn = T.axis.spatial(1, 0)
+            vf, vy, vx, vc, vp, vq = T.axis.remap("SSSRRR", [f, y, x, c, p, q])
+            with T.init():
+                Y[vn, vf, vy, vx] = T.float32(0.0)
+            Y[vn, vf, vy, vx] = Y[vn, vf, vy, vx] + P[vn, vc, vy + vp, vx + vq] * W[vf, vc, vp, vq]
+"""
+
 
 def forms_of(text: str) -> tuple[LibraryForm, ...]:
     _, function = parse_function(text)
@@ -85,6 +106,10 @@ def forms_of(text: str) -> tuple[LibraryForm, ...]:
         (CONVOLUTION, "vy + vp", "vy - vp + 2"),
         (CONVOLUTION, "vy + vp", "vy - vp"),
         (CONVOLUTION, "vy + vp", "vp"),
+        (PADDED, "vy < 9", "vy < 8"),
+        (PADDED, "1 <= vy and", "2 <= vy and"),
+        (PADDED, "vx < 9", "vx < 9 and vc < 1"),
+        (PADDED, "T.float32(0)\n", "T.float32(1)\n"),
     ],
 )
 def test_what_the_library_would_compute_otherwise_is_left_alone(

@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from workbench.analysis.affine import Affine, affine
+from workbench.analysis.arith import Facts
 from workbench.analysis.op_pattern import is_contraction
+from workbench.analysis.polynomial import Poly, polynomial
 from workbench.analysis.stages import Stage, stages
 from workbench.ir import (
     Attrs,
@@ -26,6 +28,7 @@ from workbench.ir import (
     TensorFunction,
     Var,
     as_dim,
+    as_expr,
 )
 from workbench.ir.dims import same_dim
 
@@ -210,6 +213,37 @@ def _padding(stage: Stage, buffer: Var) -> tuple[Var, tuple[int, int, int, int]]
             after.append(0)
         else:
             return None
-    if before[:2] != [0, 0] or after[:2] != [0, 0]:
+    if before[:2] != [0, 0] or after[:2] != [0, 0] or min(before + after) < 0:
+        return None
+    whole = stage.writes_identity and _covers(stage, (stage.store,))
+    if not whole or not _is_inside(stage, value.condition, load, before, after):
         return None
     return load.buffer, (before[2], before[3], after[2], after[3])
+
+
+def _is_inside(
+    stage: Stage, condition: PrimExpr, load: Load, before: list[int], after: list[int]
+) -> bool:
+    """Whether the condition holds exactly where the load is inside of its buffer."""
+    assert isinstance(load.buffer.type, BufferType)
+    allowed: list[Poly] = []
+    needed: list[Poly] = []
+    sides = zip(stage.block.axes, load.buffer.type.shape, before, after, strict=True)
+    for axis, size, first, last in sides:
+        index = Poly.atom(axis.var).shift(-first)
+        ends = (index, polynomial(as_expr(size)).shift(-1) - index)
+        allowed += ends
+        needed += [end for end, width in zip(ends, (first, last), strict=True) if width]
+    parts = [Facts().inequalities_of(part) for part in _conjuncts(condition)]
+    found = [part[0].terms for part in parts if len(part) == 1]
+    return (
+        len(found) == len(parts)
+        and all(terms in [p.terms for p in allowed] for terms in found)
+        and all(p.terms in found for p in needed)
+    )
+
+
+def _conjuncts(condition: PrimExpr) -> tuple[PrimExpr, ...]:
+    if isinstance(condition, Binary) and condition.op is BinaryOp.AND:
+        return (*_conjuncts(condition.a), *_conjuncts(condition.b))
+    return (condition,)
