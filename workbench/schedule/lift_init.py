@@ -45,12 +45,12 @@ def lifted(scope: Scope, outer: Block) -> Block | None:
     loops, block = perfect_nest(outer.body)
     if not isinstance(block, Block) or block.init is None or outer.init is not None:
         return None
-    if not _movable(loops, block, block.init):
+    if not _movable(loops, block, block.init, outer):
         return None
     body: Stmt = replace(block, init=None)
     for loop in reversed(loops):
         body = replace(loop, body=body)
-    return replace(outer, init=_initial(scope, loops, block, block.init), body=body)
+    return replace(outer, init=_initial(scope, loops, block, outer), body=body)
 
 
 def perfect_nest(stmt: Stmt) -> tuple[tuple[For, ...], Stmt]:
@@ -62,7 +62,7 @@ def perfect_nest(stmt: Stmt) -> tuple[tuple[For, ...], Stmt]:
     return tuple(loops), stmt
 
 
-def _movable(loops: tuple[For, ...], block: Block, init: Stmt) -> bool:
+def _movable(loops: tuple[For, ...], block: Block, init: Stmt, outer: Block) -> bool:
     """Whether each element is initialised once, before all its updates, and seen by no other."""
     if block.allocations or block.match_buffers or not _alone(block, init):
         return False
@@ -71,7 +71,9 @@ def _movable(loops: tuple[For, ...], block: Block, init: Stmt) -> bool:
         return False
     if any(not reducing.isdisjoint(_bounds(x)) for x in loops if x.var.id in others):
         return False
-    return all(_starts_at_zero(axis, loops) for axis in _reduce_axes(block))
+    if any(loop.start != IntImm(0) for loop in loops if loop.var.id in reducing):
+        return False
+    return all(_starts_at_zero(axis, loops, outer) for axis in _reduce_axes(block))
 
 
 def _roles(loops: tuple[For, ...], block: Block) -> tuple[set[NodeId], set[NodeId]]:
@@ -102,7 +104,7 @@ def _alone(block: Block, init: Stmt) -> bool:
     named = {index.id for index in init.indices if isinstance(index, Var)}
     if not all(a.var.id in named for a in block.axes if a.kind is not AxisKind.REDUCE):
         return False
-    if any(_reads(init.value, item) for item in (init.buffer,)):
+    if any(isinstance(n, Load) and n.buffer.id == init.buffer.id for n in walk(init.value)):
         return False
     return all(
         node == target
@@ -111,45 +113,40 @@ def _alone(block: Block, init: Stmt) -> bool:
     )
 
 
-def _reads(value: PrimExpr, buffer: Var) -> bool:
-    return any(isinstance(n, Load) and n.buffer.id == buffer.id for n in walk(value))
-
-
-def _starts_at_zero(axis: Axis, loops: tuple[For, ...]) -> bool:
-    """Whether the part that the loops make is zero in their first iterations and positive later."""
+def _starts_at_zero(axis: Axis, loops: tuple[For, ...], outer: Block) -> bool:
+    """Whether an axis is a sum of positive multiples of loops and outer reduction axes alone."""
     poly = Facts().poly(axis.value)
-    for loop in loops:
-        step = poly.coefficient(loop.var)
+    for var in (*(loop.var for loop in loops), *(a.var for a in _reduce_axes(outer))):
+        step = poly.coefficient(var)
         if not step.terms:
             continue
-        if not step.is_const or step.constant < 0 or loop.start != IntImm(0):
+        if not step.is_const or step.constant < 0:
             return False
-        poly = poly.without(loop.var)
-    left = {i for atom in poly.atoms() for i in free_vars(atom)}
-    return left.isdisjoint({loop.var.id for loop in loops}) and poly.constant == 0
+        poly = poly.without(var)
+    return not poly.terms
 
 
-def _initial(scope: Scope, loops: tuple[For, ...], block: Block, init: Stmt) -> Stmt:
+def _initial(scope: Scope, loops: tuple[For, ...], block: Block, outer: Block) -> Stmt:
     """The initialisation of all elements of the nest, on loops and axes of its own."""
+    assert block.init is not None
     reducing, _ = _roles(loops, block)
     kept = [loop for loop in loops if loop.var.id not in reducing]
-    values: dict[NodeId, PrimExpr] = dict.fromkeys(reducing, IntImm(0))
     fresh = [scope.fresh(f"{loop.var.name}_init", loop.var.type) for loop in kept]
+    values: dict[NodeId, PrimExpr] = dict.fromkeys(reducing, IntImm(0))
+    values |= {axis.var.id: IntImm(0) for axis in (*_reduce_axes(block), *_reduce_axes(outer))}
     values |= {loop.var.id: var for loop, var in zip(kept, fresh, strict=True)}
     axes: list[Axis] = []
-    renamed: dict[NodeId, PrimExpr] = {axis.var.id: IntImm(0) for axis in _reduce_axes(block)}
     for axis in block.axes:
         if axis.kind is not AxisKind.REDUCE:
             var = scope.fresh(f"{axis.var.name}_init", axis.var.type)
-            renamed[axis.var.id] = var
             axes.append(Axis(var, axis.kind, axis.extent, substitute(axis.value, values)))
-    predicate = None if block.predicate is None else substitute(block.predicate, values)
+            values[axis.var.id] = var
     body: Stmt = Block(
         scope.ids.new(),
         scope.free_name(f"{block.name}_init"),
         tuple(axes),
-        substitute(init, renamed),
-        predicate=None if predicate is None else substitute(predicate, renamed),
+        substitute(block.init, values),
+        predicate=_first(block.predicate, values),
     )
     for loop, var in zip(reversed(kept), reversed(fresh), strict=True):
         kind = loop.kind
@@ -158,3 +155,11 @@ def _initial(scope: Scope, loops: tuple[For, ...], block: Block, init: Stmt) -> 
         start, extent = substitute(loop.start, values), substitute(loop.extent, values)
         body = For(var, start, extent, body, kind)
     return body
+
+
+def _first(predicate: PrimExpr | None, values: dict[NodeId, PrimExpr]) -> PrimExpr | None:
+    """A predicate where the reduction begins, None where it always holds."""
+    if predicate is None:
+        return None
+    simple = Facts().simplify(substitute(predicate, values))
+    return None if simple == IntImm(1, "bool") else simple
