@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from workbench.analysis.dependence.linear import Conjunction, Linear, Row, less
+from workbench.analysis.dependence.operands import has_load, operands
 from workbench.analysis.dependence.reader import Reader
 from workbench.analysis.dependence.reductions import Update, update_of
 from workbench.analysis.dependence.statements import Access, Guard
 from workbench.analysis.dependence.terms import Term, TermKind
-from workbench.ir.expr import BufferType, IntImm, Intrinsic, Load, PrimExpr, Select, Var
+from workbench.ir.expr import BufferType, FloatImm, IntImm, Intrinsic, Load, PrimExpr, Select, Var
 from workbench.ir.tensor import (
     Allocate,
     Block,
@@ -23,7 +24,7 @@ from workbench.ir.tensor import (
     Store,
     While,
 )
-from workbench.ir.traverse import children, walk
+from workbench.ir.traverse import walk
 from workbench.support.ids import NodeId
 
 
@@ -48,6 +49,8 @@ class AccessReader:
 
     def of_value(self, value: PrimExpr) -> tuple[Access, ...]:
         """What an expression reads."""
+        if isinstance(value, IntImm | FloatImm | Var):
+            return ()
         return tuple(
             self._access(load.buffer, load.indices, guards, rows, why)
             for load, guards, rows, why in self._loads(value)
@@ -64,7 +67,7 @@ class AccessReader:
         if isinstance(value, Select):
             yield from self._loads(value.condition, guards, rows, why)
             for side, holds in ((value.true_value, True), (value.false_value, False)):
-                if any(isinstance(node, Load) for node in walk(side)):
+                if has_load(side):
                     more = self.reader.condition(value.condition, holds=holds)
                     reasons = (*self.reader.taken(), *self.reader.unknown(more, "a choice"))
                     yield from self._loads(
@@ -76,9 +79,8 @@ class AccessReader:
             return
         if isinstance(value, Load):
             yield value, guards, rows, why
-        for child in children(value):
-            if not isinstance(child, Var):
-                yield from self._loads(child, guards, rows, why)
+        for part in operands(value):
+            yield from self._loads(part, guards, rows, why)
 
     def _access(
         self,

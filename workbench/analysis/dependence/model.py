@@ -9,6 +9,7 @@ from typing import assert_never
 
 from workbench.analysis.dependence.accesses import AccessReader
 from workbench.analysis.dependence.linear import Conjunction, Linear, at_most, less
+from workbench.analysis.dependence.place import Place, written_buffers
 from workbench.analysis.dependence.reader import Reader
 from workbench.analysis.dependence.spelling import short
 from workbench.analysis.dependence.statements import Access, Guard, Model, Statement
@@ -30,7 +31,7 @@ from workbench.ir.tensor import (
     TensorFunction,
     While,
 )
-from workbench.ir.traverse import free_vars, walk
+from workbench.ir.traverse import free_vars
 from workbench.support.ids import NodeId
 
 ZERO = IntImm(0)
@@ -38,8 +39,7 @@ ZERO = IntImm(0)
 
 def model_of(function: TensorFunction) -> Model:
     """The statements of a function, in program order."""
-    written = frozenset(n.buffer.id for n in walk(function.body) if isinstance(n, Store))
-    reader = Reader(Terms(function.next_id), written)
+    reader = Reader(Terms(function.next_id), written_buffers(function.body))
     model = Model(reader)
     builder = _Builder(model, reader)
     builder.symbols(function)
@@ -49,26 +49,10 @@ def model_of(function: TensorFunction) -> Model:
 
 
 @dataclass(slots=True)
-class _Place:
-    """Where the builder stands: what surrounds the next statement."""
-
-    path: tuple[Stmt, ...] = ()
-    loops: tuple[For, ...] = ()
-    keys: tuple[int, ...] = ()
-    block: Block | None = None
-    is_init: bool = False
-    domain: Conjunction = ()
-    guards: tuple[Guard, ...] = ()
-    inexact: tuple[str, ...] = ()
-    controls: tuple[Access, ...] = ()
-    trusted: bool = False
-
-
-@dataclass(slots=True)
 class _Builder:
     model: Model
     reader: Reader
-    place: _Place = field(default_factory=_Place)
+    place: Place = field(default_factory=Place)
     found: list[Statement] = field(default_factory=list[Statement])
     accesses: AccessReader = field(init=False)
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 from workbench.analysis.dependence.answers import Answer, AnswerKind
 from workbench.analysis.dependence.dependences import dependences
+from workbench.analysis.dependence.operands import statements_in
 from workbench.ir.expr import IntImm
-from workbench.ir.tensor import Block, For, If, LoopKind, Seq, Stmt, TensorFunction
+from workbench.ir.tensor import For, LoopKind, Stmt, TensorFunction
 from workbench.support.diagnostics import Diagnostic, Severity
 
 _AT_ONCE = {LoopKind.PARALLEL: "parallel", LoopKind.VECTORIZED: "vectorized"}
@@ -32,22 +33,9 @@ def races(function: TensorFunction) -> tuple[Diagnostic, ...]:
 
 def _loops_at_once(body: Stmt) -> Iterator[For]:
     """Parallel and vectorised loops with more than one iteration, in program order."""
-    pending: list[Stmt] = [body]
-    while pending:
-        stmt = pending.pop()
+    for stmt in statements_in(body):
         if isinstance(stmt, For) and stmt.kind in _AT_ONCE and stmt.extent != IntImm(1):
             yield stmt
-        pending += reversed(_below(stmt))
-
-
-def _below(stmt: Stmt) -> tuple[Stmt, ...]:
-    if isinstance(stmt, Seq):
-        return stmt.body
-    if isinstance(stmt, If):
-        return (stmt.then,) if stmt.otherwise is None else (stmt.then, stmt.otherwise)
-    body: Stmt | None = getattr(stmt, "body", None)
-    init = stmt.init if isinstance(stmt, Block) else None
-    return tuple(part for part in (init, body) if part is not None)
 
 
 def _fault(loop: For, answer: Answer) -> Diagnostic:

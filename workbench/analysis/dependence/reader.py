@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from workbench.analysis.conditions import negate
+from typing_extensions import override
+
+from workbench.analysis.dependence.constraints import SIGNED, ConstraintReader
 from workbench.analysis.dependence.linear import (
     AnyOf,
     Conjunction,
     Linear,
     Row,
-    at_most,
     equal,
     less,
-    terms_in,
 )
 from workbench.analysis.dependence.spelling import spell
-from workbench.analysis.dependence.terms import Term, TermKind, Terms
+from workbench.analysis.dependence.terms import Term, TermKind
 from workbench.ir.expr import (
-    COMPARISONS,
     Binary,
     BinaryOp,
     Cast,
     IntImm,
     Intrinsic,
     Load,
-    Not,
     PrimExpr,
     Select,
     Var,
@@ -35,46 +33,20 @@ from workbench.ir.expr import (
 from workbench.ir.traverse import walk
 from workbench.support.ids import NodeId
 
-_SIGNED = frozenset({"int64", "int32"})
-"""Arithmetic of these is taken as exact, as index arithmetic is everywhere here."""
-
 
 @dataclass(slots=True)
-class Reader:
+class Reader(ConstraintReader):
     """Reads expressions in one scope: `values` has the forms of the variables in sight.
 
-    `reasons` collects what was left out of conditions. Loads of a buffer in `written` may differ
-    from instance to instance.
+    Loads of a buffer in `written` may differ from instance to instance.
     """
 
-    terms: Terms
     written: frozenset[NodeId] = frozenset()
     values: dict[NodeId, Linear] = field(default_factory=dict[NodeId, Linear])
-    reasons: list[str] = field(default_factory=list[str])
-
-    def taken(self) -> tuple[str, ...]:
-        """The reasons collected so far, once."""
-        found = tuple(self.reasons)
-        self.reasons.clear()
-        return found
-
-    def unknown(self, items: Conjunction, what: str) -> tuple[str, ...]:
-        """Why constraints are not exact: the terms in them that are not determined."""
-        found: list[str] = []
-        pending, seen = list(terms_in(items)), set[int]()
-        while pending:
-            key = pending.pop()
-            if key in seen:
-                continue
-            seen.add(key)
-            term = self.terms[key]
-            if term.why:
-                found.append(f"{what}: {term.why}")
-            pending += terms_in(term.definition)
-        return tuple(sorted(found))
 
     # --- values ---------------------------------------------------------------------------
 
+    @override
     def linear(self, expr: PrimExpr) -> Linear:
         """The form of an integer expression; what is not quasi-affine becomes a term."""
         match expr:
@@ -82,7 +54,7 @@ class Reader:
                 return Linear({}, value)
             case Var(id=ident):
                 return self.values[ident] if ident in self.values else self._opaque(expr)
-            case Binary(op=op, a=a, b=b) if dtype_of(expr) in _SIGNED:
+            case Binary(op=op, a=a, b=b) if dtype_of(expr) in SIGNED:
                 return self._binary(op, a, b, expr)
             case Select(condition=condition, true_value=a, false_value=b):
                 return self._choice(condition, a, b, expr)
@@ -212,12 +184,12 @@ class Reader:
         source = dtype_of(value)
         if source == "bool":
             return self._choice(value, IntImm(1), IntImm(0), expr)
-        if is_float(source) or expr.dtype not in _SIGNED or source == "uint64":
+        if is_float(source) or expr.dtype not in SIGNED or source == "uint64":
             return self._opaque(expr)
         return self.linear(value)
 
     def _intrinsic(self, expr: Intrinsic) -> Linear:
-        if expr.dtype not in _SIGNED or not expr.args:
+        if expr.dtype not in SIGNED or not expr.args:
             return self._opaque(expr)
         first, last = expr.args[0], expr.args[-1]
         amount = last.value if isinstance(last, IntImm) else None
@@ -269,61 +241,12 @@ class Reader:
 
     def _divisor(self, expr: PrimExpr) -> Linear | None:
         match expr:
-            case Binary(op=BinaryOp.FLOORMOD, b=b) if dtype_of(expr) in _SIGNED:
+            case Binary(op=BinaryOp.FLOORMOD, b=b) if dtype_of(expr) in SIGNED:
                 divisor = self.linear(b)
                 low, _ = self.terms.bounds(divisor)
                 return divisor if low is not None and low >= 0 else None
             case _:
                 return None
-
-    # --- conditions -----------------------------------------------------------------------
-
-    def condition(self, expr: PrimExpr, *, holds: bool = True) -> Conjunction:
-        """Constraints that follow from a condition; `reasons` says what they leave out."""
-        match expr:
-            case IntImm(value=value):
-                return () if bool(value) is holds else (Row(Linear({}, -1)),)
-            case Not(value=value):
-                return self.condition(value, holds=not holds)
-            case Binary(op=BinaryOp.AND | BinaryOp.OR as op, a=a, b=b):
-                left, right = self.condition(a, holds=holds), self.condition(b, holds=holds)
-                if (op is BinaryOp.AND) is holds:
-                    return (*left, *right)
-                return (AnyOf((left, right)),) if left and right else ()
-            case Binary(op=op, a=a) if op in COMPARISONS and dtype_of(a) in _SIGNED:
-                return self._comparison(expr if holds else negate(expr))
-            case Intrinsic(name="likely", args=(inner,)):
-                return self.condition(inner, holds=holds)
-            case _:
-                self.reasons.append(f"the condition `{spell(expr)}` is not affine")
-                return ()
-
-    def _comparison(self, expr: PrimExpr) -> Conjunction:
-        assert isinstance(expr, Binary)
-        match expr.op:
-            case BinaryOp.EQ:
-                return (equal(self.linear(expr.a), self.linear(expr.b)),)
-            case BinaryOp.NE:
-                a, b = self.linear(expr.a), self.linear(expr.b)
-                return (AnyOf(((less(a, b),), (less(b, a),))),)
-            case BinaryOp.LT:
-                return self.ordered(expr.a, expr.b, 1)
-            case BinaryOp.LE:
-                return self.ordered(expr.a, expr.b, 0)
-            case BinaryOp.GT:
-                return self.ordered(expr.b, expr.a, 1)
-            case _:
-                return self.ordered(expr.b, expr.a, 0)
-
-    def ordered(self, small: PrimExpr, large: PrimExpr, gap: int) -> Conjunction:
-        """`small + gap <= large`; a minimum on the right or a maximum on the left are two rows."""
-        match small, large:
-            case Binary(op=BinaryOp.MAX, a=a, b=b), _:
-                return (*self.ordered(a, large, gap), *self.ordered(b, large, gap))
-            case _, Binary(op=BinaryOp.MIN, a=a, b=b):
-                return (*self.ordered(small, a, gap), *self.ordered(small, b, gap))
-            case _:
-                return (at_most(self.linear(small).shift(gap), self.linear(large)),)
 
 
 def _keys(items: Conjunction) -> list[object]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from workbench.analysis.dependence.operands import loads
 from workbench.ir.expr import Binary, BinaryOp, Load, PrimExpr, Select, dtype_of, is_float
 from workbench.ir.tensor import Store
-from workbench.ir.traverse import walk
 
 _CLASSES = {
     BinaryOp.ADD: BinaryOp.ADD,
@@ -63,11 +63,7 @@ def update_of(store: Store) -> Update | None:
     if op is None:
         return None
     everything = (store.value, *store.indices)
-    reads = sum(
-        isinstance(node, Load) and node.buffer.id == own.buffer.id
-        for part in everything
-        for node in walk(part)
-    )
+    reads = sum(load.buffer.id == own.buffer.id for part in everything for load in loads(part))
     allowed = 2 if isinstance(store.value, Select) else 1
     return Update(op, own) if reads == allowed else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from workbench.analysis.dependence.answers import Answer, inapplicable, unproved
+from workbench.analysis.dependence.operands import statements_in
 from workbench.analysis.dependence.pairs import pairs_within
 from workbench.analysis.dependence.questions import Found, Pair, Question, Solver
 from workbench.analysis.dependence.statements import Model, Statement
@@ -60,7 +61,8 @@ def _structure(model: Model, loops: Sequence[NodeId], order: Sequence[NodeId]) -
 
 def _encloses(model: Model, outer: NodeId, inner: NodeId) -> bool:
     return any(
-        isinstance(node, For) and node.var.id == inner for node in walk(model.nodes[outer].body)
+        isinstance(node, For) and node.var.id == inner
+        for node in statements_in(model.nodes[outer].body)
     )
 
 
