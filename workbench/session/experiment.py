@@ -92,9 +92,12 @@ def run_experiment(
     trials = experiment.trials
     steps = len(trials)
     runs: list[_Run] = []
-    for done, trial in enumerate(trials):
-        report(f"building {trial.name}", done, steps)
-        runs.append(_prepare(trial, experiment, build, cancel))
+    for trial in trials:
+
+        def preparing(doing: str, name: str = trial.name) -> None:
+            report(f"{doing} {name}", len(runs), steps)
+
+        runs.append(_prepare(trial, experiment, build, preparing, cancel))
 
     def timing(name: str, done: int, total: int) -> None:
         report(f"timing {name}" if name else "", steps + done, steps + total)
@@ -114,6 +117,7 @@ def _prepare(
     trial: Trial,
     experiment: Experiment,
     build: Callable[[IRModule], Executable],
+    report: Callable[[str], None],
     cancel: CancelToken,
 ) -> _Run:
     found = _Run(Candidate(trial.name, None))
@@ -123,11 +127,14 @@ def _prepare(
         return executable(*arrays, function=trial.function, cancel=cancel)
 
     try:
+        report("building")
         executable = build(trial.module)
+        report("running")
         started = time.perf_counter()
         result = call()
         elapsed = time.perf_counter() - started
         if trial.profile:
+            report("profiling")
             repeats = max(1, min(PROFILE_REPEATS, int(PROFILE_BUDGET / max(elapsed, 1e-9))))
             profile = executable.profile(arrays, repeats, trial.function, cancel)
             found.profile = {node: timing.median for node, timing in profile.bindings.items()}

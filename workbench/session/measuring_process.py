@@ -78,6 +78,7 @@ class _Server:
         self._current = 0
         self._token = CancelToken()
         self._reported = 0.0
+        self._verb = ""
         self._modules = _Modules()
 
     def serve(self) -> None:
@@ -126,15 +127,16 @@ class _Server:
             return Finished(number, faults=internal_fault(error).diagnostics)
 
     def _run(self, experiment: Experiment) -> Results:
-        self._reported = 0.0
+        self._verb = ""
         build = self._modules.executable
         return run_experiment(experiment, build, self._report, self._token, os.getpid())
 
     def _report(self, what: str, done: int, total: int) -> None:
         if self._current <= self._stopped:
             raise Cancelled
-        if time.monotonic() - self._reported >= REPORT_EVERY:
-            self._reported = time.monotonic()
+        verb = what.split(" ")[0]
+        if verb != self._verb or time.monotonic() - self._reported >= REPORT_EVERY:
+            self._verb, self._reported = verb, time.monotonic()
             self._send(Doing(self._current, what, done, total))
 
     def _send(self, message: Reply) -> None:

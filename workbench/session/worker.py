@@ -79,6 +79,8 @@ class Job:
         Raises:
             Cancelled: after `cancel`.
         """
+        if doing.split(" ")[0] != self.doing.split(" ")[0]:
+            self.reported = 0.0  # not only more of the same: all hear of it
         self.doing = doing
         self.checkpoint(done, total)
 
