@@ -1,0 +1,273 @@
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+import workbench as wb
+from tests.schedule import scripts, stages
+from tests.schedule.checks import answered, applied, body, only
+from workbench.analysis.dependence import AnswerKind
+from workbench.ir import For
+from workbench.schedule import Schedule
+from workbench.schedule.primitives.compute_at import ComputeAt
+from workbench.schedule.primitives.decompose_reduction import DecomposeReduction
+from workbench.schedule.primitives.fuse import Fuse
+from workbench.schedule.primitives.parallel import Parallel
+from workbench.schedule.primitives.reorder import Reorder
+from workbench.schedule.primitives.split import Split
+from workbench.schedule.scope import walk_statements
+from workbench.script import parse
+from workbench.support import CompileError
+
+BLUR_AT = ComputeAt(block="bx", loop="by.i")
+
+
+def test_a_stencil_is_computed_again_for_each_row() -> None:
+    after = applied(parse(stages.BLUR), BLUR_AT)
+    assert body(after).startswith(
+        """\
+for i in range(18):
+    for ax0, ax1 in T.grid(3, 10):
+        with T.sblock("bx"):
+            vi = T.axis.spatial(20, i + ax0)
+            vj = T.axis.spatial(10, ax1)
+"""
+    )
+    assert body(after).count("for ") == 3
+
+
+def test_a_tile_that_does_not_divide_is_cut_by_a_predicate() -> None:
+    split = Split(loop="by.i", factors=(None, 8))
+    after = applied(parse(stages.BLUR), split, ComputeAt(block="bx", loop="i_0"))
+    assert "for ax0, ax1 in T.grid(10, 10):" in body(after)
+    assert "T.where(i_0 * 8 + ax0 < 20)" in body(after)
+
+
+@pytest.mark.parametrize(("n", "m"), [(1, 3), (9, 4), (0, 5)])
+def test_symbolic_extents(n: int, m: int) -> None:
+    split = Split(loop="by.i", factors=(None, 4))
+    at = ComputeAt(block="bx", loop="i_0")
+    applied(parse(stages.SYMBOLIC_BLUR), split, at, n=n, m=m)
+
+
+def test_under_the_innermost_loop_no_loop_is_left() -> None:
+    after = applied(parse(stages.ELEMENTWISE), ComputeAt(block="B", loop="C.j"))
+    assert body(after).count("for ") == 1
+    kept = applied(
+        parse(stages.ELEMENTWISE), ComputeAt(block="B", loop="C.j", preserve_unit_loops=True)
+    )
+    assert "for ax0, ax1 in T.grid(1, 1):" in body(kept)
+
+
+def test_a_reduction_is_computed_whole_and_keeps_its_loop() -> None:
+    module = parse(stages.MATMUL_RELU)
+    k = next(
+        x for x in walk_statements(only(module).body) if isinstance(x, For) and x.var.name == "k"
+    )
+    after = applied(module, ComputeAt(block="C", loop="D.i"))
+    assert "for ax0, k in T.grid(8, 5):" in body(after)
+    same = [x for x in walk_statements(only(after).body) if isinstance(x, For)]
+    assert k.var in [loop.var for loop in same]
+
+
+def test_two_readers_under_one_loop() -> None:
+    module = applied(
+        parse(stages.TWO_READERS),
+        Split(loop="C.i", factors=(None, 1)),
+    )
+    schedule = Schedule(module)
+    schedule.reverse_compute_at("D", "i_0")
+    after = applied(schedule.module, ComputeAt(block="B", loop="i_0"))
+    assert body(after).startswith("for i_0 in range(8):\n    for ax0_1 in range(6):")
+
+
+def test_a_fused_producer_loop_gives_its_axes_back() -> None:
+    fuse = Fuse(loops=("B.i", "B.j"))
+    applied(parse(stages.ELEMENTWISE), fuse, ComputeAt(block="B", loop="C.i"))
+
+
+def test_a_reordered_reduction_keeps_its_order_of_updates() -> None:
+    module = parse(stages.MATMUL_RELU)
+    order = Reorder(loops=("k", "C.i", "C.j"))
+    applied(module, order, ComputeAt(block="C", loop="D.i"))
+
+
+def test_reads_behind_a_guard() -> None:
+    after = applied(parse(stages.PADDED_CONSUMER), ComputeAt(block="B", loop="C.i"))
+    assert "T.where(i - 1 >= 0 and i - 1 < 8)" in body(after)
+
+
+def test_a_gather_needs_all_of_the_buffer() -> None:
+    after = applied(parse(stages.GATHERED), ComputeAt(block="B", loop="C.i"))
+    assert "for ax0 in range(8):" in body(after)
+
+
+def test_moving_it_twice_goes_deeper() -> None:
+    applied(
+        parse(stages.BLUR),
+        Split(loop="by.i", factors=(None, 6)),
+        ComputeAt(block="bx", loop="i_0"),
+        ComputeAt(block="bx", loop="i_1"),
+        ComputeAt(block="bx", loop="j"),
+    )
+
+
+def test_the_place_among_the_statements_of_the_loop() -> None:
+    text = """
+@T.prim_func
+def f(A: T.Buffer((8,), "float32"), C: T.Buffer((8,), "float32"), D: T.Buffer((8,), "float32")):
+    B = T.sblock_alloc_buffer((8,), "float32")
+    for i in range(8):
+        with T.sblock("B"):
+            vi = T.axis.spatial(8, i)
+            B[vi] = A[vi] * T.float32(2)
+    for i in range(8):
+        with T.sblock("D"):
+            vi = T.axis.spatial(8, i)
+            D[vi] = T.float32(1)
+        with T.sblock("C"):
+            vi = T.axis.spatial(8, i)
+            C[vi] = B[vi] + D[vi]
+"""
+    for index, order in ((-1, "DBC"), (-2, "BDC"), (0, "BDC"), (1, "DBC")):
+        after = applied(parse(text), ComputeAt(block="B", loop="D.i", index=index))
+        assert "".join(re.findall(r'T.sblock\("(\w)"\)', body(after))) == order
+    answer = answered(parse(text), ComputeAt(block="B", loop="D.i", index=2))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert "expected `0` to `1`" in answer.message
+
+
+def test_a_reader_outside_of_the_loop_that_finds_everything() -> None:
+    after = applied(parse(stages.TWO_READERS), ComputeAt(block="B", loop="C.i"))
+    assert body(after).startswith("for i in range(8):\n    for ax0 in range(6):")
+
+
+def test_a_reader_before_the_loop() -> None:
+    answer = answered(parse(stages.TWO_READERS), ComputeAt(block="B", loop="D.i"))
+    assert answer.kind is AnswerKind.ILLEGAL
+    assert answer.message == "`C` reads `B[vi, vj]`, which `B` would not have written by then"
+    assert answer.notes == ("`C` at i=0, j=0 reads `B[vi, vj]` of `B`",)
+
+
+def test_an_output_that_would_not_be_whole() -> None:
+    text = stages.BLUR.replace(
+        'by: T.Buffer((18, 10), "float32")',
+        'by: T.Buffer((18, 10), "float32"), bx: T.Buffer((20, 10), "float32")',
+    ).replace('    bx = T.sblock_alloc_buffer((20, 10), "float32")\n', "")
+    applied(parse(text), BLUR_AT)
+    short = text.replace("T.grid(18, 10)", "T.grid(17, 10)")
+    answer = answered(parse(short), BLUR_AT)
+    assert answer.kind is AnswerKind.ILLEGAL
+    assert "`bx` is an output" in answer.message
+    assert answer.notes == ("`bx[19, 0]` would not be computed",)
+
+
+def test_an_input_that_is_overwritten_in_between() -> None:
+    answer = answered(parse(stages.OVERWRITTEN), ComputeAt(block="B", loop="C.i"))
+    assert answer.kind is AnswerKind.ILLEGAL
+    assert answer.message == "`B` would read `A[vi]` after `A_next` writes it"
+    assert answer.notes == ("the read at i=0 would come after the write at i=0",)
+
+
+def test_another_writer() -> None:
+    answer = answered(parse(stages.TWO_WRITERS), ComputeAt(block="B_low", loop="C.i"))
+    assert answer.kind is AnswerKind.ILLEGAL
+    assert answer.message == "`B_high` writes `B` as well as `B_low`"
+
+
+def test_a_scan_reads_what_it_wrote() -> None:
+    text = stages.SCANNED.replace("    B[0] = T.float32(0)\n", "")
+    answer = answered(parse(text), ComputeAt(block="B", loop="C.i"))
+    assert answer.kind is AnswerKind.ILLEGAL
+    assert answer.message == "`B` reads `B`, which other instances of it wrote"
+
+
+def test_nothing_there_reads_it() -> None:
+    answer = answered(parse(stages.BLUR), ComputeAt(block="by", loop="bx.i"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "nothing under the loop `i` reads `by`"
+
+
+def test_it_is_there_already() -> None:
+    answer = answered(parse(stages.BLUR), ComputeAt(block="by", loop="by.i"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "`by` is under the loop `i` already"
+
+
+def test_a_loop_that_carries_a_reduction_and_more_is_not_taken_apart() -> None:
+    fuse = Fuse(loops=("C.j", "k"))
+    module = fuse.run(parse(stages.MATMUL_RELU)).module
+    answer = answered(module, ComputeAt(block="C", loop="D.i"))
+    assert answer.kind is AnswerKind.UNPROVED
+    assert "carries a reduction axis of `C`" in answer.message
+
+
+def test_a_buffer_under_a_parallel_loop_is_private_to_it() -> None:
+    after = applied(parse(stages.BLUR), Parallel(loop="by.i"), BLUR_AT)
+    assert body(after).startswith(
+        'for i in T.parallel(18):\n    bx = T.alloc_buffer((20, 10), "float32")'
+    )
+
+
+def test_overlapping_boxes_of_an_output_in_a_parallel_loop_race() -> None:
+    text = stages.BLUR.replace(
+        'by: T.Buffer((18, 10), "float32")',
+        'by: T.Buffer((18, 10), "float32"), bx: T.Buffer((20, 10), "float32")',
+    ).replace('    bx = T.sblock_alloc_buffer((20, 10), "float32")\n', "")
+    module = Parallel(loop="by.i").run(parse(text)).module
+    answer = answered(module, BLUR_AT)
+    assert answer.kind is AnswerKind.ILLEGAL
+    assert "`bx`" in answer.message
+
+
+def test_names_that_are_gone_and_the_module_stays() -> None:
+    schedule = Schedule(parse(stages.BLUR))
+    before = schedule.module
+    with pytest.raises(CompileError) as raised:
+        schedule.compute_at("nobody", "by.i")
+    assert raised.value.diagnostics[0].code == "schedule/no-such-block"
+    assert schedule.module is before
+
+
+def test_ids_and_derivations() -> None:
+    module = parse(stages.BLUR)
+    result = BLUR_AT.run(module)
+    old = {x.var.id for x in walk_statements(only(module).body) if isinstance(x, For)}
+    new = {x.var.id for x in walk_statements(only(result.module).body) if isinstance(x, For)}
+    (derived,) = result.derivations
+    assert {ref.id for ref in derived.sources} == old - new
+    assert {ref.id for ref in derived.results} == new - old
+
+
+def test_built_code_computes_the_same(rng: np.random.Generator) -> None:
+    module = parse(stages.BLUR)
+    schedule = Schedule(module)
+    tile, _ = schedule.split("by.i", [None, 8])
+    schedule.parallel(tile)
+    schedule.compute_at("bx", tile)
+    array = rng.normal(size=(20, 12)).astype(np.float32)
+    found = np.zeros((18, 10), np.float32)
+    wb.build(schedule.module)(array, found, function="f")
+    rows = array[:, :10] + array[:, 1:11] + array[:, 2:12]
+    np.testing.assert_allclose(found, rows[:18] + rows[1:19] + rows[2:20], rtol=1e-5)
+
+
+def test_offers_the_loops_of_a_reader() -> None:
+    schedule = Schedule(parse(stages.BLUR))
+    block = schedule.scope.block("bx")
+    offered = [offer.loop for offer in ComputeAt.offers(schedule.scope, block)]
+    assert offered == ["by.j", "by.i"]
+
+
+def test_a_decomposed_producer_has_two_writers() -> None:
+    decompose = DecomposeReduction(block="C", loop="k")
+    module = decompose.run(parse(stages.MATMUL_RELU)).module
+    answer = answered(module, ComputeAt(block="C", loop="D.i"))
+    assert answer.message == "`C_init` writes `C` as well as `C`"
+
+
+def test_loops_without_blocks_offer_nothing_to_move() -> None:
+    scope = Schedule(parse(scripts.STENCIL)).scope
+    assert not list(ComputeAt.offers(scope, scope.loops[0]))

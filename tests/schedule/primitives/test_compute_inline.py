@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.schedule import stages
+from tests.schedule.checks import answered, applied, body
+from workbench.analysis.dependence import AnswerKind
+from workbench.schedule.primitives.compute_inline import ComputeInline
+from workbench.script import parse
+
+INLINE = ComputeInline(block="B")
+
+MAPPED = """
+@T.prim_func
+def f(A: T.Buffer((4, 6), "float32"), C: T.Buffer((24,), "float32")):
+    B = T.sblock_alloc_buffer((SHAPE), "float32")
+    for i, j in T.grid(4, 6):
+        with T.sblock("B"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            B[STORE] = A[vi, vj] * T.float32(2)
+    for k in range(24):
+        with T.sblock("C"):
+            vk = T.axis.spatial(24, k)
+            C[vk] = B[LOAD]
+"""
+
+
+def test_an_elementwise_block() -> None:
+    after = applied(parse(stages.ELEMENTWISE), INLINE)
+    assert "C[vi, vj] = A[vi, vj] * T.float32(2.0) + T.float32(1.0)" in body(after)
+    assert "alloc_buffer" not in body(after)
+
+
+def test_a_stencil_reads_it_three_times() -> None:
+    after = applied(parse(stages.BLUR), ComputeInline(block="bx"))
+    assert body(after).count("A[") == 9
+
+
+def test_all_readers() -> None:
+    after = applied(parse(stages.TWO_READERS), INLINE)
+    assert "D[vi, vj] = A[vi, 5 - vj] * T.float32(2.0) + C[vi, vj]" in body(after)
+
+
+@pytest.mark.parametrize(
+    ("shape", "store", "load"),
+    [
+        ("6, 4", "vj, vi", "vk % 6, vk // 6"),
+        ("24,", "vi * 6 + vj", "vk"),
+        ("4, 1, 6", "vi, 0, vj", "vk // 6, 0, vk % 6"),
+        ("4, 6", "3 - vi, vj", "vk // 6, vk % 6"),
+        ("9, 6", "vi + vj, vj", "vk // 6 + vk % 6, vk % 6"),
+        ("9, 14", "vi + vj, vi + 2 * vj", "vk // 6 + vk % 6, vk // 6 + 2 * (vk % 6)"),
+        ("2, 2, 6", "vi // 2, vi % 2, vj", "vk // 12, vk // 6 % 2, vk % 6"),
+        ("5, 6", "vi + 1, vj", "vk // 6 + 1, vk % 6"),
+    ],
+)
+def test_index_maps_that_have_an_inverse(shape: str, store: str, load: str) -> None:
+    text = MAPPED.replace("SHAPE", shape).replace("STORE", store).replace("LOAD", load)
+    applied(parse(text), INLINE)
+
+
+@pytest.mark.parametrize(("shape", "store"), [("10,", "vi + vj"), ("4,", "vi")])
+def test_index_maps_without_an_inverse(shape: str, store: str) -> None:
+    text = MAPPED.replace("SHAPE", shape).replace("STORE", store).replace("LOAD", "vk % 4")
+    answer = answered(parse(text), INLINE)
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == (
+        "the axes of `B` cannot be computed from the indices with which it stores to `B`"
+    )
+
+
+def test_a_guarded_reader() -> None:
+    after = applied(parse(stages.PADDED_CONSUMER), INLINE)
+    assert "A[vi - 1]" in body(after)
+
+
+def test_a_gather_of_a_block_that_is_written_whole() -> None:
+    after = applied(parse(stages.GATHERED), INLINE)
+    assert re.search(r"A\[I\w*\[vi\]\]", body(after))
+
+
+def test_a_gather_of_a_block_that_is_written_in_part() -> None:
+    text = stages.GATHERED.replace("for i in range(8):", "for i in range(7):")
+    answer = answered(parse(text), INLINE)
+    assert answer.kind is AnswerKind.UNPROVED
+    assert "`B[I[vi]]`" in answer.message
+
+
+def test_an_element_that_was_never_written() -> None:
+    text = stages.ELEMENTWISE.replace("T.grid(16, 12)", "T.grid(16, 11)", 1)
+    answer = answered(parse(text), INLINE)
+    assert answer.kind is AnswerKind.ILLEGAL
+    assert answer.message == "`C` reads `B[vi, vj]`, which `B` has not written by then"
+    assert answer.notes == ("`C` reads `B[vi, vj]` at i=0, j=11",)
+
+
+@pytest.mark.parametrize(("n", "m"), [(1, 3), (9, 4), (0, 5)])
+def test_symbolic_extents(n: int, m: int) -> None:
+    applied(parse(stages.SYMBOLIC_BLUR), ComputeInline(block="bx"), n=n, m=m)
+
+
+def test_into_a_reduction() -> None:
+    text = """
+@T.prim_func
+def f(A: T.Buffer((6, 5), "float32"), S: T.Buffer((6,), "float32")):
+    B = T.sblock_alloc_buffer((6, 5), "float32")
+    for i, j in T.grid(6, 5):
+        with T.sblock("B"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            B[vi, vj] = T.exp(A[vi, vj])
+    for i, k in T.grid(6, 5):
+        with T.sblock("S"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                S[vi] = B[vi, 0]
+            S[vi] = S[vi] + B[vi, vk]
+"""
+    after = applied(parse(text), INLINE)
+    assert "S[vi] = T.exp(A[vi, 0])" in body(after)
+    assert "S[vi] = S[vi] + T.exp(A[vi, vk])" in body(after)
+
+
+def test_an_input_that_is_overwritten_in_between() -> None:
+    answer = answered(parse(stages.OVERWRITTEN), INLINE)
+    assert answer.kind is AnswerKind.ILLEGAL
+    assert answer.message == "`A_next` writes `A[vi]`, which `B` reads, before `C` does"
+
+
+def test_a_reduction_stays() -> None:
+    answer = answered(parse(stages.MATMUL_RELU), ComputeInline(block="C"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "`C` is a reduction, expected one store per element"
+
+
+def test_an_output_stays() -> None:
+    answer = answered(parse(stages.ELEMENTWISE), ComputeInline(block="C"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "`C` writes the output `C`, which has to stay"
+
+
+def test_another_writer() -> None:
+    answer = answered(parse(stages.TWO_WRITERS), ComputeInline(block="B_low"))
+    assert answer.kind is AnswerKind.ILLEGAL
+    assert answer.message == "`B_high` writes `B` as well as `B_low`"
+
+
+def test_a_producer_in_the_same_iteration() -> None:
+    text = """
+@T.prim_func
+def f(A: T.Buffer((6,), "float32"), C: T.Buffer((6,), "float32")):
+    B = T.sblock_alloc_buffer((7,), "float32")
+    for i in range(6):
+        with T.sblock("B"):
+            vi = T.axis.spatial(6, i)
+            B[vi] = A[vi] * T.float32(2)
+        with T.sblock("C"):
+            vi = T.axis.spatial(6, i)
+            C[vi] = B[vi]
+"""
+    applied(parse(text), INLINE)
+    earlier = text.replace("C[vi] = B[vi]", "C[vi] = T.if_then_else(vi > 0, B[vi - 1], A[vi])")
+    answer = answered(parse(earlier), INLINE)
+    assert not answer.applies

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.schedule import stages
+from tests.schedule.checks import answered, applied, body, only
+from workbench.analysis.dependence import AnswerKind
+from workbench.ir import Block
+from workbench.schedule.primitives.reverse_compute_at import ReverseComputeAt
+from workbench.schedule.primitives.split import Split
+from workbench.schedule.scope import walk_statements
+from workbench.script import parse
+
+
+def test_a_consumer_joins_each_row() -> None:
+    after = applied(parse(stages.MATMUL_RELU), ReverseComputeAt(block="D", loop="C.i"))
+    assert body(after).startswith("for i in range(6):\n    for j, k in T.grid(8, 5):")
+    assert '    for ax0 in range(8):\n        with T.sblock("D"):' in body(after)
+
+
+def test_after_the_last_update_of_each_element() -> None:
+    after = applied(parse(stages.MATMUL_RELU), ReverseComputeAt(block="D", loop="C.j"))
+    assert body(after).startswith("for i, j in T.grid(6, 8):\n    for k in range(5):")
+
+
+def test_a_stencil_runs_once_its_last_input_is_there() -> None:
+    after = applied(parse(stages.BLUR), ReverseComputeAt(block="by", loop="bx.i"))
+    assert "vi = T.axis.spatial(18, i - 2)" in body(after)
+    assert "T.where(i - 2 >= 0)" in body(after)
+
+
+def test_tiles_that_do_not_divide_get_a_predicate() -> None:
+    after = applied(
+        parse(stages.ELEMENTWISE),
+        Split(loop="B.i", factors=(None, 5)),
+        ReverseComputeAt(block="C", loop="i_0"),
+    )
+    assert "T.where(i_0 * 5 + ax0 < 16)" in body(after)
+
+
+@pytest.mark.parametrize(("n", "m"), [(1, 3), (9, 4), (0, 5)])
+def test_symbolic_extents(n: int, m: int) -> None:
+    split = Split(loop="bx.i", factors=(None, 4))
+    applied(parse(stages.SYMBOLIC_BLUR), split, ReverseComputeAt(block="by", loop="i_0"), n=n, m=m)
+
+
+def test_a_reduction_of_what_is_produced_step_by_step() -> None:
+    text = """
+@T.prim_func
+def f(A: T.Buffer((6, 5), "float32"), S: T.Buffer((6,), "float32")):
+    B = T.sblock_alloc_buffer((6, 5), "float32")
+    for i, j in T.grid(6, 5):
+        with T.sblock("B"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            B[vi, vj] = A[vi, vj] * T.float32(2)
+    for i, k in T.grid(6, 5):
+        with T.sblock("S"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                S[vi] = T.float32(0)
+            S[vi] = S[vi] + B[vi, vk]
+"""
+    whole = applied(parse(text), ReverseComputeAt(block="S", loop="B.i"))
+    assert '    for k in range(5):\n        with T.sblock("S"):' in body(whole)
+    steps = applied(parse(text), ReverseComputeAt(block="S", loop="B.j"))
+    assert 'vi, vk = T.axis.remap("SR", [i, j])' in body(steps)
+    backwards = text.replace("B[vi, vk]", "B[vi, 4 - vk]")
+    answer = answered(parse(backwards), ReverseComputeAt(block="S", loop="B.j"))
+    assert answer.kind is AnswerKind.ILLEGAL
+    applied(parse(backwards), ReverseComputeAt(block="S", loop="B.i"))
+
+
+def test_before_the_reduction_is_complete() -> None:
+    answer = answered(parse(stages.MATMUL_RELU), ReverseComputeAt(block="D", loop="k"))
+    assert answer.kind is AnswerKind.ILLEGAL
+    assert answer.message == "`D` would read `C[vi, vj]` before `C` writes it"
+    assert answer.notes == ("the read at i=0, j=0 would come before the write at i=0, j=0, k=1",)
+
+
+def test_two_producers() -> None:
+    after = applied(
+        parse(stages.TWO_READERS),
+        ReverseComputeAt(block="C", loop="B.i"),
+        ReverseComputeAt(block="D", loop="B.i"),
+    )
+    assert body(after).count("for i in range(8):") == 1
+
+
+def test_instances_that_the_loop_does_not_reach() -> None:
+    text = stages.BLUR.replace("by[vi, vj] = bx[vi, vj]", "by[vi, vj] = bx[0, vj]").replace(
+        " + bx[vi + 1, vj] + bx[vi + 2, vj]", ""
+    )
+    answer = answered(parse(text), ReverseComputeAt(block="by", loop="bx.i"))
+    assert not answer.applies
+
+
+def test_nothing_there_writes_what_it_reads() -> None:
+    answer = answered(parse(stages.BLUR), ReverseComputeAt(block="bx", loop="by.i"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "nothing under the loop `i` writes what `bx` reads"
+
+
+def test_a_gather_may_read_what_is_not_there_yet() -> None:
+    answer = answered(parse(stages.GATHERED), ReverseComputeAt(block="C", loop="B.i"))
+    assert answer.kind is AnswerKind.UNPROVED
+    assert any("I[" in note for note in answer.notes)
+
+
+def test_the_block_keeps_its_id() -> None:
+    module = parse(stages.ELEMENTWISE)
+    after = applied(module, ReverseComputeAt(block="C", loop="B.i"))
+    ids = [
+        {x.id for x in walk_statements(only(m).body) if isinstance(x, Block)}
+        for m in (module, after)
+    ]
+    assert ids[0] == ids[1]

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.schedule import stages
+from tests.schedule.checks import answered, applied, body
+from workbench.analysis.dependence import AnswerKind
+from workbench.schedule.primitives.reverse_compute_inline import ReverseComputeInline
+from workbench.script import parse
+
+INLINE = ReverseComputeInline(block="C")
+
+
+def test_an_elementwise_block() -> None:
+    after = applied(parse(stages.ELEMENTWISE), INLINE)
+    assert body(after).startswith('for i, j in T.grid(16, 12):\n    with T.sblock("B"):')
+    assert "C[vi, vj] = A[vi, vj] * T.float32(2.0) + T.float32(1.0)" in body(after)
+
+
+def test_a_value_that_is_used_twice_is_computed_once() -> None:
+    text = stages.ELEMENTWISE.replace("B[vi, vj] + T.float32(1)", "B[vi, vj] * B[vi, vj]")
+    after = applied(parse(text), INLINE)
+    assert body(after).count("A[vi, vj]") == 1
+
+
+@pytest.mark.parametrize(
+    ("store", "load"),
+    [("vj, vi", "vj, vi"), ("vi, vj", "15 - vi, vj"), ("vi * 12 + vj", "vi, vj")],
+)
+def test_other_index_maps(store: str, load: str) -> None:
+    text = stages.ELEMENTWISE.replace("C[vi, vj] = B[vi, vj]", f"C[{store}] = B[{load}]")
+    if "vi * 12" in store:
+        text = text.replace("C: T.Buffer((16, 12)", "C: T.Buffer((192,)")
+    if store == "vj, vi":
+        text = text.replace("C: T.Buffer((16, 12)", "C: T.Buffer((12, 16)")
+        text = text.replace("B[vj, vi]", "B[vi, vj]")
+    applied(parse(text), INLINE)
+
+
+def test_a_consumer_of_a_part_runs_under_a_condition() -> None:
+    first, second = stages.ELEMENTWISE.split(
+        '    for i, j in T.grid(16, 12):\n        with T.sblock("C")'
+    )
+    text = f'{first}    for i, j in T.grid(10, 12):\n        with T.sblock("C"){second}'
+    after = applied(parse(text.replace("B[vi, vj] + ", "B[vi + 2, vj] + ")), INLINE)
+    assert "T.where(" in body(after)
+
+
+@pytest.mark.parametrize(("n", "m"), [(1, 3), (9, 4), (0, 5)])
+def test_symbolic_extents(n: int, m: int) -> None:
+    text = stages.SYMBOLIC_BLUR.replace(" + bx[vi + 1, vj] + bx[vi + 2, vj]", " + T.float32(1)")
+    applied(parse(text), ReverseComputeInline(block="by"), n=n, m=m)
+
+
+def test_a_reduction_is_not_complete_before_its_last_update() -> None:
+    answer = answered(parse(stages.MATMUL_RELU), ReverseComputeInline(block="D"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "`C` is a reduction, expected one store per element"
+
+
+def test_several_elements() -> None:
+    answer = answered(parse(stages.BLUR), ReverseComputeInline(block="by"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "`by` reads `3` elements of `bx`, expected one"
+
+
+def test_another_reader() -> None:
+    answer = answered(parse(stages.TWO_READERS), INLINE)
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "`D` reads `B` as well as `C`"
+
+
+def test_nothing_computes_what_it_reads() -> None:
+    answer = answered(parse(stages.ELEMENTWISE), ReverseComputeInline(block="B"))
+    assert answer.message == "no block computes what `B` reads"
+
+
+def test_what_it_writes_is_read_in_between() -> None:
+    text = """
+@T.prim_func
+def f(A: T.Buffer((8,), "float32"), C: T.Buffer((8,), "float32"), D: T.Buffer((8,), "float32")):
+    B = T.sblock_alloc_buffer((8,), "float32")
+    for i in range(8):
+        with T.sblock("B"):
+            vi = T.axis.spatial(8, i)
+            B[vi] = A[vi] * T.float32(2)
+    for i in range(8):
+        with T.sblock("D"):
+            vi = T.axis.spatial(8, i)
+            D[vi] = C[7 - vi]
+    for i in range(8):
+        with T.sblock("C"):
+            vi = T.axis.spatial(8, i)
+            C[vi] = B[vi] + T.float32(1)
+"""
+    answer = answered(parse(text), INLINE)
+    assert answer.kind is AnswerKind.ILLEGAL
+    assert answer.message == "`C` would write `C[vi]` before `D` reads it"

@@ -1,0 +1,197 @@
+"""Relations between instances with parts that exist only: unions, projections, subsets.
+
+`sets` decides whether one conjunction has a point, which is all that pairs of instances need.
+Here are the questions with "there is an instance that": they take isl's sets as such.
+"""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from workbench.analysis.dependence.linear import AnyOf, Conjunction, Linear, Row
+from workbench.analysis.dependence.sets import TooLargeError
+from workbench.analysis.dependence.terms import TermKind, Terms
+
+MAX_OPERATIONS = 2_000_000
+_LOCK = threading.Lock()
+
+
+@cache
+def _isl() -> tuple[Any, Any]:
+    library = importlib.import_module("islpy")
+    return library, library.Context()
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One instance: the terms of its version, a prefix for its variables, its constraints."""
+
+    terms: Terms
+    prefix: str
+    domain: Conjunction
+
+
+@dataclass(slots=True)
+class Relation:
+    """A set of tuples (`columns`), written down as text for isl.
+
+    Loop variables of sides are named by prefix and key; symbols are parameters. Whatever is no
+    column exists only. `inexact` says what is left out, so that the set is too large.
+    """
+
+    columns: tuple[str, ...] = ()
+    parts: list[str] = field(default_factory=list[str])
+    params: set[str] = field(default_factory=set[str])
+    variables: set[str] = field(default_factory=set[str])
+    inexact: tuple[str, ...] = ()
+
+    # --- writing --------------------------------------------------------------------------
+
+    def inside(self, side: Side) -> None:
+        """Restrict one instance to its domain."""
+        self.parts += [self.item(side, item) for item in side.domain]
+
+    def equal(self, a: Side, first: Linear, b: Side, second: Linear) -> None:
+        """`first` at one instance is `second` at another."""
+        self.parts.append(f"{self.form(a, first)} = {self.form(b, second)}")
+
+    def column(self, name: str, side: Side, form: Linear) -> None:
+        """A column is the value of a form."""
+        self.parts.append(f"{name} = {self.form(side, form)}")
+
+    def either(self, options: Iterable[Sequence[str]]) -> None:
+        """One of several conjunctions holds; none of none."""
+        texts = [" and ".join(option) or "0 = 0" for option in options]
+        self.parts.append(" or ".join(f"({text})" for text in texts) or "1 = 0")
+
+    def form(self, side: Side, linear: Linear) -> str:
+        """A form at an instance."""
+        found = [f"{c}*{self.term(side, key)}" for key, c in linear.terms.items()]
+        return "(" + " + ".join([*found, str(linear.constant)]) + ")"
+
+    def term(self, side: Side, key: int) -> str:
+        """The variable of a term at an instance; what defines it becomes part of the set."""
+        term = side.terms[key]
+        if term.kind is TermKind.SYMBOL:
+            name = f"s{key}"
+            if name not in self.params:
+                self.params.add(name)
+                self._bounds(name, term.low, term.high)
+            return name
+        if term.kind is TermKind.PRODUCT and not term.deps and term.stable:
+            name = "p" + "_".join(map(str, term.factors))
+            if name not in self.params:
+                self.params.add(name)
+                self._bounds(name, term.low, term.high)
+            return name
+        name = f"{side.prefix}{key}"
+        if name not in self.variables:
+            self.variables.add(name)
+            if term.why:
+                self.inexact = (*self.inexact, term.why)
+            self.parts += [self.item(side, item) for item in term.definition]
+        return name
+
+    def _bounds(self, name: str, low: int | None, high: int | None) -> None:
+        if low is not None:
+            self.parts.append(f"{name} >= {low}")
+        if high is not None:
+            self.parts.append(f"{name} <= {high}")
+
+    def item(self, side: Side, item: Row | AnyOf) -> str:
+        """A constraint on an instance."""
+        if isinstance(item, Row):
+            return f"{self.form(side, item.linear)} {'=' if item.equal else '>='} 0"
+        options = [[self.item(side, part) for part in option] for option in item.options]
+        return "(" + " or ".join(f"({' and '.join(o) or '0 = 0'})" for o in options) + ")"
+
+    def text(self, params: Iterable[str]) -> str:
+        """The set as isl reads it."""
+        inner = sorted(self.variables - set(self.columns))
+        exists = f"exists {', '.join(inner)}: " if inner else ""
+        where = " and ".join(f"({part})" for part in self.parts) or "0 = 0"
+        return f"[{', '.join(params)}] -> {{ [{', '.join(self.columns)}] : {exists}({where}) }}"
+
+    # --- asking ---------------------------------------------------------------------------
+
+    def point(self) -> dict[str, int] | None:
+        """Columns and parameters at some point, None where the set is empty.
+
+        Raises:
+            TooLargeError: where the budget does not suffice.
+        """
+        names = (*sorted(self.params), *self.columns)
+        wide = Relation(names, self.parts, set(), self.variables)
+
+        def ask(isl: Any, ctx: Any) -> dict[str, int] | None:  # noqa: ANN401
+            return _sample(isl.Set.read_from_str(ctx, wide.text(())), names)
+
+        with _LOCK:
+            return _asked(ask)
+
+    def covered_by(self, others: Sequence[Relation]) -> bool:
+        """Whether every point lies in one of the other sets.
+
+        Raises:
+            TooLargeError: where the budget does not suffice.
+        """
+        params = sorted(self.params.union(*(o.params for o in others)))
+
+        def ask(isl: Any, ctx: Any) -> bool:  # noqa: ANN401
+            left = isl.Set.read_from_str(ctx, self.text(params))
+            right = isl.Set.empty(left.get_space())
+            for other in others:
+                right = right.union(isl.Set.read_from_str(ctx, other.text(params)))
+            return bool(left.is_subset(right))
+
+        with _LOCK:
+            return _asked(ask)
+
+    def missing_from(self, others: Sequence[Relation]) -> dict[str, int] | None:
+        """A point that lies in none of the other sets.
+
+        Raises:
+            TooLargeError: where the budget does not suffice.
+        """
+        params = sorted(self.params.union(*(o.params for o in others)))
+
+        def ask(isl: Any, ctx: Any) -> dict[str, int] | None:  # noqa: ANN401
+            left = isl.Set.read_from_str(ctx, self.text(params))
+            for other in others:
+                left = left.subtract(isl.Set.read_from_str(ctx, other.text(params)))
+            count = len(params)
+            left = left.move_dims(isl.dim_type.set, 0, isl.dim_type.param, 0, count)
+            return _sample(left, (*params, *self.columns))
+
+        with _LOCK:
+            return _asked(ask)
+
+
+def _asked(ask: Any) -> Any:  # noqa: ANN401
+    isl, context = _isl()
+    context.reset_operations()
+    context.set_max_operations(MAX_OPERATIONS)
+    try:
+        return ask(isl, context)
+    except isl.Error as error:
+        raise TooLargeError from error
+    finally:
+        context.set_max_operations(0)
+        context.reset_operations()
+
+
+def _sample(found: Any, names: Sequence[str]) -> dict[str, int] | None:  # noqa: ANN401
+    if found.is_empty():
+        return None
+    isl, _ = _isl()
+    try:
+        point = found.lexmin().sample_point()
+    except isl.Error:  # unbounded below
+        point = found.sample_point()
+    kind = isl.dim_type.set
+    return {name: point.get_coordinate_val(kind, n).to_python() for n, name in enumerate(names)}

@@ -1,0 +1,117 @@
+"""Versions of a function: its accesses as events that are ordered, and forms of expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from workbench.analysis.dependence.dependences import dependences
+from workbench.analysis.dependence.linear import Linear
+from workbench.analysis.dependence.relations import Relation, Side
+from workbench.analysis.dependence.statements import Access, Model, Statement
+from workbench.ir.expr import PrimExpr
+from workbench.ir.tensor import Block, For, If, Seq, TensorFunction
+from workbench.support.ids import NodeId
+
+Position = tuple[int | tuple[int, ...], ...]
+"""Where a statement stands: numbers in sequences and keys of loops, outermost first."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Event:
+    """One access of one statement of a version."""
+
+    model: Model
+    statement: Statement
+    access: Access
+
+    @property
+    def position(self) -> Position:
+        """Its place in program order; a statement reads before it writes."""
+        return (*position_of(self.model, self.statement), int(self.access.write))
+
+    def side(self, prefix: str) -> Side:
+        """Its instances, loops named with a prefix."""
+        return Side(self.model.terms, prefix, (*self.statement.domain, *self.access.constraints))
+
+    @property
+    def inexact(self) -> tuple[str, ...]:
+        """What its instances and its element leave out."""
+        return (*self.statement.inexact, *self.access.inexact)
+
+    @property
+    def text(self) -> str:
+        """`C[i, j]`."""
+        return self.access.text
+
+
+def position_of(model: Model, statement: Statement) -> Position:
+    """The place of a statement in program order."""
+    found: list[int | tuple[int, ...]] = []
+    inside = (*statement.path[1:], statement.node)
+    for stmt, child in zip(statement.path, inside, strict=True):
+        match stmt:
+            case For(var=var):
+                found.append(model.loops[var.id])
+            case Seq(body=items):
+                found.append(next(n for n, item in enumerate(items) if item is child))
+            case If(then=then):
+                found.append(int(child is not then))
+            case Block(init=init):
+                found.append(int(child is not init))
+            case _:
+                continue
+    return tuple(found)
+
+
+class Version:
+    """One version: its events by buffer, and the instances of a block."""
+
+    def __init__(self, function: TensorFunction) -> None:
+        self.function = function
+        self.model = dependences(function).model
+
+    @cached_property
+    def events(self) -> tuple[Event, ...]:
+        """All accesses in program order."""
+        return tuple(
+            Event(self.model, statement, access)
+            for statement in self.model.statements
+            for access in statement.accesses
+        )
+
+    def of_buffer(self, buffer: NodeId) -> tuple[Event, ...]:
+        """The accesses to one buffer."""
+        return tuple(e for e in self.events if e.access.buffer.id == buffer)
+
+    def within(self, block: NodeId) -> tuple[Event, ...]:
+        """The accesses of the statements in a block."""
+        return tuple(e for e in self.events if within_block(e.statement, block))
+
+    def forms(self, values: Sequence[PrimExpr]) -> list[Linear]:
+        """Expressions over variables of the function, as forms."""
+        return [self.model.reader.linear(value) for value in values]
+
+
+def ordered(found: Relation, a: tuple[Event, Side], b: tuple[Event, Side]) -> list[list[str]]:
+    """The alternatives under which the first instance comes before the second."""
+    options: list[list[str]] = []
+    prefix: list[str] = []
+    for left, right in zip(a[0].position, b[0].position, strict=False):
+        if isinstance(left, int) or isinstance(right, int):
+            if left == right:
+                continue
+            assert isinstance(left, int)
+            assert isinstance(right, int)
+            return [*options, prefix] if left < right else options
+        for x, y in zip(left, right, strict=True):
+            first, second = found.term(a[1], x), found.term(b[1], y)
+            options.append([*prefix, f"{first} < {second}"])
+            prefix = [*prefix, f"{first} = {second}"]
+    return options
+
+
+def within_block(statement: Statement, block: NodeId) -> bool:
+    """Whether a statement belongs to a block."""
+    return any(isinstance(s, Block) and s.id == block for s in statement.path)

@@ -1,0 +1,174 @@
+"""Consumers: where a block can run as soon as what it reads is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from workbench.analysis.arith import Facts
+from workbench.analysis.dependence import inapplicable, unproved
+from workbench.ir import (
+    Axis,
+    Block,
+    For,
+    IntImm,
+    Load,
+    PrimExpr,
+    Seq,
+    TensorFunction,
+    free_vars,
+    walk,
+)
+from workbench.schedule.movement import UnsolvedError, placed
+from workbench.schedule.nest import CARRIED, Nest, known_at, nest_of, read_by, written_by
+from workbench.schedule.refusal import RefusedError
+from workbench.schedule.required_region import region
+from workbench.schedule.scope import Scope, replace_statement, sequence
+from workbench.schedule.symbolic_box import UNKNOWN, Box, Span, at_most, least
+from workbench.support import NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerPlan:
+    """A move that is drawn up: the nest that moves, the function afterwards, its new loops."""
+
+    nest: Nest
+    function: TensorFunction
+    loops: tuple[NodeId, ...]
+    regenerated: bool
+
+
+def consume_under(
+    scope: Scope, block: Block, loop: For, index: int, *, keep_unit_loops: bool
+) -> ConsumerPlan:
+    """The function with a consumer under a loop of its producers.
+
+    In each iteration it runs for the instances whose last input is written there.
+
+    Raises:
+        RefusedError: what is missing.
+    """
+    nest = nest_of(scope, block)
+    if any(stmt is loop for stmt in scope.paths[block.id]):
+        message = f"`{block.name}` is under the loop `{loop.var.name}` already"
+        raise RefusedError(inapplicable(message, block.id))
+    items = loop.body.body if isinstance(loop.body, Seq) else (loop.body,)
+    sources = read_by(block).keys() - written_by(block).keys()
+    producers = [n for n, item in enumerate(items) if sources & written_by(item).keys()]
+    if not producers:
+        message = f"nothing under the loop `{loop.var.name}` writes what `{block.name}` reads"
+        raise RefusedError(inapplicable(message, block.id))
+    place = _place(index, producers[-1] + 1, len(items), block, loop)
+    facts = known_at(scope.function, (*scope.paths[loop.var.id], loop))
+    spans = _ready(nest, loop, sources, facts)
+    regenerate = any(
+        span.known is not None
+        for axis, span in zip(nest.block.axes, spans, strict=True)
+        if axis.kind in CARRIED
+    ) or bool(nest.mixed)
+    try:
+        made = placed(
+            scope,
+            nest,
+            spans,
+            facts,
+            keep_unit_loops=keep_unit_loops,
+            regenerate=regenerate,
+            once=True,
+        )
+    except UnsolvedError as error:
+        message = f"`{block.name}` uses the loop `{error.var.name}` apart from its axes"
+        raise RefusedError(unproved(message, block.id)) from error
+    body = sequence([*items[:place], made.stmt, *items[place:]])
+    changed = replace_statement(scope.function.body, nest.outermost, None)
+    changed = replace_statement(changed, loop, replace(loop, body=body))
+    return ConsumerPlan(nest, scope.with_body(changed), made.loops, regenerate)
+
+
+def _place(index: int, first: int, last: int, block: Block, loop: For) -> int:
+    if index in {-1, -2}:
+        return last if index == -1 else first
+    if not first <= index <= last:
+        message = (
+            f"index `{index}` is no place after what `{block.name}` reads is written in the loop "
+            f"`{loop.var.name}`, expected `{first}` to `{last}`"
+        )
+        raise RefusedError(inapplicable(message, block.id))
+    return index
+
+
+def _ready(nest: Nest, loop: For, sources: set[NodeId], facts: Facts) -> tuple[Span, ...]:
+    """For each axis the instances whose last input is written in one iteration of the loop."""
+    boxes = {
+        source: box
+        for source in sorted(sources)
+        if (box := region(loop.body, source, facts, write=True)) is not None
+    }
+    found: list[Span] = []
+    domain = _domain(nest, facts)
+    for axis in nest.block.axes:
+        spans = list(_spans(axis, nest, boxes, domain, facts))
+        span = _earliest(facts, spans) if spans else UNKNOWN
+        found.append(UNKNOWN if _everything(axis, span, facts) else span)
+    return tuple(found)
+
+
+def _everything(axis: Axis, span: Span, facts: Facts) -> bool:
+    """Whether a span has all values of an axis."""
+    if span.low is None or span.high is None:
+        return True
+    return at_most(facts, span.low, IntImm(0)) and at_most(facts, axis.extent - 1, span.high)
+
+
+def _domain(nest: Nest, facts: Facts) -> Box:
+    inner = {a.var.id: Span(IntImm(0), a.extent - 1) for a in nest.block.axes}
+    return Box(facts, inner)
+
+
+def _spans(
+    axis: Axis,
+    nest: Nest,
+    boxes: dict[NodeId, tuple[Span, ...]],
+    domain: Box,
+    facts: Facts,
+) -> Iterator[Span]:
+    """The axis where the last element that its instance reads lies in a box, read by read."""
+    for node in walk(nest.block.body):
+        if not isinstance(node, Load) or node.buffer.id not in boxes:
+            continue
+        for index, span in zip(node.indices, boxes[node.buffer.id], strict=True):
+            found = _solved(axis, index, span, domain, facts)
+            if found is not None:
+                yield found
+
+
+def _solved(axis: Axis, index: PrimExpr, span: Span, domain: Box, facts: Facts) -> Span | None:
+    poly = facts.poly(index)
+    coefficient = poly.coefficient(axis.var)
+    factor = coefficient.constant
+    rest = poly.without(axis.var).to_expr()
+    if not coefficient.is_const or factor == 0 or axis.var.id in free_vars(rest):
+        return None
+    around = domain.of(rest)
+    if span.low is None or span.high is None or around.high is None or around.low is None:
+        return None
+    if factor < 0:
+        low, high = around.high - span.high, around.high - span.low
+    else:
+        low, high = span.low - around.high, span.high - around.high
+    size = abs(factor)
+    if size > 1:
+        low, high = (low + (size - 1)) // size, high // size
+    return Span(facts.simplify(low), facts.simplify(high))
+
+
+def _earliest(facts: Facts, spans: Sequence[Span]) -> Span:
+    """What is ready for every read: the least of all ends."""
+    low, high = spans[0].low, spans[0].high
+    for span in spans[1:]:
+        assert low is not None
+        assert high is not None
+        assert span.low is not None
+        assert span.high is not None
+        low, high = least(facts, low, span.low), least(facts, high, span.high)
+    return Span(low, high)

@@ -1,0 +1,201 @@
+"""Nests: a block with the loops, branches and scalars that hold nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from workbench.analysis.arith import Facts
+from workbench.analysis.ranges import Interval
+from workbench.ir import (
+    Allocate,
+    AxisKind,
+    Binary,
+    BinaryOp,
+    Block,
+    BufferRegion,
+    BufferType,
+    Evaluate,
+    For,
+    If,
+    Let,
+    Load,
+    PrimExpr,
+    Seq,
+    Stmt,
+    Store,
+    TensorFunction,
+    Var,
+    children,
+    free_vars,
+    substitute,
+    walk,
+)
+from workbench.schedule.scope import Scope, walk_statements
+from workbench.schedule.symbolic_box import facts_at
+from workbench.support import NodeId
+
+CARRIED = frozenset({AxisKind.REDUCE, AxisKind.SCAN})
+
+
+@dataclass(frozen=True, slots=True)
+class Nest:
+    """A block and what is around it alone.
+
+    `outermost` is the statement to take away with it, `loops` are the loops in it around the
+    block. Branches among them are part of the predicate of `block`, scalars are substituted.
+    `around` is what encloses `outermost`.
+    """
+
+    block: Block
+    outermost: Stmt
+    loops: tuple[For, ...]
+    around: tuple[Stmt, ...]
+
+    @property
+    def carried(self) -> tuple[For, ...]:
+        """The loops that move a reduction or scan axis."""
+        used = _used(a.value for a in self.block.axes if a.kind in CARRIED)
+        return tuple(loop for loop in self.loops if loop.var.id in used)
+
+    @property
+    def free(self) -> tuple[For, ...]:
+        """The other loops."""
+        carried = {loop.var.id for loop in self.carried}
+        return tuple(loop for loop in self.loops if loop.var.id not in carried)
+
+    @property
+    def mixed(self) -> tuple[For, ...]:
+        """Loops that move a reduction axis and another one as well."""
+        used = _used(a.value for a in self.block.axes if a.kind not in CARRIED)
+        return tuple(loop for loop in self.carried if loop.var.id in used)
+
+
+def nest_of(scope: Scope, block: Block) -> Nest:
+    """The largest statement around a block that holds nothing else that runs."""
+    path = scope.paths[block.id]
+    outermost: Stmt = block
+    loops: list[For] = []
+    changed = block
+    while path and (inside := _absorbed(path[-1], changed)) is not None:
+        changed = inside
+        outermost = path[-1]
+        path = path[:-1]
+        if isinstance(outermost, For):
+            loops.insert(0, outermost)
+    return Nest(changed, outermost, tuple(loops), path)
+
+
+def _absorbed(parent: Stmt, block: Block) -> Block | None:
+    match parent:
+        case For() | Seq(body=(_,)):
+            return block
+        case If(condition=condition, otherwise=None):
+            return replace(block, predicate=conjunction(condition, block.predicate))
+        case Let(var=var, value=value) if not _loads(value):
+            return substitute(block, {var.id: value})
+        case _:
+            return None
+
+
+def _loads(value: PrimExpr) -> bool:
+    return any(isinstance(node, Load) for node in walk(value))
+
+
+def _used(values: Iterable[PrimExpr]) -> set[NodeId]:
+    return {var for value in values for var in free_vars(value)}
+
+
+def conjunction(*conditions: PrimExpr | None) -> PrimExpr | None:
+    """All conditions that are there at once, None where none is."""
+    whole: PrimExpr | None = None
+    for condition in conditions:
+        if condition is not None:
+            whole = condition if whole is None else Binary(BinaryOp.AND, whole, condition)
+    return whole
+
+
+def conjuncts(condition: PrimExpr | None) -> tuple[PrimExpr, ...]:
+    """The parts of a conjunction."""
+    match condition:
+        case None:
+            return ()
+        case Binary(op=BinaryOp.AND, a=a, b=b):
+            return (*conjuncts(a), *conjuncts(b))
+        case _:
+            return (condition,)
+
+
+# --- what a statement touches -----------------------------------------------------------------
+
+
+def stores_of(stmt: Stmt) -> tuple[Store, ...]:
+    """Every store in a statement."""
+    return tuple(s for s in walk_statements(stmt) if isinstance(s, Store))
+
+
+def written_by(stmt: Stmt) -> dict[NodeId, Var]:
+    """The buffers that a statement may write: stores, declared writes of blocks."""
+    found = {store.buffer.id: store.buffer for store in stores_of(stmt)}
+    for inner in walk_statements(stmt):
+        if isinstance(inner, Block):
+            found |= {r.buffer.id: r.buffer for r in inner.writes or ()}
+    return found
+
+
+def read_by(stmt: Stmt) -> dict[NodeId, Var]:
+    """The buffers that a statement may read: loads, declared reads of blocks."""
+    found: dict[NodeId, Var] = {}
+    for node in walk(stmt):
+        if isinstance(node, Load):
+            found.setdefault(node.buffer.id, node.buffer)
+        elif isinstance(node, Block):
+            found |= {r.buffer.id: r.buffer for r in node.reads or ()}
+    return found
+
+
+def aliased(function: TensorFunction, buffer: NodeId) -> str:
+    """How else than by plain loads and stores a function uses a buffer; empty where it does not."""
+    for node in walk(function.body):
+        if isinstance(node, Block):
+            for match in node.match_buffers:
+                if buffer in {match.source.buffer.id, match.buffer.id}:
+                    return f"block `{node.name}` gives it another name"
+        elif not isinstance(node, Load | Store | Allocate | BufferRegion | Var | BufferType):
+            for child in children(node):
+                if isinstance(child, Var) and child.id == buffer and not isinstance(node, Block):
+                    return "a call takes all of it"
+    return ""
+
+
+def effects(stmt: Stmt) -> bool:
+    """Whether a statement calls something for its effect."""
+    return any(isinstance(s, Evaluate) for s in walk_statements(stmt))
+
+
+def blocks_that(scope: Scope, buffer: NodeId, *, write: bool) -> Iterator[Stmt]:
+    """The innermost blocks (else the leaf statements) that write, or read, a buffer."""
+    for path, leaf in _leaves(scope.function.body, ()):
+        touched = written_by(leaf) if write else read_by(leaf)
+        if buffer in touched:
+            block = next((s for s in reversed(path) if isinstance(s, Block)), None)
+            yield block or leaf
+
+
+def _leaves(stmt: Stmt, path: tuple[Stmt, ...]) -> Iterator[tuple[tuple[Stmt, ...], Stmt]]:
+    from_here = (*path, stmt)
+    below = [s for s in children(stmt) if isinstance(s, Stmt)]
+    if not below:
+        yield path, stmt
+    for inner in below:
+        yield from _leaves(inner, from_here)
+
+
+def known_at(function: TensorFunction, path: Iterable[Stmt]) -> Facts:
+    """What is known inside a path of statements; symbolic dimensions are not negative."""
+    facts = facts_at(tuple(path))
+    ranges = dict(facts.ranges)
+    for param in function.params:
+        for symbol in free_vars(param.type).values():
+            ranges.setdefault(symbol.id, Interval(0, None))
+    return Facts(ranges, facts.inequalities)

@@ -1,0 +1,78 @@
+"""Rfactor: reduce to partial results along one loop, then combine them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from typing_extensions import override
+
+from workbench.analysis.dependence import Answer
+from workbench.ir import AxisKind, Block, For, free_vars
+from workbench.rewrite import Relation
+from workbench.schedule.primitive import Derived, Primitive, Rewritten
+from workbench.schedule.refusal import RefusedError
+from workbench.schedule.rfactoring import Factored, factored, factoring_keeps
+from workbench.schedule.scope import Scope, walk_statements
+
+
+@dataclass(frozen=True)
+class Rfactor(Primitive):
+    """Factor a reduction loop: each of its iterations reduces to an element of its own.
+
+    A new buffer has the partial results, its dimension for the loop at `factor_axis`; a second
+    nest combines them. Afterwards the iterations of the loop are independent, so that it can run
+    in parallel or in vector lanes. Legal for sums, products, minima, maxima, conjunctions and
+    disjunctions; in floating point sums and products are reassociated. Called `rfactor` in Halide
+    and TVM; Exo writes it with `stage_mem` and `fission`.
+
+    Rewrite::
+
+        for i, k in T.grid(8, 64): C[i] += A[i, k]
+        =>  Rfactor(loop="k", factor_axis=0)
+        for i, k in T.grid(8, 64): C_rf[k, i] += A[i, k]
+        for i_1, k_1 in T.grid(8, 64): C[i_1] += C_rf[k_1, i_1]
+    """
+
+    name: ClassVar[str] = "rfactor"
+    halide: ClassVar[str] = "rfactor"
+    tvm: ClassVar[str] = "rfactor"
+
+    loop: str = ""
+    factor_axis: int = 0
+
+    @override
+    def check(self, scope: Scope) -> Answer:
+        try:
+            plan = self._plan(Scope(scope.name, scope.function))
+        except RefusedError as refused:
+            return refused.answer
+        return factoring_keeps(plan)
+
+    @override
+    def rewrite(self, scope: Scope) -> Rewritten:
+        plan = self._plan(scope)
+        derived = (
+            Derived((plan.block.id,), (plan.partial,)),
+            Derived((scope.loop(self.loop).var.id,), plan.loops, Relation.PART),
+        )
+        return Rewritten(plan.function, (plan.partial,), derived)
+
+    @override
+    @classmethod
+    def offers(cls, scope: Scope, node: For | Block) -> Iterator[Rfactor]:
+        if isinstance(node, Block):
+            return
+        for block in walk_statements(node):
+            if isinstance(block, Block) and block.init is not None and _reduces(block, node):
+                yield cls(scope.name, scope.label(node), 0)
+
+    def _plan(self, scope: Scope) -> Factored:
+        return factored(scope, scope.loop(self.loop), self.factor_axis)
+
+
+def _reduces(block: Block, loop: For) -> bool:
+    return any(
+        axis.kind is AxisKind.REDUCE and loop.var.id in free_vars(axis.value) for axis in block.axes
+    )

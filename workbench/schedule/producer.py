@@ -1,0 +1,190 @@
+"""Producers: where a block that computes a buffer can be computed again, and for what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from workbench.analysis.dependence import illegal, inapplicable, unproved
+from workbench.ir import (
+    Allocate,
+    Block,
+    For,
+    Load,
+    LoopKind,
+    Seq,
+    Stmt,
+    TensorFunction,
+    Var,
+    walk,
+)
+from workbench.schedule.movement import UnsolvedError, axis_spans, placed
+from workbench.schedule.nest import (
+    Nest,
+    aliased,
+    blocks_that,
+    effects,
+    known_at,
+    nest_of,
+    read_by,
+    stores_of,
+    written_by,
+)
+from workbench.schedule.refusal import RefusedError
+from workbench.schedule.required_region import region
+from workbench.schedule.scope import Scope, replace_statement, sequence, walk_statements
+from workbench.schedule.symbolic_box import Span, hull
+from workbench.support import NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A move that is drawn up: the nest that moves, its buffer, the function afterwards."""
+
+    nest: Nest
+    buffer: Var
+    function: TensorFunction
+    loops: tuple[NodeId, ...]
+    output: bool
+
+
+def compute_under(
+    scope: Scope, block: Block, loop: For, index: int, *, keep_unit_loops: bool
+) -> Plan:
+    """The function with a producer under a loop of its consumers.
+
+    Raises:
+        RefusedError: what is missing, or in the way.
+    """
+    nest = nest_of(scope, block)
+    if any(stmt is loop for stmt in scope.paths[block.id]):
+        message = f"`{block.name}` is under the loop `{loop.var.name}` already"
+        raise RefusedError(inapplicable(message, block.id))
+    buffer = only_buffer(scope, block)
+    items = _items(loop)
+    place = insertion_place(items, block, loop, buffer, index)
+    path = (*scope.paths[loop.var.id], loop)
+    facts = known_at(scope.function, path)
+    needed: tuple[Span, ...] | None = None
+    for item in items[place:]:
+        found = region(item, buffer.id, facts)
+        if found is not None:
+            pairs = zip(needed or found, found, strict=True)
+            needed = tuple(hull(facts, a, b) for a, b in pairs)
+    assert needed is not None
+    indices = stores_of(block)[0].indices
+    spans = axis_spans(nest, indices, needed, facts)
+    _refuse_mixed(nest)
+    try:
+        made = placed(scope, nest, spans, facts, keep_unit_loops=keep_unit_loops)
+    except UnsolvedError as error:
+        message = f"`{block.name}` uses the loop `{error.var.name}` apart from its axes"
+        raise RefusedError(unproved(message, block.id)) from error
+    body = sequence([*items[:place], made.stmt, *items[place:]])
+    changed = replace_statement(scope.function.body, loop, replace(loop, body=body))
+    changed = replace_statement(changed, nest.outermost, None)
+    function = _private(scope.with_body(changed), buffer, path, scope.paths[block.id])
+    output = any(param.id == buffer.id for param in scope.function.params)
+    return Plan(nest, buffer, function, made.loops, output)
+
+
+def _private(
+    function: TensorFunction, buffer: Var, path: Sequence[Stmt], before: Sequence[Stmt]
+) -> TensorFunction:
+    """A buffer that is used under one parallel loop alone is allocated in it."""
+    entered = [stmt for stmt in path if not any(stmt is other for other in before)]
+    loop = next((s for s in entered if isinstance(s, For) and s.kind is LoopKind.PARALLEL), None)
+    kept = tuple(a for a in function.allocations if a.id != buffer.id)
+    if loop is None or len(kept) == len(function.allocations):
+        return function
+    there = next(
+        s for s in walk_statements(function.body) if isinstance(s, For) and s.var.id == loop.var.id
+    )
+    rest = replace_statement(function.body, there, None)
+    if buffer.id in read_by(rest) or buffer.id in written_by(rest):
+        return function
+    private = replace(there, body=Allocate(buffer, there.body))
+    body = replace_statement(function.body, there, private)
+    return replace(function, body=body, allocations=kept)
+
+
+def _items(loop: For) -> tuple[Stmt, ...]:
+    return loop.body.body if isinstance(loop.body, Seq) else (loop.body,)
+
+
+def only_buffer(scope: Scope, block: Block) -> Var:
+    """The buffer that a block alone writes, as a pure function of others.
+
+    Raises:
+        RefusedError: it writes several, others write it, it reads what other instances wrote.
+    """
+    written = written_by(block)
+    names = ", ".join(f"`{buffer.name}`" for buffer in written.values())
+    if len(written) != 1 or not stores_of(block):
+        message = f"`{block.name}` writes {names or 'no buffer'}, expected one buffer"
+        raise RefusedError(inapplicable(message, block.id))
+    (buffer,) = written.values()
+    if effects(block):
+        message = f"`{block.name}` calls something for its effect"
+        raise RefusedError(unproved(message, block.id))
+    alias = aliased(scope.function, buffer.id)
+    if alias:
+        message = f"`{buffer.name}` is not only loaded and stored: {alias}"
+        raise RefusedError(unproved(message, block.id))
+    for other in blocks_that(scope, buffer.id, write=True):
+        if other is not block:
+            name = other.name if isinstance(other, Block) else f"the store to {buffer.name}"
+            message = f"`{name}` writes `{buffer.name}` as well as `{block.name}`"
+            raise RefusedError(illegal(message, block.id))
+    _refuse_own_reads(block, buffer)
+    return buffer
+
+
+def _refuse_own_reads(block: Block, buffer: Var) -> None:
+    """A block may read its own buffer only to update the element that it stores."""
+    for store in stores_of(block.body):
+        for node in walk(store):
+            if not isinstance(node, Load) or node.buffer.id != buffer.id:
+                continue
+            if block.init is None or node.indices != store.indices:
+                message = f"`{block.name}` reads `{buffer.name}`, which other instances of it wrote"
+                raise RefusedError(illegal(message, block.id))
+
+
+def insertion_place(items: Sequence[Stmt], block: Block, loop: For, buffer: Var, index: int) -> int:
+    """Before which statement of a loop a producer goes.
+
+    Raises:
+        RefusedError: nothing there reads the buffer, or the index is none.
+    """
+    readers = [n for n, item in enumerate(items) if _reads(item, buffer)]
+    if not readers:
+        message = f"nothing under the loop `{loop.var.name}` reads `{buffer.name}`"
+        raise RefusedError(inapplicable(message, block.id))
+    if index == -1:
+        return readers[0]
+    sources = {n.buffer.id for n in walk(block) if isinstance(n, Load)} - {buffer.id}
+    written = [n for n, item in enumerate(items[: readers[0]]) if sources & written_by(item).keys()]
+    first = written[-1] + 1 if written else 0
+    if index == -2:
+        return first
+    if not 0 <= index <= readers[0]:
+        message = (
+            f"index `{index}` is no place before the readers of `{buffer.name}` in the loop "
+            f"`{loop.var.name}`, expected `0` to `{readers[0]}`"
+        )
+        raise RefusedError(inapplicable(message, block.id))
+    return index
+
+
+def _reads(item: Stmt, buffer: Var) -> bool:
+    return any(isinstance(node, Load) and node.buffer.id == buffer.id for node in walk(item))
+
+
+def _refuse_mixed(nest: Nest) -> None:
+    for loop in nest.mixed:
+        message = (
+            f"the loop `{loop.var.name}` carries a reduction axis of `{nest.block.name}` and "
+            "another axis as well"
+        )
+        raise RefusedError(unproved(message, nest.block.id))
