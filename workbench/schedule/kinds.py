@@ -8,8 +8,8 @@ from typing import ClassVar, Self
 
 from typing_extensions import override
 
-from workbench.analysis.dependence import Answer, AnswerKind, applies, dependences
-from workbench.ir import AxisKind, Block, For, LoopKind, TensorFunction
+from workbench.analysis.dependence import Answer, AnswerKind, applies
+from workbench.ir import AxisKind, Block, For, LoopKind
 from workbench.schedule.primitive import Primitive, Rewritten, all_apply
 from workbench.schedule.scope import Scope, uses, walk_statements
 
@@ -37,21 +37,21 @@ class LoopKindPrimitive(Primitive):
 
 def independent(scope: Scope, loop: For) -> Answer:
     """Whether the iterations of a loop may run at the same time, with a hint where they may not."""
-    answer = scope.dependences.independent(loop.var.id)
+    answer = scope.dependences_around(loop).independent(loop.var.id)
     if answer.kind is not AnswerKind.ILLEGAL or answer.hint or not _reduces(loop):
         return answer
     return replace(answer, hint="`rfactor` gives each iteration a part of the reduction")
 
 
-def kinds_hold(function: TensorFunction, loops: Sequence[For]) -> Answer:
-    """Whether loops of a function, which run in no fixed order, are independent there."""
-    found = [independent_in(function, loop) for loop in loops]
-    return all_apply(applies(), *found)
+def kinds_hold(scope: Scope, loops: Sequence[For]) -> Answer:
+    """Whether loops, which run in no fixed order, are independent in a function that has them."""
+    return all_apply(applies(), *(_independent_in(scope, loop) for loop in loops))
 
 
-def independent_in(function: TensorFunction, loop: For) -> Answer:
-    """Whether the loop of this variable is independent in another function that has it."""
-    answer = dependences(function).independent(loop.var.id)
+def _independent_in(scope: Scope, loop: For) -> Answer:
+    inside = scope.node(loop.var.id)
+    assert isinstance(inside, For)
+    answer = scope.dependences_around(inside).independent(loop.var.id)
     if answer.applies:
         return answer
     message = f"`{loop.var.name}` is {loop.kind.value}, and then {answer.message}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import pairwise
 from typing import TypeVar
 
 from workbench.analysis.dependence import Dependences, dependences
@@ -42,6 +43,7 @@ class Scope:
         self.name = name
         self.function = function
         self.ids = IdSource(function.next_id)
+        self._nests: dict[NodeId, Dependences] = {}
 
     @staticmethod
     def of(module: IRModule, name: str) -> Scope:
@@ -71,6 +73,20 @@ class Scope:
     def dependences(self) -> Dependences:
         """The dependences of the function; computed once for a function."""
         return dependences(self.function)
+
+    def dependences_around(self, loop: For) -> Dependences:
+        """The dependences of the nest that a loop is in: of the outermost loop around it.
+
+        For questions about what is inside of a loop, which what stands beside cannot change.
+        """
+        path = (*self.paths[loop.var.id], loop)
+        first, nest = next((n, stmt) for n, stmt in enumerate(path) if isinstance(stmt, For))
+        if nest.var.id not in self._nests:
+            body: Stmt = nest
+            for stmt, below in reversed(list(pairwise(path[: first + 1]))):
+                body = body if isinstance(stmt, Seq) else replace_statement(stmt, below, body)
+            self._nests[nest.var.id] = dependences(self.with_body(body))
+        return self._nests[nest.var.id]
 
     # --- places ------------------------------------------------------------------------------
 

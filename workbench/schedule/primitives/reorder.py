@@ -56,12 +56,12 @@ class Reorder(Primitive):
         answer = _bounds_stay(scope, nest, order)
         if not answer.applies:
             return answer
-        answer = scope.dependences.reorderable(_ids(nest), _ids(order))
+        answer = scope.dependences_around(nest[0]).reorderable(_ids(nest), _ids(order))
         if not answer.applies:
             return answer
         changed = _reordered(scope, nest, order)
         kinds = [loop for loop in nest if loop.kind not in {LoopKind.SERIAL, LoopKind.UNROLLED}]
-        return all_apply(answer, kinds_hold(changed, kinds))
+        return all_apply(answer, kinds_hold(Scope(scope.name, changed), kinds))
 
     @override
     def rewrite(self, scope: Scope) -> Rewritten:
