@@ -141,7 +141,7 @@ class _Builder:
         digits = symbolic_digits(reader, loop)
         if digits is not None:
             keys, rows, reasons = digits.keys, digits.rows, ()
-            self.model.divisors[loop.var.id] = digits.divisor
+            self.model.weights[loop.var.id] = digits.weights
         else:
             keys = (loop.var.id,)
             rows, reasons = self._range(loop)

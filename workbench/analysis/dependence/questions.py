@@ -15,6 +15,8 @@ from workbench.analysis.dependence.terms import TermKind, Terms
 from workbench.analysis.dependence.witness import Instances, confirmed, instances
 
 TOO_LARGE = "the sets are too large to decide"
+_SAMPLES = ((2,), (3,), (2, 5), (5, 2))
+"""Values of symbols that are tried where nothing holds for all: in turn, from the first symbol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,26 +114,49 @@ class Solver:
         shared: frozenset[int],
         equations: list[tuple[Linear, Linear]],
     ) -> Finding:
-        system = self._system(question, shared, equations)
-        point = system.point()
+        point = self._system(question, shared, equations, {}).point()
         if point is None:
             return NOTHING
         witness = instances(self.model, question.pair.first, question.pair.second, point)
-        pair = question.pair
-        real = confirmed(self.model, witness, pair.first, pair.a, pair.second, pair.b)
         reasons = self._reasons(question, equations)
+        real = self._confirmed(question, witness)
         if real or (real is None and not reasons):
             return Finding(Found.SOME, question, witness)
+        sample = self._sampled(question, shared, equations)
+        if sample is not None:
+            return Finding(Found.SOME, question, sample)
         return Finding(Found.UNKNOWN, question, witness, reasons)
+
+    def _confirmed(self, question: Question, witness: Instances) -> bool | None:
+        pair = question.pair
+        return confirmed(self.model, witness, pair.first, pair.a, pair.second, pair.b)
+
+    def _sampled(
+        self,
+        question: Question,
+        shared: frozenset[int],
+        equations: list[tuple[Linear, Linear]],
+    ) -> Instances | None:
+        """Real instances for some values of the symbols, which make products linear."""
+        symbols = self.model.symbols
+        for cycle in _SAMPLES if symbols else ():
+            fixed = {symbol: cycle[n % len(cycle)] for n, symbol in enumerate(symbols)}
+            point = self._system(question, shared, equations, fixed).point()
+            if point is not None:
+                found = instances(self.model, question.pair.first, question.pair.second, point)
+                if self._confirmed(question, found):
+                    return found
+        return None
 
     def _system(
         self,
         question: Question,
         shared: frozenset[int],
         equations: list[tuple[Linear, Linear]],
+        fixed: dict[int, int],
     ) -> System:
         pair = question.pair
-        system = System(self.model.terms, shared)
+        system = System(self.model.terms, shared, fixed=fixed)
         for symbol in self.model.symbols:
             system.column(0, symbol)
             term = self.model.terms[symbol]
@@ -204,10 +229,11 @@ def _positive(
 
 
 def _divisors(terms: Terms, form: Linear) -> list[Linear]:
-    """Products of symbols that a form has as strides, longest first."""
-    found: dict[tuple[int, ...], None] = {}
-    for key in form.terms:
+    """Multiples of products of symbols that a form has as strides, longest first."""
+    found: dict[tuple[int, int, tuple[int, ...]], None] = {}
+    for key, c in form.terms.items():
         symbols = tuple(f for f in terms[key].factors if terms[f].kind is TermKind.SYMBOL)
         if symbols:
-            found[symbols] = None
-    return [terms.monomial(keys) for keys in sorted(found, key=len, reverse=True)]
+            found[len(symbols), abs(c), symbols] = None
+            found[len(symbols), 1, symbols] = None
+    return [terms.monomial(keys).scale(c) for _, c, keys in sorted(found, reverse=True)]

@@ -98,7 +98,10 @@ class Reader(ConstraintReader):
         found = self.terms.split(a, b)
         if found is not None:
             return found[0] if op is BinaryOp.FLOORDIV else found[1]
-        return self._opaque(expr)
+        made = self._opaque(expr)
+        (key,) = made.terms
+        self.terms[key].division = (a, b, op is BinaryOp.FLOORMOD)
+        return made
 
     def _truncated(self, op: BinaryOp, a: Linear, b: Linear, expr: PrimExpr) -> Linear:
         divisor = b.value

@@ -79,8 +79,8 @@ class Statement:
 class Model:
     """The statements of a function, and what their forms refer to.
 
-    `loops` gives the terms of each loop (`nodes`), outermost digit first, with the divisor where
-    there are two; `spans` the statements under it. `bindings` are the values of axes and of
+    `loops` gives the terms of each loop (`nodes`): itself, or its digits, outermost first, which
+    then have `weights`; `spans` the statements under it. `bindings` are the values of axes and of
     scalars that are bound once, `symbols` the terms of symbolic dimensions and scalar parameters.
     `unstable` says of statements which condition around them may change while it holds.
     """
@@ -89,7 +89,9 @@ class Model:
     statements: tuple[Statement, ...] = ()
     nodes: dict[NodeId, For] = field(default_factory=dict[NodeId, For])
     loops: dict[NodeId, tuple[int, ...]] = field(default_factory=dict[NodeId, tuple[int, ...]])
-    divisors: dict[NodeId, PrimExpr] = field(default_factory=dict[NodeId, PrimExpr])
+    weights: dict[NodeId, tuple[Linear, ...]] = field(
+        default_factory=dict[NodeId, tuple[Linear, ...]]
+    )
     bindings: dict[NodeId, PrimExpr] = field(default_factory=dict[NodeId, PrimExpr])
     symbols: tuple[int, ...] = ()
     spans: dict[NodeId, range] = field(default_factory=dict[NodeId, range])

@@ -1,87 +1,112 @@
-"""Loops fused by a symbol: one loop that is used as a tuple of its original axes only.
+"""Loops fused by a symbol: one loop as the tuple of its original axes.
 
-`f` with `0 <= f < n * m` that occurs as `f // m` and `f % m` alone is the pair of them, in
-lexicographic order; both are independent variables, and everything stays affine.
+`f` with `0 <= f < n * m * k` that is divided by `m * k` and by `k` is the tuple of its digits in
+the mixed radix `(n, m, k)`, in lexicographic order: `f // (m * k)`, `f // k % m` and `f % k` are
+independent variables, and what uses them alone stays affine.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from workbench.analysis.dependence.linear import Conjunction, Linear, at_most, less
 from workbench.analysis.dependence.reader import Reader
-from workbench.analysis.dependence.spelling import spell
 from workbench.analysis.dependence.terms import Term, TermKind
 from workbench.ir.expr import Binary, BinaryOp, IntImm, PrimExpr, Var
 from workbench.ir.tensor import For
-from workbench.ir.traverse import children
+from workbench.ir.traverse import walk
 
 _DIVISIONS = frozenset({BinaryOp.FLOORDIV, BinaryOp.FLOORMOD, BinaryOp.TRUNCDIV, BinaryOp.TRUNCMOD})
 
 
 @dataclass(frozen=True, slots=True)
 class Digits:
-    """The terms of quotient and rest of a fused loop by `divisor`, and their ranges."""
+    """The terms of the digits of a fused loop, outermost first, their ranges and their weights."""
 
-    keys: tuple[int, int]
+    keys: tuple[int, ...]
     rows: Conjunction
-    divisor: PrimExpr
+    weights: tuple[Linear, ...]
 
 
 def symbolic_digits(reader: Reader, loop: For) -> Digits | None:
-    """The digits of a loop that was fused by a symbol, None for every other loop."""
+    """The digits of a loop that was fused by symbols, None for every other loop."""
     extent = reader.linear(loop.extent)
     if loop.start != IntImm(0) or not any(reader.terms[t].factors for t in extent.terms):
         return None
-    divisor = _divisor(loop)
-    if divisor is None:
+    chain = _chain(reader, loop, extent)
+    if not chain:
         return None
-    inner = reader.linear(divisor)
-    outer = _quotient(reader, extent, inner)
-    if outer is None:
-        return None
-    quotient = _digit(reader, loop, "//", outer, divisor)
-    rest = _digit(reader, loop, "%", inner, divisor)
-    reader.values[loop.var.id] = reader.terms.product(quotient, inner).plus(rest)
-    rows = tuple(
-        row
-        for digit, bound in ((quotient, outer), (rest, inner))
-        for row in (at_most(Linear({}), digit), less(digit, bound))
-    )
-    (first,), (second,) = quotient.terms, rest.terms
-    return Digits((first, second), rows, divisor)
+    keys: list[int] = []
+    rows: Conjunction = ()
+    value = Linear({})
+    for outer, weight in zip((extent, *chain), (*chain, Linear({}, 1)), strict=True):
+        found = reader.terms.split(outer, weight) if weight.terms else (outer, Linear({}))
+        if found is None or found[1].value != 0:
+            return None
+        digit = _digit(reader, loop, len(keys), found[0])
+        keys += digit.terms
+        rows = (*rows, at_most(Linear({}), digit), less(digit, found[0]))
+        value = value.plus(reader.terms.product(digit, weight))
+    reader.values[loop.var.id] = value
+    return Digits(tuple(keys), rows, (*chain, Linear({}, 1)))
 
 
-def _digit(reader: Reader, loop: For, sign: str, bound: Linear, divisor: PrimExpr) -> Linear:
-    name = f"{loop.var.name} {sign} {spell(divisor, 6)}"
+def _digit(reader: Reader, loop: For, position: int, bound: Linear) -> Linear:
+    name = f"digit {position} of {loop.var.name}"
     _, high = reader.terms.bounds(bound)
     term = Term(-1, TermKind.LOOP, name, 0, None if high is None else high - 1, above=bound)
-    made = reader.terms.fresh((loop.var.id, sign), term)
+    made = reader.terms.fresh((loop.var.id, position), term)
     term.deps = frozenset(made.terms)
     return made
 
 
-def _divisor(loop: For) -> PrimExpr | None:
-    """The one symbol or product that all uses of the loop variable divide by."""
-    divisors: list[PrimExpr] = []
-    pending: list[object] = [loop.body]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, Binary) and node.op in _DIVISIONS and node.a == loop.var:
-            divisors.append(node.b)
-            pending.append(node.b)
-        elif isinstance(node, Var):
-            if node.id == loop.var.id:
-                return None
-        else:
-            pending += children(node)
-    first = divisors[0] if divisors else None
-    return first if all(d == first for d in divisors) else None
+def _chain(reader: Reader, loop: For, extent: Linear) -> list[Linear]:
+    """Products of symbols that divide the extent and each other, greatest first."""
+    found: dict[object, Linear] = {}
+    for divisor in _divisors(reader, loop):
+        weight = reader.terms.single(divisor)
+        if weight is not None and all(
+            reader.terms[factor].kind is TermKind.SYMBOL for factor in weight[1]
+        ):
+            found[divisor.key()] = divisor
+    ordered = sorted(found.values(), key=lambda form: _size(reader, form), reverse=True)
+    chain: list[Linear] = []
+    for divisor in ordered:
+        split = reader.terms.split(chain[-1] if chain else extent, divisor)
+        if split is not None and split[1].value == 0:
+            chain.append(divisor)
+    return chain
 
 
-def _quotient(reader: Reader, extent: Linear, divisor: Linear) -> Linear | None:
-    """`extent / divisor` where it is a form."""
-    if divisor.value is not None:
-        return None
-    found = reader.terms.split(extent, divisor)
-    return found[0] if found is not None and found[1].value == 0 else None
+def _size(reader: Reader, form: Linear) -> tuple[int, int]:
+    weight = reader.terms.single(form)
+    assert weight is not None
+    return len(weight[1]), weight[0]
+
+
+def _divisors(reader: Reader, loop: For) -> Iterator[Linear]:
+    """What the loop variable is divided by, also in `f // k % m`: there by `k` and `m * k`."""
+    for node in walk(loop.body):
+        if not isinstance(node, Binary) or node.op not in _DIVISIONS:
+            continue
+        if node.a == loop.var and _known(reader, node.b):
+            yield reader.linear(node.b)
+        elif (inner := _quotient(node.a, loop.var)) is not None and _known(reader, node.b, inner):
+            yield reader.terms.product(reader.linear(inner), reader.linear(node.b))
+
+
+def _quotient(expr: PrimExpr, var: Var) -> PrimExpr | None:
+    """What the variable is divided by in a quotient."""
+    match expr:
+        case Binary(op=BinaryOp.FLOORDIV | BinaryOp.TRUNCDIV, a=a, b=b) if a == var:
+            return b
+        case _:
+            return None
+
+
+def _known(reader: Reader, *parts: PrimExpr) -> bool:
+    """Whether all variables are in sight already."""
+    return all(
+        node.id in reader.values for part in parts for node in walk(part) if isinstance(node, Var)
+    )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 
 from workbench.analysis.dependence import sets
 from workbench.analysis.dependence.linear import AnyOf, Conjunction, Linear, Row
-from workbench.analysis.dependence.terms import Ends, Terms
+from workbench.analysis.dependence.terms import Ends, Term, Terms
 
 MAX_CASES = 250
 """Sets that are looked at for one question: alternatives of minima, choices, disjunctions."""
@@ -22,7 +24,8 @@ Sided = tuple[int, int]
 class System:
     """Constraints on terms at two instances, which agree in the loops `shared`.
 
-    Terms that only depend on shared loops are one variable, all others are two.
+    Terms that only depend on shared loops are one variable, all others are two. Where symbols are
+    `fixed`, products with them and divisions by them are linear.
     """
 
     terms: Terms
@@ -31,6 +34,7 @@ class System:
     cases: list[tuple[int, AnyOf]] = field(default_factory=list[tuple[int, AnyOf]])
     columns: dict[Sided, int] = field(default_factory=dict[Sided, int])
     ends: list[Ends] = field(default_factory=list[Ends])
+    fixed: Mapping[int, int] = field(default_factory=dict[int, int])
 
     def column(self, side: int, key: int) -> int:
         """The column of a term; its definition becomes part of the system."""
@@ -42,7 +46,28 @@ class System:
             found = self.columns[side, key] = len(self.columns)
             self.ends.append((term.low, term.high))
             self.add(side, term.definition)
+            if self.fixed:
+                self._fix(side, key, term)
         return found
+
+    def _fix(self, side: int, key: int, term: Term) -> None:
+        """Define a term by the values of the symbols in it."""
+        if key in self.fixed:
+            self.add(side, (Row(Linear.of(key).shift(-self.fixed[key]), equal=True),))
+        elif term.factors:
+            known = prod(self.fixed[f] for f in term.factors if f in self.fixed)
+            left = tuple(f for f in term.factors if f not in self.fixed)
+            if len(left) < len(term.factors):
+                product = self.terms.monomial(left).scale(known)
+                self.add(side, (Row(product.plus(Linear.of(key), -1), equal=True),))
+        elif term.division is not None:
+            dividend, divisor, rest = term.division
+            if divisor.terms.keys() <= self.fixed.keys():
+                value = self.terms.value(divisor, self.fixed)
+                if value > 0:
+                    quotient = self.terms.floor(dividend, value)
+                    form = dividend.plus(quotient, -value) if rest else quotient
+                    self.add(side, (Row(form.plus(Linear.of(key), -1), equal=True),))
 
     def sparse(self, side: int, form: Linear, factor: int = 1) -> dict[int, int]:
         """A form as coefficients of columns."""
@@ -74,6 +99,7 @@ class System:
             list(self.cases),
             dict(self.columns),
             list(self.ends),
+            self.fixed,
         )
 
     def point(self) -> dict[Sided, int] | None:

@@ -9,7 +9,9 @@ Delinearization of Parametrically Sized Arrays", ICS 2015.
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 
 from workbench.analysis.dependence.linear import Conjunction, Linear, Row
 
@@ -34,7 +36,8 @@ class Term:
     `above` is a form that is greater (for a loop its end, for `a % s` the divisor). A term that
     is not `stable` may have different values at two instances even where its loops agree.
     `definition` are constraints that the term fulfils; they determine it unless `why` says what
-    they leave open.
+    they leave open. `factors` are the terms that a product multiplies, `division` the operands of
+    an opaque quotient (or rest, where the flag is set): both are linear once symbols have values.
     """
 
     key: int
@@ -47,6 +50,7 @@ class Term:
     above: Linear | None = None
     definition: Conjunction = ()
     factors: tuple[int, ...] = ()
+    division: tuple[Linear, Linear, bool] | None = None
     why: str = ""
 
 
@@ -189,24 +193,31 @@ class Terms:
 
         For a divisor that is positive: nothing divides by zero.
         """
-        factors = self.single(divisor)
-        if factors is None:
+        weight = self.single(divisor)
+        if weight is None:
             return None
         quotient, rest = Linear({}), Linear({}, form.constant)
         for key, c in form.terms.items():
-            left = _without(self.table[key].factors or (key,), factors)
-            if left is None:
+            left = _without(self.table[key].factors or (key,), weight[1])
+            if left is None or c % weight[0]:
                 rest.terms[key] = c
             else:
-                quotient = quotient.plus(self.monomial(left), c)
+                quotient = quotient.plus(self.monomial(left), c // weight[0])
         return (quotient, rest) if self._below(rest, divisor) else None
 
-    def single(self, form: Linear) -> tuple[int, ...] | None:
-        """The factors of a form that is one product of terms."""
+    def single(self, form: Linear) -> tuple[int, tuple[int, ...]] | None:
+        """Coefficient and factors of a form that is a positive multiple of one product."""
         if form.constant or len(form.terms) != 1:
             return None
         ((key, c),) = form.terms.items()
-        return None if c != 1 else self.table[key].factors or (key,)
+        return (c, self.table[key].factors or (key,)) if c > 0 else None
+
+    def value(self, form: Linear, values: Mapping[int, int]) -> int:
+        """The value of a form over products of variables that have values."""
+        return form.constant + sum(
+            c * prod(values.get(factor, 0) for factor in self.table[key].factors or (key,))
+            for key, c in form.terms.items()
+        )
 
     def _below(self, rest: Linear, divisor: Linear) -> bool:
         """Whether `0 <= rest < divisor` follows from the bounds of the terms."""
@@ -235,6 +246,9 @@ class Terms:
                 rest = _without(self.table[key].factors or (key,), (factor,))
                 assert rest is not None
                 scale = self.monomial(rest)
+                low, _ = self.bounds(scale)
+                if low is None or low < 0:
+                    continue
                 without = Linear({t: v for t, v in form.terms.items() if t != key}, form.constant)
                 return without.plus(self.product(above.shift(-1), scale), c)
         return None

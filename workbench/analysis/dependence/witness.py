@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from workbench.analysis.dependence.evaluate import evaluate
+from workbench.analysis.dependence.linear import Linear
 from workbench.analysis.dependence.statements import Access, Model, Statement
 from workbench.ir.expr import Var
 from workbench.support.ids import NodeId
@@ -37,11 +38,12 @@ def _values(
         digits = [
             point.get((side, key), point.get((0, key), 0)) for key in model.loops[loop.var.id]
         ]
-        value = digits[0]
-        if len(digits) > 1:
-            divisor = evaluate(model.divisors[loop.var.id], values, model.bindings)
-            value = value * (divisor or 1) + digits[1]
-        values[loop.var.id] = value
+        weights = model.weights.get(loop.var.id, (Linear({}, 1),))
+        known: dict[int, int] = {**values}
+        values[loop.var.id] = sum(
+            digit * model.terms.value(weight, known)
+            for digit, weight in zip(digits, weights, strict=True)
+        )
     return values
 
 
