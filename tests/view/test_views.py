@@ -226,7 +226,34 @@ def test_names_without_paths_make_runs() -> None:
     layers = layers_of("main", order, {}, others=2)
     assert len(layers) + 2 <= MOST_BOXES
     assert [key for layer in layers for key in layer.members] == order
+    assert all(layer.parent is None for layer in layers)
     assert layers_of("main", order[:5], {}, others=1) == ()
+
+
+def test_layers_open_into_layers_as_the_names_say() -> None:
+    blocks = [f"block_{b}" for b in range(12)]
+    names = ["norm/mean", "norm/scale", "attention/q", "attention/k", "attention/v", "mlp/up"]
+    names += ["mlp/gelu", "mlp/down", "residual"]
+    paths = {f"main/{b * 9 + i}": f"net/{block}/{name}"
+             for b, block in enumerate(blocks) for i, name in enumerate(names)}  # fmt: skip
+    layers = layers_of("main", list(paths), paths, others=1)
+    outer = [layer for layer in layers if layer.parent is None]
+    assert [layer.label for layer in outer] == blocks
+    inner = [layer for layer in layers if layer.parent == outer[3].key]
+    assert [layer.label for layer in inner] == ["norm", "attention", "mlp"]
+    assert {key for layer in inner for key in layer.members} < set(outer[3].members)
+    assert layers.index(outer[3]) < layers.index(inner[0])
+
+
+def test_long_runs_without_names_open_step_by_step() -> None:
+    order = [f"main/{i}" for i in range(5000)]
+    layers = layers_of("main", order, {}, others=1)
+    for parent in (None, *(layer.key for layer in layers)):
+        assert sum(layer.parent == parent for layer in layers) <= MOST_BOXES
+    parents = {layer.parent for layer in layers}
+    leaves = [layer for layer in layers if layer.key not in parents]
+    assert [key for leaf in leaves for key in leaf.members] == order
+    assert max(len(leaf.members) for leaf in leaves) <= MOST_BOXES
 
 
 def test_the_static_picture_is_plain_svg(session: Session, views: SessionViews) -> None:

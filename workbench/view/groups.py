@@ -15,6 +15,8 @@ MOST_BOXES = 15
 """So many boxes at most when everything is collapsed."""
 SMALL = 15
 """Functions with no more operators than this are not grouped."""
+NESTED = 8
+"""Layers with no more operators than this have no layers inside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Layer:
     key: str
     label: str
     members: tuple[str, ...]
+    parent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,8 @@ def layers_of(
 ) -> tuple[Layer, ...]:
     """Layers of a function whose operators are `order`; `others` boxes are there anyway (inputs).
 
-    `paths` has the name that the import gave each of them, or nothing.
+    Outer layers come before those inside them. `paths` has the name that the import gave each
+    operator, or nothing.
     """
     if len(order) + others <= SMALL:
         return ()
@@ -49,11 +53,33 @@ def layers_of(
     room = max(2, MOST_BOXES - others)
     boxes = _refine(_split_box(_Box((), tuple(order)), parts), parts, room)
     boxes = _merge(boxes, room)
-    return tuple(
-        Layer(f"{function}:{index}:{box.members[0]}", _label(box), box.members)
-        for index, box in enumerate(boxes)
-        if len(box.members) > 1
-    )
+    found = [_nested(f"{function}:{index}", None, box, parts) for index, box in enumerate(boxes)]
+    return tuple(itertools.chain.from_iterable(found))
+
+
+def _nested(
+    key: str, parent: str | None, box: _Box, parts: Mapping[str, tuple[str, ...]]
+) -> list[Layer]:
+    """The layer of a box and those inside it; none for a single value."""
+    if len(box.members) < 2:
+        return []
+    own = Layer(f"{key}:{box.members[0]}", _label(box), box.members, parent)
+    found = [own]
+    for index, child in enumerate(_children(box, parts)):
+        found.extend(_nested(f"{key}.{index}", own.key, child, parts))
+    return found
+
+
+def _children(box: _Box, parts: Mapping[str, tuple[str, ...]]) -> list[_Box]:
+    """What a box opens into: by names where they part it, else by runs where it is large."""
+    if len(box.members) <= NESTED:
+        return []
+    prefix = _common_prefix([parts[key] for key in box.members])
+    boxes = _split_box(_Box(prefix, box.members), parts)
+    named = any(len(child.members) > 1 and not _is_loose(child) for child in boxes)
+    if named and len(boxes) > 1:
+        return _merge(boxes, MOST_BOXES)
+    return _chop(box, MOST_BOXES) if len(box.members) > SMALL else []
 
 
 def _split(path: str) -> list[str]:
@@ -131,7 +157,7 @@ def _merge(boxes: list[_Box], room: int) -> list[_Box]:
 
 def _chop(box: _Box, room: int) -> list[_Box]:
     """Runs of equal length, where names say nothing."""
-    length = -(-len(box.members) // room)
+    length = max(NESTED, -(-len(box.members) // room))
     runs = range(0, len(box.members), length)
     return [_Box((f"part {i + 1}",), box.members[at : at + length]) for i, at in enumerate(runs)]
 

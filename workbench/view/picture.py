@@ -148,6 +148,7 @@ class _GroupBuilder:
         self.layer_of = layer_of
         self.fused: dict[str, str | None] = {}
         self.layers: dict[str, Layer] = {}
+        self.known = {layer.key: layer for layer in step.layers.get(each.function, ())}
         shown = [v for v in each.values.values() if expr_kind(v.expr) != "constant"]
         self.crowded = len(shown) > MOST_BOXES
 
@@ -183,22 +184,29 @@ class _GroupBuilder:
 
     def _group(self, value: FlowValue) -> str | None:
         layer = self.layer_of.get(value.key)
-        if layer is not None:
-            self.layers.setdefault(layer.key, layer)
+        self._use(layer)
         if value.call is None:
             return layer.key if layer is not None else None
         self.fused[value.call] = layer.key if layer is not None else None
         return value.call
 
+    def _use(self, layer: Layer | None) -> None:
+        """Note a layer and those around it, outer ones first."""
+        if layer is not None and layer.key not in self.layers:
+            self._use(self.known.get(layer.parent or ""))
+            self.layers[layer.key] = layer
+
     def finish(self, nodes: Iterable[NodeView]) -> list[GroupView]:
         """The groups, outer ones first."""
         nodes = [node for node in nodes if node.kind != "constant"]
+        around: dict[str, str | None] = {key: layer.parent for key, layer in self.layers.items()}
+        around |= self.fused
         inside: dict[str, list[NodeView]] = {}
         for node in nodes:
             key = node.group
             while key is not None:
                 inside.setdefault(key, []).append(node)
-                key = self.fused.get(key)
+                key = around.get(key)
         result = [self._layer_view(layer, inside.get(k, [])) for k, layer in self.layers.items()]
         for call, parent in self.fused.items():
             result.append(self._fused_view(call, parent, inside.get(call, [])))
@@ -212,6 +220,7 @@ class _GroupBuilder:
             key=layer.key,
             label=label,
             kind="layer",
+            parent=layer.parent,
             collapsed=True,
             type=type_,
             ops=len(members),
