@@ -191,7 +191,8 @@ def _from_function(function: Callable[..., object], rank: int | None) -> IndexMa
         else:
             message = f"an index map gives indices, found `{type(item).__name__}`"
             raise CompileError(Diagnostic("index-map/not-a-map", message))
-    return IndexMap(initial, tuple(final))
+    found = IndexMap(initial, tuple(final))
+    return IndexMap.of(found.text)
 
 
 def _parameter_names(function: Callable[..., object], rank: int | None) -> list[str]:

@@ -372,8 +372,6 @@ def _solve(
 ) -> tuple[tuple[PrimExpr, ...], PrimExpr | None] | None:
     """The loop variables at which the element at `places` is written."""
     fixed = [n for n, index in enumerate(indices) if not set(free_vars(index)) & _ids(variables)]
-    if any(not isinstance(indices[n], IntImm) for n in fixed):
-        return None
     kept = [n for n in range(len(indices)) if n not in fixed]
     shape = tuple(as_dim(loop.extent) for loop in loops)
     try:
@@ -381,7 +379,9 @@ def _solve(
     except CompileError:
         return None
     values, inside = inverse.at([places[n] for n in kept])
-    same = [Binary(BinaryOp.EQ, places[n], indices[n]) for n in fixed]
+    same = [c for n in fixed for c in (places[n] >= indices[n], places[n] <= indices[n])]
+    box = zip((places[n] for n in kept), inverse.shape, strict=True)
+    same += [c for place, extent in box for c in (place >= 0, place < extent)]
     everything = [*same, *([] if inside is None else [inside])]
     condition = reduce(lambda a, b: Binary(BinaryOp.AND, a, b), everything) if everything else None
     return values, condition

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.schedule import scripts
+from tests.schedule.checks import answered, applied, body
+from workbench.analysis.dependence import AnswerKind
+from workbench.schedule import Schedule
+from workbench.schedule.primitives.cache_write import CacheWrite
+from workbench.script import parse
+from workbench.support import CompileError
+
+DECOMPOSED = """
+@T.prim_func
+def f(A: T.Buffer((6, 5), "float32"), C: T.Buffer((6,), "float32")):
+    for i in range(6):
+        with T.sblock("C_init"):
+            vi = T.axis.spatial(6, i)
+            C[vi] = T.float32(0)
+    for i, k in T.grid(6, 5):
+        with T.sblock("C_update"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            C[vi] = C[vi] + A[vi, vk]
+"""
+
+INNER = """
+@T.prim_func
+def f(A: T.Buffer((6, 8), "float32"), C: T.Buffer((6, 8), "float32")):
+    for i in T.parallel(6):
+        with T.sblock("outer"):
+            vi = T.axis.spatial(6, i)
+            for j in range(8):
+                with T.sblock("C"):
+                    vj = T.axis.spatial(8, j)
+                    C[vi, vj] = A[vi, vj] + T.float32(1)
+"""
+
+
+def test_the_copy_out_follows_the_nest() -> None:
+    step = CacheWrite(block="C", storage_scope="local")
+    after = applied(parse(scripts.MATMUL), step)
+    assert body(after) == (
+        "for i, j, k in T.grid(6, 8, 5):\n"
+        '    with T.sblock("C"):\n'
+        '        vi, vj, vk = T.axis.remap("SSR", [i, j, k])\n'
+        "        with T.init():\n"
+        "            C_local[vi, vj] = T.float32(0.0)\n"
+        "        C_local[vi, vj] = C_local[vi, vj] + A[vi, vk] * B[vk, vj]\n"
+        "for ax0, ax1 in T.grid(6, 8):\n"
+        '    with T.sblock("C_local"):\n'
+        '        v0, v1 = T.axis.remap("SS", [ax0, ax1])\n'
+        "        C[v0, v1] = C_local[v0, v1]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "buffer", "copied_in"),
+    [
+        (scripts.MATMUL, "C", "C", False),
+        (scripts.STENCIL, "i", "B", False),
+        (scripts.SCAN, "j", "A", True),
+        (scripts.WAVEFRONT, "j", "A", True),
+        (scripts.GATHER, "i", "B", False),
+        (scripts.SCATTER, "i", "B", True),
+        (scripts.GUARDED, "B", "B", False),
+        (scripts.PADDED, "B", "B", False),
+        (scripts.TRIANGLE, "i", "B", True),
+        (scripts.TRIANGLE, "j", "B", True),
+        (scripts.ROWS, "j", "B", False),
+        (scripts.ROWS, "k", "S", True),
+        (scripts.PAIR, "B", "B", True),
+        (scripts.PAIR, "C", "C", False),
+        (scripts.RAGGED, "j", "B", True),
+        (DECOMPOSED, "C_update", "C", True),
+        (DECOMPOSED, "C_init", "C", False),
+        (INNER, "C", "C", False),
+    ],
+)
+def test_values_stay_and_old_elements_are_copied_in_only_where_needed(
+    text: str, place: str, buffer: str, copied_in: bool
+) -> None:
+    module = parse(text)
+    step = CacheWrite(block=place, write_buffer_index=buffer)
+    after = applied(module, step)
+    assert (f"{buffer}_global_in" in after.script()) == copied_in
+    assert any("copied in first" in note for note in answered(module, step).notes) == copied_in
+
+
+@pytest.mark.parametrize("n", [0, 1, 7])
+def test_symbolic_extents(n: int) -> None:
+    after = applied(parse(scripts.SYMBOLIC), CacheWrite(block="B"), n=n, m=4)
+    assert "B_global_in" not in after.script()
+
+
+@pytest.mark.parametrize("n", [0, 3])
+def test_a_reduction_that_may_be_empty_keeps_what_was_there(n: int) -> None:
+    text = DECOMPOSED.replace("T.grid(6, 5)", "T.grid(6, n)").replace("(6, 5)", '(6, "n")')
+    text = text.replace("    for i in range(6):", "    n = T.int64()\n    for i in range(6):", 1)
+    applied(parse(text), CacheWrite(block="C_update"), n=n)
+
+
+def test_the_box_that_is_written() -> None:
+    after = applied(parse(scripts.STENCIL), CacheWrite(block="i"))
+    assert "B_global = T.sblock_alloc_buffer((10,)" in after.script()
+    assert "B[v0 + 1] = B_global[v0]" in body(after)
+
+
+def test_inside_a_block_each_instance_has_its_own_copy() -> None:
+    after = applied(parse(INNER), CacheWrite(block="C"))
+    assert 'C_global = T.sblock_alloc_buffer((1, 8), "float32")' in body(after)
+    gap = INNER.replace("in range(8)", "in range(7)")
+    applied(parse(gap), CacheWrite(block="C"))
+
+
+def test_parts_of_a_shared_box_are_not_proved() -> None:
+    gap = INNER.replace("C[vi, vj] =", "C[vi // 2 * 2 + vi % 2, vj // 2 * 2] =")
+    answer = answered(parse(gap), CacheWrite(block="C"))
+    assert answer.kind is AnswerKind.UNPROVED
+    assert "other iterations may write the rest" in answer.message
+
+
+def test_consumers_read_the_copy() -> None:
+    text = scripts.PAIR.replace(
+        '        with T.sblock("C")', '    for i, j in T.grid(4, 6):\n        with T.sblock("C")'
+    )
+    step = CacheWrite(block="B", consumer_blocks=("C",))
+    after = body(applied(parse(text), step))
+    assert "C[wi, wj] = B_global[wi, wj] * T.float32(2.0)" in after
+    answer = answered(parse(text), CacheWrite(block="C", consumer_blocks=("B",)))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert "`B` does not stand after the nest that writes `C`" in answer.message
+
+
+def test_what_is_not_written_is_inapplicable() -> None:
+    answer = answered(parse(scripts.PAIR), CacheWrite(block="C", write_buffer_index="B"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "block `C` does not write `B`"
+
+
+def test_parameters_that_fit_nowhere() -> None:
+    with pytest.raises(CompileError) as error:
+        answered(parse(scripts.MATMUL), CacheWrite(block="C", write_buffer_index=1))
+    assert error.value.diagnostics[0].code == "schedule/no-such-buffer"
+    assert error.value.diagnostics[0].hint == "it writes `C`"
+
+
+def test_the_method_and_its_trace() -> None:
+    module = parse(scripts.MATMUL)
+    schedule = Schedule(module)
+    copy = schedule.cache_write("C", 0, "local")
+    assert [loop.name for loop in schedule.get_loops(copy)] == ["ax0", "ax1"]
+    schedule.cache_write(schedule.get_block("C"), "C_local", "local.tile")
+    again = Schedule(module)
+    exec(schedule.trace.python(), {"sch": again})
+    assert again.module.script() == schedule.module.script()
