@@ -26,6 +26,7 @@ from workbench.script import parse, print_module
 
 TRIES = 12
 LONGEST = 5
+OFFERS = 6
 ROUNDING = 1e-3
 """Relative to the largest magnitude; values are small and sums short."""
 
@@ -118,8 +119,11 @@ def _extend(choices: Choices, schedule: Schedule, program: Program, report: Repo
 def random_primitive(choices: Choices, scope: Scope) -> Primitive | None:
     """A primitive at a place of the function, its parameters often as the interface offers them."""
     kind = pick(choices, PRIMITIVES)
-    node = pick(choices, (*scope.loops, *scope.blocks))
-    offers = list(islice(kind.offers(scope, node), 6))
+    places = [*scope.loops, *scope.blocks]
+    offers, node = list[Primitive](), places[0]
+    while places and not offers:
+        node = places.pop(choices.integer(0, len(places) - 1))
+        offers = list(islice(kind.offers(scope, node), OFFERS))
     if not offers:
         return None
     offer = pick(choices, offers)
