@@ -129,3 +129,63 @@ def test_the_same_order_changes_nothing() -> None:
     schedule.reorder("i", "j")
     schedule.reorder()
     assert schedule.tensor_function is before
+
+
+def test_the_ranges_of_a_triangle_are_exchanged() -> None:
+    after = applied(parse(scripts.TRIANGLE), Reorder(loops=("j", "i")))
+    assert body(after).startswith("for j in range(7):\n    for i in range(j, 7):\n")
+    back = applied(after, Reorder(loops=("i", "j")))
+    assert body(back).startswith("for i in range(7):\n    for j in range(i + 1):\n")
+
+
+ELIMINATION = """
+@T.prim_func
+def f(A: T.Buffer(("n", "n"), "float32")):
+    n = T.int64()
+    for i in range(n):
+        for j in range(i):
+            for k in range(j, n):
+                A[i, k] = A[i, k] + A[j, k] * T.float32(0.5)
+"""
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        (("j", "i"), "for j in range(n - 1):\n    for i in range(j + 1, n):"),
+        (("k", "j"), "for i, k in T.grid(n, n):\n    for j in range(T.min(i, k + 1)):"),
+        (("k", "j", "i"), "        for i in range(j + 1, n):"),
+    ],
+)
+@pytest.mark.parametrize("n", [0, 1, 5])
+def test_symbolic_triangles(order: tuple[str, ...], words: str, n: int) -> None:
+    after = applied(parse(ELIMINATION), Reorder(loops=order), n=n)
+    assert words in body(after)
+
+
+def test_a_range_that_cannot_be_solved_stays_as_a_guard() -> None:
+    text = """
+@T.prim_func
+def f(A: T.Buffer((9, 9), "float32")):
+    for i in range(9):
+        for j in range(i // 2 * 2):
+            A[i, j] = A[i, j] + T.float32(1)
+"""
+    after = applied(parse(text), Reorder(loops=("j", "i")))
+    assert "if j < i // 2 * 2:" in body(after)
+    product = text.replace("i // 2 * 2", "i * i - 3 * i").replace("(9, 9)", "(9, 99)")
+    after = applied(parse(product), Reorder(loops=("j", "i")))
+    assert "if j < " in body(after)
+
+
+def test_a_triangle_whose_rows_depend_on_each_other() -> None:
+    text = """
+@T.prim_func
+def f(A: T.Buffer((9, 9), "float32")):
+    for i in range(1, 8):
+        for j in range(i):
+            A[i, j] = A[i - 1, j + 1] * T.float32(2)
+"""
+    answer = answered(parse(text), Reorder(loops=("j", "i")))
+    assert answer.kind is AnswerKind.ILLEGAL
+    assert any("i=" in note for note in answer.notes)

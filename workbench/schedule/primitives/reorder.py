@@ -8,11 +8,13 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from workbench.analysis.dependence import Answer, applies, inapplicable
-from workbench.ir import Block, For, LoopKind, Stmt, TensorFunction
+from workbench.analysis.dependence import Answer, applies
+from workbench.ir import Block, For, LoopKind, TensorFunction
+from workbench.schedule.exchange import Box, boxed, nest_around
 from workbench.schedule.facts import facts_at
+from workbench.schedule.guards import guarded
 from workbench.schedule.kinds import kinds_hold
-from workbench.schedule.perfect_nests import distinct_loops, fixed, nest_of
+from workbench.schedule.perfect_nests import distinct_loops, nest_of
 from workbench.schedule.primitive import Primitive, Rewritten, all_apply
 from workbench.schedule.scope import Scope
 from workbench.support import NodeId
@@ -24,7 +26,8 @@ class Reorder(Primitive):
 
     Legal where no iteration has to run before one that it depends on. Updates of one reduction may
     trade places, which marks the step `reassociates` in floating point. Loops that are parallel or
-    vectorized are proved again in their new place. Called `reorder` in Halide and TVM,
+    vectorized are proved again in their new place. Ranges that depend on loops that move inside,
+    as in a triangle, are exchanged. Called `reorder` in Halide and TVM,
     `reorder_loops` in Exo.
 
     Rewrite::
@@ -53,13 +56,16 @@ class Reorder(Primitive):
         order = _ordered(nest, wanted)
         if order == nest:
             return applies()
-        answer = _bounds_stay(scope, nest, order)
+        box = boxed(scope, nest, order)
+        if isinstance(box, Answer):
+            return box
+        same = _in_old_order(scope, nest, box)
+        first = same.node(nest[0].var.id)
+        assert isinstance(first, For)
+        answer = same.dependences_around(first).reorderable(_ids(nest), _ids(order))
         if not answer.applies:
             return answer
-        answer = scope.dependences_around(nest[0]).reorderable(_ids(nest), _ids(order))
-        if not answer.applies:
-            return answer
-        changed = _reordered(scope, nest, order)
+        changed = _reordered(scope, nest, order, box)
         kinds = [loop for loop in nest if loop.kind not in {LoopKind.SERIAL, LoopKind.UNROLLED}]
         return all_apply(answer, kinds_hold(Scope(scope.name, changed), kinds))
 
@@ -74,7 +80,9 @@ class Reorder(Primitive):
         results = tuple(loop.var.id for loop in wanted)
         if order == nest:
             return Rewritten(scope.function, results)
-        return Rewritten(_reordered(scope, nest, order), results)
+        box = boxed(scope, nest, order)
+        assert not isinstance(box, Answer)
+        return Rewritten(_reordered(scope, nest, order, box), results)
 
     @override
     @classmethod
@@ -102,28 +110,18 @@ def _ids(loops: Sequence[For]) -> tuple[NodeId, ...]:
     return tuple(loop.var.id for loop in loops)
 
 
-def _bounds_stay(scope: Scope, nest: Sequence[For], order: Sequence[For]) -> Answer:
-    """Bounds of loops that would move out of others may not depend on these."""
-    facts = facts_at(scope, nest[0].var.id)
-    for position, loop in enumerate(nest):
-        place = next(n for n, other in enumerate(order) if other is loop)
-        left = [o for o in nest[:position] if all(o is not other for other in order[:place])]
-        if not left:
-            continue
-        for bound, what in ((loop.extent, "extent"), (loop.start, "start")):
-            reason = fixed(facts, bound, left)
-            if reason:
-                return inapplicable(
-                    f"the {what} of `{loop.var.name}` {reason}, so that it cannot move out of "
-                    f"`{left[0].var.name}`",
-                    loop.var.id,
-                    hint="make the extent constant: pad it and guard the body",
-                )
-    return applies()
-
-
-def _reordered(scope: Scope, nest: Sequence[For], order: Sequence[For]) -> TensorFunction:
-    body: Stmt = nest[-1].body
-    for loop in reversed(order):
+def _in_old_order(scope: Scope, nest: Sequence[For], box: Box) -> Scope:
+    """The function with the box in place of the nest: it runs the same."""
+    if not box.conditions:
+        return scope
+    body = nest[-1].body
+    for condition in box.conditions:
+        body = guarded(body, condition)
+    for loop in reversed(box.loops):
         body = replace(loop, body=body)
-    return scope.replaced(nest[0], body)
+    return Scope(scope.name, scope.replaced(nest[0], body))
+
+
+def _reordered(scope: Scope, nest: Sequence[For], order: Sequence[For], box: Box) -> TensorFunction:
+    facts = facts_at(scope, nest[0].var.id)
+    return scope.replaced(nest[0], nest_around(nest[-1].body, box, order, facts))
