@@ -8,6 +8,7 @@ from workbench.schedule.intrinsics import (
     byte_dot,
     intrinsic,
     intrinsic_names,
+    intrinsic_of_script,
     matmul_tile,
     register_intrinsic,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "byte_dot",
     "intrinsic",
     "intrinsic_names",
+    "intrinsic_of_script",
     "matmul_tile",
     "register_intrinsic",
     "schedule_function",

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from workbench.ir import IRModule, module_digest
+from workbench.ir.registry import find_tensor_intrinsic
+from workbench.schedule.intrinsics import registration
+from workbench.schedule.primitives import Tensorize
 from workbench.session.catalogue import is_builtin, pass_code
 from workbench.session.embed import Definitions, literal_text
 from workbench.session.snapshot import Snapshot
@@ -21,12 +24,17 @@ def write_recipe(name: str, path: Sequence[Snapshot]) -> str:
     """
     definitions = Definitions()
     lines: list[str] = []
+    intrinsics: dict[str, str] = {}
     for snapshot in path[1:]:
         assert snapshot.applied is not None
         if path[snapshot_parent(path, snapshot)].digest == snapshot.digest:
             continue
         if not is_builtin(type(snapshot.applied)):
             definitions.add(type(snapshot.applied))
+        if isinstance(snapshot.applied, Tensorize):
+            name = snapshot.applied.intrinsic
+            if (own := find_tensor_intrinsic(name)) is not None:
+                intrinsics[name] = registration(own)
         lines.append(f"    {pass_code(snapshot.applied)},")
     source = _source(path[0].module)
     steps = ["for step in (", *lines, "):", "    module = step(module).module"] if lines else []
@@ -37,6 +45,7 @@ def write_recipe(name: str, path: Sequence[Snapshot]) -> str:
         "import workbench as wb",
         "",
         *definitions.code(),
+        *intrinsics.values(),
         *source,
         *steps,
         "",

@@ -41,11 +41,17 @@ from workbench.schedule.intrinsics.regions import Region, candidates, layout_fau
 from workbench.support import NodeId
 
 _COMMUTATIVE = frozenset({BinaryOp.ADD, BinaryOp.MUL, BinaryOp.MIN, BinaryOp.MAX})
+_GUARDED = "leave the guard out with `loop_partition` or `pad_einsum`"
+_NEST = "split and reorder until the nest is that of the description"
 _INDEX_DTYPES = frozenset({"int64"})
 
 
 class MismatchError(Exception):
-    """The first difference, as a sentence."""
+    """The first difference, as a sentence, and what may help."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +120,8 @@ class _Matcher:
             case If(), If():
                 self._branch(wanted, found)
             case _:
-                raise MismatchError(f"expected {_kind(wanted)}, found {_kind(found)}")
+                message = f"expected {_kind(wanted)}, found {_kind(found)}"
+                raise MismatchError(message, _GUARDED if isinstance(found, If) else "")
 
     def _sequence(self, wanted: tuple[Stmt, ...], found: tuple[Stmt, ...]) -> None:
         if len(wanted) != len(found):
@@ -143,7 +150,7 @@ class _Matcher:
         ours, body = _perfect(wanted)
         theirs, code = _perfect(found)
         if len(ours) != len(theirs):
-            raise MismatchError(f"expected {_loops(ours)}, found {_loops(theirs)}")
+            raise MismatchError(f"expected {_loops(ours)}, found {_loops(theirs)}", _NEST)
         first: MismatchError | None = None
         for order in self._orders(ours, theirs):
             tried = self.state.copy()
@@ -159,7 +166,7 @@ class _Matcher:
                 pair = tuple(x.var.id for x in theirs), tuple(x.var.id for x in order)
                 self.state.permuted = (*self.state.permuted, pair)
             return
-        raise first or MismatchError(f"expected {_loops(ours)}, found {_loops(theirs)}")
+        raise first or MismatchError(f"expected {_loops(ours)}, found {_loops(theirs)}", _NEST)
 
     def _orders(self, ours: tuple[For, ...], theirs: tuple[For, ...]) -> Iterator[tuple[For, ...]]:
         for order in permutations(theirs):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from workbench.ir.registry import TensorIntrinsic
-from workbench.script import parse
+from workbench.schedule.intrinsics.scripted import intrinsic_of_script
 
 _TILE = """
 @T.prim_func
@@ -111,7 +111,7 @@ def matmul_tile(name: str, rows: int, columns: int, dtype: str = "float32") -> T
     """
     text = _TILE.format(rows=rows, columns=columns, dtype=dtype)
     doc = f"{rows} x {columns} tile of a {dtype} matrix product in vector registers"
-    return _intrinsic(name, text, doc)
+    return intrinsic_of_script(name, text, doc=doc)
 
 
 def byte_dot(name: str, lanes: int, rows: int = 0) -> TensorIntrinsic:
@@ -133,7 +133,8 @@ def byte_dot(name: str, lanes: int, rows: int = 0) -> TensorIntrinsic:
         b=", ".join(right.format(n=n) for n in range(4)),
     )
     shape = f"{rows} x {lanes}" if rows else f"{lanes}"
-    return _intrinsic(name, text, f"{shape} dot products of four uint8 with four int8 in int32")
+    doc = f"{shape} dot products of four uint8 with four int8 in int32"
+    return intrinsic_of_script(name, text, doc=doc)
 
 
 def brain_dot(name: str, lanes: int, rows: int = 0) -> TensorIntrinsic:
@@ -158,18 +159,7 @@ def brain_dot(name: str, lanes: int, rows: int = 0) -> TensorIntrinsic:
     )
     shape = f"{rows} x {lanes}" if rows else f"{lanes}"
     doc = f"{shape} dot products of two bfloat16 with two bfloat16 in float32"
-    return _intrinsic(name, text, doc, reassociates=True)
-
-
-def _intrinsic(name: str, text: str, doc: str, *, reassociates: bool = False) -> TensorIntrinsic:
-    module = parse(text)
-    return TensorIntrinsic(
-        name,
-        module.tensor_functions["description"],
-        module.tensor_functions["implementation"],
-        reassociates,
-        doc,
-    )
+    return intrinsic_of_script(name, text, reassociates=True, doc=doc)
 
 
 SHIPPED: dict[str, Callable[[str], TensorIntrinsic]] = {

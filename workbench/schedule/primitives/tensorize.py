@@ -9,7 +9,7 @@ from typing import ClassVar
 from typing_extensions import override
 
 from workbench.analysis.dependence import Answer, applies, inapplicable
-from workbench.ir import AxisKind, Block, For, Seq, Stmt, TensorFunction
+from workbench.ir import AxisKind, Block, For, Seq, Stmt, TensorFunction, substitute
 from workbench.ir.registry import TensorIntrinsic
 from workbench.schedule.facts import facts_at, facts_of, inside_block
 from workbench.schedule.intrinsics.instance import instance
@@ -109,17 +109,14 @@ def _plan(primitive: Tensorize, scope: Scope) -> _Plan | Answer:
         done = wrapped(inner, old)
         inner, old = Scope(scope.name, done.function), done.block
     outer, code = _code(found.description, inner, old)
+    how = _matched(found, inner, old, code)
+    if isinstance(how, MismatchError):
+        if old is not node:  # once more, in the names that the program has without the new block
+            code = substitute(code, {axis.var.id: axis.value for axis in old.axes})
+            again = _matched(found, inner, old, code)
+            how = again if isinstance(again, MismatchError) else how
+        return _mismatch(found, how, node.var.id if isinstance(node, For) else node.id)
     facts = inside_block(facts_at(inner, old.id), old)
-    description = plain_function(found.description, facts_of(found.description))
-    try:
-        how = match(
-            found.description.params,
-            description,
-            plain(inner.function, code, IdSource(inner.ids.next), facts),
-        )
-    except MismatchError as error:
-        place = node.var.id if isinstance(node, For) else node.id
-        return _mismatch(found, str(error), place)
     orders = [scope.dependences.reorderable(*pair) for pair in how.permuted]
     answer = all_apply(
         applies(reassociates=found.reassociates, notes=_notes(found)),
@@ -127,6 +124,19 @@ def _plan(primitive: Tensorize, scope: Scope) -> _Plan | Answer:
         overlaps(found.description, how, facts, old.id),
     )
     return _Plan(found, inner, old, outer, how, answer) if answer.applies else answer
+
+
+def _matched(
+    found: TensorIntrinsic, scope: Scope, block: Block, code: Stmt
+) -> Match | MismatchError:
+    """How the code in a block is the description, or the first difference."""
+    facts = inside_block(facts_at(scope, block.id), block)
+    ids = IdSource(scope.ids.next)
+    description = plain_function(found.description, facts_of(found.description))
+    try:
+        return match(found.description.params, description, plain(scope.function, code, ids, facts))
+    except MismatchError as error:
+        return error
 
 
 def _code(description: TensorFunction, scope: Scope, block: Block) -> tuple[Block, Stmt]:
@@ -145,12 +155,12 @@ def _code(description: TensorFunction, scope: Scope, block: Block) -> tuple[Bloc
     return block, block.body
 
 
-def _mismatch(found: TensorIntrinsic, message: str, place: NodeId) -> Answer:
+def _mismatch(found: TensorIntrinsic, error: MismatchError, place: NodeId) -> Answer:
     return inapplicable(
-        f"the code is not what `{found.name}` describes: {message}",
+        f"the code is not what `{found.name}` describes: {error}",
         place,
         notes=(f"`{found.name}`: {found.doc}",) if found.doc else (),
-        hint="split, reorder and blockize until the code has the form of the description",
+        hint=error.hint,
     )
 
 
