@@ -121,15 +121,24 @@ def _hull(loop: For, left: Sequence[For], facts: Facts) -> For | None:
 def _extreme(poly: Poly, left: Sequence[For], facts: Facts, side: int) -> Poly | None:
     """The lowest (-1) or highest (1) value over the iterations of loops, innermost first."""
     for loop in reversed(left):
-        factor = poly.coefficient(loop.var)
-        rest = poly.without(loop.var)
-        if not factor.is_const or _mentions(rest, loop.var):
+        found = _linear(poly, loop.var)
+        if found is None:
             return _constant(poly, left, facts, side)
+        factor, rest = found
         at = loop.start
-        if factor.constant * side > 0:
+        if factor * side > 0:
             at = loop.start + loop.extent - 1
-        poly = rest + factor * facts.poly(at)
+        poly = rest + facts.poly(at).scale(factor)
     return poly
+
+
+def _linear(poly: Poly, var: Var) -> tuple[int, Poly] | None:
+    """`(c, rest)` of `c * var + rest`, None where the variable occurs in another way."""
+    factor, rest = poly.coefficient(var), poly.without(var)
+    whole = len(factor.terms) + len(rest.terms) == len(poly.terms)
+    if not whole or not factor.is_const or _mentions(rest, var):
+        return None
+    return factor.constant, rest
 
 
 def _constant(poly: Poly, left: Sequence[For], facts: Facts, side: int) -> Poly | None:
@@ -161,12 +170,12 @@ def _absorbed(loops: list[For], condition: PrimExpr) -> bool:
     (poly,) = Facts().inequalities_of(condition)
     used = [n for n, loop in enumerate(loops) if _mentions(poly, loop.var)]
     loop = loops[used[-1]]
-    factor, rest = poly.coefficient(loop.var), poly.without(loop.var)
-    simple = factor.is_const and abs(factor.constant) == 1 and not _mentions(rest, loop.var)
-    if not simple or loop.kind is LoopKind.UNROLLED:
+    found = _linear(poly, loop.var)
+    if found is None or abs(found[0]) != 1 or loop.kind is LoopKind.UNROLLED:
         return False
+    factor, rest = found
     start, end = loop.start, loop.start + loop.extent
-    if factor.constant > 0:
+    if factor > 0:
         start = binary(BinaryOp.MAX, start, rest.scale(-1).to_expr())
     else:
         end = binary(BinaryOp.MIN, end, rest.shift(1).to_expr())
