@@ -38,7 +38,7 @@ def test_no_file_is_longer_than_500_lines(repository: Path) -> None:
         text=True,
     ).stdout.split("\0")
     files = [path for name in tracked if (path := repository / name).suffix in SUFFIXES]
-    files = [path for path in files if path.exists()]
+    files = [path for path in files if path.exists() and path.name != "generated.ts"]
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
     assert len(lengths) > 100
     assert {path.name: count for path, count in lengths.items() if count > MAX_LINES} == {}
