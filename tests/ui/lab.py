@@ -19,6 +19,7 @@ CELL_SECONDS = 120
 
 _numbers = itertools.count()
 
+NOTEBOOK_READY = "() => window.jupyterapp?.shell?.currentWidget?.context?.isReady === true"
 KERNEL_READY = """async () => {
   const panel = window.jupyterapp?.shell?.currentWidget;
   if (!panel?.sessionContext) return false;
@@ -105,6 +106,7 @@ class Lab:
             f"{self.server.url}/lab/workspaces/{workspace}/tree/{name}?token={self.server.token}"
         )
         self.page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=KERNEL_SECONDS * 1000)
+        self.page.wait_for_function(NOTEBOOK_READY, timeout=KERNEL_SECONDS * 1000)
         if kernel:
             self.wait_for_kernel()
 

@@ -254,6 +254,7 @@ def test_long_runs_without_names_open_step_by_step() -> None:
     leaves = [layer for layer in layers if layer.key not in parents]
     assert [key for leaf in leaves for key in leaf.members] == order
     assert max(len(leaf.members) for leaf in leaves) <= MOST_BOXES
+    assert {"part 1", "part 2.3"} <= {layer.label for layer in layers}
 
 
 def test_the_static_picture_is_plain_svg(session: Session, views: SessionViews) -> None:

@@ -159,7 +159,9 @@ def _chop(box: _Box, room: int) -> list[_Box]:
     """Runs of equal length, where names say nothing."""
     length = max(NESTED, -(-len(box.members) // room))
     runs = range(0, len(box.members), length)
-    return [_Box((f"part {i + 1}",), box.members[at : at + length]) for i, at in enumerate(runs)]
+    outer = box.path[-1] if box.path else ""
+    stem = f"{outer}." if outer.startswith("part ") else "part "
+    return [_Box((f"{stem}{i + 1}",), box.members[at : at + length]) for i, at in enumerate(runs)]
 
 
 def _label(box: _Box) -> str:

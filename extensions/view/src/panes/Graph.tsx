@@ -4,7 +4,7 @@ import type { JSX } from 'preact';
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Box, Layout, Stub } from '../layout/index.js';
 import type { FunctionView } from '../protocol/generated.js';
-import { currentFunction, hits, picture, stepOf } from '../store/selectors.js';
+import { hits, stepOf } from '../store/selectors.js';
 import { GroundBox, GroupBox, NodeBox, StubBox } from './boxes.js';
 import {
   anchor,
@@ -23,6 +23,7 @@ import {
 import { graphKey } from './keys.js';
 import { Legend, Search } from './legend.js';
 import { Outline } from './Outline.js';
+import { useDrawing } from './picture.js';
 import type { HostProps } from './props.js';
 import { arrowPath, wirePath, wireSpan } from './wires.js';
 
@@ -31,14 +32,11 @@ const READABLE = 0.34;
 
 export function GraphPane(props: HostProps): JSX.Element {
   const { state, dispatch } = props;
-  const view = currentFunction(state);
-  const layout = picture(state);
+  const drawing = useDrawing(state);
   return (
     <section class="wb-graph" aria-label={`Graph of @${state.graph}`}>
       <Search state={state} dispatch={dispatch} />
-      {view !== null && layout !== null && !state.outline && (
-        <Picture {...props} view={view} layout={layout} />
-      )}
+      {drawing !== null && !state.outline && <Picture {...props} {...drawing} />}
       {state.outline && <Outline state={state} dispatch={dispatch} />}
       <Legend state={state} dispatch={dispatch} />
     </section>

@@ -1,6 +1,5 @@
 /** What the panes read off the state. */
 
-import { layout, type Layout } from '../layout/index.js';
 import type {
   ActionView,
   ComparisonView,
@@ -131,24 +130,4 @@ export function savedView(state: State): SavedView | null {
     return null;
   }
   return { version: VERSION, session: state.session, module, detail: detail(state) };
-}
-
-const layouts = new WeakMap<
-  FunctionView,
-  { readonly folds: State['folds']; readonly layout: Layout }
->();
-
-/** The layout of the function that is drawn; computed again only where it or a fold changed. */
-export function picture(state: State): Layout | null {
-  const view = currentFunction(state);
-  if (view === null) {
-    return null;
-  }
-  const known = layouts.get(view);
-  if (known?.folds === state.folds) {
-    return known.layout;
-  }
-  const fresh = layout(view, state.folds);
-  layouts.set(view, { folds: state.folds, layout: fresh });
-  return fresh;
 }
