@@ -165,7 +165,6 @@ def brain_dot(name: str, lanes: int, rows: int = 0) -> TensorIntrinsic:
 SHIPPED: dict[str, Callable[[str], TensorIntrinsic]] = {
     "fma_4x16_f32": lambda name: matmul_tile(name, 4, 16),
     "fma_6x16_f32": lambda name: matmul_tile(name, 6, 16),
-    "fma_4x24_f32": lambda name: matmul_tile(name, 4, 24),
     "fma_8x8_f32": lambda name: matmul_tile(name, 8, 8),
     "fma_8x32_f32": lambda name: matmul_tile(name, 8, 32),
     "fma_12x32_f32": lambda name: matmul_tile(name, 12, 32),
