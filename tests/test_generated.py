@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from tests.generate import Generated, Seeded, modules, random_module, tensor_functions
 from workbench.interpret import fresh_array, run, run_tensor_function, values
@@ -20,9 +21,16 @@ from workbench.ir import (
     walk,
 )
 from workbench.ir.verify import verify
-from workbench.passes import DispatchToLibrary, default_pipeline, optimize
+from workbench.passes import (
+    BUILTIN_PASSES,
+    DispatchToLibrary,
+    Pass,
+    default_pipeline,
+    optimize,
+)
 from workbench.runtime import build
 from workbench.script import parse, print_module
+from workbench.session.catalogue import required_parameters
 from workbench.support import NodeId
 
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
@@ -127,12 +135,40 @@ def test_every_pass_keeps_every_shared_value(generated: Generated) -> None:
     module, before = generated.module, values(generated.module, inputs)
     expected = run(module, *inputs)
     for step in (*default_pipeline(), DispatchToLibrary()):
-        result = step(module)
-        assert module_digest(step(module).module) == module_digest(result.module)
-        module = result.module
-        assert verify(module) == (), step
-        agree(before, values(module, inputs))
-        agree({NodeId(0): expected}, {NodeId(0): run(module, *inputs)})
+        module = check_step(step, module, before, expected, inputs)
+
+
+def without_parameters() -> list[Pass]:
+    """Every pass that we ship and that needs no parameters, in the order of the list."""
+    return [kind() for kind in BUILTIN_PASSES if not required_parameters(kind)]
+
+
+@settings(phases=PHASES, max_examples=60)
+@given(modules(steps=10), st.data())
+def test_any_order_of_passes_keeps_every_shared_value(
+    generated: Generated, data: st.DataObject
+) -> None:
+    inputs = generated.inputs()
+    module, before = generated.module, values(generated.module, inputs)
+    expected = run(module, *inputs)
+    for step in data.draw(st.permutations(without_parameters())):
+        module = check_step(step, module, before, expected, inputs)
+
+
+def check_step(
+    step: Pass,
+    module: IRModule,
+    before: Mapping[NodeId, object],
+    expected: object,
+    inputs: list[np.ndarray],
+) -> IRModule:
+    """The module after a pass, which gives the same twice and keeps values and result."""
+    result = step(module)
+    assert module_digest(step(module).module) == module_digest(result.module)
+    assert verify(result.module) == (), step
+    agree(before, values(result.module, inputs))
+    agree({NodeId(0): expected}, {NodeId(0): run(result.module, *inputs)})
+    return result.module
 
 
 @settings(phases=PHASES, max_examples=20)

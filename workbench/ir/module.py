@@ -41,6 +41,10 @@ class IRModule:
     pool: ConstantPool = field(default_factory=ConstantPool, compare=False, repr=False)
     attrs: Attrs = ()
     name: str = field(default="Module", compare=False)
+    _by_name: dict[str, Function] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_name", dict(self.functions))
 
     def __getitem__(self, name: str) -> Function:
         """The function of that name.
@@ -48,9 +52,9 @@ class IRModule:
         Raises:
             CompileError: `module/unknown-function`.
         """
-        for key, function in self.functions:
-            if key == name:
-                return function
+        found = self._by_name.get(name)
+        if found is not None:
+            return found
         known = ", ".join(f"`{key}`" for key, _ in self.functions[:8])
         raise CompileError(
             Diagnostic(
@@ -61,7 +65,7 @@ class IRModule:
         )
 
     def __contains__(self, name: str) -> bool:
-        return any(key == name for key, _ in self.functions)
+        return name in self._by_name
 
     @property
     def graph_functions(self) -> dict[str, GraphFunction]:

@@ -21,6 +21,15 @@ def content_digest(array: Array) -> str:
     return state.hexdigest()
 
 
+def frozen_array(array: Array) -> Array:
+    """The array, row-major and read-only; a copy where somebody else could write to it."""
+    frozen = np.ascontiguousarray(array).reshape(np.shape(array)).view()
+    if frozen.flags.writeable and frozen.base is not None:
+        frozen = frozen.copy()
+    frozen.flags.writeable = False
+    return frozen
+
+
 class ConstantPool(Mapping[str, Array]):
     """An immutable map from content hash to read-only, row-major array.
 
@@ -46,11 +55,7 @@ class ConstantPool(Mapping[str, Array]):
         digest = content_digest(array)
         if digest in self._arrays:
             return digest, self
-        frozen = np.ascontiguousarray(array).reshape(np.shape(array)).view()
-        if frozen.flags.writeable and frozen.base is not None:
-            frozen = frozen.copy()
-        frozen.flags.writeable = False
-        return digest, ConstantPool({**self._arrays, digest: frozen})
+        return digest, ConstantPool({**self._arrays, digest: frozen_array(array)})
 
     def merged(self, other: ConstantPool) -> ConstantPool:
         """Both pools in one."""

@@ -7,6 +7,10 @@ from workbench.passes.cross.dispatch_to_library import DispatchToLibrary
 from workbench.passes.cross.fuse_tensor_functions import FuseTensorFunctions
 from workbench.passes.cross.implement import Candidate, Implement, implementations
 from workbench.passes.cross.legalize_ops import LegalizeOps
+from workbench.passes.graph.canonicalize_bindings import CanonicalizeBindings
+from workbench.passes.graph.eliminate_common_subexpressions import (
+    EliminateCommonSubexpressions,
+)
 from workbench.passes.graph.eliminate_dead_code import EliminateDeadCode
 from workbench.passes.graph.fold_constant import FoldConstant
 from workbench.passes.graph.fuse_ops import FuseOps
@@ -16,6 +20,8 @@ from workbench.passes.tensor.simplify import Simplify
 from workbench.rewrite import Pass, PassResult, Rule, register_pass, registered_passes
 
 BUILTIN_PASSES: tuple[type[Pass], ...] = (
+    CanonicalizeBindings,
+    EliminateCommonSubexpressions,
     FoldConstant,
     LegalizeOps,
     FuseOps,
@@ -55,7 +61,9 @@ def optimize(module: IRModule) -> IRModule:
 __all__ = [
     "BUILTIN_PASSES",
     "Candidate",
+    "CanonicalizeBindings",
     "DispatchToLibrary",
+    "EliminateCommonSubexpressions",
     "EliminateDeadCode",
     "FoldConstant",
     "FuseOps",

@@ -1,8 +1,9 @@
 """Rewriting: editor, passes, rules, derivations."""
 
 from workbench.rewrite.derivation import Derivation, NodeRef, Relation
+from workbench.rewrite.dimensions import with_dims
 from workbench.rewrite.editor import ModuleEditor, all_bindings
-from workbench.rewrite.outline import FUSED, Outlined, outline
+from workbench.rewrite.outline import FUSED, Outlined, is_fused, outline
 from workbench.rewrite.passes import (
     Pass,
     PassResult,
@@ -31,8 +32,10 @@ __all__ = [
     "Rule",
     "Site",
     "all_bindings",
+    "is_fused",
     "note",
     "outline",
     "register_pass",
     "registered_passes",
+    "with_dims",
 ]

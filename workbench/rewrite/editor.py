@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from workbench.analysis.uses import argument_vars
 from workbench.ir import (
     Arg,
     Binding,
@@ -15,21 +16,25 @@ from workbench.ir import (
     Body,
     Constant,
     ConstantPool,
+    Dim,
     Function,
     GraphExpr,
     GraphFunction,
     IfThenElse,
     IRModule,
     TensorFunction,
+    TensorType,
     Type,
     Var,
-    add_constant,
+    content_digest,
     fingerprint,
     leaf_vars,
     map_children,
     structurally_equal,
 )
+from workbench.ir.pool import Array, frozen_array
 from workbench.rewrite.derivation import Derivation, NodeRef, Relation
+from workbench.rewrite.dimensions import with_dims
 from workbench.support import IdSource, NodeId
 
 N = TypeVar("N")
@@ -44,10 +49,11 @@ class _Pending:
     removed: set[NodeId] = field(default_factory=set[NodeId])
     before: dict[NodeId, list[Binding]] = field(default_factory=dict[NodeId, list[Binding]])
     leaves: dict[NodeId, Arg] = field(default_factory=dict[NodeId, Arg])
+    dims: dict[NodeId, Dim] = field(default_factory=dict[NodeId, Dim])
 
     @property
     def touched(self) -> bool:
-        return bool(self.values or self.removed or self.before or self.leaves)
+        return bool(self.values or self.removed or self.before or self.leaves or self.dims)
 
 
 class ModuleEditor:
@@ -59,7 +65,11 @@ class ModuleEditor:
 
     def __init__(self, module: IRModule) -> None:
         self.base = module
-        self._module = module
+        self._module: IRModule | None = module
+        self._functions: dict[str, Function] = dict(module.functions)
+        self._arrays: dict[str, Array] | None = None
+        self._names: dict[str, int] = {}
+        self._equal: dict[object, list[str]] | None = None
         self._pending: dict[str, _Pending] = {}
         self._bindings: dict[str, dict[NodeId, Binding]] = {}
         self.derivations: list[Derivation] = []
@@ -68,17 +78,24 @@ class ModuleEditor:
 
     def function(self, name: str) -> Function:
         """The function as it stands, whole-function edits included, edits by id not yet."""
-        return self._module[name]
+        return self._functions[name] if name in self._functions else self.current[name]
 
     @property
     def current(self) -> IRModule:
         """The module with functions added so far; edits by id are not in it yet."""
+        if self._module is None:
+            pool = self.base.pool if self._arrays is None else ConstantPool(self._arrays)
+            self._module = replace(self.base, functions=tuple(self._functions.items()), pool=pool)
         return self._module
 
     @property
     def pool(self) -> ConstantPool:
         """The constants, those added included."""
-        return self._module.pool
+        return self.current.pool
+
+    def array(self, digest: str) -> Array:
+        """The constant of that digest, which may have been added just now."""
+        return self.base.pool[digest] if self._arrays is None else self._arrays[digest]
 
     def binding(self, function: str, value: NodeId) -> Binding | None:
         """The binding of `value` as it is now, None where it is a parameter or removed."""
@@ -93,7 +110,7 @@ class ModuleEditor:
     def is_removed(self, ref: NodeRef) -> bool:
         """Whether an earlier edit removed the value."""
         pending = self._pending.get(ref.function)
-        return ref.function not in self._module or (
+        return ref.function not in self._functions or (
             pending is not None and ref.id in pending.removed
         )
 
@@ -137,6 +154,10 @@ class ModuleEditor:
         """Use `leaf` wherever `value` was used."""
         self._edits(function).leaves[value] = leaf
 
+    def bind_dimension(self, function: str, symbol: NodeId, dim: Dim) -> None:
+        """Write `dim` wherever the symbolic dimension stands, in types and shapes."""
+        self._edits(function).dims[symbol] = dim
+
     # --- edits of the module -----------------------------------------------------------------
 
     def add_function(self, name: str, function: Function, *, share: bool = True) -> str:
@@ -146,36 +167,58 @@ class ModuleEditor:
         """
         if share and (known := self._find_equal(function)) is not None:
             return known
-        free, count = name, 0
-        while free in self._module:
+        free, count = name, self._names.get(name, 0)
+        while free in self._functions:
             count += 1
             free = f"{name}{count}"
-        self._module = self._module.with_function(free, function)
+        self._names[name] = count
+        self._functions[free] = function
+        self._module = None
+        if self._equal is not None:
+            self._equal.setdefault(_bucket(function), []).append(free)
         return free
 
     def _find_equal(self, function: Function) -> str | None:
-        if isinstance(function, TensorFunction):
-            wanted = fingerprint(function)
-            same = (n for n, f in self._module.tensor_functions.items() if fingerprint(f) == wanted)
-            return next((n for n in same if self._module[n].private == function.private), None)
-        graphs = self._module.graph_functions.items()
-        same = (n for n, f in graphs if f.private and structurally_equal(f, function))
-        return next(same, None)
+        if self._equal is None:
+            self._equal = {}
+            for name, known in self._functions.items():
+                self._equal.setdefault(_bucket(known), []).append(name)
+        for name in self._equal.get(_bucket(function), ()):
+            known = self._functions.get(name)
+            if isinstance(known, TensorFunction):
+                return name
+            private = isinstance(known, GraphFunction) and known.private
+            if private and structurally_equal(known, function):
+                return name
+        return None
 
     def set_function(self, name: str, function: Function) -> None:
         """Replace a whole function; edits by id of it must not be pending."""
-        self._module = self._module.with_function(name, function)
-        self._bindings.pop(name, None)
+        self._functions[name] = function
+        self._forget(name)
 
     def remove_function(self, name: str) -> None:
         """Drop a function that nothing calls."""
-        kept = tuple(item for item in self._module.functions if item[0] != name)
-        self._module = replace(self._module, functions=kept)
+        self._functions.pop(name, None)
+        self._names.clear()
+        self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        """What was known of a function that changed as a whole."""
+        self._bindings.pop(name, None)
+        self._module = self._equal = None
 
     def add_constant(self, array: np.ndarray) -> Constant:
         """Put an array into the pool."""
-        leaf, self._module = add_constant(self._module, array)
-        return leaf
+        if self._arrays is None:
+            self._arrays = dict(self.base.pool)
+        dense = np.asarray(array)
+        digest = content_digest(dense)
+        if digest not in self._arrays:
+            self._arrays[digest] = frozen_array(dense)
+            self._module = None
+        shape = tuple(int(extent) for extent in dense.shape)
+        return Constant(digest, TensorType(shape, str(dense.dtype)))
 
     def derive(
         self, rule: str, sources: Iterable[NodeRef], results: Iterable[NodeRef], relation: Relation
@@ -186,21 +229,22 @@ class ModuleEditor:
     def commit(self) -> IRModule:
         """The new module; the same object where nothing was edited."""
         for name, pending in self._pending.items():
-            function = self._module[name]
+            function = self._functions[name]
             if isinstance(function, GraphFunction) and pending.touched:
-                self._module = self._module.with_function(name, _rebuild(function, pending))
+                self._functions[name] = with_dims(_rebuild(function, pending), pending.dims)
+                self._forget(name)
         self._pending.clear()
         self._bindings.clear()
-        return self._module
+        return self.current
 
     def _edits(self, function: str) -> _Pending:
         if function not in self._pending:
-            self._pending[function] = _Pending(IdSource(self._module[function].next_id))
+            self._pending[function] = _Pending(IdSource(self.function(function).next_id))
         return self._pending[function]
 
     def _index(self, function: str) -> dict[NodeId, Binding]:
         if function not in self._bindings:
-            body = self._module[function]
+            body = self.function(function)
             found = all_bindings(body) if isinstance(body, GraphFunction) else ()
             self._bindings[function] = {binding.var.id: binding for binding in found}
         return self._bindings[function]
@@ -220,15 +264,22 @@ def _bindings_of(blocks: tuple[BindingBlock, ...]) -> Iterable[Binding]:
                 yield from _bindings_of(binding.value.otherwise.blocks)
 
 
+def _bucket(function: Function) -> object:
+    """A key that equal functions share; equal tensor functions share it with no others."""
+    if isinstance(function, TensorFunction):
+        return fingerprint(function), function.private
+    values = (binding.value for binding in function.bindings)
+    names = (getattr(v, "callee", getattr(v, "op", type(v).__name__)) for v in values)
+    return len(function.params), *names
+
+
 def _rebuild(function: GraphFunction, pending: _Pending) -> GraphFunction:
     substitution = _Substitution(pending.leaves)
     blocks = tuple(_rebuild_block(block, pending, substitution) for block in function.blocks)
-    return replace(
-        function,
-        blocks=_joined(blocks),
-        result=substitution(function.result),
-        next_id=pending.ids.next,
-    )
+    result = substitution(function.result)
+    if pending.leaves:
+        blocks = expose(blocks, result)
+    return replace(function, blocks=_joined(blocks), result=result, next_id=pending.ids.next)
 
 
 def _rebuild_block(
@@ -251,12 +302,30 @@ def _rebuild_block(
         bindings.append(
             binding if value is binding.value else replace(binding, value=value, span=None)
         )
-    return replace(block, bindings=tuple(bindings), outputs=_outputs(block, pending))
+    return replace(block, bindings=tuple(bindings), outputs=_outputs(block, bindings, pending))
 
 
 def _rebuild_body(body: Body, pending: _Pending, substitution: _Substitution) -> Body:
     blocks = tuple(_rebuild_block(block, pending, substitution) for block in body.blocks)
-    return Body(_joined(blocks), substitution(body.result))
+    result = substitution(body.result)
+    if pending.leaves:
+        blocks = expose(blocks, result)
+    return Body(_joined(blocks), result)
+
+
+def expose(blocks: tuple[BindingBlock, ...], result: Arg) -> tuple[BindingBlock, ...]:
+    """The blocks, whose dataflow blocks give out what is read behind them."""
+    read = {var.id for var in leaf_vars(result)}
+    found: list[BindingBlock] = []
+    for block in reversed(blocks):
+        shown = set(block.outputs)
+        more = [b.var.id for b in block.bindings if b.var.id in read and b.var.id not in shown]
+        if block.dataflow and more:
+            block = replace(block, outputs=(*block.outputs, *more))
+        found.append(block)
+        for binding in block.bindings:
+            read.update(var.id for var in argument_vars(binding.value))
+    return tuple(reversed(found))
 
 
 def _joined(blocks: Iterable[BindingBlock]) -> tuple[BindingBlock, ...]:
@@ -272,8 +341,10 @@ def _joined(blocks: Iterable[BindingBlock]) -> tuple[BindingBlock, ...]:
     return tuple(found)
 
 
-def _outputs(block: BindingBlock, pending: _Pending) -> tuple[NodeId, ...]:
+def _outputs(block: BindingBlock, bindings: list[Binding], pending: _Pending) -> tuple[NodeId, ...]:
     """The outputs with removed values replaced by the ones that took their place."""
+    if not block.outputs:
+        return ()
     found: dict[NodeId, None] = {}
     for value in block.outputs:
         leaf = pending.leaves.get(value)
@@ -281,8 +352,7 @@ def _outputs(block: BindingBlock, pending: _Pending) -> tuple[NodeId, ...]:
             found.update((var.id, None) for var in leaf_vars(leaf))
         elif value not in pending.removed:
             found[value] = None
-    bound = {b.var.id for b in block.bindings} - pending.removed
-    bound |= {b.var.id for group in pending.before.values() for b in group}
+    bound = {b.var.id for b in bindings}
     return tuple(value for value in found if value in bound)
 
 

@@ -40,6 +40,11 @@ FUSED: Attrs = (("Primitive", 1),)
 """Attributes of a fused group: later passes leave its inside alone."""
 
 
+def is_fused(function: GraphFunction) -> bool:
+    """Whether somebody fused the function: then passes leave its inside alone."""
+    return bool(dict(function.attrs).get("Primitive"))
+
+
 @dataclass(frozen=True, slots=True)
 class Outlined:
     """Name of the new function, and the values of the caller that hold its results."""

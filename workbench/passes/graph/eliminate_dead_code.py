@@ -18,17 +18,21 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from workbench.analysis.uses import algorithms, argument_vars, callees, result_ids
+from workbench.analysis.effects import must_run
+from workbench.analysis.uses import argument_vars, result_ids
 from workbench.ir import (
     Binding,
+    BindingBlock,
+    CallFunction,
     CallPacked,
+    CallTIR,
+    Function,
     GraphFunction,
     IfThenElse,
     IRModule,
-    MatchCast,
-    PackedStyle,
+    leaf_vars,
 )
-from workbench.rewrite import ModuleEditor, Refusal, Rule, Site
+from workbench.rewrite import ModuleEditor, Refusal, Rule, Site, all_bindings
 from workbench.support import NodeId
 
 
@@ -36,7 +40,7 @@ from workbench.support import NodeId
 class EliminateDeadCode(Rule):
     """Remove unused pure bindings, and private functions without callers.
 
-    Effects, checks (`match_cast`) and branches stay. Reference:
+    Effects and checks (`match_cast`) stay, and branches and calls with such. Reference:
     `relax.transform.DeadCodeElimination`.
     """
 
@@ -46,7 +50,7 @@ class EliminateDeadCode(Rule):
     @override
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:
         for name, function in module.graph_functions.items():
-            for dead in _dead_bindings(function):
+            for dead in _dead_bindings(module, function):
                 yield Site(name, (dead.var.id,), f"`{dead.var.name}` is not used")
         for name in _dead_functions(module):
             yield Site(name, (NodeId(-1),), f"`{name}` is not called")
@@ -59,32 +63,61 @@ class EliminateDeadCode(Rule):
     @override
     def finish(self, editor: ModuleEditor) -> IRModule:
         module = editor.commit()
-        while not self.only and (dead := _dead_functions(module)):
-            for name in dead:
+        if not self.only:
+            for name in _dead_functions(module):
                 editor.remove_function(name)
-            module = editor.commit()
-        return module
+        return editor.commit()
 
 
 def _dead_functions(module: IRModule) -> list[str]:
-    used = {*callees(module), *algorithms(module)}
-    return [name for name, function in module.functions if function.private and name not in used]
+    """The private functions that no public one reaches."""
+    calls = {name: _named(function) for name, function in module.functions}
+    pending = [name for name, function in module.functions if not function.private]
+    reached = set(pending)
+    while pending:
+        new = [name for name in calls[pending.pop()] if name in calls and name not in reached]
+        reached.update(new)
+        pending += new
+    return [name for name in calls if name not in reached]
 
 
-def _dead_bindings(function: GraphFunction) -> list[Binding]:
+def _named(function: Function) -> list[str]:
+    """The functions that a function calls, or names as its algorithm or that of a call."""
+    attrs = [function.attrs]
+    called: list[str] = []
+    if isinstance(function, GraphFunction):
+        for binding in all_bindings(function):
+            match binding.value:
+                case CallTIR(callee=callee) | CallFunction(callee=callee):
+                    called.append(callee)
+                case CallPacked(attrs=found):
+                    attrs.append(found)
+                case _:
+                    pass
+    named = (dict(items).get("algorithm") for items in attrs)
+    return [*called, *(name for name in named if isinstance(name, str))]
+
+
+def _dead_bindings(module: IRModule, function: GraphFunction) -> list[Binding]:
     """Unused bindings, last first, so that what only they use is found too."""
     used = set(result_ids(function))
     dead: list[Binding] = []
-    for binding in reversed(function.bindings):
-        if binding.var.id in used or _has_effect(binding):
-            used |= {var.id for var in argument_vars(binding.value)}
-        else:
-            dead.append(binding)
+    _sweep(module, function.blocks, used, dead)
     return dead
 
 
-def _has_effect(binding: Binding) -> bool:
-    value = binding.value
-    if isinstance(value, CallPacked):
-        return value.style is PackedStyle.EFFECT
-    return isinstance(value, MatchCast | IfThenElse)
+def _sweep(
+    module: IRModule, blocks: tuple[BindingBlock, ...], used: set[NodeId], dead: list[Binding]
+) -> None:
+    for block in reversed(blocks):
+        for binding in reversed(block.bindings):
+            value = binding.value
+            if binding.var.id not in used and not must_run(value, module):
+                dead.append(binding)
+            elif isinstance(value, IfThenElse):
+                for body in (value.then, value.otherwise):
+                    used.update(var.id for var in leaf_vars(body.result))
+                    _sweep(module, body.blocks, used, dead)
+                used.update(var.id for var in leaf_vars(value.condition))
+            else:
+                used.update(var.id for var in argument_vars(value))

@@ -120,7 +120,7 @@ def _leaf(arg: Arg, function: str, editor: ModuleEditor) -> Any:  # noqa: ANN401
         case Var():
             return _evaluate(arg.id, function, editor)
         case Constant(digest=digest):
-            return editor.pool[digest]
+            return editor.array(digest)
         case ShapeValue(dims=dims):
             return dims
         case ScalarValue(value=value):
