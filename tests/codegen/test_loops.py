@@ -338,3 +338,30 @@ def test_initialisation_stays_with_other_readers(rng: Generator) -> None:
     s2, y2 = np.zeros(4, np.float32), np.zeros((4, 6), np.float32)
     run_tensor_function(fn, [x, s2, y2])
     np.testing.assert_allclose(y, y2, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "axis"), [(0, 3, "k"), (3, 6, "k"), (0, 6, "k % 3"), (0, 6, "k // 2")]
+)
+def test_initialisation_runs_where_the_axis_is_zero(
+    start: int, stop: int, axis: str, rng: Generator
+) -> None:
+    """A part of a reduction that does not start at its first value leaves the sum as it is."""
+    fn = function(
+        'x: T.Buffer((4,6), "float32"), s: T.Buffer((4,), "float32")',
+        f"""
+    for i in range(4):
+        for k in range({start}, {stop}):
+            with T.sblock("s"):
+                vi = T.axis.spatial(4, i)
+                vk = T.axis.reduce(6, {axis})
+                with T.init():
+                    s[vi] = T.float32(0)
+                s[vi] = s[vi] + x[vi, vk]
+""",
+    )
+    x, s = rng.standard_normal((4, 6), np.float32), rng.standard_normal(4, np.float32)
+    expected = s.copy()
+    run_tensor_function(fn, [x, expected])
+    assert Native(fn)(x, s) == 0
+    np.testing.assert_allclose(s, expected, rtol=1e-5, atol=1e-6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from workbench.analysis.arith import Facts, loop_interval
 from workbench.ir.expr import Binary, BinaryOp, IntImm, Load, PrimExpr, Var
 from workbench.ir.tensor import Allocate, Block, For, If, Let, LoopKind, Seq, Stmt, Store, While
 from workbench.ir.traverse import free_vars, substitute, walk
@@ -35,7 +36,8 @@ def place_init(
     """Put `init` before the outermost loop that the reduction axes `starts` depend on.
 
     Spatial loops inside that loop are repeated around it. False, and nothing changed, where another
-    statement touches the buffer in between or loops depend on the reduction.
+    statement touches the buffer in between, loops depend on the reduction, or it is not proved that
+    the axes are 0 in the first iteration of the loops alone.
     """
     loops = {level.stmt.var.id for level in path if isinstance(level.stmt, For)}
     reduced = {i for start in starts for i in free_vars(start)} & loops
@@ -43,6 +45,8 @@ def place_init(
         return False
     guard = _independent(predicate, reduced)
     if isinstance(guard, bool) or not reduced.isdisjoint(free_vars(init)):
+        return False
+    if not _first_only(starts, path, reduced):
         return False
     outermost = next(
         i for i, p in enumerate(path) if isinstance(p.stmt, For) and p.stmt.var.id in reduced
@@ -71,6 +75,27 @@ def _independent(predicate: PrimExpr | None, reduced: set[NodeId]) -> PrimExpr |
     if mentioned.isdisjoint(reduced):
         return predicate
     return None if mentioned <= reduced else False
+
+
+def _first_only(starts: list[PrimExpr], path: list[Level], reduced: set[NodeId]) -> bool:
+    """Whether all axes are 0 in the first iteration of the reduction loops, and only there."""
+    facts, loops = Facts(), dict[NodeId, Level]()
+    for level in path:
+        if isinstance(level.stmt, For):
+            interval = loop_interval(level.start, level.extent)
+            facts = facts.with_range(level.stmt.var, interval)
+            if level.stmt.var.id in reduced:
+                loops[level.stmt.var.id] = level
+    first = {var: level.start for var, level in loops.items()}
+    if any(facts.simplify(substitute(start, first)) != IntImm(0) for start in starts):
+        return False
+    for level in loops.values():
+        assert isinstance(level.stmt, For)
+        rest = loop_interval(level.start + 1, level.extent - 1)
+        later = facts.with_range(level.stmt.var, rest)
+        if not any(later.proves(start > 0) for start in starts):
+            return False
+    return True
 
 
 def _movable(level: Level, init: Stmt, touched: set[NodeId], reduced: set[NodeId]) -> bool:

@@ -38,7 +38,7 @@ from workbench.ir.tensor import Allocate, For, Stmt, TensorFunction
 from workbench.ir.traverse import free_vars, walk
 from workbench.support.ids import IdSource, NodeId
 
-CODEGEN_VERSION = 1
+CODEGEN_VERSION = 2
 """Changes whenever the same tensor function gives different code."""
 
 _FOOTER = """
