@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from workbench.analysis.dependence.linear import Conjunction, Linear, Row, less
 from workbench.analysis.dependence.operands import has_load, operands
@@ -28,6 +29,17 @@ from workbench.ir.traverse import walk
 from workbench.support.ids import NodeId
 
 
+class _When(NamedTuple):
+    """The choices in which a load stands: conditions, constraints, and what those leave out."""
+
+    guards: tuple[Guard, ...] = ()
+    rows: Conjunction = ()
+    why: tuple[str, ...] = ()
+
+
+ALWAYS = _When()
+
+
 @dataclass(slots=True)
 class AccessReader:
     """Collects accesses; knows the views in scope and the loops around each allocation."""
@@ -40,11 +52,11 @@ class AccessReader:
         """What a store reads, then what it writes."""
         update = update_of(store)
         reads = [
-            self._access(load.buffer, load.indices, guards, rows, why, update=_own(load, update))
+            self._access(load.buffer, load.indices, when, update=_own(load, update))
             for value in (store.value, *store.indices)
-            for load, guards, rows, why in self._loads(value)
+            for load, when in self._loads(value)
         ]
-        write = self._access(store.buffer, store.indices, (), (), (), write=True, update=update)
+        write = self._access(store.buffer, store.indices, ALWAYS, write=True, update=update)
         return (*reads, write)
 
     def of_value(self, value: PrimExpr) -> tuple[Access, ...]:
@@ -52,43 +64,37 @@ class AccessReader:
         if isinstance(value, IntImm | FloatImm | Var):
             return ()
         return tuple(
-            self._access(load.buffer, load.indices, guards, rows, why)
-            for load, guards, rows, why in self._loads(value)
+            self._access(load.buffer, load.indices, when) for load, when in self._loads(value)
         )
 
-    def _loads(
-        self,
-        value: PrimExpr,
-        guards: tuple[Guard, ...] = (),
-        rows: Conjunction = (),
-        why: tuple[str, ...] = (),
-    ) -> Iterator[tuple[Load, tuple[Guard, ...], Conjunction, tuple[str, ...]]]:
-        """Loads with the conditions of the choices that they stand in."""
-        if isinstance(value, Select):
-            yield from self._loads(value.condition, guards, rows, why)
-            for side, holds in ((value.true_value, True), (value.false_value, False)):
-                if has_load(side):
-                    more = self.reader.condition(value.condition, holds=holds)
-                    reasons = (*self.reader.taken(), *self.reader.unknown(more, "a choice"))
-                    yield from self._loads(
-                        side,
-                        (*guards, (value.condition, holds)),
-                        (*rows, *more),
-                        (*why, *reasons),
-                    )
-            return
-        if isinstance(value, Load):
-            yield value, guards, rows, why
-        for part in operands(value):
-            yield from self._loads(part, guards, rows, why)
+    def _loads(self, value: PrimExpr, when: _When = ALWAYS) -> Iterator[tuple[Load, _When]]:
+        """Loads with the conditions of the choices that they stand in; shared parts once."""
+        pending, seen = [value], set[int]()
+        while pending:
+            node = pending.pop()
+            if id(node) in seen:
+                continue
+            seen.add(id(node))
+            if isinstance(node, Select):
+                pending.append(node.condition)
+                for side, holds in ((node.true_value, True), (node.false_value, False)):
+                    if has_load(side):
+                        yield from self._loads(side, self._chosen(when, node.condition, holds))
+                continue
+            if isinstance(node, Load):
+                yield node, when
+            pending += reversed(operands(node))
+
+    def _chosen(self, when: _When, condition: PrimExpr, holds: bool) -> _When:
+        rows = self.reader.condition(condition, holds=holds)
+        reasons = (*self.reader.taken(), *self.reader.unknown(rows, "a choice"))
+        return _When((*when.guards, (condition, holds)), (*when.rows, *rows), (*when.why, *reasons))
 
     def _access(
         self,
         buffer: Var,
         indices: tuple[PrimExpr, ...],
-        guards: tuple[Guard, ...],
-        rows: Conjunction,
-        why: tuple[str, ...],
+        when: _When,
         *,
         write: bool = False,
         update: Update | None = None,
@@ -101,10 +107,10 @@ class AccessReader:
             coordinates,
             write,
             self.private.get(root.id, ()),
-            guards,
-            rows,
+            when.guards,
+            when.rows,
             update,
-            why,
+            when.why,
         )
 
     # --- views ----------------------------------------------------------------------------

@@ -9,6 +9,7 @@ buffers do not overlap.
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -25,17 +26,21 @@ from workbench.support.ids import NodeId
 
 _CACHE: OrderedDict[int, tuple[TensorFunction, Dependences]] = OrderedDict()
 _CACHE_SIZE = 128
+_LOCK = threading.Lock()
 
 
 def dependences(function: TensorFunction) -> Dependences:
     """The dependences of a function; computed when asked for, kept by identity."""
-    entry = _CACHE.get(id(function))
-    if entry is not None and entry[0] is function:
-        return entry[1]
+    with _LOCK:
+        entry = _CACHE.get(id(function))
+        if entry is not None:
+            _CACHE.move_to_end(id(function))
+            return entry[1]
     made = Dependences(function)
-    _CACHE[id(function)] = function, made
-    while len(_CACHE) > _CACHE_SIZE:
-        _CACHE.popitem(last=False)
+    with _LOCK:
+        _CACHE[id(function)] = function, made
+        while len(_CACHE) > _CACHE_SIZE:
+            _CACHE.popitem(last=False)
     return made
 
 
@@ -81,6 +86,7 @@ class Dependences:
     def _independent(self, loop: For, private: Collection[NodeId]) -> Answer:
         below = self.statements_in(loop.var.id)
         collector = Collector(self.model)
+        self._solver.begin()
         if not below:
             return applies()
         outer = self._outside(below[0], loop)
@@ -131,6 +137,7 @@ class Dependences:
         a statement in both sets are compared with each other, not with themselves.
         """
         collector = Collector(self.model)
+        self._solver.begin()
         left = [self.statements[index] for index in first]
         right = [self.statements[index] for index in second]
         for pair in pairs_between(left, right):

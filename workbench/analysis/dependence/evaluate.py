@@ -25,19 +25,22 @@ from workbench.support.ids import NodeId
 def evaluate(
     expr: PrimExpr, values: Mapping[NodeId, int], bindings: Mapping[NodeId, PrimExpr]
 ) -> int | None:
-    """The value of an integer or boolean expression, None where it depends on memory.
+    """The value of an integer or boolean expression.
+
+    None where it depends on memory, or does not fit into 64 bits.
 
     `values` has loop variables and symbols, `bindings` axes and scalars that are bound once.
     """
+    known: dict[NodeId, int | None] = {**values}
 
     def value(node: PrimExpr) -> int | None:
         match node:
             case IntImm(value=constant):
                 return constant
             case Var(id=ident):
-                if ident in values:
-                    return values[ident]
-                return value(bindings[ident]) if ident in bindings else None
+                if ident not in known and ident in bindings:
+                    known[ident] = value(bindings[ident])
+                return known.get(ident)
             case Binary(op=op, a=a, b=b):
                 return binary(op, value(a), value(b), float_side=is_float(dtype_of(a)))
             case Not(value=inner):
@@ -46,8 +49,9 @@ def evaluate(
             case Select(condition=condition, true_value=a, false_value=b):
                 chosen = value(condition)
                 return None if chosen is None else value(a if chosen else b)
-            case Cast(value=inner):
-                return value(inner) if not is_float(dtype_of(inner)) else None
+            case Cast(value=inner, dtype=dtype) if not is_float(dtype_of(inner)):
+                found = value(inner)
+                return found if dtype != "bool" or found is None else int(found != 0)
             case Intrinsic(name=name, args=args):
                 return _intrinsic(name, [value(arg) for arg in args])
             case _:
@@ -66,7 +70,8 @@ def binary(op: BinaryOp, a: int | None, b: int | None, *, float_side: bool = Fal
         return known if known == decides else None
     if a is None or b is None:
         return None
-    return fold_int(BinaryOp.TRUNCDIV if op is BinaryOp.DIV else op, a, b)
+    found = fold_int(BinaryOp.TRUNCDIV if op is BinaryOp.DIV else op, a, b)
+    return found if found is None or abs(found) < 1 << 63 else None
 
 
 def _intrinsic(name: str, args: list[int | None]) -> int | None:
@@ -78,7 +83,7 @@ def _intrinsic(name: str, args: list[int | None]) -> int | None:
             return a
         case "abs", [a]:
             return abs(a)
-        case "shift_left", [a, b] if 0 <= b < 64:
+        case "shift_left", [a, b] if 0 <= b < 32:
             return a << b
         case "shift_right", [a, b] if 0 <= b < 64:
             return a >> b

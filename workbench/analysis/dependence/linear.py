@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias
 
+MAX_TERMS = 64
+"""Forms with more terms are taken as unknown."""
+_LARGEST = 1 << 62
+
 
 class Linear:
     """`sum(coefficient * term) + constant`. Immutable by convention; coefficients are not zero.
@@ -49,6 +53,12 @@ class Linear:
     def value(self) -> int | None:
         """The constant that it is, if it is one."""
         return None if self.terms else self.constant
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it has very many terms, or numbers that do not fit into 64 bits."""
+        numbers = (self.constant, *self.terms.values())
+        return len(numbers) > MAX_TERMS or any(abs(n) >= _LARGEST for n in numbers)
 
     def key(self) -> tuple[tuple[tuple[int, int], ...], int]:
         """A hashable form: equal exactly where the forms are."""

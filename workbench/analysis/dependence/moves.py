@@ -28,6 +28,7 @@ def order_kept(model: Model, solver: Solver, new: Mapping[int, Time]) -> Answer:
             return unproved(f"{what} may change under it", node_of(statement))
     times = {index: _forms(model, time) for index, time in new.items()}
     collector = Collector(model)
+    solver.begin()
     for pair in pairs_within(statements):
         if pair.commutes:
             rounds = pair.b.update is not None and pair.b.update.rounds

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from workbench.ir.expr import Binary, Cast, Intrinsic, Load, Not, PrimExpr, Select
+from workbench.ir.expr import Binary, Cast, Intrinsic, Load, Not, PrimExpr, Select, Var
 from workbench.ir.tensor import Block, If, Seq, Stmt
+from workbench.support.ids import NodeId
+
+_MOST_NODES = 10_000
 
 
 def operands(expr: PrimExpr) -> tuple[PrimExpr, ...]:
@@ -26,13 +29,33 @@ def operands(expr: PrimExpr) -> tuple[PrimExpr, ...]:
 
 
 def loads(expr: PrimExpr) -> Iterator[Load]:
-    """All loads in an expression."""
-    pending = [expr]
+    """All loads in an expression, shared ones once."""
+    return (node for node in leaves(expr) if isinstance(node, Load))
+
+
+def leaves(expr: PrimExpr) -> Iterator[Var | Load]:
+    """Variables and loads in an expression; parts that are shared are seen once."""
+    pending, seen = [expr], set[int]()
     while pending:
         node = pending.pop()
-        if isinstance(node, Load):
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, Var | Load):
             yield node
         pending += operands(node)
+
+
+def reads_of(buffer: NodeId, parts: Iterable[PrimExpr]) -> int | None:
+    """How often expressions read a buffer, shared parts each time; None for huge expressions."""
+    pending, found = list(parts), 0
+    for _ in range(_MOST_NODES):
+        if not pending:
+            return found
+        node = pending.pop()
+        found += isinstance(node, Load) and node.buffer.id == buffer
+        pending += operands(node)
+    return None
 
 
 def has_load(expr: PrimExpr) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from workbench.analysis.dependence.linear import Linear
 from workbench.analysis.dependence.proofs import excluded
@@ -15,6 +15,10 @@ from workbench.analysis.dependence.terms import TermKind, Terms
 from workbench.analysis.dependence.witness import Instances, confirmed, instances
 
 TOO_LARGE = "the sets are too large to decide"
+TOO_MANY = "there are too many pairs of accesses to decide"
+MAX_QUESTIONS = 40_000
+MAX_SETS = 1_000
+"""Quick proofs and integer sets that one answer may take."""
 _SAMPLES = ((2,), (3,), (2, 5), (5, 2))
 """Values of symbols that are tried where nothing holds for all: in turn, from the first symbol."""
 
@@ -73,12 +77,16 @@ class Found(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of a question, with a pair of instances or the reasons why it stays open."""
+    """The result of a question, with a pair of instances or the reasons why it stays open.
+
+    `last` where the budget of the answer is used up.
+    """
 
     found: Found
     question: Question | None = None
     witness: Instances | None = None
     reasons: tuple[str, ...] = ()
+    last: bool = False
 
 
 NOTHING = Finding(Found.NONE)
@@ -89,10 +97,18 @@ class Solver:
     """Decides questions about one function."""
 
     model: Model
-    known: dict[object, Finding] = field(default_factory=dict[object, Finding])
+    questions: int = MAX_QUESTIONS
+    sets: int = MAX_SETS
+
+    def begin(self) -> None:
+        """A new answer: the budget is full again."""
+        self.questions, self.sets = MAX_QUESTIONS, MAX_SETS
 
     def decide(self, question: Question) -> Finding:
         """Whether there are such instances."""
+        self.questions -= 1
+        if self.questions < 0 or self.sets < 0:
+            return Finding(Found.UNKNOWN, question, reasons=(TOO_MANY,), last=True)
         pair = question.pair
         private = frozenset(pair.a.private)
         if private.intersection(question.before) or private.intersection(question.after):
@@ -103,6 +119,7 @@ class Solver:
         equations = [*forms, *question.equal]
         if excluded(self.model.terms, equations, question.greater, shared, order):
             return NOTHING
+        self.sets -= 1
         try:
             return self._solve(question, shared, equations)
         except TooLargeError:

@@ -15,7 +15,8 @@ from workbench.analysis.dependence.linear import (
     equal,
     less,
 )
-from workbench.analysis.dependence.spelling import spell
+from workbench.analysis.dependence.operands import leaves
+from workbench.analysis.dependence.spelling import short, spell, whole
 from workbench.analysis.dependence.terms import Term, TermKind
 from workbench.ir.expr import (
     Binary,
@@ -30,7 +31,6 @@ from workbench.ir.expr import (
     dtype_of,
     is_float,
 )
-from workbench.ir.traverse import walk
 from workbench.support.ids import NodeId
 
 
@@ -43,17 +43,29 @@ class Reader(ConstraintReader):
 
     written: frozenset[NodeId] = frozenset()
     values: dict[NodeId, Linear] = field(default_factory=dict[NodeId, Linear])
+    kept: list[PrimExpr] = field(default_factory=list[PrimExpr])
+    known: dict[int, tuple[PrimExpr, Linear]] = field(
+        default_factory=dict[int, tuple[PrimExpr, Linear]]
+    )
 
     # --- values ---------------------------------------------------------------------------
 
     @override
     def linear(self, expr: PrimExpr) -> Linear:
         """The form of an integer expression; what is not quasi-affine becomes a term."""
+        if isinstance(expr, IntImm):
+            return Linear({}, expr.value)
+        if isinstance(expr, Var):
+            known = self.values.get(expr.id)
+            return self._opaque(expr) if known is None else known
+        seen = self.known.get(id(expr))
+        if seen is None:
+            form = self._compound(expr)
+            seen = self.known[id(expr)] = expr, self._opaque(expr) if form.is_large else form
+        return seen[1]
+
+    def _compound(self, expr: PrimExpr) -> Linear:
         match expr:
-            case IntImm(value=value):
-                return Linear({}, value)
-            case Var(id=ident):
-                return self.values[ident] if ident in self.values else self._opaque(expr)
             case Binary(op=op, a=a, b=b) if dtype_of(expr) in SIGNED:
                 return self._binary(op, a, b, expr)
             case Select(condition=condition, true_value=a, false_value=b):
@@ -214,18 +226,19 @@ class Reader(ConstraintReader):
 
     def _opaque(self, expr: PrimExpr) -> Linear:
         """A term whose value is not known; one term for equal expressions."""
-        inside = [node for node in walk(expr) if isinstance(node, Var | Load)]
         deps: frozenset[int] = frozenset()
-        stable, scope = True, list[tuple[NodeId, object]]()
-        for node in inside:
+        stable, scope = True, dict[NodeId, object]()
+        for node in leaves(expr):
             if isinstance(node, Load):
                 stable = stable and node.buffer.id not in self.written
-            elif node.id in self.values:
-                form = self.values[node.id]
+                scope[node.buffer.id] = None
+                continue
+            form = self.values.get(node.id)
+            scope[node.id] = None if form is None else form.key()
+            if form is not None:
                 deps |= self.terms.deps(form)
                 stable = stable and self.terms.stable(form)
-                scope.append((node.id, form.key()))
-        text = spell(expr)
+        text = short(expr)
         low = 0 if dtype_of(expr).startswith("uint") else None
         low, high = (0, 1) if dtype_of(expr) == "bool" else (low, None)
         term = Term(
@@ -240,7 +253,9 @@ class Reader(ConstraintReader):
         )
         if (divisor := self._divisor(expr)) is not None:
             term.low, term.above = 0, divisor
-        return self.terms.fresh(("opaque", text, tuple(sorted(scope, key=repr))), term)
+        identity = whole(expr) or id(expr)
+        self.kept.append(expr)
+        return self.terms.fresh(("opaque", identity, tuple(sorted(scope.items()))), term)
 
     def _divisor(self, expr: PrimExpr) -> Linear | None:
         match expr:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workbench.analysis.dependence.operands import loads
+from workbench.analysis.dependence.operands import reads_of
 from workbench.ir.expr import Binary, BinaryOp, Load, PrimExpr, Select, dtype_of, is_float
 from workbench.ir.tensor import Store
 
@@ -62,8 +62,7 @@ def update_of(store: Store) -> Update | None:
     op = _operation(store.value, own)
     if op is None:
         return None
-    everything = (store.value, *store.indices)
-    reads = sum(load.buffer.id == own.buffer.id for part in everything for load in loads(part))
+    reads = reads_of(own.buffer.id, (store.value, *store.indices))
     allowed = 2 if isinstance(store.value, Select) else 1
     return Update(op, own) if reads == allowed else None
 

@@ -109,6 +109,7 @@ def _decide(
     order = [key for loop in new for key in model.loops[loop]]
     outer = frozenset(below[0].keys[: below[0].keys.index(keys[0])]) if below else frozenset[int]()
     collector = Collector(model)
+    solver.begin()
     for pair in pairs_within(below):
         if pair.commutes:
             rounds = pair.b.update is not None and pair.b.update.rounds

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from workbench.ir.expr import (
     LOGICAL,
     Binary,
@@ -18,6 +20,7 @@ from workbench.ir.expr import (
 )
 
 _LONGEST = 60
+_MOST_NODES = 200
 _LEVELS = {
     BinaryOp.OR: 1,
     BinaryOp.AND: 2,
@@ -29,45 +32,74 @@ _LEVELS = {
     BinaryOp.FLOORMOD: 5,
 }
 _COMPARISON = 3
+_UNARY = 6
 _CALLS = frozenset({BinaryOp.MIN, BinaryOp.MAX, BinaryOp.TRUNCDIV, BinaryOp.TRUNCMOD})
 
 
 def short(expr: PrimExpr) -> str:
     """The expression as in scripts, cut off where it is long."""
-    text = spell(expr)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+    return _cut(spell(expr))
 
 
-def spell(expr: PrimExpr, level: int = 0) -> str:
-    """The expression as in scripts, without dtypes; parentheses where `level` binds stronger."""
-    match expr:
-        case Var(name=name):
-            return name
-        case IntImm(value=value) | FloatImm(value=value):
-            return str(value)
-        case Binary():
-            return _binary(expr, level)
-        case Not(value=value):
-            return f"not {spell(value, 6)}"
-        case Select(condition=condition, true_value=a, false_value=b):
-            return f"({spell(a)} if {spell(condition)} else {spell(b)})"
-        case Cast(value=value, dtype=dtype):
-            return f"{dtype}({spell(value)})"
-        case Intrinsic(name=name, args=args):
-            return f"{name}({', '.join(spell(arg) for arg in args)})"
-        case Load(buffer=buffer, indices=indices):
-            return element(buffer, indices)
+def spell(expr: PrimExpr) -> str:
+    """The expression as in scripts, without dtypes; the end of a very long one is left out."""
+    return _Speller().spell(expr)
+
+
+def whole(expr: PrimExpr) -> str | None:
+    """The expression as in scripts, None where it is very long."""
+    speller = _Speller()
+    text = speller.spell(expr)
+    return text if speller.left >= 0 else None
 
 
 def element(buffer: Var, indices: tuple[PrimExpr, ...]) -> str:
-    """`buffer[indices]`."""
-    return f"{buffer.name}[{', '.join(spell(index) for index in indices) or '()'}]"
+    """`buffer[indices]`, cut off where it is long."""
+    return _cut(_Speller().element(buffer, indices))
 
 
-def _binary(expr: Binary, level: int) -> str:
-    if expr.op in _CALLS:
-        return f"{expr.op.value}({spell(expr.a)}, {spell(expr.b)})"
-    own = _LEVELS.get(expr.op, _COMPARISON)
-    right = own if expr.op in LOGICAL or expr.op in {BinaryOp.ADD, BinaryOp.MUL} else own + 1
-    text = f"{spell(expr.a, own)} {expr.op.value} {spell(expr.b, right)}"
-    return f"({text})" if own < level else text
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+@dataclass(slots=True)
+class _Speller:
+    """Writes at most so many nodes: an expression may share parts, and be huge as text."""
+
+    left: int = _MOST_NODES
+
+    def spell(self, expr: PrimExpr, level: int = 0) -> str:
+        """The text; in parentheses where `level` binds stronger."""
+        self.left -= 1
+        if self.left < 0:
+            return "..."
+        match expr:
+            case Var(name=name):
+                return name
+            case IntImm(value=value) | FloatImm(value=value):
+                return str(value)
+            case Binary():
+                return self._binary(expr, level)
+            case Not(value=value):
+                return f"not {self.spell(value, _UNARY)}"
+            case Select(condition=condition, true_value=a, false_value=b):
+                return f"({self.spell(a)} if {self.spell(condition)} else {self.spell(b)})"
+            case Cast(value=value, dtype=dtype):
+                return f"{dtype}({self.spell(value)})"
+            case Intrinsic(name=name, args=args):
+                return f"{name}({', '.join(self.spell(arg) for arg in args)})"
+            case Load(buffer=buffer, indices=indices):
+                return self.element(buffer, indices)
+
+    def element(self, buffer: Var, indices: tuple[PrimExpr, ...]) -> str:
+        """`buffer[indices]`."""
+        return f"{buffer.name}[{', '.join(self.spell(index) for index in indices) or '()'}]"
+
+    def _binary(self, expr: Binary, level: int) -> str:
+        if expr.op in _CALLS:
+            return f"{expr.op.value}({self.spell(expr.a)}, {self.spell(expr.b)})"
+        own = _LEVELS.get(expr.op, _COMPARISON)
+        flat = expr.op in LOGICAL or expr.op in {BinaryOp.ADD, BinaryOp.MUL}
+        left, right = self.spell(expr.a, own), self.spell(expr.b, own if flat else own + 1)
+        text = f"{left} {expr.op.value} {right}"
+        return f"({text})" if own < level else text

@@ -13,8 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
-from workbench.analysis.dependence.linear import Conjunction, Linear, Row
+from workbench.analysis.dependence.linear import MAX_TERMS, Conjunction, Linear, Row
 
+_DEGREE = 8
+"""Factors of the longest product that is multiplied out."""
 Ends = tuple[int | None, int | None]
 
 
@@ -158,11 +160,24 @@ class Terms:
             return b.scale(a.value)
         if b.value is not None:
             return a.scale(b.value)
+        if len(a.terms) * len(b.terms) > MAX_TERMS or self._degree(a) + self._degree(b) > _DEGREE:
+            return self._large(a, b)
         total = a.scale(b.constant).plus(b.scale(a.constant)).shift(-a.constant * b.constant)
         for left, c in a.terms.items():
             for right, d in b.terms.items():
                 total = total.plus(self.monomial((left, right)), c * d)
         return total
+
+    def _degree(self, form: Linear) -> int:
+        return max(len(self.table[key].factors) or 1 for key in form.terms)
+
+    def _large(self, a: Linear, b: Linear) -> Linear:
+        """A product that is not multiplied out."""
+        deps = self.deps(a) | self.deps(b)
+        stable = self.stable(a) and self.stable(b)
+        why = "a product of many terms is not linear"
+        term = Term(-1, TermKind.OPAQUE, "a product", deps=deps, stable=stable, why=why)
+        return self.fresh(("large", a.key(), b.key()), term)
 
     def monomial(self, keys: tuple[int, ...]) -> Linear:
         """The product of terms."""

@@ -25,7 +25,7 @@ class Collector:
     notes: dict[str, None] = field(default_factory=dict[str, None])
 
     def take(self, finding: Finding, refuse: Callable[[Finding], Answer]) -> bool:
-        """Note a finding; whether it is illegal, so that nothing else needs to be asked."""
+        """Note a finding; whether nothing else needs to be asked."""
         if finding.found is Found.NONE:
             return False
         if finding.found is Found.SOME:
@@ -33,7 +33,7 @@ class Collector:
             return True
         if self.worst is None:
             self.worst = self.open(finding)
-        return False
+        return finding.last
 
     def answer(self, seen: Iterable[Statement] = ()) -> Answer:
         """The answer so far."""
