@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from workbench.analysis.arith import Facts
 from workbench.analysis.simplify import simplify_statement
 from workbench.codegen.lower import lower
-from workbench.ir import Allocate, Stmt, TensorFunction, Var
+from workbench.ir import BufferType, For, IntImm, Load, Stmt, Store, TensorFunction, walk
+from workbench.schedule.facts import facts_of
 from workbench.support import IdSource
 
 
@@ -20,14 +22,33 @@ def plain(function: TensorFunction, body: Stmt, ids: IdSource, facts: Facts) -> 
     return simplify_statement(lower(replace(function, body=body, allocations=()), ids), facts)
 
 
-def plain_function(function: TensorFunction, facts: Facts) -> Stmt:
-    """The body of a function in that form, its allocations around it."""
-    body = plain(function, function.body, IdSource(function.next_id), facts)
-    return allocated(function.allocations, body)
+@lru_cache(maxsize=256)
+def described(description: TensorFunction) -> Stmt:
+    """A description in that form."""
+    facts = facts_of(description)
+    return plain(description, description.body, IdSource(description.next_id), facts)
 
 
-def allocated(buffers: Iterable[Var], body: Stmt) -> Stmt:
-    """`body` with buffers allocated around it."""
-    for buffer in reversed(tuple(buffers)):
-        body = Allocate(buffer, body)
-    return body
+def plausible(description: TensorFunction, code: Stmt) -> bool:
+    """Whether code has the dtypes and the constant extents of a description; quickly said."""
+    wanted, found = _outline(description.body), _outline(code)
+    return wanted.extents <= found.extents and wanted.dtypes == found.dtypes
+
+
+@dataclass(frozen=True, slots=True)
+class _Outline:
+    """How often loops have a constant extent, and the dtypes that are written and read."""
+
+    extents: Counter[int]
+    dtypes: tuple[frozenset[str], frozenset[str]]
+
+
+def _outline(body: Stmt) -> _Outline:
+    extents: Counter[int] = Counter()
+    dtypes: tuple[set[str], set[str]] = (set(), set())
+    for node in walk(body):
+        if isinstance(node, For) and isinstance(node.extent, IntImm) and node.extent.value != 1:
+            extents[node.extent.value] += 1
+        elif isinstance(node, Load | Store) and isinstance(node.buffer.type, BufferType):
+            dtypes[isinstance(node, Load)].add(node.buffer.type.dtype)
+    return _Outline(extents, (frozenset(dtypes[0]), frozenset(dtypes[1])))

@@ -69,7 +69,7 @@ class Blockize(Primitive):
     def rewrite(self, scope: Scope) -> Rewritten:
         target = self._target(scope)
         one = not isinstance(target, tuple)
-        done = wrapped(scope, target) if one else _wrapped_run(scope, target)
+        done = _wrapped(scope, target) if one else _wrapped_run(scope, target)
         made = (done.block.id,)
         return Rewritten(done.function, made, (Derived(done.sources, made),))
 
@@ -97,10 +97,15 @@ class Blockize(Primitive):
         return tuple(block for block in scope.blocks if block in found)
 
 
-def wrapped(scope: Scope, node: For | Block) -> Wrapped:
-    """The function with an outer block around a loop or block."""
+def wrapping(scope: Scope, node: For | Block) -> Block:
+    """The outer block that takes the place of a loop or block."""
     place = node.var.id if isinstance(node, For) else node.id
-    made = _with_init(scope, outer_block(scope, node, scope.paths[place], _name(scope, [node])))
+    return _with_init(scope, outer_block(scope, node, scope.paths[place], _name(scope, [node])))
+
+
+def _wrapped(scope: Scope, node: For | Block) -> Wrapped:
+    made = wrapping(scope, node)
+    place = node.var.id if isinstance(node, For) else node.id
     return Wrapped(scope.replaced(node, made), made, (place,))
 
 

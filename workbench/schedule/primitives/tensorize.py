@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from typing_extensions import override
 
+from workbench.analysis.arith import Facts
 from workbench.analysis.dependence import Answer, applies, inapplicable
-from workbench.ir import AxisKind, Block, For, Seq, Stmt, TensorFunction, substitute
-from workbench.ir.registry import TensorIntrinsic
-from workbench.schedule.facts import facts_at, facts_of, inside_block
+from workbench.ir import AxisKind, Block, For, Seq, Stmt, TensorFunction
+from workbench.ir.registry import TensorIntrinsic, registry_version
+from workbench.schedule.facts import facts_at, inside_block
 from workbench.schedule.intrinsics.instance import instance
 from workbench.schedule.intrinsics.matching import Match, MismatchError, match
 from workbench.schedule.intrinsics.overlap import overlaps
-from workbench.schedule.intrinsics.plain import plain, plain_function
+from workbench.schedule.intrinsics.plain import described, plain, plausible
 from workbench.schedule.intrinsics.registry import intrinsic, intrinsic_names
-from workbench.schedule.lift_init import lifted
+from workbench.schedule.lift_init import lifted, perfect_nest
 from workbench.schedule.places import place_of
 from workbench.schedule.primitive import Derived, Primitive, Rewritten, all_apply
-from workbench.schedule.primitives.blockize import wrapped
+from workbench.schedule.primitives.blockize import wrapping
 from workbench.schedule.scope import Scope, walk_statements
 from workbench.support import IdSource, NodeId
 
@@ -55,88 +57,121 @@ class Tensorize(Primitive):
 
     @override
     def check(self, scope: Scope) -> Answer:
-        plan = _plan(self, scope)
-        return plan if isinstance(plan, Answer) else plan.answer
+        return _tensorized(self, scope)[0]
 
     @override
     def rewrite(self, scope: Scope) -> Rewritten:
-        plan = _plan(self, scope)
-        assert not isinstance(plan, Answer)
-        found, outer = plan.intrinsic, plan.outer
-        made = instance(plan.scope, found.description, found.implementation, plan.match)
-        annotations = dict(outer.annotations) | {"tensor_intrinsic": found.name}
-        block = replace(
-            outer,
-            body=made.body,
-            reads=made.reads,
-            writes=made.writes,
-            allocations=(*outer.allocations, *made.allocations),
-            match_buffers=(*outer.match_buffers, *made.match_buffers),
-            annotations=tuple(sorted(annotations.items())),
-        )
-        function = plan.scope.replaced(plan.old, block)
-        return Rewritten(function, (block.id,), (Derived(_places(plan.old), (block.id,)),))
+        _, done = _tensorized(self, scope)
+        assert done is not None
+        return done
 
     @override
     @classmethod
     def offers(cls, scope: Scope, node: For | Block) -> Iterator[Tensorize]:
+        names = intrinsic_names()
+        likely = [name for name in names if plausible(intrinsic(name).description, node)]
         label = scope.label(node)
-        for name in intrinsic_names():
+        for name in likely or names[:1]:
             if isinstance(node, For):
                 yield cls(scope.name, intrinsic=name, loop=label)
             else:
                 yield cls(scope.name, label, name)
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """The block that gets the intrinsic (`old` in the function of `scope`), and how it matches."""
-
-    intrinsic: TensorIntrinsic
-    scope: Scope
-    old: Block
-    outer: Block
-    match: Match
-    answer: Answer
+_KEPT = 16
+_DONE: OrderedDict[object, tuple[TensorFunction, tuple[Answer, Rewritten | None]]] = OrderedDict()
+"""Memo of a pure function by the object given: asking whether it applies, and applying it, once."""
 
 
-def _plan(primitive: Tensorize, scope: Scope) -> _Plan | Answer:
+def _tensorized(primitive: Tensorize, scope: Scope) -> tuple[Answer, Rewritten | None]:
+    """The answer, and the function rewritten where it applies."""
+    key = (id(scope.function), scope.name, primitive, registry_version())
+    if key not in _DONE:
+        while len(_DONE) >= _KEPT:
+            _DONE.popitem(last=False)
+        _DONE[key] = scope.function, _tensorize(primitive, scope)
+    return _DONE[key][1]
+
+
+def _tensorize(primitive: Tensorize, given: Scope) -> tuple[Answer, Rewritten | None]:
     found = intrinsic(primitive.intrinsic)
-    node = place_of(scope, primitive.loop, primitive.block)
+    node = place_of(given, primitive.loop, primitive.block)
+    place = node.var.id if isinstance(node, For) else node.id
+    facts = facts_at(given, place)
+    if isinstance(node, For):  # in the names that the program has without the new block
+        first = _matched(found, given, facts, _without_init(found.description, node))
+        if isinstance(first, MismatchError):
+            return _mismatch(found, first, place), None
     # A scope of its own: names and ids do not depend on how often somebody asked.
-    inner, old = Scope(scope.name, scope.function), node
-    if not isinstance(old, Block):
-        done = wrapped(inner, old)
-        inner, old = Scope(scope.name, done.function), done.block
-    outer, code = _code(found.description, inner, old)
-    how = _matched(found, inner, old, code)
+    scope = Scope(given.name, given.function)
+    block = wrapping(scope, node) if isinstance(node, For) else node
+    facts = inside_block(facts, block)
+    outer, code = _code(found.description, scope, block)
+    how = _matched(found, scope, facts, code)
     if isinstance(how, MismatchError):
-        if old is not node:  # once more, in the names that the program has without the new block
-            code = substitute(code, {axis.var.id: axis.value for axis in old.axes})
-            again = _matched(found, inner, old, code)
-            how = again if isinstance(again, MismatchError) else how
-        return _mismatch(found, how, node.var.id if isinstance(node, For) else node.id)
-    facts = inside_block(facts_at(inner, old.id), old)
-    orders = [scope.dependences.reorderable(*pair) for pair in how.permuted]
+        return _mismatch(found, how, place), None
+    orders = [given.dependences.reorderable(*pair) for pair in how.permuted]
     answer = all_apply(
         applies(reassociates=found.reassociates, notes=_notes(found)),
         *orders,
-        overlaps(found.description, how, facts, old.id),
+        overlaps(found.description, how, facts, place),
     )
-    return _Plan(found, inner, old, outer, how, answer) if answer.applies else answer
+    if not answer.applies:
+        return answer, None
+    made = _with_intrinsic(scope, outer, found, how)
+    sources = tuple(
+        s.var.id if isinstance(s, For) else s.id
+        for s in walk_statements(node)
+        if isinstance(s, For | Block)
+    )
+    derived = (Derived(sources, (made.id,)),)
+    return answer, Rewritten(scope.replaced(node, made), (made.id,), derived)
+
+
+def _with_intrinsic(scope: Scope, block: Block, found: TensorIntrinsic, how: Match) -> Block:
+    """The block with the implementation as its body."""
+    made = instance(scope, found.description, found.implementation, how)
+    annotations = dict(block.annotations) | {"tensor_intrinsic": found.name}
+    return replace(
+        block,
+        body=made.body,
+        reads=made.reads,
+        writes=made.writes,
+        allocations=(*block.allocations, *made.allocations),
+        match_buffers=(*block.match_buffers, *made.match_buffers),
+        annotations=tuple(sorted(annotations.items())),
+    )
 
 
 def _matched(
-    found: TensorIntrinsic, scope: Scope, block: Block, code: Stmt
+    found: TensorIntrinsic, scope: Scope, facts: Facts, code: Stmt
 ) -> Match | MismatchError:
-    """How the code in a block is the description, or the first difference."""
-    facts = inside_block(facts_at(scope, block.id), block)
+    """How the code is the description, or the first difference."""
     ids = IdSource(scope.ids.next)
-    description = plain_function(found.description, facts_of(found.description))
     try:
-        return match(found.description.params, description, plain(scope.function, code, ids, facts))
+        return match(
+            found.description.params,
+            described(found.description),
+            plain(scope.function, code, ids, facts),
+        )
     except MismatchError as error:
         return error
+
+
+def _initialises(description: TensorFunction) -> bool:
+    parts = walk_statements(description.body)
+    return any(isinstance(part, Block) and part.init is not None for part in parts)
+
+
+def _without_init(description: TensorFunction, loop: For) -> Stmt:
+    """The code under a loop; without its initialisation where the description has none."""
+    loops, block = perfect_nest(loop)
+    if _initialises(description) or not isinstance(block, Block) or block.init is None:
+        return loop
+    body: Stmt = replace(block, init=None)
+    for around in reversed(loops):
+        body = replace(around, body=body)
+    return body
 
 
 def _code(description: TensorFunction, scope: Scope, block: Block) -> tuple[Block, Stmt]:
@@ -145,8 +180,7 @@ def _code(description: TensorFunction, scope: Scope, block: Block) -> tuple[Bloc
     A description that initialises is compared with initialisation and updates, one that does not
     with the updates alone.
     """
-    parts = walk_statements(description.body)
-    whole = any(isinstance(part, Block) and part.init is not None for part in parts)
+    whole = _initialises(description)
     alone = not any(axis.kind is AxisKind.REDUCE for axis in block.axes)
     if whole and alone and block.init is not None:
         return replace(block, init=None), Seq((block.init, block.body))
@@ -168,9 +202,3 @@ def _notes(found: TensorIntrinsic) -> tuple[str, ...]:
     if not found.reassociates:
         return ()
     return (f"`{found.name}` rounds otherwise than the loops",)
-
-
-def _places(block: Block) -> tuple[NodeId, ...]:
-    """The block and all loops and blocks inside it."""
-    inside = (s for s in walk_statements(block) if isinstance(s, For | Block))
-    return tuple(s.var.id if isinstance(s, For) else s.id for s in inside)
