@@ -8,10 +8,12 @@ from workbench.passes.cross.fuse_tensor_functions import FuseTensorFunctions
 from workbench.passes.cross.implement import Candidate, Implement, implementations
 from workbench.passes.cross.legalize_ops import LegalizeOps
 from workbench.passes.graph.canonicalize_bindings import CanonicalizeBindings
+from workbench.passes.graph.combine_parallel_matmuls import CombineParallelMatmuls
 from workbench.passes.graph.eliminate_common_subexpressions import (
     EliminateCommonSubexpressions,
 )
 from workbench.passes.graph.eliminate_dead_code import EliminateDeadCode
+from workbench.passes.graph.fold_batch_norm_into_conv import FoldBatchNormIntoConv
 from workbench.passes.graph.fold_constant import FoldConstant
 from workbench.passes.graph.fuse_ops import FuseOps
 from workbench.passes.tensor.replace_function import ReplaceFunction
@@ -23,6 +25,8 @@ BUILTIN_PASSES: tuple[type[Pass], ...] = (
     CanonicalizeBindings,
     EliminateCommonSubexpressions,
     FoldConstant,
+    FoldBatchNormIntoConv,
+    CombineParallelMatmuls,
     LegalizeOps,
     FuseOps,
     FuseTensorFunctions,
@@ -62,9 +66,11 @@ __all__ = [
     "BUILTIN_PASSES",
     "Candidate",
     "CanonicalizeBindings",
+    "CombineParallelMatmuls",
     "DispatchToLibrary",
     "EliminateCommonSubexpressions",
     "EliminateDeadCode",
+    "FoldBatchNormIntoConv",
     "FoldConstant",
     "FuseOps",
     "FuseTensorFunctions",

@@ -9,11 +9,18 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from workbench.analysis.patterns import Match, Pattern, find, match_at
+from workbench.analysis.patterns import Match, Pattern, find
 from workbench.ir import IRModule
 from workbench.rewrite.editor import ModuleEditor
 from workbench.rewrite.passes import Refusal, Rule, Site, note
 from workbench.support import Diagnostic
+
+
+@dataclass(frozen=True, slots=True)
+class _Matched(Site):
+    """A site with its match."""
+
+    match: Match | None = None
 
 
 @dataclass(frozen=True)
@@ -49,18 +56,25 @@ class PatternRule(Rule):
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:
         for found in find(self.pattern, module):
             if isinstance(found, Match):
-                yield self._judge(found)
+                yield self._judge(found, module)
             else:
                 yield note("pattern/near-miss", found.reason, found.function, found.root.var.id)
 
-    def _judge(self, match: Match) -> Site | Refusal:
+    def unfit(self, match: Match, module: IRModule) -> str:
+        """Why a match is left alone after all, for what a pattern cannot say; empty if it fits."""
+        del match, module
+        return ""
+
+    def _judge(self, match: Match, module: IRModule) -> Site | Refusal:
         outside = [var.name for var in match.outputs if var.id != match.root.var.id]
         if self.closed and outside:
             names = ", ".join(f"`{name}`" for name in outside)
             reason = f"{names} is read outside the match too"
             return note("pattern/read-outside", reason, match.function, match.root.var.id)
+        if reason := self.unfit(match, module):
+            return note("pattern/unfit", reason, match.function, match.root.var.id)
         inner = tuple(b.var.id for b in match.members if b.var.id != match.root.var.id)
-        return Site(match.function, (match.root.var.id, *inner))
+        return _Matched(match.function, (match.root.var.id, *inner), match=match)
 
     @override
     def still_applies(self, site: Site, editor: ModuleEditor) -> bool:
@@ -73,6 +87,6 @@ class PatternRule(Rule):
 
     @override
     def rewrite(self, site: Site, editor: ModuleEditor) -> None:
-        found = match_at(self.pattern, editor.base, site.function, site.nodes[0])
-        assert isinstance(found, Match)
-        self.rewrite_match(found, editor)
+        assert isinstance(site, _Matched)
+        assert site.match is not None
+        self.rewrite_match(site.match, editor)

@@ -88,9 +88,10 @@ def find(
         if functions is not None and name not in functions:
             continue
         matcher = _Matcher(module, name, function)
+        least = isinstance(pattern, Item)  # any field of any tuple is no near miss
         for binding in function.bindings:
             found = matcher.at(pattern, binding)
-            if isinstance(found, Match) or found.depth > 0:
+            if isinstance(found, Match) or found.depth > least:
                 yield found
 
 
@@ -223,7 +224,9 @@ class _Matcher:
                 return state
             case ConstantValue():
                 constant = self._constant(leaf)
-                return _Miss("expected a constant", node, depth) if constant is None else state
+                if constant is not None:
+                    return state
+                return _Miss(f"expected a constant, found {_shown_leaf(leaf)}", node, depth)
             case Item(value=value, index=index):
                 binding = self.bindings.get(node)
                 if binding is None or not isinstance(binding.value, TupleItem):
@@ -373,6 +376,10 @@ def _shown(value: GraphExpr) -> str:
             return f"`{name}`"
         case _:
             return "another kind of value"
+
+
+def _shown_leaf(leaf: Arg) -> str:
+    return f"`{leaf.name}`" if isinstance(leaf, Var) else "another kind of value"
 
 
 def _found(leaf: Arg) -> str:
