@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 
 import pytest
@@ -154,3 +155,22 @@ def test_the_number_of_indices_must_fit() -> None:
         IndexMap.of(lambda i: (i < 3,), 1)
     with pytest.raises(CompileError):
         IndexMap.of(lambda i: (i, "i"), 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "shape", "expected"),
+    [
+        ("lambda i, j: (i, j - i)", (4, 5), True),
+        ("lambda i: (i * 2,)", (4,), True),
+        ("lambda i, j: (i + j, i - j, 0)", (4, 5), True),
+        ("lambda i: (i % 4, i // 4)", (9,), True),
+        ("lambda i, j: (i + j,)", (4, 5), False),
+        ("lambda i: (i // 2,)", (4,), False),
+    ],
+)
+def test_places_are_told_apart(text: str, shape: tuple[int, ...], expected: bool) -> None:
+    found = IndexMap.of(text)
+    assert found.tells_apart(shape) == expected
+    points = itertools.product(*(range(n) for n in shape))
+    places = {tuple(value(e) for e in found.apply(numbers(p))) for p in points}
+    assert (len(places) == math.prod(shape)) == expected

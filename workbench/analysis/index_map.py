@@ -17,7 +17,7 @@ from typing_extensions import override
 from workbench.analysis.arith import Facts, loop_interval
 from workbench.analysis.digits import NoDigitsError, layout_digits
 from workbench.analysis.index_text import expression_text, read_lambda
-from workbench.analysis.unimodular import inverse_affine
+from workbench.analysis.unimodular import inverse_affine, tells_apart
 from workbench.ir import (
     INDEX,
     Binary,
@@ -140,6 +140,19 @@ class IndexMap:
         needed = [c for c in (*back.conditions, *bounds) if facts.proves(c) is not True]
         extents = tuple(_dim(extent) for extent in back.extents)
         return InverseMap(variables, values, extents, conjunction(needed))
+
+    def tells_apart(self, shape: Shape) -> bool:
+        """Whether it is proved that different elements of a box have different places.
+
+        Places may be negative or far apart.
+        """
+        if tells_apart(self.initial, self.final):
+            return True
+        try:
+            self.inverse(shape)
+        except CompileError:
+            return False
+        return True
 
     def _refused(self, why: str) -> CompileError:
         return CompileError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workbench.analysis.arith import Facts
 from workbench.analysis.polynomial import Poly
-from workbench.ir import INDEX, Binary, BinaryOp, IntImm, PrimExpr, dtype_of
+from workbench.ir import INDEX, Binary, BinaryOp, PrimExpr, dtype_of
 from workbench.ir.expr import COMPARISONS, LOGICAL
 
 
@@ -24,11 +24,11 @@ def _step(poly: Poly, facts: Facts) -> Poly | None:
     """One remainder put together with its quotient."""
     for key, factor in poly.terms.items():
         match key:
-            case (Binary(op=BinaryOp.FLOORMOD, a=a, b=IntImm(value=c)) as rest,) if c > 0:
-                quotient = Binary(BinaryOp.FLOORDIV, a, IntImm(c))
-                if poly.terms.get((quotient,)) == factor * c:
-                    less = Poly({k: v for k, v in poly.terms.items() if k != (quotient,)})
-                    return less.without(rest).plus(facts.poly(a), factor)
+            case (Binary(op=BinaryOp.FLOORMOD, a=a, b=b) as rest,):
+                quotient = Poly.atom(Binary(BinaryOp.FLOORDIV, a, b)) * facts.poly(b)
+                whole = (Poly.atom(rest) + quotient).scale(factor)
+                if whole.terms.items() <= poly.terms.items():
+                    return poly - whole + facts.poly(a).scale(factor)
             case _:
                 pass
     return None

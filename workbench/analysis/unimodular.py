@@ -44,6 +44,28 @@ def inverse_affine(initial: Sequence[Var], final: Sequence[PrimExpr], shape: Sha
     return undo
 
 
+def tells_apart(initial: Sequence[Var], final: Sequence[PrimExpr]) -> bool:
+    """Whether affine indices differ for different values of the variables, whatever these are."""
+    forms = [affine(expr) for expr in final]
+    known = [form for form in forms if isinstance(form, Affine)]
+    rows = [[Fraction(form.of(var.id)) for var in initial] for form in known]
+    return _rank(rows, len(initial)) == len(initial)
+
+
+def _rank(rows: list[list[Fraction]], columns: int) -> int:
+    rank = 0
+    for column in range(columns):
+        pivot = next((n for n in range(rank, len(rows)) if rows[n][column]), None)
+        if pivot is None:
+            continue
+        rows[rank], rows[pivot] = rows[pivot], rows[rank]
+        for n in range(rank + 1, len(rows)):
+            factor = rows[n][column] / rows[rank][column]
+            rows[n] = [x - factor * y for x, y in zip(rows[n], rows[rank], strict=True)]
+        rank += 1
+    return rank
+
+
 def _extent(form: Affine, initial: Sequence[Var], shape: Shape) -> PrimExpr | None:
     """One more than the greatest index of the box, None where the least may be negative."""
     least: PrimExpr = IntImm(form.constant)

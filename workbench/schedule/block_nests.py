@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from workbench.analysis.arith import Facts
 from workbench.analysis.dependence import Answer, inapplicable
 from workbench.ir import (
+    Allocate,
     Block,
     For,
+    If,
     IntImm,
+    Let,
     LoopKind,
     PrimExpr,
     Range,
+    Seq,
     Stmt,
+    TensorFunction,
     free_vars,
     substitute,
 )
@@ -54,6 +60,29 @@ def block_nest(scope: Scope, block: Block) -> BlockNest | Answer:
     facts = facts_around(scope.function, outer, first)
     nest = BlockNest(block, loops, outer, facts)
     return _plain(nest) or nest
+
+
+def alone(scope: Scope, nest: BlockNest) -> TensorFunction:
+    """The function with nothing but the nest and what encloses it.
+
+    For questions about the order of the instances of the block among themselves; the whole
+    function where what encloses the nest may change while it runs.
+    """
+    body: Stmt = nest.top
+    for around, below in reversed(list(pairwise((*nest.outer, nest.top)))):
+        match around:
+            case Seq():
+                pass
+            case For() | Let() | Allocate():
+                body = replace(around, body=body)
+            case If(then=then):
+                kept = {"then": body} if below is then else {"then": Seq(()), "otherwise": body}
+                body = replace(around, **{"otherwise": None, **kept})
+            case Block(body=inner) if below is inner:
+                body = replace(around, init=None, body=body)
+            case _:
+                return scope.function
+    return replace(scope.function, body=body)
 
 
 def chain_above(path: Sequence[Stmt], block: Block) -> tuple[For, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 
 from workbench.analysis.arith import Facts
+from workbench.analysis.dependence import Answer, inapplicable
 from workbench.ir import (
     Allocate,
     Axis,
@@ -18,6 +19,7 @@ from workbench.ir import (
     BufferType,
     For,
     IntImm,
+    Let,
     Load,
     PrimExpr,
     ScalarType,
@@ -26,11 +28,13 @@ from workbench.ir import (
     Store,
     TensorFunction,
     Var,
+    While,
     as_dim,
-    walk,
+    free_vars,
 )
 from workbench.schedule.footprint import Box
-from workbench.schedule.scope import Scope, replace_statement, sequence
+from workbench.schedule.mentions import accesses_buffer, mentions
+from workbench.schedule.scope import Scope, replace_statement, sequence, walk_statements
 from workbench.support import NodeId
 
 Indices = tuple[PrimExpr, ...]
@@ -113,26 +117,34 @@ def _on(item: Stmt, path: tuple[Stmt, ...]) -> bool:
 
 def stores_to(items: Sequence[Stmt], buffer: NodeId) -> bool:
     """Whether some statement writes the buffer."""
-    return any(
-        isinstance(node, Store) and node.buffer.id == buffer
-        for item in items
-        for node in walk(item)
-    )
+    return any(buffer in mentions(item).stores for item in items)
 
 
 def loads_from(items: Sequence[Stmt], buffer: NodeId) -> bool:
     """Whether some statement reads the buffer."""
-    return any(
-        isinstance(node, Load) and node.buffer.id == buffer for item in items for node in walk(item)
-    )
+    return any(buffer in mentions(item).loads for item in items)
 
 
-def aliased(items: Sequence[Stmt], buffer: NodeId) -> Block | None:
-    """A block that gives a part of the buffer another name, or passes it on as a whole."""
+def not_redirected(
+    items: Sequence[Stmt], buffer: Var, places: Sequence[For | Block] = ()
+) -> Answer | None:
+    """Why accesses of a buffer cannot go to another one, None where they can.
+
+    A block gives a part of it another name or passes it on as a whole, or it lives only inside
+    of one of `places`.
+    """
     for item in items:
-        for node in walk(item):
-            if isinstance(node, Block) and _passes_on(node, buffer):
-                return node
+        if buffer.id not in mentions(item).regions:
+            continue
+        for stmt in walk_statements(item):
+            if isinstance(stmt, Block) and _passes_on(stmt, buffer.id):
+                message = f"block `{stmt.name}` uses `{buffer.name}` as a whole or by another name"
+                return inapplicable(message, stmt.id)
+    for place in places:
+        if any(defines(stmt, buffer) for stmt in walk_statements(place)):
+            name = place.var.name if isinstance(place, For) else place.name
+            message = f"`{buffer.name}` lives only inside of `{name}`"
+            return inapplicable(message, buffer.id, hint="name a loop or block further in")
     return None
 
 
@@ -141,10 +153,7 @@ def _passes_on(block: Block, buffer: NodeId) -> bool:
         return True
     regions = (*(block.reads or ()), *(block.writes or ()))
     declared = any(region.buffer.id == buffer for region in regions)
-    accessed = any(
-        isinstance(node, Load | Store) and node.buffer.id == buffer for node in walk(block)
-    )
-    return declared and not accessed
+    return declared and not accesses_buffer(block, buffer)
 
 
 # --- building ---------------------------------------------------------------------------------
@@ -232,20 +241,50 @@ def with_run(
 ) -> TensorFunction:
     """The function with a run of a level replaced by `before`, `run` and `after`.
 
-    New `buffers` are those of the whole function or block where the level is its suite, else they
-    live around the run.
+    New `buffers` live as long as the innermost loop iteration or block around the level, or the
+    function; where their extents are known only further in, for the rest of the suite.
     """
-    items = [*before, *run, *after]
-    owner = level.path[-1] if level.path else None
-    if owner is None or isinstance(owner, Block):
-        new = sequence([*level.items[: level.first], *items, *level.items[level.last :]])
-        if owner is None:
-            made = scope.with_body(new)
-            return replace(made, allocations=(*made.allocations, *buffers))
-        block = replace(owner, body=new, allocations=(*owner.allocations, *buffers))
-        return scope.replaced(owner, block)
-    inner = sequence(items)
+    items = [*level.items[: level.first], *before, *run, *after, *level.items[level.last :]]
+    home = _home(level)
+    if home is None or isinstance(home, Block):
+        known = _known_at(scope, level, home)
+        if all(set(free_vars(buffer.type)) <= known for buffer in buffers):
+            return _with_buffers(scope, level, home, buffers, sequence(items))
+    inner = sequence(items[level.first :])
     for buffer in reversed(buffers):
         inner = Allocate(buffer, inner)
-    new = sequence([*level.items[: level.first], inner, *level.items[level.last :]])
+    return _with_suite(scope, level, sequence([*items[: level.first], inner]))
+
+
+def _home(level: Level) -> Stmt | None:
+    """The innermost statement around a level that runs its body more than once, or a block."""
+    return next((s for s in reversed(level.path) if isinstance(s, For | While | Block)), None)
+
+
+def _known_at(scope: Scope, level: Level, home: Block | None) -> set[NodeId]:
+    """Scalars that are bound in the function, or in the body of a block."""
+    found = {v for param in scope.function.params for v in (param.id, *free_vars(param.type))}
+    path = level.path if home is not None else ()
+    for stmt in path:
+        if isinstance(stmt, Let | For):
+            found.add(stmt.var.id)
+        elif isinstance(stmt, Block):
+            found.update(axis.var.id for axis in stmt.axes)
+        if stmt is home:
+            break
+    return found
+
+
+def _with_buffers(
+    scope: Scope, level: Level, home: Block | None, buffers: Sequence[Var], new: Stmt
+) -> TensorFunction:
+    made = _with_suite(scope, level, new)
+    if home is None:
+        return replace(made, allocations=(*made.allocations, *buffers))
+    block = next(s for s in walk_statements(made.body) if isinstance(s, Block) and s.id == home.id)
+    changed = replace(block, allocations=(*block.allocations, *buffers))
+    return replace(made, body=replace_statement(made.body, block, changed))
+
+
+def _with_suite(scope: Scope, level: Level, new: Stmt) -> TensorFunction:
     return scope.with_body(replace_statement(scope.function.body, level.suite, new))

@@ -105,7 +105,7 @@ def zeros_vanish(einsum: Einsum, padded: Collection[NodeId]) -> Answer | None:
         if not any(axis.var in load.indices for load in einsum.factors):
             message = f"nothing that is added depends on `{axis.var.name}`"
             return inapplicable(message, block.id)
-    if inexact and not _starts_at_zero(block):
+    if inexact and not _never_minus_zero(block):
         return unproved(
             f"block `{block.name}` adds to what is there already, and `-0.0 + 0.0` is not `-0.0`",
             block.id,
@@ -113,11 +113,11 @@ def zeros_vanish(einsum: Einsum, padded: Collection[NodeId]) -> Answer | None:
     return None
 
 
-def _starts_at_zero(block: Block) -> bool:
+def _never_minus_zero(block: Block) -> bool:
     match block.init:
         case Store(value=FloatImm(value=value)):
-            return str(value) == "0.0"
-        case Store(value=IntImm(value=value)):
-            return value == 0
+            return str(value) != "-0.0"
+        case Store(value=IntImm()):
+            return True
         case _:
             return False

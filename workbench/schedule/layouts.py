@@ -19,7 +19,6 @@ from workbench.ir import (
     TensorFunction,
     Var,
     as_expr,
-    substitute,
 )
 from workbench.schedule.caching import Indices, nest
 from workbench.schedule.facts import facts_of
@@ -69,11 +68,7 @@ def relaid(scope: Scope, layout: Layout) -> TensorFunction:
     old = layout.buffer
     new = replace(old, type=layout.type_)
     body = redirected(scope.function.body, old.id, new, layout.remap, facts_of(scope.function))
-    body = substitute(body, {old.id: new})
-    fill = _fill(scope, layout, new)
-    if fill is not None:
-        body = _with_fill(body, new.id, fill)
-    made = scope.with_body(body)
+    made = scope.with_body(_defined(body, new, _fill(scope, layout, new)))
     allocations = tuple(new if b.id == new.id else b for b in made.allocations)
     return replace(made, allocations=allocations)
 
@@ -98,16 +93,19 @@ def _outside(layout: Layout, at: Indices) -> PrimExpr:
     return Not(inside)
 
 
-def _with_fill(body: Stmt, buffer: NodeId, fill: Stmt) -> Stmt:
-    """The nest where the buffer begins to live."""
+def _defined(body: Stmt, new: Var, fill: Stmt | None) -> Stmt:
+    """The body with the buffer of the new type, filled where it begins to live."""
+    first = () if fill is None else (fill,)
     for stmt in walk_statements(body):
-        if isinstance(stmt, Allocate) and stmt.buffer.id == buffer:
-            made = replace(stmt, body=sequence([fill, stmt.body]))
+        if isinstance(stmt, Allocate) and stmt.buffer.id == new.id:
+            made = replace(stmt, buffer=new, body=sequence([*first, stmt.body]))
             return replace_statement(body, stmt, made)
-        if isinstance(stmt, Block) and any(b.id == buffer for b in stmt.allocations):
-            made = replace(stmt, body=sequence([fill, stmt.body]))
+        if isinstance(stmt, Block) and any(b.id == new.id for b in stmt.allocations):
+            allocations = tuple(new if b.id == new.id else b for b in stmt.allocations)
+            inner = sequence([*first, stmt.body])
+            made = replace(stmt, allocations=allocations, body=inner)
             return replace_statement(body, stmt, made)
-    return sequence([fill, body])
+    return sequence([*first, body])
 
 
 def converted(scope: Scope, layout: Layout, name: str) -> tuple[TensorFunction, NodeId]:

@@ -27,10 +27,10 @@ from workbench.schedule.block_nests import BlockNest
 from workbench.schedule.caching import (
     Indices,
     Level,
-    aliased,
     conjoined,
     levels,
     nest,
+    not_redirected,
     stores_to,
 )
 from workbench.schedule.einsums import Einsum
@@ -58,9 +58,10 @@ def level_of(scope: Scope, found: BlockNest, einsum: Einsum) -> Level | Answer:
     buffers = {load.buffer.id: load.buffer for load in einsum.factors}
     first: Answer | None = None
     for level in levels(scope, [found.top], output):
-        other = next((a for b in (*buffers, output.id) if (a := aliased(level.run, b))), None)
-        if other is not None:
-            return inapplicable(f"block `{other.name}` gives a buffer another name", other.id)
+        for buffer in (*buffers.values(), output):
+            other = not_redirected(level.run, buffer, [found.top])
+            if other is not None:
+                return other
         answers = [_unchanged(scope, level, b, block) for b in buffers]
         refused = next((answer for answer in answers if not answer.applies), None)
         if refused is None and level.run == (found.top,):

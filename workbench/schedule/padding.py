@@ -33,7 +33,6 @@ from workbench.schedule.caching import conjoined
 from workbench.schedule.facts import facts_at, inside_block, with_loop
 from workbench.schedule.resolve import resolved
 from workbench.schedule.scope import Scope
-from workbench.support import CompileError
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +99,11 @@ def _stored_twice(
     ids = {var.id for var in variables}
     places = tuple(index for index in indices if set(free_vars(index)) & ids)
     bounded = any(set(free_vars(e)) & ids for loop in moving for e in (loop.start, loop.extent))
-    if not bounded and _told_apart(IndexMap(variables, places), moving):
+    shape = tuple(as_dim(loop.extent) for loop in moving)
+    if not bounded and IndexMap(variables, places).tells_apart(shape):
         return None
     message = f"it is not proved that block `{block.name}` stores each element once"
     return unproved(message, block.id)
-
-
-def _told_apart(found: IndexMap, loops: list[For]) -> bool:
-    """Whether different iterations give different places."""
-    try:
-        found.inverse(tuple(as_dim(loop.extent) for loop in loops))
-    except CompileError:
-        return False
-    return True
 
 
 def _only(path: tuple[Stmt, ...], store: Store) -> Stmt:

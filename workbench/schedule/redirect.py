@@ -16,10 +16,10 @@ from workbench.ir import (
     Store,
     Var,
     map_children,
-    walk,
 )
 from workbench.schedule.facts import facts_inside
 from workbench.schedule.footprint import Box
+from workbench.schedule.mentions import accesses_buffer
 from workbench.schedule.scope import replace_statement, statements_below
 from workbench.support import NodeId
 
@@ -42,7 +42,7 @@ def redirected(
 
     Declared regions of blocks that change are left to analysis again.
     """
-    if not any(isinstance(n, Load | Store) and n.buffer.id == buffer for n in walk(stmt)):
+    if not accesses_buffer(stmt, buffer):
         return stmt
     result = stmt
     for child in statements_below(stmt):

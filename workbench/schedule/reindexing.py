@@ -18,6 +18,7 @@ from workbench.ir import (
     Load,
     LoopKind,
     PrimExpr,
+    Shape,
     Stmt,
     Store,
     Var,
@@ -27,14 +28,14 @@ from workbench.ir import (
     substitute,
     walk,
 )
-from workbench.schedule.caching import Indices, Level, aliased, conjoined, levels, stores_to
+from workbench.schedule.caching import Indices, Level, conjoined, levels, not_redirected, stores_to
 from workbench.schedule.facts import facts_of
 from workbench.schedule.footprint import accesses, facts_around, whole
 from workbench.schedule.operands import buffer_of, plain_buffer
 from workbench.schedule.redirect import redirected
 from workbench.schedule.scope import Scope
 from workbench.schedule.staging import has_contents, needs_contents
-from workbench.support import CompileError, NodeId
+from workbench.support import NodeId
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,11 @@ class Reindexing:
         """The indices of the copy in place of those of the buffer, which are all the same."""
         del indices, facts
         return self.axes
+
+    @property
+    def shape(self) -> Shape:
+        """Extents of the copy, as dimensions."""
+        return plain_buffer(self.cache).shape
 
     @property
     def extents(self) -> tuple[PrimExpr, ...]:
@@ -98,10 +104,9 @@ def reindexing(
         return found
     buffer, writes = found
     level = levels(scope, [block], buffer)[0]
-    other = aliased(level.run, buffer.id)
-    if other is not None:
-        message = f"block `{other.name}` uses `{buffer.name}` as a whole or under another name"
-        return inapplicable(message, other.id)
+    refused = not_redirected(level.run, buffer, [block])
+    if refused is not None:
+        return refused
     indices = _place(scope, block, buffer)
     if isinstance(indices, Answer):
         return indices
@@ -189,8 +194,4 @@ def _injective(plan: Reindexing) -> bool:
     moving = tuple(
         index for index in plan.indices if set(free_vars(index)) & {v.id for v in variables}
     )
-    try:
-        IndexMap(variables, moving).inverse(tuple(as_dim(axis.extent) for axis in plan.used))
-    except CompileError:
-        return False
-    return True
+    return IndexMap(variables, moving).tells_apart(plan.shape)

@@ -10,10 +10,10 @@ from workbench.analysis.dependence import Answer, inapplicable, unproved
 from workbench.ir import Block, For, LoopKind, Stmt, Store, Var, While, walk
 from workbench.schedule.caching import (
     Level,
-    aliased,
     defines,
     levels,
     loads_from,
+    not_redirected,
     place_id,
     stores_to,
 )
@@ -60,10 +60,9 @@ def staged(scope: Scope, place: str, which: int | str, consumers: Sequence[str])
     if isinstance(buffer, Answer):
         return buffer
     level = levels(scope, [producer], buffer)[0]
-    other = aliased(level.run, buffer.id)
-    if other is not None:
-        message = f"block `{other.name}` uses `{buffer.name}` as a whole or under another name"
-        return inapplicable(message, other.id)
+    refused = not_redirected(level.run, buffer, [producer])
+    if refused is not None:
+        return refused
     facts = facts_around(scope.function, level.path, level.suite)
     found = accesses(level.run, buffer.id, level.path)
     moves = any(isinstance(stmt, For) for stmt in level.path)

@@ -120,7 +120,7 @@ def test_the_copy_moves_inward_where_the_buffer_is_written_further_out() -> None
         "the copy stands inside loop `t`: `A` is written further out",
     )
     after = applied(module, step)
-    assert body(after).startswith("for t in range(3):\n    with T.alloc_buffer((20,)")
+    assert body(after).startswith("for t in range(3):\n    A_global = T.alloc_buffer((20,)")
 
 
 def test_a_scan_copies_what_one_instance_reads() -> None:

@@ -153,3 +153,16 @@ def test_the_method_and_its_trace() -> None:
     again = Schedule(module)
     exec(schedule.trace.python(), {"sch": again})
     assert again.module.script() == schedule.module.script()
+
+
+def test_a_buffer_that_lives_inside_of_the_place_is_inapplicable() -> None:
+    text = """
+@T.prim_func
+def f(A: T.Buffer((4,), "float32"), B: T.Buffer((4,), "float32")):
+    for i in range(4):
+        s: T.float32 = A[i] + T.float32(2)
+        B[i] = s * s
+"""
+    answer = answered(parse(text), CacheWrite(block="i", write_buffer_index="s"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "`s` lives only inside of `i`"

@@ -127,7 +127,7 @@ def f(A: T.Buffer((9,), "float32"), B: T.Buffer((8,), "float32")):
 """
     answer = answered(parse(scan), Reindex(block="B", buffer="A"))
     assert answer.kind is AnswerKind.APPLIES
-    assert "for i in range(8):\n    with T.alloc_buffer" in body(
+    assert 'for i in range(8):\n    A_reindex = T.alloc_buffer((8,), "float32")' in body(
         applied(parse(scan), Reindex(block="B", buffer="A"))
     )
 

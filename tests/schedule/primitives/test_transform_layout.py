@@ -112,7 +112,7 @@ def test_the_entry_copy_stores_the_padding() -> None:
 def test_a_matched_buffer_is_inapplicable() -> None:
     answer = answered(parse(MATCHED), TransformLayout(block="B", buffer="A", index_map=SWAPPED))
     assert answer.kind is AnswerKind.INAPPLICABLE
-    assert answer.message == "block `B` uses `A` as a whole or under another name"
+    assert answer.message == "block `B` uses `A` as a whole or by another name"
 
 
 @pytest.mark.parametrize(

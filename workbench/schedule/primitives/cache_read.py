@@ -8,17 +8,17 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from workbench.analysis.dependence import Answer, applies, inapplicable
+from workbench.analysis.dependence import Answer, applies
 from workbench.analysis.dependence.flows import unchanged_before_reads
 from workbench.ir import Block, For, Var
 from workbench.rewrite import Relation
 from workbench.schedule.caching import (
     SCOPES_NOTE,
     Level,
-    aliased,
     cache_buffer,
     copy_nest,
     levels,
+    not_redirected,
     stores_to,
     with_run,
 )
@@ -111,12 +111,9 @@ class CacheRead(Primitive):
         if isinstance(buffer, Answer):
             return buffer
         found = levels(scope, consumers, buffer)
-        other = aliased(found[0].run, buffer.id) if found else None
-        if other is not None:
-            return inapplicable(
-                f"block `{other.name}` uses `{buffer.name}` as a whole or under another name",
-                other.id,
-            )
+        refused = not_redirected(found[0].run, buffer, consumers)
+        if refused is not None:
+            return refused
         first: Answer | None = None
         for n, level in enumerate(found):
             answer = _unchanged(scope, level, consumers, buffer)

@@ -9,7 +9,13 @@ from typing import ClassVar, TypeVar
 from typing_extensions import override
 
 from workbench.analysis.arith import Facts
-from workbench.analysis.dependence import Answer, Time, inapplicable
+from workbench.analysis.dependence import (
+    Answer,
+    Dependences,
+    Time,
+    dependences,
+    inapplicable,
+)
 from workbench.analysis.index_map import IndexMap, InverseMap
 from workbench.ir import (
     Axis,
@@ -26,7 +32,7 @@ from workbench.ir import (
     free_vars,
     substitute,
 )
-from workbench.schedule.block_nests import BlockNest, block_nest
+from workbench.schedule.block_nests import BlockNest, alone, block_nest
 from workbench.schedule.facts import with_loop
 from workbench.schedule.primitive import Derived, Primitive, Rewritten
 from workbench.schedule.resolve import resolved
@@ -71,7 +77,8 @@ class TransformBlockLayout(Primitive):
         refused = _mixed(block, values) or _init_moves(block, values)
         if refused is not None:
             return refused
-        return scope.dependences.order_kept(_times(scope, nest, values))
+        found = dependences(alone(scope, nest))
+        return found.order_kept(_times(found, nest, values))
 
     @override
     def rewrite(self, scope: Scope) -> Rewritten:
@@ -134,11 +141,11 @@ def _init_moves(block: Block, values: tuple[PrimExpr, ...]) -> Answer | None:
     return inapplicable(message, block.id, hint="`decompose_reduction` first")
 
 
-def _times(scope: Scope, nest: BlockNest, values: tuple[PrimExpr, ...]) -> dict[int, Time]:
+def _times(model: Dependences, nest: BlockNest, values: tuple[PrimExpr, ...]) -> dict[int, Time]:
     """When each statement of the block runs."""
     outer = tuple(stmt.var for stmt in nest.outer if isinstance(stmt, For))
     found: dict[int, Time] = {}
-    for statement in scope.dependences.statements:
+    for statement in model.statements:
         path = (*statement.path, statement.node)
         position = next((n for n, stmt in enumerate(path) if stmt is nest.block), None)
         if position is not None:

@@ -12,7 +12,7 @@ from workbench.analysis.dependence import Answer, applies, inapplicable
 from workbench.analysis.index_map import IndexMap
 from workbench.ir import Block, BufferType, For, Var
 from workbench.rewrite import Relation
-from workbench.schedule.caching import aliased
+from workbench.schedule.caching import not_redirected
 from workbench.schedule.layouts import LAYOUT_HINT, Layout, converted, relaid
 from workbench.schedule.operands import (
     buffer_of,
@@ -101,10 +101,9 @@ class TransformLayout(Primitive):
         return found if isinstance(found, Answer) else found[0]
 
     def _refused(self, scope: Scope, buffer: Var) -> Answer | None:
-        other = aliased([scope.function.body], buffer.id)
-        if other is not None:
-            message = f"block `{other.name}` uses `{buffer.name}` as a whole or under another name"
-            return inapplicable(message, other.id)
+        refused = not_redirected([scope.function.body], buffer)
+        if refused is not None:
+            return refused
         if plain_buffer(buffer).strides:
             message = f"`{buffer.name}` has strides of its own"
             return inapplicable(message, buffer.id, hint=LAYOUT_HINT)
