@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from workbench.analysis.arith import Facts
 from workbench.analysis.polynomial import Poly
-from workbench.ir import INDEX, Binary, BinaryOp, PrimExpr, dtype_of
-from workbench.ir.expr import COMPARISONS, LOGICAL
+from workbench.ir import INDEX, Binary, BinaryOp, PrimExpr, Var, dtype_of, map_children, walk
 
 
 def recombined(expr: PrimExpr, facts: Facts) -> PrimExpr:
-    """An equal index expression or condition in which quotients and remainders have met."""
-    if isinstance(expr, Binary) and expr.op in COMPARISONS | LOGICAL:
-        return Binary(expr.op, recombined(expr.a, facts), recombined(expr.b, facts))
-    if not isinstance(expr, Binary) or dtype_of(expr) != INDEX:
+    """An equal expression in whose indices and conditions quotients and remainders have met."""
+    if not any(isinstance(node, Binary) and node.op is BinaryOp.FLOORMOD for node in walk(expr)):
         return expr
-    found = facts.poly(expr)
+    return _recombined(expr, facts)
+
+
+def _recombined(node: Any, facts: Facts) -> Any:  # noqa: ANN401
+    if isinstance(node, Var):
+        return node
+    if not isinstance(node, Binary) or dtype_of(node) != INDEX:
+        return map_children(node, lambda child: _recombined(child, facts))
+    found = facts.poly(node)
     while (step := _step(found, facts)) is not None:
         found = step
     return found.to_expr()
