@@ -6,25 +6,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from workbench.analysis.arith import Facts
-from workbench.analysis.dependence import inapplicable, unproved
+from workbench.analysis.dependence import inapplicable
 from workbench.ir import (
     Axis,
     Block,
     For,
     IntImm,
     Load,
-    PrimExpr,
     Seq,
     TensorFunction,
-    free_vars,
     walk,
 )
-from workbench.schedule.movement import UnsolvedError, placed
+from workbench.schedule.axis_spans import completing
+from workbench.schedule.loops_by_axes import UnsolvedError, apart
+from workbench.schedule.movement import placed
 from workbench.schedule.nest import CARRIED, Nest, known_at, nest_of, read_by, written_by
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.required_region import region
 from workbench.schedule.scope import Scope, replace_statement, sequence
-from workbench.schedule.symbolic_box import UNKNOWN, Box, Span, at_most, least
+from workbench.schedule.symbolic_box import UNKNOWN, Span, at_most, least
 from workbench.support import NodeId
 
 
@@ -48,7 +48,6 @@ def consume_under(
     Raises:
         RefusedError: what is missing.
     """
-    nest = nest_of(scope, block)
     if any(stmt is loop for stmt in scope.paths[block.id]):
         message = f"`{block.name}` is under the loop `{loop.var.name}` already"
         raise RefusedError(inapplicable(message, block.id))
@@ -59,7 +58,9 @@ def consume_under(
         message = f"nothing under the loop `{loop.var.name}` writes what `{block.name}` reads"
         raise RefusedError(inapplicable(message, block.id))
     place = _place(index, producers[-1] + 1, len(items), block, loop)
-    facts = known_at(scope.function, (*scope.paths[loop.var.id], loop))
+    path = (*scope.paths[loop.var.id], loop)
+    nest = nest_of(scope, block, path)
+    facts = known_at(scope.function, path)
     spans = _ready(nest, loop, sources, facts)
     regenerate = any(
         span.known is not None
@@ -77,8 +78,7 @@ def consume_under(
             once=True,
         )
     except UnsolvedError as error:
-        message = f"`{block.name}` uses the loop `{error.var.name}` apart from its axes"
-        raise RefusedError(unproved(message, block.id)) from error
+        raise RefusedError(apart(block, error.var)) from error
     body = sequence([*items[:place], made.stmt, *items[place:]])
     changed = replace_statement(scope.function.body, nest.outermost, None)
     changed = replace_statement(changed, loop, replace(loop, body=body))
@@ -105,9 +105,8 @@ def _ready(nest: Nest, loop: For, sources: set[NodeId], facts: Facts) -> tuple[S
         if (box := region(loop.body, source, facts, write=True)) is not None
     }
     found: list[Span] = []
-    domain = _domain(nest, facts)
     for axis in nest.block.axes:
-        spans = list(_spans(axis, nest, boxes, domain, facts))
+        spans = list(_spans(axis, nest, boxes, facts))
         span = _earliest(facts, spans) if spans else UNKNOWN
         found.append(UNKNOWN if _everything(axis, span, facts) else span)
     return tuple(found)
@@ -120,46 +119,17 @@ def _everything(axis: Axis, span: Span, facts: Facts) -> bool:
     return at_most(facts, span.low, IntImm(0)) and at_most(facts, axis.extent - 1, span.high)
 
 
-def _domain(nest: Nest, facts: Facts) -> Box:
-    inner = {a.var.id: Span(IntImm(0), a.extent - 1) for a in nest.block.axes}
-    return Box(facts, inner)
-
-
 def _spans(
-    axis: Axis,
-    nest: Nest,
-    boxes: dict[NodeId, tuple[Span, ...]],
-    domain: Box,
-    facts: Facts,
+    axis: Axis, nest: Nest, boxes: dict[NodeId, tuple[Span, ...]], facts: Facts
 ) -> Iterator[Span]:
     """The axis where the last element that its instance reads lies in a box, read by read."""
     for node in walk(nest.block.body):
         if not isinstance(node, Load) or node.buffer.id not in boxes:
             continue
         for index, span in zip(node.indices, boxes[node.buffer.id], strict=True):
-            found = _solved(axis, index, span, domain, facts)
-            if found is not None:
+            found = completing(nest.block, axis, index, span, facts)
+            if found.known is not None:
                 yield found
-
-
-def _solved(axis: Axis, index: PrimExpr, span: Span, domain: Box, facts: Facts) -> Span | None:
-    poly = facts.poly(index)
-    coefficient = poly.coefficient(axis.var)
-    factor = coefficient.constant
-    rest = poly.without(axis.var).to_expr()
-    if not coefficient.is_const or factor == 0 or axis.var.id in free_vars(rest):
-        return None
-    around = domain.of(rest)
-    if span.low is None or span.high is None or around.high is None or around.low is None:
-        return None
-    if factor < 0:
-        low, high = around.high - span.high, around.high - span.low
-    else:
-        low, high = span.low - around.high, span.high - around.high
-    size = abs(factor)
-    if size > 1:
-        low, high = (low + (size - 1)) // size, high // size
-    return Span(facts.simplify(low), facts.simplify(high))
 
 
 def _earliest(facts: Facts, spans: Sequence[Span]) -> Span:

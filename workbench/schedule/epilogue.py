@@ -25,6 +25,7 @@ from workbench.ir import (
 )
 from workbench.schedule.inlining import Element, element_of, without_buffer
 from workbench.schedule.inverse import solved
+from workbench.schedule.loops_by_axes import LoopsByAxes, UnsolvedError, apart
 from workbench.schedule.nest import conjunction, conjuncts, known_at, read_by, written_by
 from workbench.schedule.producer import only_buffer
 from workbench.schedule.refusal import RefusedError
@@ -140,7 +141,10 @@ def _moved(consumer: Element, values: dict[NodeId, PrimExpr], facts: Facts) -> B
             Binary(BinaryOp.LT, axis.value, axis.extent),
         )
     ]
-    known = {a.value.id: values[a.var.id] for a in block.axes if isinstance(a.value, Var)}
-    old = [substitute(part, known) for part in conjuncts(block.predicate)]
+    loops = LoopsByAxes(block, consumer.nest.loops, values, facts)
+    try:
+        old = [loops.expression(part) for part in conjuncts(block.predicate)]
+    except UnsolvedError as error:
+        raise RefusedError(apart(block, error.var)) from error
     kept = [c for c in map(facts.simplify, (*inside, *old)) if c != IntImm(1, "bool")]
     return replace(block, axes=axes, predicate=conjunction(*kept))

@@ -19,6 +19,7 @@ from workbench.ir import (
     Let,
     Load,
     PrimExpr,
+    Stmt,
     Store,
     TensorFunction,
     Var,
@@ -30,6 +31,7 @@ from workbench.ir import (
 )
 from workbench.ir.traverse import Node
 from workbench.schedule.inverse import solved
+from workbench.schedule.loops_by_axes import LoopsByAxes, apart
 from workbench.schedule.moved import too_large
 from workbench.schedule.nest import CARRIED, Nest, nest_of
 from workbench.schedule.producer import only_buffer
@@ -73,18 +75,17 @@ def element_of(scope: Scope, block: Block) -> Element:
 
 
 def _over_axes(nest: Nest, store: Store) -> Store:
-    """A store with loop variables replaced by the axes that they are."""
-    known: dict[NodeId, PrimExpr] = {}
-    for axis in nest.block.axes:
-        if isinstance(axis.value, Var):
-            known.setdefault(axis.value.id, axis.var)
-    changed = substitute(store, known)
-    loops = {loop.var.id for loop in nest.loops}
-    for var in free_vars(changed).values():
-        if var.id in loops:
-            message = f"`{nest.block.name}` uses the loop `{var.name}` apart from its axes"
-            raise RefusedError(unproved(message, nest.block.id))
-    return changed
+    """A store with loop variables replaced by what the axes say they are."""
+    used = {var.id: var for var in free_vars(store).values()}
+    mine = [loop.var for loop in nest.loops if loop.var.id in used]
+    if not mine:
+        return store
+    values: dict[NodeId, PrimExpr] = {axis.var.id: axis.var for axis in nest.block.axes}
+    loops = LoopsByAxes(nest.block, nest.loops, values, Facts())
+    for var in mine:
+        if var.id not in loops.known:
+            raise RefusedError(apart(nest.block, var))
+    return substitute(store, {var.id: loops.known[var.id] for var in mine})
 
 
 # --- into the readers -------------------------------------------------------------------------
@@ -122,7 +123,17 @@ def inlined_producer(scope: Scope, block: Block) -> Element:
 def inlining_keeps(scope: Scope, element: Element) -> Answer:
     """Whether every read finds the value that the block would compute there."""
     block, buffer = element.nest.block, element.buffer
-    flow = Reaching(Version(scope.function), block.id, buffer.id)
+    binders = [s for s in scope.paths[block.id] if _bound(s) & free_vars(element.store).keys()]
+    fixed = bool(binders)
+    flow = Reaching(Version(scope.function), block.id, buffer.id, fixed)
+    for reader in flow.readers:
+        for binder in binders:
+            if not any(stmt is binder for stmt in reader.statement.path):
+                name = reader.statement.name
+                message = (
+                    f"`{name}` reads `{buffer.name}` outside of what `{block.name}` depends on"
+                )
+                return inapplicable(message, block.id)
     try:
         gap = flow.unwritten()
         if gap is not None:
@@ -133,6 +144,17 @@ def inlining_keeps(scope: Scope, element: Element) -> Answer:
     except TooLargeError:
         return too_large(block)
     return applies()
+
+
+def _bound(stmt: Stmt) -> set[NodeId]:
+    """The variables that a statement binds."""
+    match stmt:
+        case For(var=var) | Let(var=var):
+            return {var.id}
+        case Block(axes=axes):
+            return {axis.var.id for axis in axes}
+        case _:
+            return set()
 
 
 def _unwritten(block: Block, gap: Gap) -> Answer:

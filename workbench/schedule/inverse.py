@@ -26,6 +26,14 @@ def solved(
     inverse, digits (`a * 4 + b` with `0 <= b < 4`), and quotient and rest of one axis; an axis of
     extent 1 is 0.
     """
+    found = solutions(axes, indices, values)
+    return found if all(axis.var.id in found for axis in axes) else None
+
+
+def solutions(
+    axes: Sequence[Axis], indices: Sequence[PrimExpr], values: Coordinates
+) -> dict[NodeId, PrimExpr]:
+    """The values of those axes that are determined; see `solved`."""
     facts = Facts()
     for axis in axes:
         facts = facts.with_range(axis.var, loop_interval(IntImm(0), axis.extent))
@@ -38,9 +46,7 @@ class _Solving:
     axes: tuple[Axis, ...]
     found: dict[NodeId, PrimExpr] = field(default_factory=dict[NodeId, PrimExpr])
 
-    def run(
-        self, indices: Sequence[PrimExpr], values: Coordinates
-    ) -> dict[NodeId, PrimExpr] | None:
+    def run(self, indices: Sequence[PrimExpr], values: Coordinates) -> dict[NodeId, PrimExpr]:
         for axis in self.axes:
             if axis.extent == IntImm(1):
                 self.found[axis.var.id] = IntImm(0)
@@ -49,28 +55,24 @@ class _Solving:
         self._linear(polys, wanted)
         for poly, value in zip(polys, wanted, strict=True):
             self._digits(poly, value)
-        complete = all(axis.var.id in self.found for axis in self.axes)
-        return self.found if complete else None
+        return self.found
 
     # --- quotient and rest of one axis ----------------------------------------------------
 
     def _merged(
         self, indices: list[PrimExpr], values: list[PrimExpr]
     ) -> tuple[list[PrimExpr], list[PrimExpr]]:
-        """`x // c` and `x % c` as the one coordinate `x`."""
-        for n, quotient in enumerate(indices):
-            match quotient:
-                case Binary(op=BinaryOp.FLOORDIV, a=a, b=IntImm(value=c) as divisor) if c > 0:
-                    rest = Binary(BinaryOp.FLOORMOD, a, divisor)
-                    at = next((m for m, index in enumerate(indices) if index == rest), None)
-                    if at is not None:
-                        whole = values[n] * c + values[at]
-                        keep = [m for m in range(len(indices)) if m not in {n, at}]
-                        return self._merged(
-                            [*(indices[m] for m in keep), a], [*(values[m] for m in keep), whole]
-                        )
-                case _:
-                    continue
+        """Two digits `x // c` and `x % c` of one coordinate as the coordinate `x`."""
+        for n, upper in enumerate(indices):
+            for m, lower in enumerate(indices):
+                pair = _joined(upper, lower)
+                if pair is not None:
+                    whole, size = pair
+                    keep = [k for k in range(len(indices)) if k not in {n, m}]
+                    return self._merged(
+                        [*(indices[k] for k in keep), self.facts.simplify(whole)],
+                        [*(values[k] for k in keep), values[n] * size + values[m]],
+                    )
         return indices, values
 
     # --- integer combinations -------------------------------------------------------------
@@ -123,6 +125,23 @@ class _Solving:
             quotient = remaining if c == 1 else remaining // c
             last = n == len(parts) - 1
             self.found.setdefault(axis.var.id, quotient if last else quotient % axis.extent)
+
+
+def _joined(upper: PrimExpr, lower: PrimExpr) -> tuple[PrimExpr, int] | None:
+    """The one coordinate that two digits of it make up, and the size of the lower digit."""
+    match lower:
+        case Binary(op=BinaryOp.FLOORMOD, a=x, b=IntImm(value=c) as size) if c > 0:
+            pass
+        case _:
+            return None
+    quotient = Binary(BinaryOp.FLOORDIV, x, size)
+    if upper == quotient:
+        return x, c
+    match upper:
+        case Binary(op=BinaryOp.FLOORMOD, a=a, b=IntImm(value=d)) if a == quotient and d > 0:
+            return Binary(BinaryOp.FLOORMOD, x, IntImm(c * d)), c
+        case _:
+            return None
 
 
 def _are_digits(coefficients: Sequence[int], sizes: Sequence[int]) -> bool:

@@ -15,37 +15,43 @@ from workbench.analysis.dependence.sets import TooLargeError
 from workbench.analysis.dependence.versions import Event, Version
 from workbench.ir import Block, For, LoopKind, TensorFunction, Var
 from workbench.schedule.primitive import all_apply
+from workbench.schedule.producer import Plan
 from workbench.schedule.scope import Scope
 from workbench.support import NodeId
 
 
-def recomputed(
-    before: TensorFunction, after: TensorFunction, block: Block, buffer: Var, *, output: bool
-) -> Answer:
-    """Whether a block may be computed where `after` has it, again where it overlaps itself.
+def recomputed(before: TensorFunction, plan: Plan) -> Answer:
+    """Whether a block may be computed where a plan has it, again where it overlaps itself.
 
-    `block` is the only writer of `buffer` and a pure function of what it reads. No instance may
-    run that did not run before, reads outside of it keep what they found, and what it reads is
-    the same at both places. `output`: all elements are needed in the end.
+    It is the only writer of its buffer and a pure function of what it reads. No instance may run
+    that did not run before, reads outside of it keep what they found, and what it reads is the
+    same at both places.
     """
+    block, buffer = plan.nest.block, plan.buffer
+    rounds = False
     try:
-        found = compared(before, after, block.id)
+        found = compared(before, plan.function, block.id)
         extra = found.extra_instance()
         if extra is not None:
             return _extra(block, extra)
-        clash = found.changed_input(buffer.id)
+        clash = found.reordered(without=buffer.id)
         if clash is not None:
             return clash_answer(block, clash)
         lost = found.lost_value(buffer.id)
         if lost is not None:
             return _lost(block, buffer, lost)
-        if output:
+        if plan.regenerated is not None:
+            clash = found.reordered_within(plan.regenerated)
+            if clash is not None:
+                return clash_answer(block, clash)
+            rounds = found.updates_reordered(plan.regenerated)
+        if plan.output:
             written = _all_written(block, buffer, found)
             if not written.applies:
                 return written
     except TooLargeError:
         return too_large(block)
-    return independent(before, after, block)
+    return all_apply(applies(reassociates=rounds), independent(before, plan.function, block))
 
 
 def independent(before: TensorFunction, after: TensorFunction, block: Block) -> Answer:
@@ -85,21 +91,18 @@ def moved_once(
         lost = found.lost_instance() or found.repeated_instance(found.after)
         if lost is not None:
             return _not_once(block, lost)
+        rounds = within and found.updates_reordered()
     except TooLargeError:
         return too_large(block)
-    updates = [e.access.update for e in found.before.events]
-    rounds = within and any(u is not None and u.rounds for u in updates)
     return all_apply(applies(reassociates=rounds), independent(before, after, block))
 
 
 def _not_once(block: Block, witness: Witness) -> Answer:
-    message = f"the iterations of the loop do not run each instance of `{block.name}` once"
     note = f"an instance is {witness.text}"
     if witness.inexact:
-        return unproved(
-            f"it is not proved that {message}".replace("do not ", ""), block.id, (note,)
-        )
-    return inapplicable(message, block.id, (note,))
+        message = f"it is not proved that each instance of `{block.name}` would run once"
+        return unproved(message, block.id, (note, *witness.inexact[:2]))
+    return inapplicable(f"not each instance of `{block.name}` would run once", block.id, (note,))
 
 
 def compared(before: TensorFunction, after: TensorFunction, block: NodeId) -> Comparison:

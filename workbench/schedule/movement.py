@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from workbench.analysis.arith import Facts, loop_interval
-from workbench.analysis.polynomial import Poly
 from workbench.ir import (
     Axis,
     Binary,
@@ -21,9 +20,10 @@ from workbench.ir import (
     free_vars,
     substitute,
 )
+from workbench.schedule.loops_by_axes import LoopsByAxes
 from workbench.schedule.nest import CARRIED, Nest, conjunction, conjuncts
 from workbench.schedule.scope import Scope
-from workbench.schedule.symbolic_box import UNKNOWN, Box, Span, at_most, meet
+from workbench.schedule.symbolic_box import Box, Span, at_most, meet
 from workbench.support import NodeId
 
 
@@ -33,14 +33,6 @@ class Placed:
 
     stmt: Stmt
     loops: tuple[NodeId, ...]
-
-
-class UnsolvedError(Exception):
-    """A loop variable that the axes of the block do not give back."""
-
-    def __init__(self, var: Var) -> None:
-        super().__init__(var.name)
-        self.var = var
 
 
 def placed(
@@ -84,14 +76,13 @@ class _Placing:
         for axis, span in zip(block.axes, needed, strict=True):
             if self.regenerate or axis.kind not in CARRIED:
                 values[axis.var.id] = self._axis(axis, span, domain.of(axis.value))
-        known = self._inverse(values)
-        kept = self._kept(known)
+        old = LoopsByAxes(block, self._free, values, self.facts)
+        kept = self._kept(old)
         axes = tuple(
-            replace(a, value=values.get(a.var.id) or self._given(a.value, known))
-            for a in block.axes
+            replace(a, value=values.get(a.var.id) or old.expression(a.value)) for a in block.axes
         )
-        predicate = self._predicate(values, known)
-        body = self._substituted(replace(block, axes=axes, predicate=predicate), known)
+        predicate = self._predicate(old)
+        body = self._substituted(replace(block, axes=axes, predicate=predicate), old)
         stmt: Stmt = body
         for loop in reversed(kept):
             stmt = replace(loop, body=stmt)
@@ -144,49 +135,22 @@ class _Placing:
         if not at_most(self.facts, value, run.high):
             self.conditions.append(Binary(BinaryOp.LT, value, self.facts.simplify(run.high + 1)))
 
-    # --- old loops in terms of axes -------------------------------------------------------
+    # --- what is not an axis --------------------------------------------------------------
 
-    def _inverse(self, values: Mapping[NodeId, PrimExpr]) -> dict[NodeId, PrimExpr]:
-        """Old loop variables where an axis is the variable and something from outside."""
-        free = {loop.var.id for loop in self._free}
-        found: dict[NodeId, PrimExpr] = {}
-        for axis in self.nest.block.axes:
-            if axis.var.id not in values:
-                continue
-            poly = self.facts.poly(axis.value)
-            moving = [key for key in poly.terms if free & _vars_of(key)]
-            if len(moving) == 1 and len(moving[0]) == 1 and poly.terms[moving[0]] == 1:
-                (atom,) = moving[0]
-                if isinstance(atom, Var):
-                    rest = poly.without(atom).to_expr()
-                    found[atom.id] = self.facts.simplify(values[axis.var.id] - rest)
-        return found
-
-    def _given(self, expr: PrimExpr, known: Mapping[NodeId, PrimExpr]) -> PrimExpr:
-        made = substitute(expr, dict(known))
-        free = {loop.var.id for loop in self._free}
-        for var in free_vars(made).values():
-            if var.id in free:
-                raise UnsolvedError(var)
-        return made
-
-    def _kept(self, known: Mapping[NodeId, PrimExpr]) -> list[For]:
+    def _kept(self, old: LoopsByAxes) -> list[For]:
+        """The loops that carry a reduction, where they stay as they are."""
         found: list[For] = []
         for loop in () if self.regenerate else self.nest.carried:
-            start, extent = self._given(loop.start, known), self._given(loop.extent, known)
+            start, extent = old.expression(loop.start), old.expression(loop.extent)
             found.append(replace(loop, start=start, extent=extent))
             self.facts = self.facts.with_range(loop.var, loop_interval(start, extent))
         return found
 
-    def _predicate(
-        self, values: Mapping[NodeId, PrimExpr], known: Mapping[NodeId, PrimExpr]
-    ) -> PrimExpr | None:
-        old = [
-            self._rewritten(part, values, known) for part in conjuncts(self.nest.block.predicate)
-        ]
+    def _predicate(self, old: LoopsByAxes) -> PrimExpr | None:
         facts = self.facts
         kept: list[PrimExpr] = []
-        for condition in (*self.conditions, *old):
+        parts = conjuncts(self.nest.block.predicate)
+        for condition in (*self.conditions, *(old.expression(part) for part in parts)):
             plain = facts.simplify(condition)
             if plain == IntImm(1, "bool"):
                 continue
@@ -194,85 +158,12 @@ class _Placing:
             facts = facts.assume(plain)
         return conjunction(*kept)
 
-    def _rewritten(
-        self,
-        condition: PrimExpr,
-        values: Mapping[NodeId, PrimExpr],
-        known: Mapping[NodeId, PrimExpr],
-    ) -> PrimExpr:
-        """A condition with sums of old loops that are an axis replaced by its new value."""
-        axes = self.nest.block.axes
-        direct = substitute(condition, {a.var.id: a.value for a in axes})
-        if isinstance(direct, Binary) and direct.op in _ORDERS:
-            difference = self.facts.poly(direct.a) - self.facts.poly(direct.b)
-            for axis in axes:
-                if axis.var.id in values:
-                    difference = _without(self.facts, difference, axis.value, values[axis.var.id])
-            left = self._given(difference.to_expr(), known)
-            return Binary(direct.op, left, IntImm(0))
-        return self._given(direct, known)
-
-    def _substituted(self, block: Block, known: Mapping[NodeId, PrimExpr]) -> Block:
+    def _substituted(self, block: Block, old: LoopsByAxes) -> Block:
+        """The block with loops that it uses by themselves in terms of the new axes."""
         inner = replace(block, axes=(), predicate=None)
         free = {loop.var.id for loop in self._free}
-        if not any(var in free for var in free_vars(inner)):
+        used = [var for var in free_vars(inner).values() if var.id in free]
+        if not used:
             return block
-        changed = substitute(inner, dict(known))
-        for var in free_vars(changed).values():
-            if var.id in free:
-                raise UnsolvedError(var)
+        changed = substitute(inner, {var.id: old.expression(var) for var in used})
         return replace(changed, axes=block.axes, predicate=block.predicate)
-
-
-_ORDERS = frozenset({BinaryOp.LT, BinaryOp.LE, BinaryOp.GT, BinaryOp.GE, BinaryOp.EQ, BinaryOp.NE})
-
-
-def _vars_of(key: tuple[PrimExpr, ...]) -> set[NodeId]:
-    return {var for atom in key for var in free_vars(atom)}
-
-
-def _without(facts: Facts, poly: Poly, old: PrimExpr, new: PrimExpr) -> Poly:
-    """`poly` with a multiple of `old` replaced by the same of `new`, where that takes it away."""
-    part = facts.poly(old)
-    for key, value in part.terms.items():
-        if key and key in poly.terms and poly.terms[key] % value == 0:
-            factor = poly.terms[key] // value
-            return poly.plus(part, -factor).plus(facts.poly(new), factor)
-    return poly
-
-
-def axis_spans(
-    nest: Nest, indices: Sequence[PrimExpr], box: Sequence[Span], facts: Facts
-) -> tuple[Span, ...]:
-    """For each axis the span of values for which `indices` may lie in a box of the buffer."""
-    found: list[Span] = []
-    for axis in nest.block.axes:
-        spans = [
-            _solved(axis, nest, index, span, facts)
-            for index, span in zip(indices, box, strict=True)
-        ]
-        known = [span for span in spans if span.known is not None]
-        found.append(known[0] if known else UNKNOWN)
-    return tuple(found)
-
-
-def _solved(axis: Axis, nest: Nest, index: PrimExpr, span: Span, facts: Facts) -> Span:
-    """The axis in `factor * axis + rest == index`, for indices in a span."""
-    if span.low is None or span.high is None:
-        return UNKNOWN
-    inner = {a.var.id: Span(IntImm(0), a.extent - 1) for a in nest.block.axes if a is not axis}
-    poly = facts.poly(index)
-    coefficient = poly.coefficient(axis.var)
-    factor = coefficient.constant
-    rest = poly.without(axis.var)
-    if not coefficient.is_const or factor == 0 or axis.var.id in free_vars(rest.to_expr()):
-        return UNKNOWN
-    around = Box(facts, inner).of(rest.to_expr())
-    if around.low is None or around.high is None:
-        return UNKNOWN
-    low, high = span.low - around.high, span.high - around.low
-    if factor < 0:
-        low, high, factor = -high, -low, -factor
-    if factor > 1:
-        low, high = (low + (factor - 1)) // factor, high // factor
-    return Span(facts.simplify(low), facts.simplify(high))

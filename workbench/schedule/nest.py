@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from workbench.analysis.arith import Facts
+from workbench.analysis.dependence import inapplicable
 from workbench.analysis.ranges import Interval
 from workbench.ir import (
     Allocate,
@@ -20,6 +21,7 @@ from workbench.ir import (
     If,
     Let,
     Load,
+    Not,
     PrimExpr,
     Seq,
     Stmt,
@@ -31,6 +33,7 @@ from workbench.ir import (
     substitute,
     walk,
 )
+from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, walk_statements
 from workbench.schedule.symbolic_box import facts_at
 from workbench.support import NodeId
@@ -71,31 +74,68 @@ class Nest:
         return tuple(loop for loop in self.carried if loop.var.id in used)
 
 
-def nest_of(scope: Scope, block: Block) -> Nest:
-    """The largest statement around a block that holds nothing else that runs."""
+def nest_of(scope: Scope, block: Block, target: Sequence[Stmt] | None = None) -> Nest:
+    """A block with the loops, branches and scalars around it that hold nothing else.
+
+    With `target`, the statements around the place that it goes to, with all that are not around
+    both: other statements under them stay where they are.
+
+    Raises:
+        RefusedError: the block cannot leave what is around it.
+    """
     path = scope.paths[block.id]
+    stop = sum(any(stmt is other for other in target) for stmt in path) if target else 0
     outermost: Stmt = block
     loops: list[For] = []
-    changed = block
-    while path and (inside := _absorbed(path[-1], changed)) is not None:
-        changed = inside
-        outermost = path[-1]
-        path = path[:-1]
-        if isinstance(outermost, For):
-            loops.insert(0, outermost)
+    changed, child = block, outermost
+    alone = True
+    while len(path) > stop:
+        parent = path[-1]
+        alone = alone and _alone(parent)
+        if target is None and not alone:
+            break
+        changed = _absorbed(parent, child, block, changed)
+        path, child = path[:-1], parent
+        if alone:
+            outermost = parent
+        if isinstance(parent, For):
+            loops.insert(0, parent)
     return Nest(changed, outermost, tuple(loops), path)
 
 
-def _absorbed(parent: Stmt, block: Block) -> Block | None:
+def _alone(parent: Stmt) -> bool:
     match parent:
-        case For() | Seq(body=(_,)):
-            return block
-        case If(condition=condition, otherwise=None):
-            return replace(block, predicate=conjunction(condition, block.predicate))
-        case Let(var=var, value=value) if not _loads(value):
-            return substitute(block, {var.id: value})
+        case For() | Seq(body=(_,)) | If(otherwise=None):
+            return True
+        case Let(value=value):
+            return not _loads(value)
         case _:
-            return None
+            return False
+
+
+def _absorbed(parent: Stmt, child: Stmt, block: Block, changed: Block) -> Block:
+    """The block outside of a statement around it."""
+    match parent:
+        case For() | Seq():
+            return changed
+        case If(condition=condition, then=then):
+            whole = condition if child is then else Not(condition)
+            return replace(changed, predicate=conjunction(whole, changed.predicate))
+        case Let(var=var, value=value) if not _loads(value):
+            return substitute(changed, {var.id: value})
+        case Allocate(buffer=buffer) if buffer.id not in (read_by(block) | written_by(block)):
+            return changed
+        case Block(axes=axes, predicate=None) if not _locals(parent, block):
+            return substitute(changed, {axis.var.id: axis.value for axis in axes})
+        case _:
+            what = type(parent).__name__.lower()
+            message = f"`{block.name}` cannot leave the `{what}` around it"
+            raise RefusedError(inapplicable(message, block.id))
+
+
+def _locals(outer: Block, block: Block) -> bool:
+    own = {a.id for a in outer.allocations} | {m.buffer.id for m in outer.match_buffers}
+    return bool(own & (read_by(block) | written_by(block)).keys())
 
 
 def _loads(value: PrimExpr) -> bool:

@@ -18,7 +18,9 @@ from workbench.ir import (
     Var,
     walk,
 )
-from workbench.schedule.movement import UnsolvedError, axis_spans, placed
+from workbench.schedule.axis_spans import axis_spans
+from workbench.schedule.loops_by_axes import UnsolvedError, apart
+from workbench.schedule.movement import placed
 from workbench.schedule.nest import (
     Nest,
     aliased,
@@ -39,13 +41,18 @@ from workbench.support import NodeId
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A move that is drawn up: the nest that moves, its buffer, the function afterwards."""
+    """A move that is drawn up: the nest that moves, its buffer, the function afterwards.
+
+    `regenerated` has the loops around the new place where the loops of a reduction were made anew,
+    so that the order of its updates may have changed.
+    """
 
     nest: Nest
     buffer: Var
     function: TensorFunction
     loops: tuple[NodeId, ...]
     output: bool
+    regenerated: frozenset[NodeId] | None
 
 
 def compute_under(
@@ -56,7 +63,6 @@ def compute_under(
     Raises:
         RefusedError: what is missing, or in the way.
     """
-    nest = nest_of(scope, block)
     if any(stmt is loop for stmt in scope.paths[block.id]):
         message = f"`{block.name}` is under the loop `{loop.var.name}` already"
         raise RefusedError(inapplicable(message, block.id))
@@ -64,6 +70,7 @@ def compute_under(
     items = _items(loop)
     place = insertion_place(items, block, loop, buffer, index)
     path = (*scope.paths[loop.var.id], loop)
+    nest = nest_of(scope, block, path)
     facts = known_at(scope.function, path)
     needed: tuple[Span, ...] | None = None
     for item in items[place:]:
@@ -73,19 +80,19 @@ def compute_under(
             needed = tuple(hull(facts, a, b) for a, b in pairs)
     assert needed is not None
     indices = stores_of(block)[0].indices
-    spans = axis_spans(nest, indices, needed, facts)
-    _refuse_mixed(nest)
+    spans = axis_spans(nest.block, indices, needed, facts)
+    mixed = bool(nest.mixed)
     try:
-        made = placed(scope, nest, spans, facts, keep_unit_loops=keep_unit_loops)
+        made = placed(scope, nest, spans, facts, keep_unit_loops=keep_unit_loops, regenerate=mixed)
     except UnsolvedError as error:
-        message = f"`{block.name}` uses the loop `{error.var.name}` apart from its axes"
-        raise RefusedError(unproved(message, block.id)) from error
+        raise RefusedError(apart(block, error.var)) from error
     body = sequence([*items[:place], made.stmt, *items[place:]])
     changed = replace_statement(scope.function.body, loop, replace(loop, body=body))
     changed = replace_statement(changed, nest.outermost, None)
     function = _private(scope.with_body(changed), buffer, path, scope.paths[block.id])
     output = any(param.id == buffer.id for param in scope.function.params)
-    return Plan(nest, buffer, function, made.loops, output)
+    around = frozenset(s.var.id for s in path if isinstance(s, For))
+    return Plan(nest, buffer, function, made.loops, output, around if mixed else None)
 
 
 def _private(
@@ -179,12 +186,3 @@ def insertion_place(items: Sequence[Stmt], block: Block, loop: For, buffer: Var,
 
 def _reads(item: Stmt, buffer: Var) -> bool:
     return any(isinstance(node, Load) and node.buffer.id == buffer.id for node in walk(item))
-
-
-def _refuse_mixed(nest: Nest) -> None:
-    for loop in nest.mixed:
-        message = (
-            f"the loop `{loop.var.name}` carries a reduction axis of `{nest.block.name}` and "
-            "another axis as well"
-        )
-        raise RefusedError(unproved(message, nest.block.id))

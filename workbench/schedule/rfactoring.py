@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from workbench.analysis.arith import Facts, loop_interval
 from workbench.analysis.dependence import Answer, applies, illegal, inapplicable, unproved
 from workbench.ir import (
     Axis,
@@ -35,7 +36,7 @@ from workbench.ir import (
     substitute,
     walk,
 )
-from workbench.schedule.nest import Nest, conjunction, conjuncts, nest_of
+from workbench.schedule.nest import Nest, conjunction, conjuncts, known_at, nest_of
 from workbench.schedule.primitive import bad_parameter
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, replace_statement, sequence
@@ -200,7 +201,7 @@ def _check_loops(nest: Nest, loop: For) -> None:
             f"the loop `{mixed.var.name}` carries a reduction axis of `{block.name}` and another "
             "axis as well"
         )
-        raise RefusedError(unproved(message, block.id))
+        raise RefusedError(inapplicable(message, block.id))
     if any(axis.kind is AxisKind.SCAN for axis in block.axes):
         message = f"`{block.name}` is a scan, whose order counts"
         raise RefusedError(illegal(message, block.id))
@@ -251,7 +252,7 @@ class _Factoring:
         place = (*indices[: self.place], factor, *indices[self.place :])
         neutral = identity(found.op, found.type.dtype)
         operand = substitute(found.operand, known)
-        kept, hidden = self._predicate(old, loops)
+        kept, hidden = self._predicate(loops)
         if hidden is not None:
             operand = Select(hidden, operand, neutral)
         value = Binary(found.op, Load(buffer, place), operand)
@@ -296,18 +297,46 @@ class _Factoring:
             known[axis.var.id] = substitute(axis.value, loops)
         return tuple(axes), known, loops
 
-    def _predicate(
-        self, old: Block, loops: dict[NodeId, PrimExpr]
-    ) -> tuple[PrimExpr | None, PrimExpr | None]:
-        """What of the predicate holds for whole elements, and what depends on reduction loops."""
-        values = {a.var.id: a.value for a in old.axes}
-        parts = [
-            substitute(part, values) for part in conjuncts(self.reduction.nest.block.predicate)
-        ]
-        moving = {loop.var.id for loop in self.reduction.nest.carried}
-        kept = [part for part in parts if not moving & free_vars(part).keys()]
-        hidden = [substitute(part, loops) for part in parts if moving & free_vars(part).keys()]
+    def _predicate(self, loops: dict[NodeId, PrimExpr]) -> tuple[PrimExpr | None, PrimExpr | None]:
+        """What of the predicate does not depend on the factor, and what does, over new axes."""
+        parts = self._conditions()
+        kept = [part for part in parts if self.loop.var.id not in free_vars(part)]
+        hidden = [substitute(part, loops) for part in parts if self.loop.var.id in free_vars(part)]
         return conjunction(*kept), conjunction(*hidden)
+
+    def _conditions(self) -> list[PrimExpr]:
+        block = self.reduction.nest.block
+        values = {a.var.id: a.value for a in block.axes}
+        return [substitute(part, values) for part in conjuncts(block.predicate)]
+
+    def _initialised(self, facts: Facts) -> PrimExpr | None:
+        """The condition under which elements have an initial value, over the spatial loops.
+
+        Raises:
+            RefusedError: where it is not proved that every first update is run.
+        """
+        carried = self.reduction.nest.carried
+        zeros = {loop.var.id: loop.start for loop in carried}
+        moving, inside = set(zeros), facts
+        for loop in carried:
+            inside = inside.with_range(loop.var, loop_interval(loop.start, loop.extent))
+        kept: list[PrimExpr] = []
+        for part in self._conditions():
+            if not moving & free_vars(part).keys():
+                kept.append(part)
+                continue
+            first = facts.simplify(substitute(part, zeros))
+            if inside.assume(part).proves(first) is not True:
+                block = self.reduction.nest.block
+                message = f"it is not proved that `{block.name}` runs its first update"
+                raise RefusedError(unproved(message, block.id))
+            kept += [] if first == IntImm(1, "bool") else [first]
+        kept += [
+            Binary(BinaryOp.GT, loop.extent, IntImm(0))
+            for loop in carried
+            if facts.proves(Binary(BinaryOp.GT, loop.extent, IntImm(0))) is not True
+        ]
+        return conjunction(*kept)
 
     def _nested(self, block: Block) -> Stmt:
         """The loops of the nest around another block."""
@@ -315,6 +344,14 @@ class _Factoring:
         for loop in reversed(self.reduction.nest.loops):
             stmt = replace(loop, body=stmt)
         return stmt
+
+    def _facts(self) -> Facts:
+        """What is known in the loops that carry no reduction."""
+        nest = self.reduction.nest
+        facts = known_at(self.scope.function, nest.around)
+        for loop in nest.free:
+            facts = facts.with_range(loop.var, loop_interval(loop.start, loop.extent))
+        return facts
 
     # --- the whole ------------------------------------------------------------------------
 
@@ -335,7 +372,7 @@ class _Factoring:
         indices = found.store.indices
         place = (*indices[: self.place], reduced, *indices[self.place :])
         own = Load(found.store.buffer, indices)
-        kept, _ = self._predicate(old, {})
+        kept = self._initialised(self._facts())
         block = replace(
             old,
             axes=tuple(axes),

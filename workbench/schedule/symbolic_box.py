@@ -54,13 +54,13 @@ UNKNOWN = Span(None, None)
 def facts_at(path: Sequence[Stmt]) -> Facts:
     """What is known inside the statements of a path: ranges of loops, conditions."""
     facts = Facts()
-    for stmt in path:
+    for stmt, inside in zip(path, (*path[1:], None), strict=False):
         match stmt:
             case For(var=var, start=start, extent=extent):
                 facts = facts.with_range(var, loop_interval(start, extent))
             case If(condition=condition, then=then, otherwise=otherwise):
-                inside = path[path.index(stmt) + 1] if stmt is not path[-1] else then
-                facts = facts.assume(condition, holds=inside is then or otherwise is None)
+                holds = inside is then or otherwise is None
+                facts = facts.assume(condition, holds=holds)
             case Let(var=var, value=value) if dtype_of(value) == INDEX:
                 facts = facts.with_value(var, value)
             case Block(axes=axes, predicate=predicate):

@@ -161,5 +161,36 @@ def f(A: T.Buffer((6,), "float32"), C: T.Buffer((6,), "float32")):
 """
     applied(parse(text), INLINE)
     earlier = text.replace("C[vi] = B[vi]", "C[vi] = T.if_then_else(vi > 0, B[vi - 1], A[vi])")
-    answer = answered(parse(earlier), INLINE)
-    assert not answer.applies
+    applied(parse(earlier), INLINE)
+    later = text.replace("C[vi] = B[vi]", "C[vi] = T.if_then_else(vi < 5, B[vi + 1], A[vi])")
+    answer = answered(parse(later), INLINE)
+    assert answer.kind is AnswerKind.ILLEGAL
+
+
+ROUNDS = """
+@T.prim_func
+def f(A: T.Buffer((3, 6), "float32"), C: T.Buffer((6,), "float32")):
+    B = T.sblock_alloc_buffer((7,), "float32")
+    for c in range(3):
+        for i in range(6):
+            with T.sblock("B"):
+                vi = T.axis.spatial(6, i)
+                B[vi] = A[c, vi] * T.float32(2)
+        for i in range(6):
+            with T.sblock("C"):
+                vi = T.axis.spatial(6, i)
+                C[vi] = B[vi]
+"""
+
+
+def test_a_value_that_depends_on_a_loop_around() -> None:
+    applied(parse(ROUNDS), INLINE)
+    last = ROUNDS.replace(
+        '        for i in range(6):\n            with T.sblock("C"):',
+        '    for i in range(6):\n            with T.sblock("C"):',
+    )
+    answer = answered(parse(last), INLINE)
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "`B` uses the loop `c` apart from its axes"
+    other = ROUNDS.replace("B[vi] = A[c, vi]", "B[vi] = A[vi % 3, vi]")
+    applied(parse(other), INLINE)

@@ -108,7 +108,7 @@ def test_the_partial_sums_can_move() -> None:
     )
 
 
-@pytest.mark.parametrize(("n", "m"), [(3, 9), (2, 1), (0, 3)])
+@pytest.mark.parametrize(("n", "m"), [(3, 9), (2, 1), (0, 3), (2, 0)])
 def test_symbolic_extents(n: int, m: int) -> None:
     text = FLOATS.replace("(4, 20)", '("n", "m")', 1).replace("(4,)", '("n",)')
     text = text.replace("T.grid(4, 20)", "T.grid(n, m)")

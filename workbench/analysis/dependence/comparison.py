@@ -8,7 +8,7 @@ Static Affine Programs Using Widening to Handle Recurrences", TOPLAS 2012.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench.analysis.dependence.linear import Linear
@@ -225,14 +225,6 @@ class Comparison:
                         return clash
         return None
 
-    def changed_input(self, own: NodeId) -> Clash | None:
-        """A read of the block of another buffer whose order with a write changes.
-
-        Raises:
-            TooLargeError: where the sets are too large to decide.
-        """
-        return self.reordered(without=own)
-
     def _others(self, buffer: NodeId) -> Iterator[tuple[Event, Event]]:
         """Accesses outside of the block, as they are in both versions."""
         return zip(self.before.others(buffer), self.after.others(buffer), strict=True)
@@ -269,26 +261,48 @@ class Comparison:
         for x, y in zip(first, second, strict=True):
             found.equal(a, x, b, y)
 
-    def reordered_within(self) -> Clash | None:
+    def reordered_within(self, fixed: Collection[NodeId] = ()) -> Clash | None:
         """Two accesses of the statements themselves that change their order.
 
-        Updates of one reduction are left out.
+        Updates of one reduction are left out. `fixed` are loops of the version after whose
+        iterations each run everything anew: instances are compared within one of them.
 
         Raises:
             TooLargeError: where the sets are too large to decide.
         """
-        pairs = list(zip(self.before.events, self.after.events, strict=True))
-        for old, new in pairs:
-            for other, now in pairs:
-                a, b = old.access, other.access
-                if a.buffer.id != b.buffer.id or not (a.write or b.write) or _one_sum(old, other):
-                    continue
-                clash = self._swapped_within(old, new, other, now)
+        for old, new, other, now in self._pairs():
+            if not _one_sum(old, other):
+                clash = self._swapped_within(old, new, other, now, fixed)
                 if clash is not None:
                     return clash
         return None
 
-    def _swapped_within(self, old: Event, new: Event, other: Event, now: Event) -> Clash | None:
+    def updates_reordered(self, fixed: Collection[NodeId] = ()) -> bool:
+        """Whether updates of one reduction change their order, and results by rounding.
+
+        Raises:
+            TooLargeError: where the sets are too large to decide.
+        """
+        for old, new, other, now in self._pairs():
+            update = old.access.update
+            if update is None or not update.rounds or not _one_sum(old, other):
+                continue
+            if self._swapped_within(old, new, other, now, fixed) is not None:
+                return True
+        return False
+
+    def _pairs(self) -> Iterator[tuple[Event, Event, Event, Event]]:
+        """Accesses to one buffer, one of them a write, as they are in both versions."""
+        events = list(zip(self.before.events, self.after.events, strict=True))
+        for old, new in events:
+            for other, now in events:
+                a, b = old.access, other.access
+                if a.buffer.id == b.buffer.id and (a.write or b.write):
+                    yield old, new, other, now
+
+    def _swapped_within(
+        self, old: Event, new: Event, other: Event, now: Event, fixed: Collection[NodeId]
+    ) -> Clash | None:
         found = Relation()
         first, again = old.side("x"), new.side("y")
         second, there = other.side("z"), now.side("u")
@@ -296,6 +310,9 @@ class Comparison:
             found.inside(side)
         self._same_instance(found, old, first, new, again)
         self._same_instance(found, other, second, now, there)
+        for loop in new.statement.loops:
+            for key in new.model.loops[loop.var.id] if loop.var.id in fixed else ():
+                found.equal(again, Linear.of(key), there, Linear.of(key))
         _same_element(found, old, first, other, second)
         found.either(ordered(found, (old, first), (other, second)))
         found.either(ordered(found, (now, there), (new, again)))

@@ -33,11 +33,16 @@ class Gap:
 
 @dataclass(slots=True)
 class Reaching:
-    """A block that alone writes a buffer, and the statements elsewhere that read it."""
+    """A block that alone writes a buffer, and the statements elsewhere that read it.
+
+    `fixed`: what it writes depends on more than the element, so that a write in another iteration
+    of a loop around block and reader does not count.
+    """
 
     version: Version
     block: NodeId
     buffer: NodeId
+    fixed: bool
 
     @property
     def readers(self) -> tuple[Event, ...]:
@@ -56,8 +61,6 @@ class Reaching:
 
     def unwritten(self) -> Gap | None:
         """A read of an element that the block has not written before.
-
-        Loops around both count as fixed: what an earlier iteration of them wrote does not count.
 
         Raises:
             TooLargeError: where the sets are too large to decide.
@@ -106,7 +109,7 @@ class Reaching:
         return found
 
     def _same_iteration(self, found: Relation, a: Event, x: Side, b: Event, y: Side) -> None:
-        for key in a.statement.keys:
+        for key in a.statement.keys if self.fixed else ():
             if key in b.statement.keys:
                 found.equal(x, Linear.of(key), y, Linear.of(key))
 

@@ -55,9 +55,7 @@ class ComputeAt(Primitive):
             plan = self._plan(Scope(scope.name, scope.function))
         except RefusedError as refused:
             return refused.answer
-        return recomputed(
-            scope.function, plan.function, plan.nest.block, plan.buffer, output=plan.output
-        )
+        return recomputed(scope.function, plan)
 
     @override
     def rewrite(self, scope: Scope) -> Rewritten:
