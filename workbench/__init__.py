@@ -60,6 +60,12 @@ def _races(function: TensorFunction) -> tuple[Diagnostic, ...]:
     return importlib.import_module("workbench.analysis.dependence.races").races(function)
 
 
+@register_tensor_check
+def _undeclared(function: TensorFunction) -> tuple[Diagnostic, ...]:
+    home = importlib.import_module("workbench.analysis.declared_regions")
+    return home.undeclared_accesses(function)
+
+
 def __getattr__(name: str) -> Any:  # noqa: ANN401
     if name not in _LAZY:
         message = f"module {__name__!r} has no attribute {name!r}"

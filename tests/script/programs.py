@@ -75,7 +75,7 @@ class Blocks:
         for i, j, k in T.grid(16, 16, 16):
             with T.sblock("B"):
                 vi, vj, vk = T.axis.remap("SSR", [i, j, k])
-                T.reads()
+                T.reads(Y[vi, 0:16], Y[0:16, vj])
                 T.writes(B[vi, vj])
                 with T.init():
                     B[vi, vj] = T.float32(0.0)

@@ -1,0 +1,227 @@
+"""Declared regions of blocks: do `T.reads` and `T.writes` contain what the block touches?
+
+What can be computed is compared: indices that are sums of loops of constant extents and of what
+is fixed in the block. All else, and what stands under a branch, is trusted. Elements that are
+declared as written may be read. A block that declares nothing at all, such as the root of TVM's
+scripts, is not asked. Reference: `tvm::tir::GetBlockReadWriteRegion`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from workbench.analysis.arith import Facts
+from workbench.analysis.dependence.operands import statements_in
+from workbench.analysis.polynomial import Poly
+from workbench.ir.expr import Binary, BinaryOp, IntImm, Load, PrimExpr, Select, Var
+from workbench.ir.tensor import (
+    Allocate,
+    Block,
+    BufferRegion,
+    For,
+    If,
+    Let,
+    MatchBuffer,
+    Range,
+    Stmt,
+    Store,
+    TensorFunction,
+    While,
+)
+from workbench.ir.traverse import children, free_vars, substitute
+from workbench.support.diagnostics import Diagnostic
+from workbench.support.ids import NodeId
+
+
+def undeclared_accesses(function: TensorFunction) -> tuple[Diagnostic, ...]:
+    """A fault for each buffer that a block provably touches outside of its declared regions."""
+    return tuple(
+        fault
+        for block in _blocks(function.body)
+        if block.reads or block.writes
+        for fault in _faults(block)
+    )
+
+
+def _blocks(body: Stmt) -> Iterator[Block]:
+    return (stmt for stmt in statements_in(body) if isinstance(stmt, Block))
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an access stands in the block.
+
+    `loops` have the first and last value of loops around it, None where they are not constant;
+    `values` are those of axes; `certain` where no branch stands around it.
+    """
+
+    loops: dict[NodeId, tuple[int, int] | None]
+    values: dict[NodeId, PrimExpr]
+    views: dict[NodeId, MatchBuffer]
+    own: frozenset[NodeId]
+    certain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Access:
+    buffer: Var
+    indices: tuple[PrimExpr, ...]
+    write: bool
+    place: _Place
+
+
+def _faults(block: Block) -> Iterator[Diagnostic]:
+    told: set[tuple[NodeId, bool]] = set()
+    inside = _inside(block, _Place({}, {}, {}, frozenset()))
+    parts = [part for part in (block.init, block.body) if part is not None]
+    for access in (found for part in parts for found in _accesses(part, inside)):
+        key = access.buffer.id, access.write
+        if key in told or access.buffer.id in access.place.own:
+            continue
+        regions = _declared(block, access)
+        if regions is None:
+            continue
+        fault = _outside(block, access, regions)
+        if fault is not None:
+            told.add(key)
+            yield fault
+
+
+def _declared(block: Block, access: _Access) -> list[BufferRegion] | None:
+    """The declared regions of the buffer, None where nobody declared any of that kind."""
+    if block.writes is None or (not access.write and block.reads is None):
+        return None
+    regions = block.writes if access.write else (*(block.reads or ()), *block.writes)
+    return [region for region in regions if region.buffer.id == access.buffer.id]
+
+
+def _outside(block: Block, access: _Access, regions: list[BufferRegion]) -> Diagnostic | None:
+    verb = "writes" if access.write else "reads"
+    what = "T.writes" if access.write else "T.reads"
+    if not regions:
+        message = f"block `{block.name}` {verb} `{access.buffer.name}`, which `{what}` leaves out"
+        return _fault(block, message)
+    if not access.place.certain:
+        return None
+    found = [_beyond(access, region) for region in regions]
+    first = found[0]
+    if first is None or any(item is None for item in found):
+        return None
+    dim, low, high, extent = first
+    message = (
+        f"block `{block.name}` {verb} `{access.buffer.name}` outside of what `{what}` declares: "
+        f"in dimension {dim} from {low} to {high} of an extent of {extent}"
+    )
+    return _fault(block, message)
+
+
+def _fault(block: Block, message: str) -> Diagnostic:
+    return Diagnostic(
+        "tensor/undeclared-access",
+        message,
+        node=block.id,
+        span=block.span,
+        hint="correct the declaration, or leave it out: it is computed then",
+    )
+
+
+def _beyond(access: _Access, region: BufferRegion) -> tuple[int, int, int, int] | None:
+    """A dimension in which some instance leaves a region, and the positions it takes there."""
+    for dim, (index, item) in enumerate(zip(access.indices, region.ranges, strict=True)):
+        span = _span(access.place, index, item)
+        extent = Facts().simplify(item.extent)
+        if span is not None and isinstance(extent, IntImm):
+            low, high = span
+            if low < 0 or high >= extent.value:
+                return dim, low, high, extent.value
+    return None
+
+
+def _span(place: _Place, index: PrimExpr, item: Range) -> tuple[int, int] | None:
+    """The smallest and largest distance of an index from the start of a range, both taken."""
+    facts = Facts()
+    poly = facts.poly(substitute(index, place.values)) - facts.poly(item.start)
+    low = high = 0
+    for ident, ends in place.loops.items():
+        var = next((a for a in poly.atoms() if isinstance(a, Var) and a.id == ident), None)
+        if var is None:
+            continue
+        step = poly.coefficient(var)
+        if ends is None or not step.is_const:
+            return None
+        first, last = sorted(step.constant * end for end in ends)
+        low, high = low + first, high + last
+        poly = poly.without(var)
+    if not poly.is_const or not _fixed(poly, place):
+        return None
+    return low + poly.constant, high + poly.constant
+
+
+def _fixed(poly: Poly, place: _Place) -> bool:
+    return not any(place.loops.keys() & free_vars(atom).keys() for atom in poly.atoms())
+
+
+# --- accesses ---------------------------------------------------------------------------------
+
+
+def _inside(block: Block, place: _Place) -> _Place:
+    """The place of what a block holds."""
+    views = {match.buffer.id: match for match in block.match_buffers}
+    own = {buffer.id for buffer in block.allocations}
+    return replace(place, views=place.views | views, own=place.own | own)
+
+
+def _accesses(node: Any, place: _Place) -> Iterator[_Access]:  # noqa: ANN401
+    """The loads and stores below a node, views resolved."""
+    match node:
+        case Load(buffer=buffer, indices=indices):
+            yield _resolved(buffer, indices, place, write=False)
+        case Store(buffer=buffer, indices=indices):
+            yield _resolved(buffer, indices, place, write=True)
+        case For(var=var):
+            place = replace(place, loops={**place.loops, var.id: _ends(node)})
+            place = place if _runs(node) else replace(place, certain=False)
+        case Let(var=var):
+            place = replace(place, loops={**place.loops, var.id: None})
+        case If() | While() | Select() | Binary(op=BinaryOp.AND | BinaryOp.OR):
+            place = replace(place, certain=False)
+        case Allocate(buffer=buffer):
+            place = replace(place, own=place.own | {buffer.id})
+        case Block():
+            place = _nested(node, place)
+        case _:
+            pass
+    for child in children(node):
+        if not isinstance(child, Var | BufferRegion | MatchBuffer):
+            yield from _accesses(child, place)
+
+
+def _nested(block: Block, place: _Place) -> _Place:
+    """The place inside a block of the block: its axes are their values."""
+    values = {axis.var.id: substitute(axis.value, place.values) for axis in block.axes}
+    place = replace(place, values={**place.values, **values})
+    certain = place.certain and block.predicate is None
+    return _inside(block, replace(place, certain=certain))
+
+
+def _ends(loop: For) -> tuple[int, int] | None:
+    """The first and last value of a loop, None where they are not constant."""
+    if isinstance(loop.start, IntImm) and isinstance(loop.extent, IntImm):
+        return loop.start.value, loop.start.value + loop.extent.value - 1
+    return None
+
+
+def _runs(loop: For) -> bool:
+    return isinstance(loop.extent, IntImm) and loop.extent.value > 0
+
+
+def _resolved(buffer: Var, indices: tuple[PrimExpr, ...], place: _Place, *, write: bool) -> _Access:
+    """An access to the buffer behind views; a view drops leading points of its region."""
+    while (match := place.views.get(buffer.id)) is not None:
+        starts = tuple(item.start for item in match.source.ranges)
+        lead = len(starts) - len(indices)
+        moved = tuple(s + i for s, i in zip(starts[lead:], indices, strict=True))
+        buffer, indices = match.source.buffer, (*starts[:lead], *moved)
+    return _Access(buffer, indices, write, place)
