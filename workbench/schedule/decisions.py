@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from numbers import Integral
 
 import numpy as np
 
@@ -32,7 +33,9 @@ def tile_fault(extent: int, n: int, limit: int, factors: Sequence[int]) -> str:
 
     The innermost one is at most `limit`.
     """
-    shown = f"`{[int(f) for f in factors]}`"
+    shown = f"`[{', '.join(str(f) for f in factors)}]`"
+    if not all(isinstance(f, Integral) for f in factors):
+        return f"factors {shown} are no whole numbers"
     if len(factors) != n:
         return f"expected `{n}` factors, got {shown}"
     if any(f < 1 for f in factors) or math.prod(factors) != extent:

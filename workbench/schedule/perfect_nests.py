@@ -29,7 +29,7 @@ from workbench.ir import (
     walk,
 )
 from workbench.schedule.primitive import bad_parameter
-from workbench.schedule.scope import Scope
+from workbench.schedule.scope import Scope, walk_statements
 from workbench.support import NodeId
 
 
@@ -68,6 +68,12 @@ def nest_of(scope: Scope, loops: Sequence[For], what: str) -> tuple[For, ...] | 
         if not isinstance(around, For) or around.body is not below:
             return _between(nest, around, below, what)
     return tuple(stmt for stmt in nest if isinstance(stmt, For))
+
+
+def loop_below(loop: For) -> For | None:
+    """The first loop inside a loop, wherever it stands."""
+    inside = walk_statements(loop.body)
+    return next((stmt for stmt in inside if isinstance(stmt, For)), None)
 
 
 def _between(nest: Sequence[Stmt], around: Stmt, below: Stmt, what: str) -> Answer:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -124,9 +125,10 @@ def test_a_reduction_that_is_read_again_is_not_inlined() -> None:
         ([8, 0], "do not multiply"),
         ([1, 8], "is more than `4`"),
         ([-2, -4], "do not multiply"),
+        (["2", 4], "are no whole numbers"),
     ],
 )
-def test_a_tile_that_is_none(factors: list[int], words: str) -> None:
+def test_a_tile_that_is_none(factors: list[Any], words: str) -> None:
     schedule = Schedule(parse(scripts.MATMUL))
     with pytest.raises(CompileError) as error:
         schedule.sample_perfect_tile("j", 2, max_innermost_factor=4, decision=factors)
@@ -143,6 +145,7 @@ def test_what_cannot_be_drawn() -> None:
         (lambda: concrete.sample_perfect_tile("i", 0), "schedule/bad-sample"),
         (lambda: concrete.sample_perfect_tile("j", 1, 4), "schedule/bad-sample"),
         (lambda: concrete.sample_categorical([]), "schedule/bad-sample"),
+        (lambda: concrete.sample_categorical([0.5, 1]), "schedule/bad-sample"),  # pyright: ignore[reportArgumentType]
         (lambda: concrete.sample_categorical([1, 2], [1.0]), "schedule/bad-sample"),
         (lambda: concrete.sample_categorical([1, 2], [0.5, 0.6]), "schedule/bad-sample"),
         (lambda: concrete.sample_categorical([1, 2], decision=2), "schedule/bad-decision"),

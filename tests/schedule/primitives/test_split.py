@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 
 from tests.schedule import scripts
@@ -147,13 +150,22 @@ def test_names_are_free() -> None:
         ((None, 0), "positive"),
         ((None, -2), "positive"),
         ((2, 2), "do not cover the extent of `i`"),
+        ((None, 2.5), "got `[None, 2.5]`"),
+        ((None, "4"), "got `[None, '4']`"),
+        ((None, True), "positive"),
     ],
 )
-def test_bad_factors(factors: tuple[int | None, ...], words: str) -> None:
+def test_bad_factors(factors: tuple[Any, ...], words: str) -> None:
     with pytest.raises(CompileError) as error:
         answered(parse(scripts.MATMUL), Split(loop="i", factors=factors))
     assert error.value.diagnostics[0].code == "schedule/bad-factor"
     assert words in error.value.diagnostics[0].message
+
+
+def test_whole_numbers_of_numpy() -> None:
+    schedule = Schedule(parse(scripts.MATMUL))
+    schedule.split("i", [None, np.int64(2)])  # pyright: ignore[reportArgumentType]
+    assert schedule.trace.python() == "sch.split(loop='i', factors=[None, 2])"
 
 
 def test_every_loop_is_a_site() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from workbench.ir import Attr, Block, For
 from workbench.schedule.base import BlockLike, BlockRef, LoopLike, LoopRef, ScheduleBase
 from workbench.schedule.primitives.add_unit_loop import AddUnitLoop
@@ -31,7 +33,7 @@ class LoopMethods(ScheduleBase):
         Raises:
             CompileError: `schedule/bad-factor`, `schedule/no-such-loop`.
         """
-        done = self.apply(Split(self.function, self.loop_name(loop), tuple(factors)))
+        done = self.apply(Split(self.function, self.loop_name(loop), _whole(factors)))
         return tuple(self.loop_ref(place) for place in done.results)
 
     def fuse(self, *loops: LoopLike) -> LoopRef:
@@ -58,7 +60,7 @@ class LoopMethods(ScheduleBase):
         Raises:
             CompileError: `schedule/bad-factor`, `schedule/inapplicable`, `schedule/no-such-loop`.
         """
-        done = self.apply(LoopPartition(self.function, self.loop_name(loop), tuple(factors)))
+        done = self.apply(LoopPartition(self.function, self.loop_name(loop), _whole(factors)))
         return tuple(self.loop_ref(place) for place in done.results)
 
     def parallel(self, loop: LoopLike) -> None:
@@ -175,6 +177,11 @@ class LoopMethods(ScheduleBase):
             )
         labels = {what: self.scope.label(stmt) for what, stmt in found.items()}
         return labels.get("loop", ""), labels.get("block", "")
+
+
+def _whole(factors: Sequence[int | None]) -> tuple[int | None, ...]:
+    """Whole numbers of numpy as plain ones; all else as it is."""
+    return tuple(int(f) if isinstance(f, np.integer) else f for f in factors)
 
 
 def _frozen(value: Attr | Sequence[Attr]) -> Attr:

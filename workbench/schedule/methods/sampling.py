@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 
 import numpy as np
 
@@ -70,6 +71,10 @@ class SamplingMethods(ScheduleBase):
 
         Reference: `tvm.tir.Schedule.sample_categorical`.
         """
+        whole = [isinstance(candidate, Integral) for candidate in candidates]
+        if not all(whole):
+            other = candidates[whole.index(False)]
+            raise self._fault("schedule/bad-sample", f"candidate `{other!r}` is no whole number")
         known = tuple(int(candidate) for candidate in candidates)
         chances = tuple(float(p) for p in probs) if probs is not None else ()
         chances = chances or (1.0 / len(known),) * len(known) if known else ()

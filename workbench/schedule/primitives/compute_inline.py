@@ -25,7 +25,7 @@ class ComputeInline(Primitive):
     Legal for a block that stores one value for each element and is the only one to write its
     buffer, where every read finds what the block has written and nothing writes what the block
     reads in between. The indices that it stores to have to determine its axes. Called
-    `compute_inline` in TVM, `compute_inline` in Halide (its default), `inline` in Exo.
+    `compute_inline` in TVM, `compute_inline` in Halide (its default), `inline_assign` in Exo.
 
     Rewrite::
 

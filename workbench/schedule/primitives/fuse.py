@@ -25,7 +25,7 @@ from workbench.ir import (
     dtype_of,
 )
 from workbench.schedule.facts import facts_at, with_loop
-from workbench.schedule.perfect_nests import distinct_loops, fixed, nest_of
+from workbench.schedule.perfect_nests import distinct_loops, fixed, loop_below, nest_of
 from workbench.schedule.primitive import Derived, Primitive, Rewritten
 from workbench.schedule.resolve import resolved
 from workbench.schedule.scope import Scope
@@ -106,14 +106,14 @@ class Fuse(Primitive):
         if isinstance(node, Block):
             return
         chain = scope.chain(node)
-        if len(chain) == 1:
-            below = [stmt for stmt in scope.loops if node in scope.paths[stmt.var.id]]
-            if below:
-                yield cls(scope.name, (scope.label(node), scope.label(below[0])))
-            return
         names = [scope.label(loop) for loop in chain]
         for count in dict.fromkeys((2, len(names), *range(3, len(names)))):
-            yield cls(scope.name, tuple(names[:count]))
+            if 2 <= count <= len(names):
+                yield cls(scope.name, tuple(names[:count]))
+        if len(chain) == 1:
+            below = loop_below(node)
+            if below is not None:
+                yield cls(scope.name, (names[0], scope.label(below)))
 
 
 def _misplaced(wanted: Sequence[For], nest: Sequence[For]) -> Answer:

@@ -24,6 +24,7 @@ from workbench.ir import (
     dtype_of,
 )
 from workbench.schedule.copies import Copy, copied
+from workbench.schedule.factors import checked_factors
 from workbench.schedule.facts import facts_at, with_loop
 from workbench.schedule.primitive import Derived, Primitive, Rewritten, bad_parameter
 from workbench.schedule.resolve import resolved
@@ -108,17 +109,11 @@ class LoopPartition(Primitive):
 
     def _parts(self, scope: Scope, loop: For, facts: Facts) -> list[Part]:
         """Start and extent of each part; those of a symbolic extent are cut off at its end."""
-        factors = [None if f is None else int(f) for f in self.factors]
+        factors = checked_factors(scope, "loop_partition", self.factors, at_least=1)
         known = [f for f in factors if f is not None]
-        if not known or len(known) < len(factors) - 1 or any(f < 1 for f in known):
-            message = (
-                "`loop_partition` needs positive extents, at most one of them None, "
-                f"got `{list(self.factors)}`"
-            )
-            raise bad_parameter(scope, "schedule/bad-factor", message)
         total, open_ = sum(known), len(known) < len(factors)
         if facts.proves(loop.extent < total + int(open_)) is True:
-            message = f"parts `{list(self.factors)}` are more than `{loop.var.name}` has iterations"
+            message = f"parts `{factors}` are more than `{loop.var.name}` has iterations"
             raise bad_parameter(scope, "schedule/bad-factor", message)
         if not open_ and facts.proves(loop.extent <= total) is not True:
             factors.append(None)

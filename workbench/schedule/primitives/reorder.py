@@ -14,7 +14,7 @@ from workbench.schedule.exchange import Box, boxed, nest_around
 from workbench.schedule.facts import facts_at
 from workbench.schedule.guards import guarded
 from workbench.schedule.kinds import kinds_hold
-from workbench.schedule.perfect_nests import distinct_loops, nest_of
+from workbench.schedule.perfect_nests import distinct_loops, loop_below, nest_of
 from workbench.schedule.primitive import Primitive, Rewritten, all_apply
 from workbench.schedule.scope import Scope
 from workbench.support import NodeId
@@ -89,15 +89,15 @@ class Reorder(Primitive):
     def offers(cls, scope: Scope, node: For | Block) -> Iterator[Reorder]:
         if isinstance(node, Block):
             return
-        outer = [s for s in scope.paths[node.var.id] if isinstance(s, For) and s.body is not node]
         names = [scope.label(loop) for loop in scope.chain(node)]
         for position in range(1, len(names)):
             yield cls(scope.name, (*names[1 : position + 1], names[0]))
-        around = scope.parent(node.var.id)
-        if isinstance(around, For):
-            yield cls(scope.name, (names[0], scope.label(around)))
-        elif outer and len(names) == 1:
-            yield cls(scope.name, (names[0], scope.label(outer[-1])))
+        around = scope.loops_around(node.var.id)
+        if around:
+            yield cls(scope.name, (names[0], scope.label(around[-1])))
+        below = loop_below(node) if len(names) == 1 else None
+        if below is not None:
+            yield cls(scope.name, (scope.label(below), names[0]))
 
 
 def _ordered(nest: Sequence[For], wanted: Sequence[For]) -> tuple[For, ...]:

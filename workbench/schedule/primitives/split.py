@@ -12,6 +12,7 @@ from typing_extensions import override
 from workbench.analysis.arith import Facts
 from workbench.analysis.dependence import Answer, applies
 from workbench.ir import Block, For, IntImm, PrimExpr, Stmt, Var, dtype_of
+from workbench.schedule.factors import checked_factors
 from workbench.schedule.facts import facts_at, with_loop
 from workbench.schedule.guards import guarded
 from workbench.schedule.primitive import Derived, Primitive, Rewritten, bad_parameter
@@ -86,18 +87,12 @@ class Split(Primitive):
             yield cls(scope.name, label, (None, factor))
 
     def _sizes(self, scope: Scope, loop: For, facts: Facts) -> list[PrimExpr]:
-        factors = self.factors
-        known = [int(f) for f in factors if f is not None]
-        if len(factors) < 2 or len(known) < len(factors) - 1 or any(f < 1 for f in known):
-            message = (
-                "`split` needs two or more positive factors, at most one of them None, "
-                f"got `{list(factors)}`"
-            )
-            raise bad_parameter(scope, "schedule/bad-factor", message)
+        factors = checked_factors(scope, self.name, self.factors, at_least=2)
+        known = [f for f in factors if f is not None]
         product, dtype = math.prod(known), dtype_of(loop.var)
         if len(known) < len(factors):
             rest = facts.simplify((loop.extent + (product - 1)) // product)
-            return [rest if f is None else IntImm(int(f), dtype) for f in factors]
+            return [rest if f is None else IntImm(f, dtype) for f in factors]
         if facts.proves(loop.extent <= product) is not True:
             message = f"factors `{list(factors)}` do not cover the extent of `{loop.var.name}`"
             hint = "use None for one of them"
