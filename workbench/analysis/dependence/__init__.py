@@ -8,20 +8,27 @@ from workbench.analysis.dependence.answers import (
     inapplicable,
     unproved,
 )
+from workbench.analysis.dependence.carried import Carried
 from workbench.analysis.dependence.dependences import Dependences, dependences
 from workbench.analysis.dependence.moves import Time
+from workbench.analysis.dependence.regions import Region, Regions, regions, undeclared
 from workbench.analysis.dependence.statements import Access, Statement
 
 __all__ = [
     "Access",
     "Answer",
     "AnswerKind",
+    "Carried",
     "Dependences",
+    "Region",
+    "Regions",
     "Statement",
     "Time",
     "applies",
     "dependences",
     "illegal",
     "inapplicable",
+    "regions",
+    "undeclared",
     "unproved",
 ]

@@ -12,6 +12,7 @@ from workbench.analysis.dependence.reader import Reader
 from workbench.analysis.dependence.reductions import Update, update_of
 from workbench.analysis.dependence.statements import Access, Guard
 from workbench.analysis.dependence.terms import Term, TermKind
+from workbench.analysis.dependence.views import behind, region_behind
 from workbench.ir.expr import BufferType, FloatImm, IntImm, Intrinsic, Load, PrimExpr, Select, Var
 from workbench.ir.tensor import (
     Allocate,
@@ -99,7 +100,7 @@ class AccessReader:
         write: bool = False,
         update: Update | None = None,
     ) -> Access:
-        root, coordinates = self._behind(buffer, indices)
+        root, coordinates = behind(self.views, buffer, indices)
         forms = tuple(self.reader.linear(index) for index in coordinates)
         return Access(
             root,
@@ -126,17 +127,6 @@ class AccessReader:
                 if isinstance(dim, Var) and dim.id not in self.reader.values:
                     self.reader.values[dim.id] = self.reader.linear(item.extent)
 
-    def _behind(
-        self, buffer: Var, indices: tuple[PrimExpr, ...]
-    ) -> tuple[Var, tuple[PrimExpr, ...]]:
-        """Buffer and coordinates behind views; a view drops leading extents of 1."""
-        while (match := self.views.get(buffer.id)) is not None:
-            starts = tuple(item.start for item in match.source.ranges)
-            dropped = len(starts) - len(indices)
-            moved = (start + index for start, index in zip(starts[dropped:], indices, strict=False))
-            buffer, indices = match.source.buffer, (*starts[:dropped], *moved)
-        return buffer, indices
-
     # --- regions --------------------------------------------------------------------------
 
     def declared(self, block: Block) -> tuple[Access, ...] | None:
@@ -152,13 +142,9 @@ class AccessReader:
         return (*reads, *(self._region(region, write=True) for region in block.writes))
 
     def _region(self, region: BufferRegion, *, write: bool) -> Access:
-        starts = tuple(item.start for item in region.ranges)
-        root, coordinates = self._behind(region.buffer, starts)
-        forms = [self.reader.linear(index) for index in coordinates]
-        extents = (IntImm(1),) * (len(forms) - len(starts)) + tuple(
-            item.extent for item in region.ranges
-        )
-        for n, extent in enumerate(extents):
+        root, ranges = region_behind(self.views, region)
+        forms = [self.reader.linear(start) for start, _ in ranges]
+        for n, (_, extent) in enumerate(ranges):
             if extent != IntImm(1):
                 forms[n] = forms[n].plus(self._offset(self.reader.linear(extent)))
         rows = tuple(Row(form, equal=True) for form in forms)

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from workbench.analysis.dependence import reorders
 from workbench.analysis.dependence.answers import Answer, applies, inapplicable
+from workbench.analysis.dependence.carried import Carried, carried_by
 from workbench.analysis.dependence.model import model_of
 from workbench.analysis.dependence.moves import Time, order_kept
 from workbench.analysis.dependence.pairs import pairs_between, pairs_within
@@ -58,6 +59,7 @@ class Dependences:
         self.statements = self.model.statements
         self._solver = Solver(self.model)
         self._answers: dict[object, Answer] = {}
+        self._carried_by: dict[NodeId, tuple[Carried, ...]] = {}
 
     def loop(self, loop: NodeId) -> For | None:
         """The loop whose variable has the id, None where it is gone."""
@@ -91,7 +93,7 @@ class Dependences:
             return applies()
         outer = self._outside(below[0], loop)
         for pair in pairs_within(below, private):
-            for question in self._carried(pair, outer, loop):
+            for question in self._between(pair, outer, loop):
                 finding = self._solver.decide(question)
                 if collector.take(finding, lambda f: race(self.model, loop, f)):
                     return collector.answer()
@@ -101,7 +103,7 @@ class Dependences:
         position = statement.keys.index(self.model.loops[loop.var.id][0])
         return frozenset(statement.keys[:position])
 
-    def _carried(self, pair: Pair, outer: frozenset[int], loop: For) -> Iterable[Question]:
+    def _between(self, pair: Pair, outer: frozenset[int], loop: For) -> Iterable[Question]:
         """Conflicts between different iterations of a loop."""
         shared = outer
         for key in self.model.loops[loop.var.id]:
@@ -146,6 +148,14 @@ class Dependences:
                 if collector.take(finding, collector.meet):
                     return collector.answer()
         return collector.answer((*left, *right))
+
+    def carried(self, loop: NodeId) -> tuple[Carried, ...]:
+        """The dependences between different iterations of a loop, for display."""
+        if loop not in self.model.nodes:
+            return ()
+        if loop not in self._carried_by:
+            self._carried_by[loop] = carried_by(self.model, self._solver, loop)
+        return self._carried_by[loop]
 
     def reads(self, statement: Statement | int) -> tuple[Access, ...]:
         """What a statement reads, conditions and bounds around it included."""

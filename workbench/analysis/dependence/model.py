@@ -57,7 +57,7 @@ class _Builder:
     accesses: AccessReader = field(init=False)
 
     def __post_init__(self) -> None:
-        self.accesses = AccessReader(self.reader)
+        self.accesses = AccessReader(self.reader, views=self.model.views)
 
     def symbols(self, function: TensorFunction) -> None:
         scalars = [p for p in function.params if isinstance(p.type, ScalarType)]
@@ -71,7 +71,7 @@ class _Builder:
             low, high = dtype_bounds(dtype_of(var))
             if var.id not in known:
                 low = 0
-            form = self.model.terms.variable(var.id, TermKind.SYMBOL, var.name, (low, high))
+            form = self.model.terms.variable(var, TermKind.SYMBOL, (low, high))
             self.reader.values[var.id] = form
         self.model.symbols = tuple(self.reader.values)
 
@@ -168,7 +168,7 @@ class _Builder:
         _, most = terms.bounds(extent)
         high = None if last is None or most is None else last + most - 1
         end = start.plus(extent)
-        var = terms.variable(loop.var.id, TermKind.LOOP, loop.var.name, (low, high), end)
+        var = terms.variable(loop.var, TermKind.LOOP, (low, high), (start, end))
         reader.values[loop.var.id] = var
         offset = binary(BinaryOp.SUB, loop.var, loop.start)
         rows = (at_most(start, var), *reader.ordered(offset, loop.extent, 1))

@@ -16,7 +16,7 @@ from workbench.analysis.dependence.linear import (
     less,
 )
 from workbench.analysis.dependence.operands import leaves
-from workbench.analysis.dependence.spelling import short, spell, whole
+from workbench.analysis.dependence.spelling import short, whole
 from workbench.analysis.dependence.terms import Term, TermKind
 from workbench.ir.expr import (
     Binary,
@@ -130,7 +130,7 @@ class Reader(ConstraintReader):
             quotient = up
         else:
             options = ((Row(a),), down), ((less(a, Linear({})),), up)
-            quotient = self._either(("trunc", a.key(), magnitude), options, spell(expr))
+            quotient = self._either(("trunc", a.key(), magnitude), options, expr)
         quotient = quotient.scale(1 if divisor > 0 else -1)
         return a.plus(quotient, -divisor) if op is BinaryOp.TRUNCMOD else quotient
 
@@ -146,7 +146,7 @@ class Reader(ConstraintReader):
         if decided is not None:
             return left if decided else right
         identity = ("choice", left.key(), right.key(), repr(_keys(holds)))
-        made = self._either(identity, ((holds, left), (fails, right)), spell(expr))
+        made = self._either(identity, ((holds, left), (fails, right)), expr)
         self._narrow(expr, made, left, right)
         return made
 
@@ -173,7 +173,7 @@ class Reader(ConstraintReader):
         return False if low is not None and low > 0 else None
 
     def _either(
-        self, identity: object, options: tuple[tuple[Conjunction, Linear], ...], name: str
+        self, identity: object, options: tuple[tuple[Conjunction, Linear], ...], expr: PrimExpr
     ) -> Linear:
         known = self.terms.known(identity)
         if known is not None:
@@ -185,11 +185,12 @@ class Reader(ConstraintReader):
         term = Term(
             -1,
             TermKind.CHOICE,
-            name,
+            short(expr),
             None if None in lows else min(v for v in lows if v is not None),
             None if None in highs else max(v for v in highs if v is not None),
             frozenset[int]().union(*(self.terms.deps(form) for form in forms)),
             all(self.terms.stable(form) for form in forms),
+            expr=expr,
         )
         made = self.terms.fresh(identity, term)
         term.definition = (AnyOf(tuple((*when, equal(made, form)) for when, form in options)),)
@@ -249,6 +250,7 @@ class Reader(ConstraintReader):
             high,
             deps,
             stable,
+            expr=expr,
             why=f"`{text}` is not an affine expression of the loop variables",
         )
         if (divisor := self._divisor(expr)) is not None:

@@ -10,7 +10,7 @@ from workbench.analysis.dependence.reductions import Update
 from workbench.analysis.dependence.spelling import element
 from workbench.analysis.dependence.terms import Terms
 from workbench.ir.expr import PrimExpr, Var
-from workbench.ir.tensor import Block, For, Stmt
+from workbench.ir.tensor import Block, For, MatchBuffer, Stmt
 from workbench.support.ids import NodeId
 
 Guard = tuple[PrimExpr, bool]
@@ -81,8 +81,9 @@ class Model:
 
     `loops` gives the terms of each loop (`nodes`): itself, or its digits, outermost first, which
     then have `weights`; `spans` the statements under it. `bindings` are the values of axes and of
-    scalars that are bound once, `symbols` the terms of symbolic dimensions and scalar parameters.
-    `unstable` says of statements which condition around them may change while it holds.
+    scalars that are bound once, `symbols` the terms of symbolic dimensions and scalar parameters,
+    `views` the sources of matched buffers. `unstable` says of statements which condition around
+    them may change while it holds.
     """
 
     reader: Reader
@@ -95,6 +96,7 @@ class Model:
     bindings: dict[NodeId, PrimExpr] = field(default_factory=dict[NodeId, PrimExpr])
     symbols: tuple[int, ...] = ()
     spans: dict[NodeId, range] = field(default_factory=dict[NodeId, range])
+    views: dict[NodeId, MatchBuffer] = field(default_factory=dict[NodeId, MatchBuffer])
     unstable: dict[int, str] = field(default_factory=dict[int, str])
 
     @property

@@ -55,7 +55,8 @@ def symbolic_digits(reader: Reader, loop: For) -> Digits | None:
 def _digit(reader: Reader, loop: For, position: int, bound: Linear) -> Linear:
     name = f"digit {position} of {loop.var.name}"
     _, high = reader.terms.bounds(bound)
-    term = Term(-1, TermKind.LOOP, name, 0, None if high is None else high - 1, above=bound)
+    last = None if high is None else high - 1
+    term = Term(-1, TermKind.LOOP, name, 0, last, below=Linear({}), above=bound)
     made = reader.terms.fresh((loop.var.id, position), term)
     term.deps = frozenset(made.terms)
     return made

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from math import prod
 
 from workbench.analysis.dependence.linear import MAX_TERMS, Conjunction, Linear, Row
+from workbench.ir.expr import PrimExpr, Var
 
 _DEGREE = 8
 """Factors of the longest product that is multiplied out."""
@@ -35,7 +36,9 @@ class TermKind(enum.Enum):
 class Term:
     """One term: constant bounds, the loops that it depends on, and its definition.
 
-    `above` is a form that is greater (for a loop its end, for `a % s` the divisor). A term that
+    `below` is a form that is not greater (for a loop its start), `above` one that is greater (for a
+    loop its end, for `a % s` the divisor); `expr` is the term as the program has it, and `floor`
+    are the operands of a division by a constant. A term that
     is not `stable` may have different values at two instances even where its loops agree.
     `definition` are constraints that the term fulfils; they determine it unless `why` says what
     they leave open. `factors` are the terms that a product multiplies, `division` the operands of
@@ -49,7 +52,10 @@ class Term:
     high: int | None = None
     deps: frozenset[int] = frozenset()
     stable: bool = True
+    below: Linear | None = None
     above: Linear | None = None
+    expr: PrimExpr | None = None
+    floor: tuple[Linear, int] | None = None
     definition: Conjunction = ()
     factors: tuple[int, ...] = ()
     division: tuple[Linear, Linear, bool] | None = None
@@ -68,11 +74,13 @@ class Terms:
         return self.table[key]
 
     def variable(
-        self, key: int, kind: TermKind, name: str, ends: Ends, above: Linear | None = None
+        self, var: Var, kind: TermKind, ends: Ends, span: tuple[Linear, Linear] | None = None
     ) -> Linear:
-        """A loop variable or a symbol."""
+        """A loop variable, with its start and its end, or a symbol."""
+        key = var.id
         deps = frozenset((key,)) if kind is TermKind.LOOP else frozenset[int]()
-        self.table[key] = Term(key, kind, name, *ends, deps, above=above)
+        below, above = span or (None, None)
+        self.table[key] = Term(key, kind, var.name, *ends, deps, below=below, above=above, expr=var)
         return Linear.of(key)
 
     def fresh(self, identity: object, term: Term) -> Linear:
@@ -144,6 +152,7 @@ class Terms:
         name = f"{self.text(form)} // {divisor}"
         term = Term(-1, TermKind.FLOOR, name, low, high, self.deps(form), self.stable(form))
         made = self.fresh(identity, term)
+        term.floor = form, divisor
         rest = form.plus(made, -divisor)
         term.definition = (Row(rest), Row(rest.scale(-1).shift(divisor - 1)))
         return made
