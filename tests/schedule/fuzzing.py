@@ -174,3 +174,6 @@ def _round_trip(module: IRModule) -> None:
 def _replay(module: IRModule, schedule: Schedule) -> None:
     again = schedule.trace.apply(module).module
     assert again == schedule.module, "the trace replays to another module"
+    by_text = Schedule(module, "f")
+    exec(schedule.trace.python(), {"sch": by_text})
+    assert by_text.module == schedule.module, "the text of the trace makes another module"
