@@ -137,5 +137,5 @@ def same_pass(a: Pass, b: Pass) -> bool:
 
 def _prefix(kind: type[Pass]) -> str:
     if kind in PRIMITIVES:
-        return "wb.schedule.primitives."
+        return "wb.schedule."
     return "wb.passes." if getattr(passes, kind.__name__, None) is kind else ""

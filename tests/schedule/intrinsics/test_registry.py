@@ -14,7 +14,12 @@ import workbench as wb
 from tests.schedule.checks import applied
 from tests.session.test_recipe import run_outside
 from workbench.ir import IRModule, module_digest, structurally_equal
-from workbench.ir.registry import _INTRINSICS, registry_version  # pyright: ignore[reportPrivateUsage]
+from workbench.ir.registry import (
+    _INTRINSICS,  # pyright: ignore[reportPrivateUsage]
+    register_tensor_intrinsic,
+    registry_version,
+)
+from workbench.ir.verify import check
 from workbench.schedule import TensorIntrinsic, register_intrinsic
 from workbench.schedule.intrinsics import (
     intrinsic,
@@ -186,3 +191,25 @@ def test_a_module_is_as_it_was_where_the_intrinsic_is_unknown() -> None:
     assert found.code == "schedule/no-such-intrinsic"
     assert "`fma_4x16_f32`" in found.notes[0]
     assert schedule.module is module
+
+
+def test_an_opaque_implementation_declares_its_regions_which_are_trusted() -> None:
+    """The interpreter cannot run it, so it is registered unchecked."""
+    text = SCRIPT.format(value="X[i]").rpartition("    for i in T.vectorized")[0]
+    text += '    T.evaluate(T.call_extern(X[0], Y[0], dtype="int32"))\n'
+    with pytest.raises(CompileError):
+        register_intrinsic(intrinsic_of_script("axpy", text))
+    register_tensor_intrinsic(intrinsic_of_script("axpy", text))
+    primitive = Tensorize("f", loop="k", intrinsic="axpy")
+    result = primitive.run(parse(PROGRAM))
+    assert [remark.message for remark in result.remarks] == [
+        "`axpy` is opaque: what it declares to read and write is trusted"
+    ]
+    script = result.module.script()
+    assert "T.reads(A[vi, vj * 8:vj * 8 + 8], B[vi, vj * 8:vj * 8 + 8])" in script
+    assert "T.writes(B[vi, vj * 8:vj * 8 + 8])" in script
+    check(result.module)
+
+
+def test_primitives_are_there_under_the_names_that_recipes_use() -> None:
+    assert all(getattr(wb.schedule, kind.__name__) is kind for kind in wb.schedule.PRIMITIVES)

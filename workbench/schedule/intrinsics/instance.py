@@ -10,6 +10,7 @@ from workbench.ir import (
     Block,
     BufferRegion,
     BufferType,
+    Evaluate,
     IntImm,
     Load,
     MatchBuffer,
@@ -35,13 +36,16 @@ _ONE = IntImm(1)
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """The body of a block that runs an implementation, and what the block declares."""
+    """The body of a block that runs an implementation, and what the block declares.
+
+    Regions are declared for an opaque implementation only: those of all others are computed.
+    """
 
     body: Stmt
     match_buffers: tuple[MatchBuffer, ...]
     allocations: tuple[Var, ...]
-    reads: tuple[BufferRegion, ...]
-    writes: tuple[BufferRegion, ...]
+    reads: tuple[BufferRegion, ...] | None = None
+    writes: tuple[BufferRegion, ...] | None = None
 
 
 def instance(
@@ -58,14 +62,20 @@ def instance(
         matches.append(maker.matched(own, box, source))
     maker.bind_symbols(implementation, matches)
     body, allocations = _unwrapped(implementation)
+    made = Instance(maker(body), tuple(matches), tuple(maker(buffer) for buffer in allocations))
+    if not is_opaque(implementation):
+        return made
     touched = _touched(description)
-    return Instance(
-        maker(body),
-        tuple(matches),
-        tuple(maker(buffer) for buffer in allocations),
-        tuple(sources[i] for i in touched.read),
-        tuple(sources[i] for i in touched.written),
+    return replace(
+        made,
+        reads=tuple(sources[i] for i in touched.read),
+        writes=tuple(sources[i] for i in touched.written),
     )
+
+
+def is_opaque(implementation: TensorFunction) -> bool:
+    """Whether analysis cannot see what an implementation touches: it calls for an effect."""
+    return any(isinstance(node, Evaluate) for node in walk(implementation.body))
 
 
 def _source(param: Var, box: Region, symbols: dict[NodeId, PrimExpr]) -> BufferRegion:

@@ -14,7 +14,7 @@ from workbench.analysis.dependence import Answer, applies, inapplicable
 from workbench.ir import AxisKind, Block, For, Seq, Stmt, TensorFunction
 from workbench.ir.registry import TensorIntrinsic, registry_version
 from workbench.schedule.facts import facts_at, inside_block
-from workbench.schedule.intrinsics.instance import instance
+from workbench.schedule.intrinsics.instance import instance, is_opaque
 from workbench.schedule.intrinsics.matching import Match, MismatchError, match
 from workbench.schedule.intrinsics.overlap import overlaps
 from workbench.schedule.intrinsics.plain import described, plain, plausible
@@ -199,6 +199,9 @@ def _mismatch(found: TensorIntrinsic, error: MismatchError, place: NodeId) -> An
 
 
 def _notes(found: TensorIntrinsic) -> tuple[str, ...]:
-    if not found.reassociates:
-        return ()
-    return (f"`{found.name}` rounds otherwise than the loops",)
+    notes: list[str] = []
+    if found.reassociates:
+        notes.append(f"`{found.name}` rounds otherwise than the loops")
+    if is_opaque(found.implementation):
+        notes.append(f"`{found.name}` is opaque: what it declares to read and write is trusted")
+    return tuple(notes)
