@@ -114,7 +114,7 @@ def undeclared(function: TensorFunction) -> tuple[Diagnostic, ...]:
     be seen are trusted; what a block does not declare at all (None) is not looked at.
     """
     model = dependences(function).model
-    return tuple(
+    found = (
         fault
         for statement in model.statements
         for block in statement.path
@@ -123,6 +123,7 @@ def undeclared(function: TensorFunction) -> tuple[Diagnostic, ...]:
         if declared is not None
         for fault in _outside(model, statement, block, declared, write)
     )
+    return tuple(dict.fromkeys(found))
 
 
 def _outside(

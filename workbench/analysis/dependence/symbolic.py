@@ -41,12 +41,11 @@ def symbolic_digits(reader: Reader, loop: For) -> Digits | None:
     rows: Conjunction = ()
     value = Linear({})
     for outer, weight in zip((extent, *chain), (*chain, Linear({}, 1)), strict=True):
-        found = reader.terms.split(outer, weight) if weight.terms else (outer, Linear({}))
-        if found is None or found[1].value != 0:
-            return None
-        digit = _digit(reader, loop, len(keys), found[0])
+        extent_of_digit = _divided(reader, outer, weight)
+        assert extent_of_digit is not None
+        digit = _digit(reader, loop, len(keys), extent_of_digit)
         keys += digit.terms
-        rows = (*rows, at_most(Linear({}), digit), less(digit, found[0]))
+        rows = (*rows, at_most(Linear({}), digit), less(digit, extent_of_digit))
         value = value.plus(reader.terms.product(digit, weight))
     reader.values[loop.var.id] = value
     return Digits(tuple(keys), rows, (*chain, Linear({}, 1)))
@@ -66,24 +65,37 @@ def _chain(reader: Reader, loop: For, extent: Linear) -> list[Linear]:
     """Products of symbols that divide the extent and each other, greatest first."""
     found: dict[object, Linear] = {}
     for divisor in _divisors(reader, loop):
-        weight = reader.terms.single(divisor)
-        if weight is not None and all(
-            reader.terms[factor].kind is TermKind.SYMBOL for factor in weight[1]
-        ):
+        if _size(reader, divisor) is not None:
             found[divisor.key()] = divisor
-    ordered = sorted(found.values(), key=lambda form: _size(reader, form), reverse=True)
+    ordered = sorted(found.values(), key=lambda form: _size(reader, form) or (), reverse=True)
     chain: list[Linear] = []
     for divisor in ordered:
-        split = reader.terms.split(chain[-1] if chain else extent, divisor)
-        if split is not None and split[1].value == 0:
+        if _divided(reader, chain[-1] if chain else extent, divisor) is not None:
             chain.append(divisor)
-    return chain
+    return chain if any(divisor.terms for divisor in chain) else []
 
 
-def _size(reader: Reader, form: Linear) -> tuple[int, int]:
+def _size(reader: Reader, form: Linear) -> tuple[int, int] | None:
+    """The number of symbols and the coefficient of a weight, None for other forms."""
+    if form.value is not None:
+        return (0, form.value) if form.value > 1 else None
     weight = reader.terms.single(form)
-    assert weight is not None
-    return len(weight[1]), weight[0]
+    if weight is None:
+        return None
+    symbols = all(reader.terms[factor].kind is TermKind.SYMBOL for factor in weight[1])
+    return (len(weight[1]), weight[0]) if symbols else None
+
+
+def _divided(reader: Reader, form: Linear, divisor: Linear) -> Linear | None:
+    """`form / divisor` where nothing is left over."""
+    if divisor.value is None:
+        found = reader.terms.split(form, divisor)
+        return found[0] if found is not None and found[1].value == 0 else None
+    numbers = (form.constant, *form.terms.values())
+    if any(number % divisor.value for number in numbers):
+        return None
+    quotient = {key: c // divisor.value for key, c in form.terms.items()}
+    return Linear(quotient, form.constant // divisor.value)
 
 
 def _divisors(reader: Reader, loop: For) -> Iterator[Linear]:
