@@ -17,6 +17,7 @@ from workbench.ir import (
     BinaryOp,
     Block,
     BufferType,
+    Evaluate,
     For,
     IntImm,
     Let,
@@ -140,6 +141,8 @@ def not_redirected(
             if isinstance(stmt, Block) and _passes_on(stmt, buffer.id):
                 message = f"block `{stmt.name}` uses `{buffer.name}` as a whole or by another name"
                 return inapplicable(message, stmt.id)
+            if isinstance(stmt, Evaluate) and buffer.id in mentions(stmt).loads:
+                return inapplicable(f"a call is given `{buffer.name}`", buffer.id)
     for place in places:
         if any(defines(stmt, buffer) for stmt in walk_statements(place)):
             name = place.var.name if isinstance(place, For) else place.name
@@ -153,7 +156,12 @@ def _passes_on(block: Block, buffer: NodeId) -> bool:
         return True
     regions = (*(block.reads or ()), *(block.writes or ()))
     declared = any(region.buffer.id == buffer for region in regions)
-    return declared and not accesses_buffer(block, buffer)
+    return declared and (_opaque(block) or not accesses_buffer(block, buffer))
+
+
+def _opaque(block: Block) -> bool:
+    """Whether a block calls what analysis cannot see into: its declared regions are trusted."""
+    return any(isinstance(stmt, Evaluate) for stmt in walk_statements(block.body))
 
 
 # --- building ---------------------------------------------------------------------------------
@@ -281,10 +289,20 @@ def _with_buffers(
     made = _with_suite(scope, level, new)
     if home is None:
         return replace(made, allocations=(*made.allocations, *buffers))
-    block = next(s for s in walk_statements(made.body) if isinstance(s, Block) and s.id == home.id)
+    block = _block(made.body, home.id)
     changed = replace(block, allocations=(*block.allocations, *buffers))
     return replace(made, body=replace_statement(made.body, block, changed))
 
 
 def _with_suite(scope: Scope, level: Level, new: Stmt) -> TensorFunction:
-    return scope.with_body(replace_statement(scope.function.body, level.suite, new))
+    """The function with another suite; blocks around it leave their regions to analysis."""
+    body = replace_statement(scope.function.body, level.suite, new)
+    for stmt in level.path:
+        if isinstance(stmt, Block) and stmt.writes is not None and not _opaque(stmt):
+            block = _block(body, stmt.id)
+            body = replace_statement(body, block, replace(block, reads=None, writes=None))
+    return scope.with_body(body)
+
+
+def _block(body: Stmt, block: NodeId) -> Block:
+    return next(s for s in walk_statements(body) if isinstance(s, Block) and s.id == block)

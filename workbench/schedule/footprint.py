@@ -87,23 +87,14 @@ class _Context:
 
 
 def accesses(
-    items: Sequence[Stmt],
-    buffer: NodeId,
-    path: Sequence[Stmt] = (),
-    within: Sequence[Stmt] | None = None,
+    items: Sequence[Stmt], buffer: NodeId, within: Sequence[Stmt] | None = None
 ) -> list[Access]:
-    """All loads and stores of a buffer in statements that `path` encloses, in program order.
+    """All loads and stores of a buffer in statements, in program order.
 
-    Axes and scalars bound on the path or inside are replaced by their values. Only what is in
-    one of the statements `within` counts, if given.
+    Axes and scalars bound inside are replaced by their values. Only what is in one of the
+    statements `within` counts, if given.
     """
     context = _Context({}, within=None if within is None else tuple(within))
-    for stmt in path:
-        if isinstance(stmt, Let):
-            context = context.where(stmt.var, stmt.value)
-        elif isinstance(stmt, Block):
-            for axis in stmt.axes:
-                context = context.where(axis.var, axis.value)
     return [found for item in items for found in _accesses(item, buffer, context)]
 
 

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from workbench.ir import Block, Load, Seq, Stmt, Store, walk
+from workbench.ir import Block, Evaluate, Load, Seq, Stmt, Store, walk
 from workbench.support import NodeId
 
 _CACHE: OrderedDict[int, tuple[Stmt, Mentions]] = OrderedDict()
@@ -15,7 +15,7 @@ _CACHE_SIZE = 4096
 
 @dataclass(frozen=True, slots=True)
 class Mentions:
-    """Ids of buffers: of loads, of stores, and of regions that blocks declare or match."""
+    """Ids of buffers: of loads, of stores, of what blocks declare or match and calls are given."""
 
     loads: frozenset[NodeId]
     stores: frozenset[NodeId]
@@ -62,4 +62,6 @@ def _read(stmt: Stmt) -> Mentions:
             regions.update(match.source.buffer.id for match in node.match_buffers)
             for declared in (node.reads, node.writes):
                 regions.update(region.buffer.id for region in declared or ())
+        elif isinstance(node, Evaluate):
+            regions.update(inner.buffer.id for inner in walk(node) if isinstance(inner, Load))
     return Mentions(frozenset(loads), frozenset(stores), frozenset(regions))

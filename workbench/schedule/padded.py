@@ -72,7 +72,7 @@ def level_of(scope: Scope, found: BlockNest, einsum: Einsum) -> Level | Answer:
 
 def begins_with_contents(scope: Scope, found: BlockNest, level: Level, output: Var) -> bool:
     """Whether the nest may leave elements of the output as they were, or adds to them."""
-    touched = accesses([found.top], output.id, found.outer)
+    touched = accesses([found.top], output.id)
     box = hull(output, touched, found.facts, local=False)
     return needs_contents(touched, box, found.facts) and has_contents(scope, level, output)
 

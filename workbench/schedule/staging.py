@@ -64,7 +64,7 @@ def staged(scope: Scope, place: str, which: int | str, consumers: Sequence[str])
     if refused is not None:
         return refused
     facts = facts_around(scope.function, level.path, level.suite)
-    found = accesses(level.run, buffer.id, level.path)
+    found = accesses(level.run, buffer.id)
     moves = any(isinstance(stmt, For) for stmt in level.path)
     box = hull(buffer, found, facts, local=moves)
     copy_in = needs_contents(found, box, facts) and has_contents(scope, level, buffer)

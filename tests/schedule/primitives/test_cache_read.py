@@ -188,3 +188,51 @@ def test_the_method_takes_references_and_its_trace_replays() -> None:
     again = Schedule(module)
     exec(schedule.trace.python(), {"sch": again})
     assert again.module.script() == schedule.module.script()
+
+
+NESTED = """
+@T.prim_func
+def f(A: T.Buffer((6, 8), "float32"), C: T.Buffer((6, 8), "float32")):
+    for i in range(6):
+        with T.sblock("outer"):
+            vi = T.axis.spatial(6, i)
+            T.reads(A[vi, 0:8])
+            T.writes(C[vi, 0:8])
+            for j in range(7):
+                with T.sblock("C"):
+                    vj = T.axis.spatial(8, j)
+                    T.reads(A[vi, vj])
+                    T.writes(C[vi, vj])
+                    C[vi, vj] = A[vi, vj] + T.float32(1)
+"""
+
+
+def test_inside_a_block_the_copy_belongs_to_it() -> None:
+    text = body(applied(parse(NESTED), CacheRead(block="C")))
+    assert 'A_global = T.sblock_alloc_buffer((1, 7), "float32")' in text
+    assert "A_global[v0, v1] = A[vi + v0, v1]" in text
+    assert "C[vi, vj] = A_global[0, vj] + T.float32(1.0)" in text
+    assert "T.reads" not in text
+
+
+def test_a_call_that_cannot_be_seen_into_keeps_its_buffer() -> None:
+    text = NESTED.replace(
+        "C[vi, vj] = A[vi, vj]",
+        'T.evaluate(T.prefetch(0, dtype="int32"))\n                    C[vi, vj] = A[vi, vj]',
+    )
+    answer = answered(parse(text), CacheRead(block="C", read_buffer_index="A"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "block `C` uses `A` as a whole or by another name"
+
+
+def test_what_a_call_is_given_stays() -> None:
+    text = """
+@T.prim_func
+def f(A: T.Buffer((6,), "float32"), B: T.Buffer((6,), "float32")):
+    for i in range(6):
+        T.evaluate(T.prefetch(A[i], dtype="int32"))
+        B[i] = A[i] + T.float32(1)
+"""
+    answer = answered(parse(text), CacheRead(block="i"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "a call is given `A`"

@@ -76,7 +76,7 @@ class CacheRead(Primitive):
         buffer, level, _ = found
         consumers = self._consumers(scope)
         facts = facts_around(scope.function, level.path, level.suite)
-        reads = accesses(level.run, buffer.id, level.path, within=consumers)
+        reads = accesses(level.run, buffer.id, within=consumers)
         around = any(isinstance(stmt, For) for stmt in level.path)
         box = hull(buffer, [a for a in reads if not a.writes], facts, local=around)
         cache = cache_buffer(scope, buffer, box, self.storage_scope)
