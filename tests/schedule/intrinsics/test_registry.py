@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,11 +13,7 @@ import workbench as wb
 from tests.schedule.checks import applied
 from tests.session.test_recipe import run_outside
 from workbench.ir import IRModule, module_digest, structurally_equal
-from workbench.ir.registry import (
-    _INTRINSICS,  # pyright: ignore[reportPrivateUsage]
-    register_tensor_intrinsic,
-    registry_version,
-)
+from workbench.ir.registry import register_tensor_intrinsic, registry_version
 from workbench.ir.verify import check
 from workbench.schedule import TensorIntrinsic, register_intrinsic
 from workbench.schedule.intrinsics import (
@@ -49,14 +44,6 @@ def f(A: T.Buffer((4, 16), "float32"), B: T.Buffer((4, 16), "float32")):
     for i, j, k in T.grid(4, 2, 8):
         B[i, j * 8 + k] = B[i, j * 8 + k] + T.float32(2) * A[i, j * 8 + k]
 """
-
-
-@pytest.fixture(autouse=True)
-def _own_registry() -> Iterator[None]:
-    before = dict(_INTRINSICS)
-    yield
-    _INTRINSICS.clear()
-    _INTRINSICS.update(before)
 
 
 def scaled(value: str, *, reassociates: bool = False) -> TensorIntrinsic:
