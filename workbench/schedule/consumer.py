@@ -20,11 +20,12 @@ from workbench.ir import (
 from workbench.schedule.axis_spans import completing
 from workbench.schedule.loops_by_axes import UnsolvedError, apart
 from workbench.schedule.movement import placed
-from workbench.schedule.nest import CARRIED, Nest, known_at, nest_of, read_by, written_by
+from workbench.schedule.nest import CARRIED, Nest, known_at, nest_of
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.required_region import region
 from workbench.schedule.scope import Scope, replace_statement, sequence
 from workbench.schedule.symbolic_box import UNKNOWN, Span, at_most, least
+from workbench.schedule.touches import touches_of
 from workbench.support import NodeId
 
 
@@ -52,8 +53,9 @@ def consume_under(
         message = f"`{block.name}` is under the loop `{loop.var.name}` already"
         raise RefusedError(inapplicable(message, block.id))
     items = loop.body.body if isinstance(loop.body, Seq) else (loop.body,)
-    sources = read_by(block).keys() - written_by(block).keys()
-    producers = [n for n, item in enumerate(items) if sources & written_by(item).keys()]
+    touched = touches_of(block)
+    sources = touched.reads.keys() - touched.writes.keys()
+    producers = [n for n, item in enumerate(items) if sources & touches_of(item).writes.keys()]
     if not producers:
         message = f"nothing under the loop `{loop.var.name}` writes what `{block.name}` reads"
         raise RefusedError(inapplicable(message, block.id))

@@ -26,10 +26,11 @@ from workbench.ir import (
 from workbench.schedule.inlining import Element, element_of, without_buffer
 from workbench.schedule.inverse import solved
 from workbench.schedule.loops_by_axes import LoopsByAxes, UnsolvedError, apart
-from workbench.schedule.nest import conjunction, conjuncts, known_at, read_by, written_by
+from workbench.schedule.nest import conjunction, conjuncts, known_at
 from workbench.schedule.producer import only_buffer
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, replace_statement, sequence
+from workbench.schedule.touches import touches_of
 from workbench.support import NodeId
 
 
@@ -96,12 +97,13 @@ def _one(scope: Scope, source: Block, producer: Element, consumer: Element, move
 def _producer(scope: Scope, consumer: Element) -> Element:
     """The block that computes what the consumer reads, for it alone."""
     block = consumer.nest.block
-    read = read_by(block)
+    read = touches_of(block).reads
     params = {param.id for param in scope.function.params}
     found = [
         other
         for other in scope.blocks
-        if other.id != block.id and any(b in read and b not in params for b in written_by(other))
+        if other.id != block.id
+        and any(b in read and b not in params for b in touches_of(other).writes)
     ]
     if not found:
         message = f"no block computes what `{block.name}` reads"
@@ -110,7 +112,7 @@ def _producer(scope: Scope, consumer: Element) -> Element:
     only_buffer(scope, producer)
     element = element_of(scope, producer)
     for other in scope.blocks:
-        if other.id != block.id and element.buffer.id in read_by(other):
+        if other.id != block.id and element.buffer.id in touches_of(other).reads:
             message = f"`{other.name}` reads `{element.buffer.name}` as well as `{block.name}`"
             raise RefusedError(inapplicable(message, block.id))
     return element

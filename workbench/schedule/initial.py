@@ -32,6 +32,7 @@ from workbench.schedule.moved import clash_answer, too_large
 from workbench.schedule.nest import conjunction, known_at
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, replace_statement, sequence
+from workbench.schedule.touches import part_about, touches_of
 from workbench.support import NodeId
 
 ALWAYS = IntImm(1, "bool")
@@ -180,7 +181,9 @@ def _init_block(
 def init_keeps(before: TensorFunction, plan: Decomposed) -> Answer:
     """Whether every update still finds its initial value, and nothing else changes."""
     block = plan.block
-    old, new = Version(before), Version(plan.function)
+    touched = touches_of(block)
+    buffers = touched.reads.keys() | touched.writes.keys()
+    old, new = (Version(part_about(f, buffers)) for f in (before, plan.function))
     found = Comparison(Group.of(old, block.id, init=True), Group.of(new, plan.init))
     try:
         extra, lost = found.extra_instance(), found.lost_instance()

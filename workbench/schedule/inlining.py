@@ -19,6 +19,7 @@ from workbench.ir import (
     Let,
     Load,
     PrimExpr,
+    Seq,
     Stmt,
     Store,
     TensorFunction,
@@ -36,7 +37,8 @@ from workbench.schedule.moved import too_large
 from workbench.schedule.nest import CARRIED, Nest, nest_of
 from workbench.schedule.producer import only_buffer
 from workbench.schedule.refusal import RefusedError
-from workbench.schedule.scope import Scope, replace_statement
+from workbench.schedule.scope import Scope, replace_statement, sequence
+from workbench.schedule.touches import part_about, places_of, touches_of
 from workbench.support import NodeId
 
 
@@ -113,8 +115,7 @@ def inlined_producer(scope: Scope, block: Block) -> Element:
     if buffer.id in outside:
         message = f"`{block.name}` reads `{buffer.name}`, which it writes"
         raise RefusedError(illegal(message, block.id))
-    reads = sum(isinstance(n, Load) and n.buffer.id == buffer.id for n in walk(scope.function.body))
-    if not reads:
+    if not any(buffer.id in place.reads for place in places_of(scope.function)):
         message = f"nothing reads `{buffer.name}`"
         raise RefusedError(inapplicable(message, block.id))
     return element
@@ -125,7 +126,9 @@ def inlining_keeps(scope: Scope, element: Element) -> Answer:
     block, buffer = element.nest.block, element.buffer
     binders = [s for s in scope.paths[block.id] if _bound(s) & free_vars(element.store).keys()]
     fixed = bool(binders)
-    flow = Reaching(Version(scope.function), block.id, buffer.id, fixed)
+    touched = touches_of(block)
+    part = part_about(scope.function, touched.reads.keys() | touched.writes.keys())
+    flow = Reaching(Version(part), block.id, buffer.id, fixed)
     for reader in flow.readers:
         for binder in binders:
             if not any(stmt is binder for stmt in reader.statement.path):
@@ -183,8 +186,13 @@ def _changed(block: Block, gap: Gap, change: Event) -> Answer:
 def inline_everywhere(scope: Scope, element: Element) -> TensorFunction:
     """The function with every read of the element's buffer replaced by its value."""
     body = replace_statement(scope.function.body, element.nest.outermost, None)
-    body = Inliner(element.buffer.id, element.axes, element.store).rewritten(body, Facts())
-    return without_buffer(scope.with_body(body), element.buffer.id)
+    inliner = Inliner(element.buffer.id, element.axes, element.store)
+    items = body.body if isinstance(body, Seq) else (body,)
+    changed = [
+        inliner.rewritten(item, Facts()) if element.buffer.id in touches_of(item).reads else item
+        for item in items
+    ]
+    return without_buffer(scope.with_body(sequence(changed)), element.buffer.id)
 
 
 @dataclass(frozen=True, slots=True)

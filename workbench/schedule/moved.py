@@ -13,10 +13,11 @@ from workbench.analysis.dependence import (
 from workbench.analysis.dependence.comparison import Clash, Comparison, Group, Witness
 from workbench.analysis.dependence.sets import TooLargeError
 from workbench.analysis.dependence.versions import Event, Version
-from workbench.ir import Block, For, LoopKind, TensorFunction, Var
+from workbench.ir import Block, For, LoopKind, Stmt, TensorFunction, Var
 from workbench.schedule.primitive import all_apply
 from workbench.schedule.producer import Plan
 from workbench.schedule.scope import Scope
+from workbench.schedule.touches import part_about, places_of, touches_of
 from workbench.support import NodeId
 
 
@@ -106,8 +107,16 @@ def _not_once(block: Block, witness: Witness) -> Answer:
 
 
 def compared(before: TensorFunction, after: TensorFunction, block: NodeId) -> Comparison:
-    """A function before and after a block was moved."""
-    return Comparison(Group.of(Version(before), block), Group.of(Version(after), block))
+    """A function before and after a block was moved, with the statements that matter to it."""
+    moved = next(place.stmt for place in places_of(before) if _is(place.stmt, block))
+    touched = touches_of(moved)
+    buffers = touched.reads.keys() | touched.writes.keys()
+    old, new = (Version(part_about(function, buffers)) for function in (before, after))
+    return Comparison(Group.of(old, block), Group.of(new, block))
+
+
+def _is(stmt: Stmt, block: NodeId) -> bool:
+    return isinstance(stmt, Block) and stmt.id == block
 
 
 def too_large(block: Block) -> Answer:

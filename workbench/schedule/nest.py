@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from workbench.analysis.arith import Facts
@@ -14,9 +14,6 @@ from workbench.ir import (
     Binary,
     BinaryOp,
     Block,
-    BufferRegion,
-    BufferType,
-    Evaluate,
     For,
     If,
     Let,
@@ -27,8 +24,6 @@ from workbench.ir import (
     Stmt,
     Store,
     TensorFunction,
-    Var,
-    children,
     free_vars,
     substitute,
     walk,
@@ -36,6 +31,7 @@ from workbench.ir import (
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, walk_statements
 from workbench.schedule.symbolic_box import facts_at
+from workbench.schedule.touches import touches_of
 from workbench.support import NodeId
 
 CARRIED = frozenset({AxisKind.REDUCE, AxisKind.SCAN})
@@ -123,7 +119,7 @@ def _absorbed(parent: Stmt, child: Stmt, block: Block, changed: Block) -> Block:
             return replace(changed, predicate=conjunction(whole, changed.predicate))
         case Let(var=var, value=value) if not _loads(value):
             return substitute(changed, {var.id: value})
-        case Allocate(buffer=buffer) if buffer.id not in (read_by(block) | written_by(block)):
+        case Allocate(buffer=buffer) if not touches_of(block).touches((buffer.id,)):
             return changed
         case Block(axes=axes, predicate=None) if not _locals(parent, block):
             return substitute(changed, {axis.var.id: axis.value for axis in axes})
@@ -134,8 +130,8 @@ def _absorbed(parent: Stmt, child: Stmt, block: Block, changed: Block) -> Block:
 
 
 def _locals(outer: Block, block: Block) -> bool:
-    own = {a.id for a in outer.allocations} | {m.buffer.id for m in outer.match_buffers}
-    return bool(own & (read_by(block) | written_by(block)).keys())
+    own = (*outer.allocations, *(match.buffer for match in outer.match_buffers))
+    return touches_of(block).touches([buffer.id for buffer in own])
 
 
 def _loads(value: PrimExpr) -> bool:
@@ -166,69 +162,9 @@ def conjuncts(condition: PrimExpr | None) -> tuple[PrimExpr, ...]:
             return (condition,)
 
 
-# --- what a statement touches -----------------------------------------------------------------
-
-
 def stores_of(stmt: Stmt) -> tuple[Store, ...]:
     """Every store in a statement."""
     return tuple(s for s in walk_statements(stmt) if isinstance(s, Store))
-
-
-def written_by(stmt: Stmt) -> dict[NodeId, Var]:
-    """The buffers that a statement may write: stores, declared writes of blocks."""
-    found = {store.buffer.id: store.buffer for store in stores_of(stmt)}
-    for inner in walk_statements(stmt):
-        if isinstance(inner, Block):
-            found |= {r.buffer.id: r.buffer for r in inner.writes or ()}
-    return found
-
-
-def read_by(stmt: Stmt) -> dict[NodeId, Var]:
-    """The buffers that a statement may read: loads, declared reads of blocks."""
-    found: dict[NodeId, Var] = {}
-    for node in walk(stmt):
-        if isinstance(node, Load):
-            found.setdefault(node.buffer.id, node.buffer)
-        elif isinstance(node, Block):
-            found |= {r.buffer.id: r.buffer for r in node.reads or ()}
-    return found
-
-
-def aliased(function: TensorFunction, buffer: NodeId) -> str:
-    """How else than by plain loads and stores a function uses a buffer; empty where it does not."""
-    for node in walk(function.body):
-        if isinstance(node, Block):
-            for match in node.match_buffers:
-                if buffer in {match.source.buffer.id, match.buffer.id}:
-                    return f"block `{node.name}` gives it another name"
-        elif not isinstance(node, Load | Store | Allocate | BufferRegion | Var | BufferType):
-            for child in children(node):
-                if isinstance(child, Var) and child.id == buffer and not isinstance(node, Block):
-                    return "a call takes all of it"
-    return ""
-
-
-def effects(stmt: Stmt) -> bool:
-    """Whether a statement calls something for its effect."""
-    return any(isinstance(s, Evaluate) for s in walk_statements(stmt))
-
-
-def blocks_that(scope: Scope, buffer: NodeId, *, write: bool) -> Iterator[Stmt]:
-    """The innermost blocks (else the leaf statements) that write, or read, a buffer."""
-    for path, leaf in _leaves(scope.function.body, ()):
-        touched = written_by(leaf) if write else read_by(leaf)
-        if buffer in touched:
-            block = next((s for s in reversed(path) if isinstance(s, Block)), None)
-            yield block or leaf
-
-
-def _leaves(stmt: Stmt, path: tuple[Stmt, ...]) -> Iterator[tuple[tuple[Stmt, ...], Stmt]]:
-    from_here = (*path, stmt)
-    below = [s for s in children(stmt) if isinstance(s, Stmt)]
-    if not below:
-        yield path, stmt
-    for inner in below:
-        yield from _leaves(inner, from_here)
 
 
 def known_at(function: TensorFunction, path: Iterable[Stmt]) -> Facts:

@@ -23,19 +23,15 @@ from workbench.schedule.loops_by_axes import UnsolvedError, apart
 from workbench.schedule.movement import placed
 from workbench.schedule.nest import (
     Nest,
-    aliased,
-    blocks_that,
-    effects,
     known_at,
     nest_of,
-    read_by,
     stores_of,
-    written_by,
 )
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.required_region import region
 from workbench.schedule.scope import Scope, replace_statement, sequence, walk_statements
 from workbench.schedule.symbolic_box import Span, hull
+from workbench.schedule.touches import aliased, places_of, touches_of
 from workbench.support import NodeId
 
 
@@ -108,7 +104,7 @@ def _private(
         s for s in walk_statements(function.body) if isinstance(s, For) and s.var.id == loop.var.id
     )
     rest = replace_statement(function.body, there, None)
-    if buffer.id in read_by(rest) or buffer.id in written_by(rest):
+    if touches_of(rest).touches((buffer.id,)):
         return function
     private = replace(there, body=Allocate(buffer, there.body))
     body = replace_statement(function.body, there, private)
@@ -125,21 +121,23 @@ def only_buffer(scope: Scope, block: Block) -> Var:
     Raises:
         RefusedError: it writes several, others write it, it reads what other instances wrote.
     """
-    written = written_by(block)
+    touched = touches_of(block)
+    written = touched.writes
     names = ", ".join(f"`{buffer.name}`" for buffer in written.values())
     if len(written) != 1 or not stores_of(block):
         message = f"`{block.name}` writes {names or 'no buffer'}, expected one buffer"
         raise RefusedError(inapplicable(message, block.id))
     (buffer,) = written.values()
-    if effects(block):
+    if touched.effects:
         message = f"`{block.name}` calls something for its effect"
         raise RefusedError(unproved(message, block.id))
     alias = aliased(scope.function, buffer.id)
     if alias:
         message = f"`{buffer.name}` is not only loaded and stored: {alias}"
         raise RefusedError(unproved(message, block.id))
-    for other in blocks_that(scope, buffer.id, write=True):
-        if other is not block:
+    for place in places_of(scope.function):
+        other = place.stmt
+        if buffer.id in place.writes and other is not block:
             name = other.name if isinstance(other, Block) else f"the store to {buffer.name}"
             message = f"`{name}` writes `{buffer.name}` as well as `{block.name}`"
             raise RefusedError(illegal(message, block.id))
@@ -170,8 +168,10 @@ def insertion_place(items: Sequence[Stmt], block: Block, loop: For, buffer: Var,
         raise RefusedError(inapplicable(message, block.id))
     if index == -1:
         return readers[0]
-    sources = {n.buffer.id for n in walk(block) if isinstance(n, Load)} - {buffer.id}
-    written = [n for n, item in enumerate(items[: readers[0]]) if sources & written_by(item).keys()]
+    sources = touches_of(block).reads.keys() - {buffer.id}
+    written = [
+        n for n, item in enumerate(items[: readers[0]]) if sources & touches_of(item).writes.keys()
+    ]
     first = written[-1] + 1 if written else 0
     if index == -2:
         return first
@@ -185,4 +185,4 @@ def insertion_place(items: Sequence[Stmt], block: Block, loop: For, buffer: Var,
 
 
 def _reads(item: Stmt, buffer: Var) -> bool:
-    return any(isinstance(node, Load) and node.buffer.id == buffer.id for node in walk(item))
+    return buffer.id in touches_of(item).reads

@@ -11,11 +11,12 @@ from typing_extensions import override
 from workbench.analysis.dependence import Answer
 from workbench.ir import Block, For
 from workbench.schedule.moved import recomputed
-from workbench.schedule.nest import read_by, written_by
+from workbench.schedule.plans import planned
 from workbench.schedule.primitive import Derived, Primitive, Rewritten
 from workbench.schedule.producer import Plan, compute_under
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope
+from workbench.schedule.touches import touches_of
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,14 @@ class ComputeAt(Primitive):
     @override
     def check(self, scope: Scope) -> Answer:
         try:
-            plan = self._plan(Scope(scope.name, scope.function))
+            plan = planned(self, scope, self._plan)
         except RefusedError as refused:
             return refused.answer
         return recomputed(scope.function, plan)
 
     @override
     def rewrite(self, scope: Scope) -> Rewritten:
-        plan = self._plan(scope)
+        plan = planned(self, scope, self._plan)
         old = tuple(loop.var.id for loop in plan.nest.loops)
         return Rewritten(plan.function, plan.loops, (Derived(old, plan.loops),))
 
@@ -83,9 +84,9 @@ class ComputeAt(Primitive):
 
 def _loops_of_readers(scope: Scope, block: Block) -> list[For]:
     """The loops around the first other block that reads what a block writes."""
-    written = written_by(block)
+    written = touches_of(block).writes
     for other in scope.blocks:
-        if other is not block and written.keys() & read_by(other).keys():
+        if other is not block and written.keys() & touches_of(other).reads.keys():
             around = set(map(id, scope.loops_around(block.id)))
             return [x for x in scope.loops_around(other.id) if id(x) not in around]
     return []

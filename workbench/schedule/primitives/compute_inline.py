@@ -12,10 +12,10 @@ from workbench.analysis.dependence import Answer
 from workbench.ir import Block, For
 from workbench.rewrite import Relation
 from workbench.schedule.inlining import inline_everywhere, inlined_producer, inlining_keeps
-from workbench.schedule.nest import read_by
 from workbench.schedule.primitive import Derived, Primitive, Rewritten
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope
+from workbench.schedule.touches import touches_of
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,9 @@ class ComputeInline(Primitive):
         block = scope.block(self.block)
         element = inlined_producer(scope, block)
         buffer = element.buffer.id
-        readers = tuple(b.id for b in scope.blocks if b is not block and buffer in read_by(b))
+        readers = tuple(
+            b.id for b in scope.blocks if b is not block and buffer in touches_of(b).reads
+        )
         derived = Derived((block.id,), readers, Relation.MOVED)
         return Rewritten(inline_everywhere(scope, element), (), (derived,))
 

@@ -12,10 +12,11 @@ from workbench.analysis.dependence import Answer
 from workbench.ir import Block, For
 from workbench.schedule.consumer import ConsumerPlan, consume_under
 from workbench.schedule.moved import moved_once
-from workbench.schedule.nest import read_by, written_by
+from workbench.schedule.plans import planned
 from workbench.schedule.primitive import Derived, Primitive, Rewritten
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope
+from workbench.schedule.touches import touches_of
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,14 @@ class ReverseComputeAt(Primitive):
     @override
     def check(self, scope: Scope) -> Answer:
         try:
-            plan = self._plan(Scope(scope.name, scope.function))
+            plan = planned(self, scope, self._plan)
         except RefusedError as refused:
             return refused.answer
         return moved_once(scope.function, plan.function, plan.nest.block, within=plan.regenerated)
 
     @override
     def rewrite(self, scope: Scope) -> Rewritten:
-        plan = self._plan(scope)
+        plan = planned(self, scope, self._plan)
         old = tuple(loop.var.id for loop in plan.nest.loops)
         return Rewritten(plan.function, plan.loops, (Derived(old, plan.loops),))
 
@@ -82,9 +83,9 @@ class ReverseComputeAt(Primitive):
 
 def _loops_of_writers(scope: Scope, block: Block) -> list[For]:
     """The loops around the last other block that writes what a block reads."""
-    read = read_by(block)
+    read = touches_of(block).reads
     for other in reversed(scope.blocks):
-        if other is not block and read.keys() & written_by(other).keys():
+        if other is not block and read.keys() & touches_of(other).writes.keys():
             around = set(map(id, scope.loops_around(block.id)))
             return [x for x in scope.loops_around(other.id) if id(x) not in around]
     return []

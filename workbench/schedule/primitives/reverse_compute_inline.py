@@ -12,6 +12,7 @@ from workbench.analysis.dependence import Answer
 from workbench.ir import Block, For
 from workbench.schedule.epilogue import Merged, merged
 from workbench.schedule.moved import moved_once
+from workbench.schedule.plans import planned
 from workbench.schedule.primitive import Derived, Primitive, Rewritten
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope
@@ -43,14 +44,14 @@ class ReverseComputeInline(Primitive):
     @override
     def check(self, scope: Scope) -> Answer:
         try:
-            plan = self._plan(Scope(scope.name, scope.function))
+            plan = planned(self, scope, self._plan)
         except RefusedError as refused:
             return refused.answer
         return moved_once(scope.function, plan.between, plan.consumer, within=True)
 
     @override
     def rewrite(self, scope: Scope) -> Rewritten:
-        plan = self._plan(scope)
+        plan = planned(self, scope, self._plan)
         derived = Derived((plan.producer.id, plan.consumer.id), (plan.producer.id,))
         return Rewritten(plan.function, (), (derived,))
 

@@ -11,6 +11,7 @@ from typing_extensions import override
 from workbench.analysis.dependence import Answer
 from workbench.ir import AxisKind, Block, For, free_vars
 from workbench.rewrite import Relation
+from workbench.schedule.plans import planned
 from workbench.schedule.primitive import Derived, Primitive, Rewritten
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.rfactoring import Factored, factored, factoring_keeps
@@ -45,14 +46,14 @@ class Rfactor(Primitive):
     @override
     def check(self, scope: Scope) -> Answer:
         try:
-            plan = self._plan(Scope(scope.name, scope.function))
+            plan = planned(self, scope, self._plan)
         except RefusedError as refused:
             return refused.answer
         return factoring_keeps(plan)
 
     @override
     def rewrite(self, scope: Scope) -> Rewritten:
-        plan = self._plan(scope)
+        plan = planned(self, scope, self._plan)
         derived = (
             Derived((plan.block.id,), (plan.partial,)),
             Derived((scope.loop(self.loop).var.id,), plan.loops, Relation.PART),
