@@ -11,7 +11,7 @@ from workbench.analysis.dependence.answers import (
 from workbench.analysis.dependence.carried import Carried
 from workbench.analysis.dependence.dependences import Dependences, dependences
 from workbench.analysis.dependence.moves import Time
-from workbench.analysis.dependence.regions import Region, Regions, regions, undeclared
+from workbench.analysis.dependence.regions import Region, Regions, regions
 from workbench.analysis.dependence.statements import Access, Statement
 
 __all__ = [
@@ -29,6 +29,5 @@ __all__ = [
     "illegal",
     "inapplicable",
     "regions",
-    "undeclared",
     "unproved",
 ]

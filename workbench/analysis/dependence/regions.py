@@ -5,23 +5,15 @@ Reference: `tvm::tir::GetBlockAccessRegion`, `tvm::arith::EstimateRegionLowerBou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workbench.analysis.dependence.boxes import Box, box_of, joined
 from workbench.analysis.dependence.dependences import dependences
-from workbench.analysis.dependence.linear import AnyOf, Conjunction, Linear, Row, at_most, less
-from workbench.analysis.dependence.sets import TooLargeError
-from workbench.analysis.dependence.statements import Access, Model, Statement
-from workbench.analysis.dependence.system import System
-from workbench.analysis.dependence.views import region_behind
-from workbench.ir.expr import PrimExpr, Var
+from workbench.analysis.dependence.statements import Model, Statement
+from workbench.ir.expr import Var
 from workbench.ir.tensor import Block, BufferRegion, TensorFunction
-from workbench.support.diagnostics import Diagnostic, Severity
 from workbench.support.ids import NodeId
-
-Ranges = tuple[tuple[PrimExpr, PrimExpr], ...]
-"""Start and extent of each dimension."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,85 +94,3 @@ def _outer_keys(
         count += any(node is loop for loop in statement.loops)
     inner = {key for loop in statement.loops[count:] for key in model.loops[loop.var.id]}
     return frozenset(statement.keys) - inner
-
-
-# --- declared regions -------------------------------------------------------------------------
-
-
-def undeclared(function: TensorFunction) -> tuple[Diagnostic, ...]:
-    """Accesses that lie outside of the regions that their blocks declare.
-
-    Errors with an element, warnings where containment is not proved. Blocks whose accesses cannot
-    be seen are trusted; what a block does not declare at all (None) is not looked at.
-    """
-    model = dependences(function).model
-    found = (
-        fault
-        for statement in model.statements
-        for block in statement.path
-        if isinstance(block, Block)
-        for declared, write in ((block.reads, False), (block.writes, True))
-        if declared is not None
-        for fault in _outside(model, statement, block, declared, write)
-    )
-    return tuple(dict.fromkeys(found))
-
-
-def _outside(
-    model: Model,
-    statement: Statement,
-    block: Block,
-    declared: tuple[BufferRegion, ...],
-    write: bool,
-) -> Iterator[Diagnostic]:
-    outer = _outer_keys(model, block, (statement,))
-    for access in statement.accesses:
-        own = access.update is not None and not access.write
-        if access.write is not write or access.trusted or own or set(access.private) - outer:
-            continue
-        sources = [region_behind(model.views, region) for region in declared]
-        same = [ranges for buffer, ranges in sources if buffer.id == access.buffer.id]
-        proved = _contained(model, statement, access, same)
-        if proved is not True:
-            verb = "writes" if write else "reads"
-            yield Diagnostic(
-                "tensor/undeclared-access",
-                f"block `{block.name}` {verb} {access.text}, which its declared regions "
-                + ("do not contain" if proved is False else "are not proved to contain"),
-                Severity.ERROR if proved is False else Severity.WARNING,
-                node=block.id,
-                span=block.span,
-                hint="correct the declaration, or leave it out: it is computed then",
-            )
-
-
-def _contained(
-    model: Model, statement: Statement, access: Access, declared: Sequence[Ranges]
-) -> bool | None:
-    """Whether regions contain an access at all its instances; None where that stays open."""
-    system = System(model.terms, frozenset())
-    system.add(1, statement.domain)
-    system.add(1, access.constraints)
-    for symbol in model.symbols:
-        low = model.terms[symbol].low
-        if low is not None:
-            system.add(1, (Row(Linear.of(symbol).shift(-low)),))
-    for ranges in declared:
-        system.add(1, (AnyOf(tuple(_beside(model, access, ranges))),))
-    try:
-        point = system.point()
-    except TooLargeError:
-        return None
-    if point is None:
-        return True
-    known = not statement.inexact and not access.inexact
-    exact = known and not any(model.terms[key].why for _, key in point)
-    return False if exact else None
-
-
-def _beside(model: Model, access: Access, ranges: Ranges) -> Iterator[Conjunction]:
-    """All ways in which an element lies outside of a region."""
-    for form, (first, many) in zip(access.indices, ranges, strict=False):
-        start, extent = model.reader.linear(first), model.reader.linear(many)
-        yield (less(form, start),)
-        yield (at_most(start.plus(extent), form),)
