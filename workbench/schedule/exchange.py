@@ -25,9 +25,9 @@ from workbench.ir import (
     binary,
     free_vars,
 )
-from workbench.schedule.facts import facts_at, with_loop
+from workbench.schedule.bounds import fixed
+from workbench.schedule.facts import facts_at, loads, with_loop
 from workbench.schedule.guards import guarded
-from workbench.schedule.perfect_nests import fixed
 from workbench.schedule.scope import Scope
 
 
@@ -110,7 +110,13 @@ def _reason(facts: Facts, loop: For, left: Sequence[For]) -> tuple[str, str]:
 
 
 def _hull(loop: For, left: Sequence[For], facts: Facts) -> For | None:
-    """The loop over all values that it has in some iteration of the loops of `left`."""
+    """The loop over all values that it has in some iteration of the loops of `left`.
+
+    None where its range is not linear and has no constant bounds, or is read from memory, which
+    the body may change.
+    """
+    if loads(loop.start) or loads(loop.extent):
+        return None
     low = _extreme(facts.poly(loop.start), left, facts, -1)
     high = _extreme(facts.poly(loop.start + loop.extent), left, facts, 1)
     if low is None or high is None:

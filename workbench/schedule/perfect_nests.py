@@ -6,27 +6,18 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import assert_never
 
-from workbench.analysis.arith import Facts
 from workbench.analysis.dependence import Answer, inapplicable
-from workbench.codegen.division import DIVISIONS
 from workbench.ir import (
     Allocate,
-    Binary,
     Block,
     Evaluate,
     For,
     If,
     Let,
-    Load,
-    MatchBuffer,
-    PrimExpr,
     Seq,
     Stmt,
     Store,
     While,
-    dtype_of,
-    is_float,
-    walk,
 )
 from workbench.schedule.primitive import bad_parameter
 from workbench.schedule.scope import Scope, walk_statements
@@ -118,38 +109,3 @@ def described(stmt: Stmt) -> str:
             return described(items[0]) if items else "an empty statement"
         case _:
             assert_never(stmt)
-
-
-def fixed(facts: Facts, bound: PrimExpr, outer: Sequence[For]) -> str:
-    """Why a bound of a loop may not be computed once, before the loops around it; else empty.
-
-    `facts` hold before them.
-    """
-    for loop in outer:
-        if any(node == loop.var for node in walk(bound)):
-            return f"depends on `{loop.var.name}`"
-    runs = all(facts.proves(loop.extent > 0) is True for loop in outer)
-    for node in walk(bound):
-        if isinstance(node, Load):
-            if not runs:
-                return f"reads `{node.buffer.name}`, which is not read where the loops do not run"
-            if not _constant_memory(node, outer[0]):
-                return f"reads `{node.buffer.name}`, which the nest may write"
-        if isinstance(node, Binary) and not runs and _may_fault(facts, node):
-            return "divides by what may be zero where the loops do not run"
-    return ""
-
-
-def _constant_memory(load: Load, nest: For) -> bool:
-    for node in walk(nest.body):
-        if isinstance(node, Store) and node.buffer.id == load.buffer.id:
-            return False
-        if isinstance(node, Evaluate | MatchBuffer):
-            return False
-    return True
-
-
-def _may_fault(facts: Facts, expr: Binary) -> bool:
-    if expr.op not in DIVISIONS or is_float(dtype_of(expr)):
-        return False
-    return facts.proves(expr.b > 0) is not True

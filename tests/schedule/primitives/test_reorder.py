@@ -178,6 +178,19 @@ def f(A: T.Buffer((9, 9), "float32")):
     assert "if j < " in body(after)
 
 
+def test_a_range_in_memory_stays() -> None:
+    text = """
+@T.prim_func
+def f(L: T.Buffer((4,), "int8"), A: T.Buffer((4, 128), "float32")):
+    for i in range(4):
+        for j in range(T.Cast("int64", L[i])):
+            A[i, j] = T.float32(1)
+            L[i] = T.int8(1)
+"""
+    answer = answered(parse(text), Reorder(loops=("j", "i")))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+
+
 def test_a_triangle_whose_rows_depend_on_each_other() -> None:
     text = """
 @T.prim_func

@@ -24,8 +24,9 @@ from workbench.ir import (
     binary,
     dtype_of,
 )
+from workbench.schedule.bounds import fixed, settled
 from workbench.schedule.facts import facts_at, with_loop
-from workbench.schedule.perfect_nests import distinct_loops, fixed, loop_below, nest_of
+from workbench.schedule.perfect_nests import distinct_loops, loop_below, nest_of
 from workbench.schedule.primitive import Derived, Primitive, Rewritten
 from workbench.schedule.resolve import resolved
 from workbench.schedule.scope import Scope
@@ -75,8 +76,10 @@ class Fuse(Primitive):
         nest = distinct_loops(scope, self.loops, self.name)
         if len(nest) == 1:
             return Rewritten(scope.function, (nest[0].var.id,))
-        outer, inner = nest[0], nest[-1]
-        facts = facts_at(scope, outer.var.id)
+        first, inner = nest[0], nest[-1]
+        facts = facts_at(scope, first.var.id)
+        outermost = settled(scope, first)
+        nest = (outer := outermost.loop, *nest[1:])
         fused = scope.fresh("_".join(loop.var.name for loop in nest) + "_fused", outer.var.type)
         extents = _extents(nest, facts)
         extent = facts.simplify(reduce(mul, extents))
@@ -98,7 +101,7 @@ class Fuse(Primitive):
         )
         sources = tuple(loop.var.id for loop in nest)
         derived = (Derived(sources, (fused.id,)),)
-        return Rewritten(scope.replaced(outer, new), (fused.id,), derived)
+        return Rewritten(scope.replaced(first, outermost.around(new)), (fused.id,), derived)
 
     @override
     @classmethod

@@ -23,6 +23,7 @@ from workbench.ir import (
     binary,
     dtype_of,
 )
+from workbench.schedule.bounds import settled
 from workbench.schedule.copies import Copy, copied
 from workbench.schedule.factors import checked_factors
 from workbench.schedule.facts import facts_at, with_loop
@@ -77,8 +78,10 @@ class LoopPartition(Primitive):
 
     @override
     def rewrite(self, scope: Scope) -> Rewritten:
-        old = scope.loop(self.loop)
-        facts = facts_at(scope, old.var.id)
+        found = scope.loop(self.loop)
+        facts = facts_at(scope, found.var.id)
+        bounds = settled(scope, found)
+        old = bounds.loop
         parts = self._parts(scope, old, facts)
         fresh = [scope.fresh(f"{old.var.name}_{n}", old.var.type) for n in range(len(parts))]
         made: list[Stmt] = []
@@ -91,7 +94,8 @@ class LoopPartition(Primitive):
         ids = tuple(var.id for var in fresh)
         derived = [Derived((old.var.id,), ids)]
         derived += [Derived((source,), tuple(results)) for source, results in became.items()]
-        return Rewritten(scope.replaced(old, sequence(made)), ids, tuple(derived))
+        done = scope.replaced(found, bounds.around(sequence(made)))
+        return Rewritten(done, ids, tuple(derived))
 
     @override
     @classmethod

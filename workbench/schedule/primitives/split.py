@@ -12,6 +12,7 @@ from typing_extensions import override
 from workbench.analysis.arith import Facts
 from workbench.analysis.dependence import Answer, applies
 from workbench.ir import Block, For, IntImm, PrimExpr, Stmt, Var, dtype_of
+from workbench.schedule.bounds import settled
 from workbench.schedule.factors import checked_factors
 from workbench.schedule.facts import facts_at, with_loop
 from workbench.schedule.guards import guarded
@@ -56,8 +57,10 @@ class Split(Primitive):
 
     @override
     def rewrite(self, scope: Scope) -> Rewritten:
-        old = scope.loop(self.loop)
-        facts = facts_at(scope, old.var.id)
+        found = scope.loop(self.loop)
+        facts = facts_at(scope, found.var.id)
+        bounds = settled(scope, found)
+        old = bounds.loop
         sizes = self._sizes(scope, old, facts)
         fresh = [scope.fresh(f"{old.var.name}_{n}", old.var.type) for n in range(len(sizes))]
         zero = IntImm(0, dtype_of(old.var))
@@ -72,7 +75,8 @@ class Split(Primitive):
         body = resolved(old.body, {old.var.id: value + old.start}, inside)
         new = _nest(old, fresh, sizes, body if exact else guarded(body, bounded))
         ids = tuple(var.id for var in fresh)
-        return Rewritten(scope.replaced(old, new), ids, (Derived((old.var.id,), ids),))
+        done = scope.replaced(found, bounds.around(new))
+        return Rewritten(done, ids, (Derived((old.var.id,), ids),))
 
     @override
     @classmethod
