@@ -15,7 +15,16 @@ import pytest
 import workbench.ops  # noqa: F401  # pyright: ignore[reportUnusedImport]  found by name
 from workbench import passes
 from workbench.interpret import Symbols, read_leaf, values
-from workbench.ir import Alias, Constant, IRModule, TensorType, Type
+from workbench.ir import (
+    Alias,
+    CallPacked,
+    Constant,
+    IRModule,
+    TensorType,
+    Type,
+    walk,
+    why_missing,
+)
 from workbench.ir.verify import verify
 from workbench.passes import Pass
 from workbench.script import parse, print_module
@@ -44,6 +53,12 @@ def array_of(type_: Type, rng: np.random.Generator) -> np.ndarray:
     assert isinstance(type_, TensorType)
     shape = tuple(d if isinstance(d, int) else 3 for d in type_.shape or ())
     return rng.normal(size=shape).astype(type_.dtype or "float32")
+
+
+def missing_libraries(module: IRModule) -> set[str]:
+    nodes = [node for function in module.graph_functions.values() for node in walk(function)]
+    symbols = {node.symbol for node in nodes if isinstance(node, CallPacked)}
+    return {symbol for symbol in symbols if why_missing(symbol)}
 
 
 @pytest.mark.parametrize("path", CASES, ids=[f"{p.parent.name}/{p.stem}" for p in CASES])
@@ -97,7 +112,7 @@ def read_result(module: IRModule, found: dict[NodeId, Any]) -> list[np.ndarray]:
     return flat(read_leaf(module.graph_functions["main"].result, found, Symbols(), module.pool))
 
 
-def flat(value: Any) -> list[np.ndarray]:
+def flat(value: object) -> list[np.ndarray]:
     return [x for item in value for x in flat(item)] if isinstance(value, tuple) else [value]
 
 

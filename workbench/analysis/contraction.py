@@ -6,7 +6,7 @@ Matrix products and convolutions, read off the loops.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workbench.analysis.affine import Affine, affine
 from workbench.analysis.arith import Facts
@@ -29,6 +29,7 @@ from workbench.ir import (
     Var,
     as_dim,
     as_expr,
+    libraries_that_compute,
 )
 from workbench.ir.dims import same_dim
 
@@ -48,21 +49,38 @@ class LibraryForm:
 
 
 def library_forms(function: TensorFunction) -> tuple[LibraryForm, ...]:
-    """The library calls that could replace the contraction of a function.
+    """The library calls that could replace the contraction of a function, one for each library.
 
-    Empty where there is none.
+    In the order in which libraries were registered; empty where there is no such contraction.
     """
+    form = contraction_form(function)
+    if form is None:
+        return ()
+    dtypes = {
+        buffer.type.dtype
+        for buffer in (*form.inputs, form.result)
+        if isinstance(buffer.type, BufferType)
+    }
+    return tuple(
+        replace(form, symbol=library.symbol)
+        for library in libraries_that_compute(form.symbol)
+        if not library.dtypes or dtypes <= set(library.dtypes)
+    )
+
+
+def contraction_form(function: TensorFunction) -> LibraryForm | None:
+    """The contraction that a function begins with; its `symbol` is `matmul` or `conv2d`."""
     found = stages(function)
     if found is None:
-        return ()
+        return None
     position = next((n for n, s in enumerate(found) if s.reduce and is_contraction(s)), None)
     if position is None or not _starts_at_zero(found[position]):
-        return ()
+        return None
     form = (_matmul(found[0]) if position == 0 else None) or _conv2d(found, position)
     params = {p.id for p in function.params}
     if form is None or any(buffer.id not in params for buffer in form.inputs):
-        return ()
-    return (form,)
+        return None
+    return form
 
 
 def _starts_at_zero(stage: Stage) -> bool:
@@ -106,7 +124,7 @@ def _matmul(stage: Stage) -> LibraryForm | None:
             and stage.store.indices == stage.spatial
             and _covers(stage, (a, b, stage.store))
         ):
-            return LibraryForm("numpy.matmul", (a.buffer, b.buffer), stage.buffer, 1)
+            return LibraryForm("matmul", (a.buffer, b.buffer), stage.buffer, 1)
     return None
 
 
@@ -131,7 +149,7 @@ def _conv2d(found: tuple[Stage, ...], position: int) -> LibraryForm | None:
             ("strides", (stride_y, stride_x)),
         )
         inputs = (source, weight.buffer)
-        return LibraryForm("numpy.conv2d", inputs, stage.buffer, position + 1, attrs)
+        return LibraryForm("conv2d", inputs, stage.buffer, position + 1, attrs)
     return None
 
 

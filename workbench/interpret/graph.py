@@ -30,7 +30,7 @@ from workbench.ir.graph import (
     TupleItem,
 )
 from workbench.ir.module import IRModule
-from workbench.ir.registry import find_library, library_keywords, operator
+from workbench.ir.registry import find_library, library_keywords, operator, why_missing
 from workbench.ir.tensor import TensorFunction
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.ids import NodeId
@@ -232,9 +232,8 @@ class _Frame:
         )
 
     def _call_packed(self, call: CallPacked) -> Value:
-        library = find_library(call.symbol)
-        if library is None or library.unavailable:
-            why = library.unavailable if library else "nobody registered it"
+        library, why = find_library(call.symbol), why_missing(call.symbol)
+        if library is None or why:
             raise CompileError(
                 Diagnostic("library/unavailable", f"cannot call `{call.symbol}`: {why}")
             )

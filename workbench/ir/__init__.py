@@ -61,9 +61,11 @@ from workbench.ir.pool import ConstantPool, content_digest
 from workbench.ir.registry import (
     LibraryFunction,
     Operator,
+    count_registration,
     find_library,
     find_operator,
     infer_type,
+    libraries_that_compute,
     library_keywords,
     operator,
     operators,
@@ -72,6 +74,7 @@ from workbench.ir.registry import (
     register_tensor_check,
     registry_version,
     type_of,
+    why_missing,
 )
 from workbench.ir.tensor import (
     Allocate,
@@ -178,6 +181,7 @@ __all__ = [
     "binary",
     "children",
     "content_digest",
+    "count_registration",
     "dtype_of",
     "expression_type",
     "find_library",
@@ -189,6 +193,7 @@ __all__ = [
     "infer_type",
     "is_float",
     "leaf_vars",
+    "libraries_that_compute",
     "library_keywords",
     "map_children",
     "module_digest",
@@ -204,4 +209,5 @@ __all__ = [
     "transform",
     "type_of",
     "walk",
+    "why_missing",
 ]

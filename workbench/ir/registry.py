@@ -71,13 +71,19 @@ class LibraryFunction:
 
     `function(*inputs, *outputs, **attributes)` fills numpy arrays in place.
 
-    `unavailable` is empty, or says why the library cannot be called on this machine.
+    `unavailable` is empty, or says why the library cannot be called on this machine. `load` makes
+    it ready when something that calls it is built, and says why it cannot. `computes` names the
+    loops that it can take the place of (`workbench.analysis.contraction`), `dtypes` those that it
+    has, empty for all.
     """
 
     symbol: str
     function: Callable[..., Any]
     library: str
     unavailable: str = ""
+    load: Callable[[], str] | None = None
+    computes: str = ""
+    dtypes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +152,11 @@ def registry_version() -> int:
     return len(_REGISTERED)
 
 
+def count_registration(name: str) -> None:
+    """Let `registry_version` grow for a registration in a table of another layer."""
+    _REGISTERED.append(name)
+
+
 def operators() -> tuple[Operator, ...]:
     """All operators, by name."""
     return tuple(_OPERATORS[name] for name in sorted(_OPERATORS))
@@ -169,6 +180,19 @@ def find_operator(name: str) -> Operator | None:
 def find_library(symbol: str) -> LibraryFunction | None:
     """The library function of that symbol, if there is one."""
     return _LIBRARIES.get(symbol)
+
+
+def libraries_that_compute(what: str) -> tuple[LibraryFunction, ...]:
+    """The library functions that have these loops, in the order in which they were registered."""
+    return tuple(library for library in _LIBRARIES.values() if library.computes == what)
+
+
+def why_missing(symbol: str) -> str:
+    """Why a library function cannot be called here, empty where it can; loads the library."""
+    found = _LIBRARIES.get(symbol)
+    if found is None:
+        return "nobody registered it"
+    return found.unavailable or ("" if found.load is None else found.load())
 
 
 def operator(name: str) -> Operator:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from workbench.ir import IRModule
+from workbench.passes.cross.bind_symbolic_variables import BindSymbolicVariables
 from workbench.passes.cross.dispatch_to_library import DispatchToLibrary
 from workbench.passes.cross.fuse_tensor_functions import FuseTensorFunctions
 from workbench.passes.cross.implement import Candidate, Implement, implementations
 from workbench.passes.cross.legalize_ops import LegalizeOps
+from workbench.passes.cross.partition_for_library import PartitionForLibrary
+from workbench.passes.cross.remove_unused_parameters import RemoveUnusedParameters
+from workbench.passes.graph.bind_parameters import BindParameters
 from workbench.passes.graph.canonicalize_bindings import CanonicalizeBindings
 from workbench.passes.graph.combine_parallel_matmuls import CombineParallelMatmuls
 from workbench.passes.graph.eliminate_common_subexpressions import (
@@ -19,9 +23,12 @@ from workbench.passes.graph.fuse_ops import FuseOps
 from workbench.passes.tensor.replace_function import ReplaceFunction
 from workbench.passes.tensor.schedule_default import ScheduleDefault
 from workbench.passes.tensor.simplify import Simplify
+from workbench.passes.weights import Weights, weights
 from workbench.rewrite import Pass, PassResult, Rule, register_pass, registered_passes
 
 BUILTIN_PASSES: tuple[type[Pass], ...] = (
+    BindParameters,
+    BindSymbolicVariables,
     CanonicalizeBindings,
     EliminateCommonSubexpressions,
     FoldConstant,
@@ -30,10 +37,12 @@ BUILTIN_PASSES: tuple[type[Pass], ...] = (
     LegalizeOps,
     FuseOps,
     FuseTensorFunctions,
+    PartitionForLibrary,
     DispatchToLibrary,
     Simplify,
     ScheduleDefault,
     EliminateDeadCode,
+    RemoveUnusedParameters,
     Implement,
     ReplaceFunction,
 )
@@ -64,6 +73,8 @@ def optimize(module: IRModule) -> IRModule:
 
 __all__ = [
     "BUILTIN_PASSES",
+    "BindParameters",
+    "BindSymbolicVariables",
     "Candidate",
     "CanonicalizeBindings",
     "CombineParallelMatmuls",
@@ -76,15 +87,19 @@ __all__ = [
     "FuseTensorFunctions",
     "Implement",
     "LegalizeOps",
+    "PartitionForLibrary",
     "Pass",
     "PassResult",
+    "RemoveUnusedParameters",
     "ReplaceFunction",
     "Rule",
     "ScheduleDefault",
     "Simplify",
+    "Weights",
     "default_pipeline",
     "implementations",
     "optimize",
     "register_pass",
     "registered_passes",
+    "weights",
 ]

@@ -17,6 +17,7 @@ from workbench.ir import (
     library_keywords,
     operator,
     walk,
+    why_missing,
 )
 from workbench.runtime.arrays import Array, as_array, is_array, numpy_dtype
 from workbench.runtime.program import HostCall, Place
@@ -47,7 +48,7 @@ def library_call(called: CallPacked) -> HostCall:
     """
     symbol = called.symbol
     library = find_library(symbol)
-    if library is None or library.unavailable:
+    if library is None or why_missing(symbol):
         raise CompileError(_missing(symbol, ()))
     function, keywords = library.function, library_keywords(called)
 
@@ -87,8 +88,7 @@ def check_libraries(module: IRModule) -> None:
     """
     calls: dict[str, list[str]] = {}
     for function, name, call in _packed_calls(module):
-        library = find_library(call.symbol)
-        if library is None or library.unavailable:
+        if why_missing(call.symbol):
             calls.setdefault(call.symbol, []).append(f"`{name}` in `{function}` calls it")
     if calls:
         raise CompileError(_missing(symbol, tuple(where)) for symbol, where in calls.items())
@@ -105,11 +105,9 @@ def _packed_calls(module: IRModule) -> Iterator[tuple[str, str, CallPacked]]:
 
 
 def _missing(symbol: str, calls: tuple[str, ...]) -> Diagnostic:
-    library = find_library(symbol)
-    why = library.unavailable if library else "nobody registered it"
     return Diagnostic(
         "library/unavailable",
-        f"cannot call library function `{symbol}`: {why}",
+        f"cannot call library function `{symbol}`: {why_missing(symbol)}",
         notes=calls[:6],
         hint="register it with `register_library`, or choose another implementation of the call",
     )

@@ -28,6 +28,12 @@ from workbench.analysis.patterns.language import (
     tensor,
 )
 from workbench.analysis.patterns.matching import Match, NearMiss, find, match_at
+from workbench.analysis.patterns.offered import (
+    LibraryPattern,
+    library_patterns,
+    offering_libraries,
+    register_library_pattern,
+)
 
 __all__ = [
     "AnyOf",
@@ -35,6 +41,7 @@ __all__ = [
     "CallTo",
     "ConstantValue",
     "Item",
+    "LibraryPattern",
     "Match",
     "NearMiss",
     "Pattern",
@@ -44,8 +51,11 @@ __all__ = [
     "find",
     "item",
     "library",
+    "library_patterns",
     "match_at",
+    "offering_libraries",
     "op",
+    "register_library_pattern",
     "several",
     "tensor",
 ]

@@ -49,26 +49,26 @@ class DispatchToLibrary(Rule):
         self, function: str, binding: Binding, algorithm: TensorFunction
     ) -> Iterator[Site | Refusal]:
         name, value = binding.var.name, binding.var.id
-        for form in library_forms(algorithm):
-            library = find_library(form.symbol)
-            if form.symbol not in self.symbols:
-                allowed = ", ".join(f"`{s}`" for s in self.symbols)
-                yield note(
-                    "dispatch/not-selected",
-                    f"`{name}` could be `{form.symbol}`; selected are {allowed}",
-                    function,
-                    value,
-                )
-            elif library is None or library.unavailable:
-                why = library.unavailable if library else "nobody registered it"
-                yield note(
-                    "dispatch/unavailable",
-                    f"`{form.symbol}` cannot be called: {why}",
-                    function,
-                    value,
-                )
-            else:
-                yield Site(function, (value,), f"`{form.symbol}`")
+        forms = library_forms(algorithm)
+        form = self._form(forms)
+        if form is None:
+            allowed = ", ".join(f"`{s}`" for s in self.symbols)
+            for other in forms[:1]:
+                text = f"`{name}` could be `{other.symbol}`; selected are {allowed}"
+                yield note("dispatch/not-selected", text, function, value)
+            return
+        library = find_library(form.symbol)
+        assert library is not None
+        if library.unavailable:
+            text = f"`{form.symbol}` cannot be called: {library.unavailable}"
+            yield note("dispatch/unavailable", text, function, value)
+        else:
+            yield Site(function, (value,), f"`{form.symbol}`")
+
+    def _form(self, forms: tuple[LibraryForm, ...]) -> LibraryForm | None:
+        """The form of the symbol that stands first among those selected."""
+        found = {form.symbol: form for form in forms}
+        return next((found[symbol] for symbol in self.symbols if symbol in found), None)
 
     @override
     def rewrite(self, site: Site, editor: ModuleEditor) -> None:
@@ -77,7 +77,8 @@ class DispatchToLibrary(Rule):
         module = editor.current
         algorithm = candidate(module, binding)
         assert algorithm is not None
-        form: LibraryForm = library_forms(algorithm)[0]
+        form = self._form(library_forms(algorithm))
+        assert form is not None
         call_library(editor, site.function, binding, algorithm, form, self.name)
 
 

@@ -262,7 +262,7 @@ def _implement(editor: ModuleEditor, function: str, binding: Binding, chosen: Ca
     value = binding.var.id
     if chosen.kind == "library":
         assert algorithm is not None
-        form = library_forms(algorithm)[0]
+        form = next(f for f in library_forms(algorithm) if chosen.name == f"library {f.symbol}")
         call_library(
             editor, function, _as_call(editor, binding, algorithm, name), algorithm, form, rule
         )

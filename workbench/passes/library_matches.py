@@ -1,0 +1,162 @@
+"""What a library can take of a module: matches of its patterns, and loops that it has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from workbench.analysis.contraction import LibraryForm, library_forms
+from workbench.analysis.patterns import (
+    CallTo,
+    LibraryPattern,
+    Match,
+    NearMiss,
+    Pattern,
+    find,
+    library_patterns,
+)
+from workbench.ir import (
+    Binding,
+    CallOp,
+    CallPacked,
+    CallTIR,
+    IRModule,
+    PackedStyle,
+    TensorFunction,
+    TensorType,
+    find_library,
+)
+from workbench.passes.library_calls import algorithm_of, call_library
+from workbench.passes.tensor_forms import tensor_form
+from workbench.rewrite import ModuleEditor, NodeRef, Relation, Site
+from workbench.support import NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class LibrarySite(Site):
+    """A site with the match that a library takes; None where its loops tell."""
+
+    match: Match | None = None
+    offered: LibraryPattern | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """Why a library does not take what came near one of its patterns."""
+
+    function: str
+    node: NodeId
+    reason: str
+
+
+def library_matches(
+    module: IRModule, library: str, functions: tuple[str, ...] | None = None
+) -> Iterator[LibrarySite | Declined]:
+    """What the patterns of a library fit, earlier patterns first, each value taken once.
+
+    Looks at graph functions that are no fused groups, or at those that are named. Then why not,
+    for values that no pattern took, one reason a value.
+    """
+    taken: dict[NodeRef, LibrarySite] = {}
+    declined: dict[NodeRef, tuple[int, str]] = {}
+    sites: list[LibrarySite] = []
+    for offered in library_patterns(library):
+        for found in find(offered.pattern, module, functions):
+            reason, depth = _judge(found, offered)
+            root = NodeRef(found.function, found.root.var.id)
+            if reason:
+                if depth > declined.get(root, (0, ""))[0]:
+                    declined[root] = (depth, reason)
+                continue
+            assert isinstance(found, Match)
+            members = [m.var.id for m in found.members if m.var.id != root.id]
+            site = LibrarySite(
+                found.function, (root.id, *members), f"`{offered.symbol}`", found, offered
+            )
+            if not any(ref in taken for ref in site.refs):
+                taken.update(dict.fromkeys(site.refs, site))
+                sites.append(site)
+    yield from sites
+    for ref, (_, reason) in declined.items():
+        if ref not in taken:
+            yield Declined(ref.function, ref.id, reason)
+
+
+def _judge(found: Match | NearMiss, offered: LibraryPattern) -> tuple[str, int]:
+    """Why a match is not taken, with the calls that fitted; no reason where it is.
+
+    A near miss counts where only the arguments of its innermost call, or what is below several
+    calls, do not fit: others are merely other code.
+    """
+    if isinstance(found, NearMiss):
+        near = found.depth >= min(2, _calls(offered.pattern))
+        return found.reason, found.depth if near else 0
+    outside = [var.name for var in found.outputs if var.id != found.root.var.id]
+    depth = len(found.members)
+    if outside:
+        names = ", ".join(f"`{name}`" for name in outside)
+        return f"{names} is read outside of what `{offered.symbol}` computes", depth
+    out = found.root.var.type
+    if not isinstance(out, TensorType) or out.shape is None or out.dtype is None:
+        return "the shape of the result is not known", depth
+    return offered.reason(found), depth
+
+
+def _calls(pattern: Pattern) -> int:
+    if not isinstance(pattern, CallTo):
+        return 0
+    return 1 + sum(_calls(arg) for arg in pattern.args or ())
+
+
+def library_form_of(module: IRModule, binding: Binding, library: str) -> LibraryForm | None:
+    """The call of the library that could compute a call of a tensor function, or part of it."""
+    call = binding.value
+    algorithm = algorithm_of(module, call) if isinstance(call, CallTIR) else None
+    return None if algorithm is None else _form_in(algorithm, library)
+
+
+def _form_in(algorithm: TensorFunction, library: str) -> LibraryForm | None:
+    for form in library_forms(algorithm):
+        known = find_library(form.symbol)
+        if known is not None and known.library == library:
+            return form
+    return None
+
+
+def give_to_library(editor: ModuleEditor, site: LibrarySite, library: str, rule: str) -> None:
+    """Replace a match, or a call of a tensor function, by the call of the library."""
+    binding = editor.binding(site.function, site.nodes[0])
+    assert binding is not None
+    call = binding.value
+    if site.match is None or site.offered is None:
+        assert isinstance(call, CallTIR)
+        algorithm = algorithm_of(editor.current, call)
+        assert algorithm is not None
+        form = _form_in(algorithm, library)
+        assert form is not None
+        call_library(editor, site.function, binding, algorithm, form, rule)
+        return
+    if len(site.nodes) == 1 and isinstance(call, CallOp):
+        algorithm = tensor_form(call, binding.var.type)
+        form = None if algorithm is None else _form_in(algorithm, library)
+        if algorithm is not None and form is not None and form.symbol == site.offered.symbol:
+            call_library(editor, site.function, binding, algorithm, form, rule)
+            return
+    _call_offered(editor, site, binding, rule)
+
+
+def _call_offered(editor: ModuleEditor, site: LibrarySite, binding: Binding, rule: str) -> None:
+    match, offered = site.match, site.offered
+    assert match is not None
+    assert offered is not None
+    out = binding.var.type
+    assert isinstance(out, TensorType)
+    args = tuple(match[name] for name in offered.arguments)
+    call = CallPacked(offered.symbol, args, (out,), PackedStyle.DPS, offered.attrs(match))
+    root, *members = site.nodes
+    editor.replace_value(site.function, root, call, rule)
+    for member in members:
+        editor.remove(site.function, member)
+    if members:
+        refs = site.refs
+        editor.derive(rule, refs, refs[:1], Relation.PART)
