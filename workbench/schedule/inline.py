@@ -1,31 +1,32 @@
 """Inlining of stages: an elementwise producer is computed where it is read.
 
-Reference: `compute_inline` of TVM and Halide's default schedule (Ragan-Kelley et al., PLDI 2013).
+Chooses what is worth it among what the primitive `compute_inline` can do.
+Reference: Halide's default schedule (Ragan-Kelley et al., PLDI 2013).
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from workbench.analysis.arith import Facts
 from workbench.analysis.op_pattern import OpPattern, is_expensive, stage_pattern
 from workbench.analysis.stages import Stage, stages
 from workbench.ir import (
     BufferType,
-    For,
     Load,
     PrimExpr,
     ScalarType,
     Select,
     Seq,
     Stmt,
-    Store,
     TensorFunction,
     Var,
     children,
-    substitute,
-    transform,
     walk,
 )
+from workbench.schedule.inlining import Inliner, without_buffer
+from workbench.schedule.scope import sequence
+from workbench.schedule.touches import touches_of
 from workbench.support import NodeId
 
 LARGEST_EXPRESSION = 400
@@ -108,27 +109,12 @@ def _repeats(producer: Stage, reader: Stage) -> bool:
 
 
 def _inline(function: TensorFunction, producer: Stage) -> TensorFunction:
-    axes = {n: v.id for n, v in enumerate(producer.store.indices) if isinstance(v, Var)}
-
-    def replace_load(node: object) -> object:
-        if isinstance(node, Load) and node.buffer.id == producer.buffer.id:
-            values: dict[NodeId, PrimExpr] = {axis: node.indices[n] for n, axis in axes.items()}
-            return substitute(producer.store.value, values)
-        return node
-
+    inliner = Inliner(producer.buffer.id, producer.block.axes, producer.store)
     nests = function.body.body if isinstance(function.body, Seq) else (function.body,)
-    kept = tuple(n for n in nests if not _stores_to(n, producer.buffer.id))
-    body = tuple(_drop_regions(transform(nest, replace_load)) for nest in kept)
-    allocations = tuple(a for a in function.allocations if a.id != producer.buffer.id)
-    return replace(function, body=body[0] if len(body) == 1 else Seq(body), allocations=allocations)
+    kept = [n for n in nests if not _stores_to(n, producer.buffer.id)]
+    body = sequence([inliner.rewritten(nest, Facts()) for nest in kept])
+    return without_buffer(replace(function, body=body), producer.buffer.id)
 
 
 def _stores_to(nest: Stmt, buffer: NodeId) -> bool:
-    return any(isinstance(node, Store) and node.buffer.id == buffer for node in walk(nest))
-
-
-def _drop_regions(nest: Stmt) -> Stmt:
-    """Declared regions are stale after inlining: leave them to analysis again."""
-    if isinstance(nest, For):
-        return replace(nest, body=_drop_regions(nest.body))
-    return replace(nest, reads=None, writes=None)
+    return buffer in touches_of(nest).writes

@@ -34,10 +34,26 @@ def solutions(
     axes: Sequence[Axis], indices: Sequence[PrimExpr], values: Coordinates
 ) -> dict[NodeId, PrimExpr]:
     """The values of those axes that are determined; see `solved`."""
+    direct = _direct(axes, indices, values)
+    if direct is not None:
+        return direct
     facts = Facts()
     for axis in axes:
         facts = facts.with_range(axis.var, loop_interval(IntImm(0), axis.extent))
     return _Solving(facts, tuple(axes)).run(indices, values)
+
+
+def _direct(
+    axes: Sequence[Axis], indices: Sequence[PrimExpr], values: Coordinates
+) -> dict[NodeId, PrimExpr] | None:
+    """The answer where every axis is an index by itself."""
+    found = {
+        index.id: value
+        for index, value in zip(indices, values, strict=True)
+        if isinstance(index, Var)
+    }
+    mine = {axis.var.id: found[axis.var.id] for axis in axes if axis.var.id in found}
+    return mine if len(mine) == len(axes) else None
 
 
 @dataclass(slots=True)
