@@ -112,7 +112,7 @@ def read_result(module: IRModule, found: dict[NodeId, Any]) -> list[np.ndarray]:
     return flat(read_leaf(module.graph_functions["main"].result, found, Symbols(), module.pool))
 
 
-def flat(value: object) -> list[np.ndarray]:
+def flat(value: Any) -> list[Any]:  # noqa: ANN401
     return [x for item in value for x in flat(item)] if isinstance(value, tuple) else [value]
 
 

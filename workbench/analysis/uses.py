@@ -40,6 +40,14 @@ def argument_vars(value: GraphExpr) -> tuple[Var, ...]:
     return tuple(direct)
 
 
+def own_vars(value: GraphExpr) -> tuple[Var, ...]:
+    """The variables that a right side itself reads: of a branch, what it asks and gives."""
+    read = [*arguments(value)]
+    if isinstance(value, IfThenElse):
+        read += [value.then.result, value.otherwise.result]
+    return tuple(var for arg in read for var in leaf_vars(arg))
+
+
 def users(function: GraphFunction) -> dict[NodeId, tuple[NodeId, ...]]:
     """For each value the ids of the bindings that read it, in program order, once each."""
     found: dict[NodeId, dict[NodeId, None]] = {}

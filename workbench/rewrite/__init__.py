@@ -2,7 +2,7 @@
 
 from workbench.rewrite.derivation import Derivation, NodeRef, Relation
 from workbench.rewrite.dimensions import with_dims
-from workbench.rewrite.editor import ModuleEditor, all_bindings
+from workbench.rewrite.editor import ModuleEditor, all_bindings, expose
 from workbench.rewrite.outline import FUSED, Outlined, is_fused, outline
 from workbench.rewrite.passes import (
     Pass,
@@ -32,6 +32,7 @@ __all__ = [
     "Rule",
     "Site",
     "all_bindings",
+    "expose",
     "is_fused",
     "note",
     "outline",

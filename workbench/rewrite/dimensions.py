@@ -33,15 +33,18 @@ def with_dims(node: N, values: Mapping[NodeId, Dim]) -> N:
     What becomes a number is one: `n * 4` with 2 for `n` is `8`. Variables keep their ids. The same
     object where no such dimension occurs. Linear in the size of `node`.
     """
-    return _Dimensions(values).apply(node) if values else node
+    return Dimensions(values).apply(node) if values else node
 
 
-class _Dimensions:
+class Dimensions:
+    """Replaces dimensions in one node after the other; more may get known on the way."""
+
     def __init__(self, values: Mapping[NodeId, Dim]) -> None:
-        self.values = values
+        self.values: dict[NodeId, Dim] = dict(values)
         self.vars: dict[NodeId, tuple[Var, Var]] = {}
 
     def apply(self, node: Any) -> Any:  # noqa: ANN401
+        """`node` with the dimensions that are known replaced."""
         match node:
             case Var():
                 return self._var(node)
@@ -79,4 +82,5 @@ class _Dimensions:
         return node if same else replace(node, **{name: changed})
 
     def dim(self, dim: Dim) -> Dim:
+        """A dimension, a number where it is known."""
         return dim if isinstance(dim, int) else as_dim(self.apply(dim))

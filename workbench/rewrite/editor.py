@@ -11,6 +11,7 @@ import numpy as np
 from workbench.analysis.uses import argument_vars
 from workbench.ir import (
     Arg,
+    Attrs,
     Binding,
     BindingBlock,
     Body,
@@ -31,6 +32,7 @@ from workbench.ir import (
     leaf_vars,
     map_children,
     structurally_equal,
+    type_of,
 )
 from workbench.ir.pool import Array, frozen_array
 from workbench.rewrite.derivation import Derivation, NodeRef, Relation
@@ -50,10 +52,15 @@ class _Pending:
     before: dict[NodeId, list[Binding]] = field(default_factory=dict[NodeId, list[Binding]])
     leaves: dict[NodeId, Arg] = field(default_factory=dict[NodeId, Arg])
     dims: dict[NodeId, Dim] = field(default_factory=dict[NodeId, Dim])
+    params: tuple[Var, ...] | None = None
+    result: Arg | None = None
+    attrs: Attrs | None = None
 
     @property
     def touched(self) -> bool:
-        return bool(self.values or self.removed or self.before or self.leaves or self.dims)
+        signature = (self.params, self.result, self.attrs)
+        edits = (self.values, self.removed, self.before, self.leaves, self.dims)
+        return any(edits) or any(part is not None for part in signature)
 
 
 class ModuleEditor:
@@ -153,6 +160,22 @@ class ModuleEditor:
     def substitute(self, function: str, value: NodeId, leaf: Arg) -> None:
         """Use `leaf` wherever `value` was used."""
         self._edits(function).leaves[value] = leaf
+
+    def set_signature(
+        self,
+        function: str,
+        params: tuple[Var, ...] | None = None,
+        result: Arg | None = None,
+        attrs: Attrs | None = None,
+    ) -> None:
+        """Give a function other parameters, another result, other attributes: those given.
+
+        Calls of it are the caller's affair.
+        """
+        pending = self._edits(function)
+        pending.params = pending.params if params is None else params
+        pending.result = pending.result if result is None else result
+        pending.attrs = pending.attrs if attrs is None else attrs
 
     def bind_dimension(self, function: str, symbol: NodeId, dim: Dim) -> None:
         """Write `dim` wherever the symbolic dimension stands, in types and shapes."""
@@ -276,9 +299,15 @@ def _bucket(function: Function) -> object:
 def _rebuild(function: GraphFunction, pending: _Pending) -> GraphFunction:
     substitution = _Substitution(pending.leaves)
     blocks = tuple(_rebuild_block(block, pending, substitution) for block in function.blocks)
-    result = substitution(function.result)
-    if pending.leaves:
+    result = substitution(function.result if pending.result is None else pending.result)
+    if pending.leaves or pending.result is not None:
         blocks = expose(blocks, result)
+    if pending.params is not None:
+        function = replace(function, params=pending.params)
+    if pending.attrs is not None:
+        function = replace(function, attrs=pending.attrs)
+    if pending.result is not None:
+        function = replace(function, return_type=type_of(result))
     return replace(function, blocks=_joined(blocks), result=result, next_id=pending.ids.next)
 
 

@@ -190,13 +190,12 @@ def _selected_ids(module: IRModule, only: tuple[str, ...]) -> frozenset[NodeRef]
 def _named_values(module: IRModule) -> Iterator[tuple[NodeRef, tuple[str, str]]]:
     for name, function in module.functions:
         if isinstance(function, GraphFunction):
-            for binding in all_bindings(function):
-                yield (
-                    NodeRef(name, binding.var.id),
-                    (binding.var.name, f"{name}.{binding.var.name}"),
-                )
+            for var in (*function.params, *(b.var for b in all_bindings(function))):
+                yield NodeRef(name, var.id), (var.name, f"{name}.{var.name}")
         else:
             yield NodeRef(name, NodeId(-1)), (name, name)
+            for var in function.params:
+                yield NodeRef(name, var.id), (f"{name}.{var.name}", "")
 
 
 _USER_PASSES: dict[str, type[Pass]] = {}

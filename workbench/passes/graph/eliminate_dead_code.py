@@ -18,21 +18,18 @@ from typing import ClassVar
 
 from typing_extensions import override
 
+from workbench.analysis.calls import named_functions
 from workbench.analysis.effects import must_run
 from workbench.analysis.uses import argument_vars, result_ids
 from workbench.ir import (
     Binding,
     BindingBlock,
-    CallFunction,
-    CallPacked,
-    CallTIR,
-    Function,
     GraphFunction,
     IfThenElse,
     IRModule,
     leaf_vars,
 )
-from workbench.rewrite import ModuleEditor, Refusal, Rule, Site, all_bindings
+from workbench.rewrite import ModuleEditor, Refusal, Rule, Site
 from workbench.support import NodeId
 
 
@@ -71,7 +68,7 @@ class EliminateDeadCode(Rule):
 
 def _dead_functions(module: IRModule) -> list[str]:
     """The private functions that no public one reaches."""
-    calls = {name: _named(function) for name, function in module.functions}
+    calls = {name: named_functions(function) for name, function in module.functions}
     pending = [name for name, function in module.functions if not function.private]
     reached = set(pending)
     while pending:
@@ -79,23 +76,6 @@ def _dead_functions(module: IRModule) -> list[str]:
         reached.update(new)
         pending += new
     return [name for name in calls if name not in reached]
-
-
-def _named(function: Function) -> list[str]:
-    """The functions that a function calls, or names as its algorithm or that of a call."""
-    attrs = [function.attrs]
-    called: list[str] = []
-    if isinstance(function, GraphFunction):
-        for binding in all_bindings(function):
-            match binding.value:
-                case CallTIR(callee=callee) | CallFunction(callee=callee):
-                    called.append(callee)
-                case CallPacked(attrs=found):
-                    attrs.append(found)
-                case _:
-                    pass
-    named = (dict(items).get("algorithm") for items in attrs)
-    return [*called, *(name for name in named if isinstance(name, str))]
 
 
 def _dead_bindings(module: IRModule, function: GraphFunction) -> list[Binding]:

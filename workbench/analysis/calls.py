@@ -1,0 +1,124 @@
+"""Calls: who calls a function of the module, and from where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from workbench.ir import (
+    Binding,
+    BindingBlock,
+    CallFunction,
+    CallPacked,
+    CallTIR,
+    Function,
+    GraphFunction,
+    IfThenElse,
+    IRModule,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CallSite:
+    """A binding that calls a function of the module; `caller` is the function it stands in."""
+
+    caller: str
+    binding: Binding
+
+    @property
+    def call(self) -> CallFunction | CallTIR:
+        """The call."""
+        value = self.binding.value
+        assert isinstance(value, CallFunction | CallTIR)
+        return value
+
+
+def call_sites(module: IRModule) -> dict[str, tuple[CallSite, ...]]:
+    """All calls by callee, in program order, those in branches included. Linear in the module."""
+    found: dict[str, list[CallSite]] = {}
+    for name, function in module.graph_functions.items():
+        for binding in bindings_in(function.blocks):
+            if isinstance(binding.value, CallFunction | CallTIR):
+                found.setdefault(binding.value.callee, []).append(CallSite(name, binding))
+    return {callee: tuple(sites) for callee, sites in found.items()}
+
+
+def bindings_in(blocks: tuple[BindingBlock, ...]) -> Iterator[Binding]:
+    """All bindings of blocks in program order, those inside branches behind their own."""
+    for block in blocks:
+        for binding in block.bindings:
+            yield binding
+            if isinstance(binding.value, IfThenElse):
+                yield from bindings_in(binding.value.then.blocks)
+                yield from bindings_in(binding.value.otherwise.blocks)
+
+
+def named_functions(function: Function) -> list[str]:
+    """The functions that a function calls, or names as its algorithm or that of a call."""
+    attrs = [function.attrs]
+    found: list[str] = []
+    if isinstance(function, GraphFunction):
+        for binding in bindings_in(function.blocks):
+            match binding.value:
+                case CallTIR(callee=callee) | CallFunction(callee=callee):
+                    found.append(callee)
+                case CallPacked(attrs=given):
+                    attrs.append(given)
+                case _:
+                    pass
+    named = (dict(items).get("algorithm") for items in attrs)
+    return [*found, *(name for name in named if isinstance(name, str))]
+
+
+def recursive(module: IRModule) -> frozenset[str]:
+    """Graph functions that may call themselves, directly or through others.
+
+    Reference: Tarjan, "Depth-First Search and Linear Graph Algorithms", 1972.
+    """
+    edges = {
+        name: [
+            b.value.callee
+            for b in bindings_in(function.blocks)
+            if isinstance(b.value, CallFunction)
+        ]
+        for name, function in module.graph_functions.items()
+    }
+    return frozenset(_in_cycles(edges))
+
+
+def _in_cycles(edges: dict[str, list[str]]) -> Iterator[str]:
+    """Nodes that lie on a cycle; without recursion, since call chains may be long."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    open_nodes: dict[str, None] = {}
+    for root in edges:
+        if root in index:
+            continue
+        work = [(root, iter(edges[root]))]
+        index[root] = low[root] = len(index)
+        open_nodes[root] = None
+        while work:
+            node, rest = work[-1]
+            following = next((n for n in rest if n in edges), None)
+            if following is None:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
+                if low[node] == index[node]:
+                    yield from _component(node, open_nodes, edges)
+            elif following not in index:
+                index[following] = low[following] = len(index)
+                open_nodes[following] = None
+                work.append((following, iter(edges[following])))
+            elif following in open_nodes:
+                low[node] = min(low[node], index[following])
+
+
+def _component(
+    node: str, open_nodes: dict[str, None], edges: dict[str, list[str]]
+) -> Iterator[str]:
+    members: list[str] = []
+    while not members or members[-1] != node:
+        members.append(open_nodes.popitem()[0])
+    if len(members) > 1 or node in edges[node]:
+        yield from members
