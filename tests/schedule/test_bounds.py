@@ -51,3 +51,20 @@ def f(L: T.Buffer((1,), "int64"), A: T.Buffer((9, 3), "float32")):
     assert "i_start = L[0]" in body(after) or "i_start" in body(after)
     inner = text.replace("range(3)", "range(L[0])")
     assert "reads `L`" in answered(parse(inner), Fuse(loops=("i", "j"))).message
+
+
+def test_a_bound_that_is_written_under_another_name() -> None:
+    text = """
+@T.prim_func
+def f(L: T.Buffer((4,), "int64"), A: T.Buffer((9,), "float32")):
+    with T.sblock("whole"):
+        T.reads(L[0:4])
+        T.writes(L[0:4], A[0:9])
+        M = T.match_buffer(L[0:4], (4,), "int64")
+        for i in range(4):
+            for j in range(L[0]):
+                A[j] = A[j] + T.float32(1)
+                M[0] = T.int64(1)
+"""
+    assert "reads `L`" in answered(parse(text), Fuse(loops=("i", "j"))).message
+    assert "j_extent" in body(applied(parse(text), Split(loop="j", factors=(None, 2))))

@@ -13,7 +13,6 @@ from workbench.ir import (
     For,
     Let,
     Load,
-    MatchBuffer,
     PrimExpr,
     Stmt,
     Store,
@@ -48,7 +47,9 @@ def settled(scope: Scope, loop: For) -> Settled:
     found: list[tuple[Var, PrimExpr]] = []
     bounds: list[PrimExpr] = []
     for bound, what in ((loop.start, "start"), (loop.extent, "extent")):
-        if all(_constant_memory(node, loop) for node in walk(bound) if isinstance(node, Load)):
+        if all(
+            _constant_memory(scope, node, loop) for node in walk(bound) if isinstance(node, Load)
+        ):
             bounds.append(bound)
             continue
         scalar = scope.fresh(f"{loop.var.name}_{what}", loop.var.type)
@@ -59,7 +60,7 @@ def settled(scope: Scope, loop: For) -> Settled:
     return Settled(replace(loop, start=bounds[0], extent=bounds[1]), tuple(found))
 
 
-def fixed(facts: Facts, bound: PrimExpr, outer: Sequence[For]) -> str:
+def fixed(scope: Scope, facts: Facts, bound: PrimExpr, outer: Sequence[For]) -> str:
     """Why a bound of a loop may not be computed once, before the loops around it; else empty.
 
     `facts` hold before them.
@@ -72,18 +73,21 @@ def fixed(facts: Facts, bound: PrimExpr, outer: Sequence[For]) -> str:
         if isinstance(node, Load):
             if not runs:
                 return f"reads `{node.buffer.name}`, which is not read where the loops do not run"
-            if not _constant_memory(node, outer[0]):
+            if not _constant_memory(scope, node, outer[0]):
                 return f"reads `{node.buffer.name}`, which the nest may write"
         if isinstance(node, Binary) and not runs and _may_fault(facts, node):
             return "divides by what may be zero where the loops do not run"
     return ""
 
 
-def _constant_memory(load: Load, nest: For) -> bool:
+def _constant_memory(scope: Scope, load: Load, nest: For) -> bool:
+    """Whether nothing in the nest may write the buffer that is read, under whatever name."""
+    if any(block.match_buffers for block in scope.blocks):
+        return False
     for node in walk(nest.body):
         if isinstance(node, Store) and node.buffer.id == load.buffer.id:
             return False
-        if isinstance(node, Evaluate | MatchBuffer):
+        if isinstance(node, Evaluate):
             return False
     return True
 

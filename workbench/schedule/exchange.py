@@ -50,7 +50,7 @@ def boxed(scope: Scope, nest: Sequence[For], order: Sequence[For]) -> Box | Answ
     for position, loop in enumerate(nest):
         later = order[next(n for n, other in enumerate(order) if other is loop) :]
         left = [outer for outer in nest[:position] if any(outer is other for other in later)]
-        reason, what = _reason(facts, loop, left)
+        reason, what = _reason(scope, facts, loop, left)
         if not reason:
             loops.append(loop)
             continue
@@ -99,11 +99,11 @@ def _between(facts: Facts, start: PrimExpr, stop: PrimExpr) -> tuple[PrimExpr, P
     return start, Binary(BinaryOp.SUB, stop, start)
 
 
-def _reason(facts: Facts, loop: For, left: Sequence[For]) -> tuple[str, str]:
+def _reason(scope: Scope, facts: Facts, loop: For, left: Sequence[For]) -> tuple[str, str]:
     """Why the range of a loop cannot be computed before the loops of `left`, and which end."""
     found = "", ""
     for bound, what in ((loop.start, "start"), (loop.extent, "extent")) if left else ():
-        reason = fixed(facts, bound, left)
+        reason = fixed(scope, facts, bound, left)
         if reason and not (found[0] and reason.startswith("depends")):
             found = reason, what
     return found

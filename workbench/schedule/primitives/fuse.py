@@ -65,8 +65,8 @@ class Fuse(Primitive):
         if nest != wanted:
             return _misplaced(wanted, nest)
         facts = facts_at(scope, nest[0].var.id)
-        for position, loop in enumerate(nest):
-            answer = _fusible(nest[0], loop, nest[:position], facts)
+        for position in range(len(nest)):
+            answer = _fusible(scope, nest[: position + 1], facts)
             if not answer.applies:
                 return answer
         return applies()
@@ -135,7 +135,9 @@ def _misplaced(wanted: Sequence[For], nest: Sequence[For]) -> Answer:
     )
 
 
-def _fusible(first: For, loop: For, outer: Sequence[For], facts: Facts) -> Answer:
+def _fusible(scope: Scope, nest: Sequence[For], facts: Facts) -> Answer:
+    """Whether the last loop of a nest fits the ones around it."""
+    first, loop, outer = nest[0], nest[-1], nest[:-1]
     name = loop.var.name
     if loop.kind is not first.kind or loop.thread != first.thread:
         return inapplicable(
@@ -146,15 +148,15 @@ def _fusible(first: For, loop: For, outer: Sequence[For], facts: Facts) -> Answe
         )
     if dtype_of(loop.var) != INDEX:
         return inapplicable(f"`{name}` counts in `{dtype_of(loop.var)}`, expected `{INDEX}`")
-    if isinstance(_annotations((*outer, loop)), str):
-        key = _annotations((*outer, loop))
+    key = _annotations(nest)
+    if isinstance(key, str):
         return inapplicable(
             f"the annotation `{key}` differs between the loops",
             loop.var.id,
             hint=f'unannotate(loop, "{key}")',
         )
     for bound, what in ((loop.extent, "extent"), (loop.start, "start")) if outer else ():
-        reason = fixed(facts, bound, outer)
+        reason = fixed(scope, facts, bound, outer)
         if reason:
             return inapplicable(
                 f"the {what} of `{name}` {reason}: `fuse` needs it the same in all iterations",
