@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from workbench.analysis.dependence.linear import Linear
-from workbench.analysis.dependence.proofs import excluded
+from workbench.analysis.dependence.proofs import Proof
+from workbench.analysis.dependence.ranges import Narrowed, narrowed
 from workbench.analysis.dependence.sets import TooLargeError
 from workbench.analysis.dependence.statements import Access, Model, Statement
 from workbench.analysis.dependence.system import System
 from workbench.analysis.dependence.terms import TermKind, Terms
-from workbench.analysis.dependence.witness import Instances, confirmed, instances
+from workbench.analysis.dependence.witness import Instances, confirmed, instances, starts
+from workbench.support.ids import NodeId
 
 TOO_LARGE = "the sets are too large to decide"
 TOO_MANY = "there are too many pairs of accesses to decide"
@@ -99,6 +101,7 @@ class Solver:
     model: Model
     questions: int = MAX_QUESTIONS
     sets: int = MAX_SETS
+    ranges: dict[int, Narrowed] = field(default_factory=dict[int, Narrowed])
 
     def begin(self) -> None:
         """A new answer: the budget is full again."""
@@ -114,16 +117,42 @@ class Solver:
         if private.intersection(question.before) or private.intersection(question.after):
             return NOTHING
         shared = question.shared | private
-        forms = list(coordinates(self.model.terms, pair.a, pair.b))
-        order = (*question.before, *question.after)
-        equations = [*forms, *question.equal]
-        if excluded(self.model.terms, equations, question.greater, shared, order):
+        equations = [*coordinates(self.model.terms, pair.a, pair.b), *question.equal]
+        first, second = self._narrowed(pair.first), self._narrowed(pair.second)
+        proof = Proof(self.model.terms, first, second, set(shared))
+        if proof.excludes(equations, question.greater, question.before, question.after):
             return NOTHING
+        guess = self._guess(question)
+        if guess is not None:
+            return Finding(Found.SOME, question, guess)
         self.sets -= 1
         try:
             return self._solve(question, shared, equations)
         except TooLargeError:
             return Finding(Found.UNKNOWN, question, reasons=(TOO_LARGE,))
+
+    def _narrowed(self, statement: Statement) -> Narrowed:
+        found = self.ranges.get(statement.index)
+        if found is None:
+            found = self.ranges[statement.index] = narrowed(self.model.terms, statement)
+        return found
+
+    def _guess(self, question: Question) -> Instances | None:
+        """The very first iterations, if these are an example: most dependences have one there."""
+        if question.equal or question.greater:
+            return None
+        pair = question.pair
+        first = starts(self.model, pair.first)
+        second = starts(self.model, pair.second)
+        for key in (NodeId(key) for key in (*question.before, *question.after)):
+            if key not in first or key not in second:
+                return None
+            if key in question.before:
+                second[key] = first[key] + 1
+            else:
+                first[key] = second[key] + 1
+        found = Instances(first, second)
+        return found if self._confirmed(question, found) else None
 
     def _solve(
         self,

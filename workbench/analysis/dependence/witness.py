@@ -47,6 +47,14 @@ def _values(
     return values
 
 
+def starts(model: Model, statement: Statement) -> dict[NodeId, int]:
+    """The first iteration of every loop, with 2 for every symbol."""
+    values = {NodeId(symbol): 2 for symbol in model.symbols}
+    for loop in statement.loops:
+        values[loop.var.id] = evaluate(loop.start, values, model.bindings) or 0
+    return values
+
+
 def confirmed(
     model: Model, found: Instances, first: Statement, a: Access, second: Statement, b: Access
 ) -> bool | None:
