@@ -11,6 +11,7 @@ import workbench as wb
 from benchmarks.tensorize import default, packed, product, tiled
 from tests.codegen.test_dots import VNNI
 from tests.schedule.checks import assert_same, only
+from workbench import te
 from workbench.codegen import assembly, emit, host_target
 from workbench.ir import IRModule
 from workbench.ir.verify import check
@@ -109,3 +110,20 @@ def test_its_inner_loop_is_four_instructions_on_a_processor_with_vnni() -> None:
     text = assembly(emit(function, "kernel", VNNI).llvm, VNNI)
     assert text.count("vpdpbusd") == 4
     assert "vpmaddwd" not in text
+
+
+def test_extents_that_do_not_divide_are_padded_first() -> None:
+    """21 rows are four tiles of six in a padded copy."""
+    a = te.placeholder((21, 8), "float32", "A")
+    b = te.placeholder((8, 30), "float32", "B")
+    k = te.reduce_axis(8, "k")
+    c = te.compute((21, 30), lambda i, j: te.sum(a[i, k] * b[k, j], axis=k), "C")
+    module = IRModule((("main", te.create_tensor_function([a, b], [c])),))
+    sch = Schedule(module, "main")
+    sch.pad_einsum("C", [6, 16, 1])
+    i, j, k = sch.get_loops("C")
+    i_0, i_1 = sch.split(i, [None, 6])
+    j_0, j_1 = sch.split(j, [None, 16])
+    sch.reorder(i_0, j_0, i_1, j_1, k)
+    sch.tensorize(i_1, "fma_6x16_f32")
+    assert_same(module, PassResult(sch.module), {})

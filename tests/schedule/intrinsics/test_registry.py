@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 import workbench as wb
-from tests.schedule.checks import applied
+from tests.schedule.checks import answered, applied
+from tests.schedule.programs import matmul
 from tests.session.test_recipe import run_outside
+from workbench.analysis.dependence import AnswerKind
 from workbench.ir import IRModule, module_digest, structurally_equal
 from workbench.ir.registry import register_tensor_intrinsic, registry_version
 from workbench.ir.verify import check
@@ -23,7 +25,7 @@ from workbench.schedule.intrinsics import (
     script_of_intrinsic,
 )
 from workbench.schedule.intrinsics.agreement import check_agreement
-from workbench.schedule.primitives import Tensorize
+from workbench.schedule.primitives import Reorder, Split, Tensorize
 from workbench.script import T, parse
 from workbench.support import CompileError
 
@@ -200,3 +202,63 @@ def test_an_opaque_implementation_declares_its_regions_which_are_trusted() -> No
 
 def test_primitives_are_there_under_the_names_that_recipes_use() -> None:
     assert all(getattr(wb.schedule, kind.__name__) is kind for kind in wb.schedule.PRIMITIVES)
+
+
+TVM_SCRIPT = """
+@T.prim_func
+def description(a: T.handle, b: T.handle, c: T.handle):
+    A = T.match_buffer(a, (4, 4), "float32", offset_factor=1)
+    B = T.match_buffer(b, (4, 4), "float32", offset_factor=1)
+    C = T.match_buffer(c, (4, 4), "float32", offset_factor=1)
+    with T.block("root"):
+        T.reads(A[0:4, 0:4], B[0:4, 0:4])
+        T.writes(C[0:4, 0:4])
+        for i, j, k in T.grid(4, 4, 4):
+            with T.block("update"):
+                vi, vj, vk = T.axis.remap("SSR", [i, j, k])
+                with T.init():
+                    C[vi, vj] = T.float32(0)
+                C[vi, vj] = C[vi, vj] + A[vi, vk] * B[vk, vj]
+
+@T.prim_func
+def implementation(a: T.handle, b: T.handle, c: T.handle):
+    A = T.match_buffer(a, (4, 4), "float32", offset_factor=1)
+    B = T.match_buffer(b, (4, 4), "float32", offset_factor=1)
+    C = T.match_buffer(c, (4, 4), "float32", offset_factor=1)
+    with T.block("root"):
+        T.reads(A[0:4, 0:4], B[0:4, 0:4])
+        T.writes(C[0:4, 0:4])
+        for i in T.unroll(4):
+            for j in T.vectorized(4):
+                with T.block("zero"):
+                    vi, vj = T.axis.remap("SS", [i, j])
+                    C[vi, vj] = T.float32(0)
+        for k in range(4):
+            for i in T.unroll(4):
+                for j in T.vectorized(4):
+                    with T.block("add"):
+                        vi, vj, vk = T.axis.remap("SSR", [i, j, k])
+                        C[vi, vj] = C[vi, vj] + A[vi, vk] * B[vk, vj]
+"""
+
+
+def test_an_intrinsic_as_tvm_writes_it_which_initialises() -> None:
+    register_intrinsic(intrinsic_of_script("mm_4x4", TVM_SCRIPT))
+    module = IRModule((("f", matmul(8, 8, 4)),))
+    tiles = Split("f", "i", (None, 4)), Split("f", "j", (None, 4))
+    order = ("i_0", "j_0", "i_1", "j_1", "r")
+    primitive = Tensorize("f", loop="i_1", intrinsic="mm_4x4")
+    done = applied(module, *tiles, Reorder("f", order), primitive)
+    script = done.script()
+    assert "T.init()" not in script
+    assert 'with T.sblock("zero"):' in script
+
+
+def test_an_intrinsic_that_initialises_needs_the_whole_reduction() -> None:
+    register_intrinsic(intrinsic_of_script("mm_4x4", TVM_SCRIPT))
+    tiles = (Split("f", "i", (None, 4)), Split("f", "j", (None, 4)), Split("f", "r", (None, 4)))
+    order = ("i_0", "j_0", "r_0", "i_1", "j_1", "r_1")
+    module = applied(IRModule((("f", matmul(8, 8, 8)),)), *tiles, Reorder("f", order))
+    answer = answered(module, Tensorize("f", loop="i_1", intrinsic="mm_4x4"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.hint == "the description initialises: all of the reduction has to be inside"

@@ -78,6 +78,7 @@ class Tensorize(Primitive):
                 yield cls(scope.name, label, name)
 
 
+_WHOLE = "the description initialises: all of the reduction has to be inside"
 _KEPT = 16
 _DONE: OrderedDict[object, tuple[TensorFunction, tuple[Answer, Rewritten | None]]] = OrderedDict()
 """Memo of a pure function by the object given: asking whether it applies, and applying it, once."""
@@ -194,7 +195,7 @@ def _mismatch(found: TensorIntrinsic, error: MismatchError, place: NodeId) -> An
         f"the code is not what `{found.name}` describes: {error}",
         place,
         notes=(f"`{found.name}`: {found.doc}",) if found.doc else (),
-        hint=error.hint,
+        hint=_WHOLE if _initialises(found.description) else error.hint,
     )
 
 
