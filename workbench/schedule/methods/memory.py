@@ -15,6 +15,7 @@ from workbench.schedule.primitives.decompose_padding import DecomposePadding
 from workbench.schedule.primitives.pad_einsum import PadEinsum
 from workbench.schedule.primitives.reindex import Reindex
 from workbench.schedule.primitives.set_scope import SetScope
+from workbench.schedule.primitives.store_at import StoreAt
 from workbench.schedule.primitives.transform_block_layout import TransformBlockLayout
 from workbench.schedule.primitives.transform_layout import TransformLayout
 
@@ -75,6 +76,16 @@ class MemoryMethods(ScheduleBase):
         """
         which = self._memory_buffer(buffer_index)
         self.apply(SetScope(self.function, self._memory_place(block), which, storage_scope))
+
+    def store_at(self, buffer: str | Var, loop: LoopLike) -> None:
+        """Give each iteration of a loop a buffer of its own; see `StoreAt`.
+
+        Raises:
+            CompileError: `schedule/illegal`, `schedule/unproved`, `schedule/inapplicable`,
+                `schedule/no-such-buffer`, `schedule/no-such-loop`.
+        """
+        name = self.buffer_name(buffer)
+        self.apply(StoreAt(self.function, name, self.loop_name(loop)))
 
     def reindex(
         self, block: BlockLike, buffer: BufferIndex | tuple[str, int] | Sequence[str | int]

@@ -23,6 +23,7 @@ from workbench.schedule.primitives.reverse_compute_inline import ReverseComputeI
 from workbench.schedule.primitives.rfactor import Rfactor
 from workbench.schedule.primitives.set_scope import SetScope
 from workbench.schedule.primitives.split import Split
+from workbench.schedule.primitives.store_at import StoreAt
 from workbench.schedule.primitives.tensorize import Tensorize
 from workbench.schedule.primitives.transform_block_layout import TransformBlockLayout
 from workbench.schedule.primitives.transform_layout import TransformLayout
@@ -54,6 +55,7 @@ PRIMITIVES: tuple[type[Primitive], ...] = (
     CacheWrite,
     Reindex,
     SetScope,
+    StoreAt,
     TransformLayout,
     TransformBlockLayout,
     PadEinsum,
@@ -85,6 +87,7 @@ __all__ = [
     "Rfactor",
     "SetScope",
     "Split",
+    "StoreAt",
     "Tensorize",
     "TransformBlockLayout",
     "TransformLayout",

@@ -1,0 +1,115 @@
+"""StoreAt: keep a buffer only for one iteration of a loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from typing_extensions import override
+
+from workbench.analysis.dependence import Answer, inapplicable
+from workbench.analysis.dependence.lifetimes import written_in_iteration
+from workbench.ir import Allocate, Block, For, Stmt, TensorFunction, Var, as_dim
+from workbench.schedule.caching import not_redirected
+from workbench.schedule.footprint import accesses, facts_around, hull
+from workbench.schedule.mentions import accesses_buffer
+from workbench.schedule.operands import is_parameter, plain_buffer
+from workbench.schedule.primitive import Primitive, Rewritten
+from workbench.schedule.redirect import redirected, shifted_by
+from workbench.schedule.scope import Scope, replace_statement, walk_statements
+
+
+@dataclass(frozen=True)
+class StoreAt(Primitive):
+    """Give each iteration of a loop a buffer of its own, of the box that it accesses.
+
+    For buffers of the function that only the loop accesses, such as a cache that was moved under
+    it: the loop can be parallel then, and the buffer is small. Legal where each iteration writes
+    what it reads. Called `store_at` in Halide, `sink_alloc` with `resize_dim` in Exo; TVM does it
+    when it lowers (`CompactBufferAllocation`).
+
+    Rewrite::
+
+        B = T.alloc_buffer((64,), "float32")
+        for i in range(8):
+            for j in range(8): B[i * 8 + j] = A[i * 8 + j]
+            for j in range(8): C[i * 8 + j] = B[i * 8 + 7 - j]
+        =>  StoreAt(buffer="B", loop="i")
+        for i in range(8):
+            B = T.alloc_buffer((8,), "float32")
+            for j in range(8): B[j] = A[i * 8 + j]
+            for j in range(8): C[i * 8 + j] = B[7 - j]
+    """
+
+    name: ClassVar[str] = "store-at"
+    halide: ClassVar[str] = "store_at"
+    exo: ClassVar[str] = "sink_alloc"
+
+    buffer: str = ""
+    loop: str = ""
+
+    @override
+    def check(self, scope: Scope) -> Answer:
+        buffer, loop = scope.buffer(self.buffer), scope.loop(self.loop)
+        refused = _refused(scope, buffer, loop)
+        return refused or written_in_iteration(scope.function, buffer.id, loop)
+
+    @override
+    def rewrite(self, scope: Scope) -> Rewritten:
+        buffer, loop = scope.buffer(self.buffer), scope.loop(self.loop)
+        facts = facts_around(scope.function, (*scope.paths[loop.var.id], loop), loop.body)
+        box = hull(buffer, accesses([loop.body], buffer.id), facts, local=True)
+        shape = tuple(as_dim(r.extent) for r in box.ranges)
+        small = replace(buffer, type=replace(plain_buffer(buffer), shape=shape))
+        inner = redirected(loop.body, buffer.id, small, shifted_by(box), facts)
+        made = scope.replaced(loop, replace(loop, body=Allocate(small, inner)))
+        return Rewritten(_without_definition(made, small))
+
+    @override
+    @classmethod
+    def offers(cls, scope: Scope, node: For | Block) -> Iterator[StoreAt]:
+        if isinstance(node, Block):
+            return
+        for buffer in scope.buffers:
+            inside = accesses_buffer(node, buffer.id)
+            if inside and not is_parameter(scope, buffer) and not _defined_in(node, buffer):
+                yield cls(scope.name, buffer.name, scope.label(node))
+
+
+def _refused(scope: Scope, buffer: Var, loop: For) -> Answer | None:
+    name = buffer.name
+    if is_parameter(scope, buffer):
+        message = f"`{name}` is a parameter: it lives where the caller put it"
+        return inapplicable(message, buffer.id, hint="`cache_read` or `cache_write` it")
+    if not accesses_buffer(loop, buffer.id) or _defined_in(loop, buffer):
+        message = f"loop `{loop.var.name}` does not access `{name}`, or has one of its own"
+        return inapplicable(message, loop.var.id)
+    if accesses_buffer(scope.replaced(loop, None).body, buffer.id):
+        message = f"`{name}` is accessed outside of loop `{loop.var.name}` as well"
+        return inapplicable(message, loop.var.id, hint="move that under the loop: `compute_at`")
+    return not_redirected([scope.function.body], buffer)
+
+
+def _defined_in(stmt: Stmt, buffer: Var) -> bool:
+    return any(_defines(inner, buffer) for inner in walk_statements(stmt))
+
+
+def _defines(stmt: Stmt, buffer: Var) -> bool:
+    if isinstance(stmt, Block):
+        return any(b.id == buffer.id for b in stmt.allocations)
+    return isinstance(stmt, Allocate) and stmt.buffer.id == buffer.id
+
+
+def _without_definition(function: TensorFunction, small: Var) -> TensorFunction:
+    """The function without the old definition of the buffer, which is the first one."""
+    if any(b.id == small.id for b in function.allocations):
+        kept = tuple(b for b in function.allocations if b.id != small.id)
+        return replace(function, allocations=kept)
+    old = next(stmt for stmt in walk_statements(function.body) if _defines(stmt, small))
+    if isinstance(old, Allocate):
+        new: Stmt = old.body
+    else:
+        assert isinstance(old, Block)
+        new = replace(old, allocations=tuple(b for b in old.allocations if b.id != small.id))
+    return replace(function, body=replace_statement(function.body, old, new))
