@@ -116,8 +116,8 @@ def test_extents_that_do_not_divide_are_padded_first() -> None:
     """21 rows are four tiles of six in a padded copy."""
     a = te.placeholder((21, 8), "float32", "A")
     b = te.placeholder((8, 30), "float32", "B")
-    k = te.reduce_axis(8, "k")
-    c = te.compute((21, 30), lambda i, j: te.sum(a[i, k] * b[k, j], axis=k), "C")
+    r = te.reduce_axis(8, "r")
+    c = te.compute((21, 30), lambda i, j: te.sum(a[i, r] * b[r, j], axis=r), "C")
     module = IRModule((("main", te.create_tensor_function([a, b], [c])),))
     sch = Schedule(module, "main")
     sch.pad_einsum("C", [6, 16, 1])
