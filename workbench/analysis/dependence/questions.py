@@ -6,13 +6,14 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from workbench.analysis.dependence.coordinates import coordinates
 from workbench.analysis.dependence.linear import Linear
-from workbench.analysis.dependence.proofs import Proof
+from workbench.analysis.dependence.proofs import Proof, Span
 from workbench.analysis.dependence.ranges import Narrowed, narrowed
 from workbench.analysis.dependence.sets import TooLargeError
 from workbench.analysis.dependence.statements import Access, Model, Statement
 from workbench.analysis.dependence.system import System
-from workbench.analysis.dependence.terms import TermKind, Terms
+from workbench.analysis.dependence.terms import Terms
 from workbench.analysis.dependence.witness import Instances, confirmed, instances, starts
 from workbench.support.ids import NodeId
 
@@ -91,6 +92,26 @@ class Finding:
     last: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What holds for all questions about a pair: computed once, and short for most pairs.
+
+    `forms` agree where the accesses meet, `zero` are terms that agree then, `spans` bounds of
+    differences; `private` loops agree because each of their iterations has its own buffer.
+    """
+
+    forms: tuple[tuple[Linear, Linear], ...]
+    private: frozenset[int]
+    first: Narrowed
+    second: Narrowed
+    zero: frozenset[int]
+    spans: dict[int, Span]
+
+    def proof(self, terms: Terms, shared: frozenset[int]) -> Proof:
+        """An attempt at a proof that starts from here."""
+        return Proof(terms, self.first, self.second, set(self.zero | shared), dict(self.spans))
+
+
 NOTHING = Finding(Found.NONE)
 
 
@@ -102,6 +123,7 @@ class Solver:
     questions: int = MAX_QUESTIONS
     sets: int = MAX_SETS
     ranges: dict[int, Narrowed] = field(default_factory=dict[int, Narrowed])
+    bases: dict[object, Base | None] = field(default_factory=dict[object, "Base | None"])
 
     def begin(self) -> None:
         """A new answer: the budget is full again."""
@@ -112,16 +134,19 @@ class Solver:
         self.questions -= 1
         if self.questions < 0 or self.sets < 0:
             return Finding(Found.UNKNOWN, question, reasons=(TOO_MANY,), last=True)
-        pair = question.pair
-        private = frozenset(pair.a.private)
-        if private.intersection(question.before) or private.intersection(question.after):
+        base = self._base(question.pair)
+        if base is None:
             return NOTHING
-        shared = question.shared | private
-        equations = [*coordinates(self.model.terms, pair.a, pair.b), *question.equal]
-        first, second = self._narrowed(pair.first), self._narrowed(pair.second)
-        proof = Proof(self.model.terms, first, second, set(shared))
-        if proof.excludes(equations, question.greater, question.before, question.after):
+        differing = (*question.before, *question.after)
+        if not base.zero.isdisjoint(differing):
             return NOTHING
+        shared = question.shared | base.private
+        proof = base.proof(self.model.terms, shared)
+        if proof.excludes(
+            (*base.forms, *question.equal), question.greater, question.before, question.after
+        ):
+            return NOTHING
+        equations = [*base.forms, *question.equal]
         guess = self._guess(question)
         if guess is not None:
             return Finding(Found.SOME, question, guess)
@@ -130,6 +155,23 @@ class Solver:
             return self._solve(question, shared, equations)
         except TooLargeError:
             return Finding(Found.UNKNOWN, question, reasons=(TOO_LARGE,))
+
+    def _base(self, pair: Pair) -> Base | None:
+        """What holds whenever the accesses of a pair meet, None where they never do."""
+        key = pair.first.index, id(pair.a), pair.second.index, id(pair.b)
+        if key not in self.bases:
+            self.bases[key] = self._new_base(pair)
+        return self.bases[key]
+
+    def _new_base(self, pair: Pair) -> Base | None:
+        terms = self.model.terms
+        forms = tuple(coordinates(terms, pair.a, pair.b))
+        private = frozenset(pair.a.private)
+        first, second = self._narrowed(pair.first), self._narrowed(pair.second)
+        proof = Proof(terms, first, second, set(private))
+        if proof.excludes(forms, (), (), ()):
+            return None
+        return Base(forms, private, first, second, frozenset(proof.zero), dict(proof.spans))
 
     def _narrowed(self, statement: Statement) -> Narrowed:
         found = self.ranges.get(statement.index)
@@ -244,42 +286,3 @@ def unknown_in(terms: Terms, form: Linear) -> Iterator[str]:
         term = terms[key]
         if term.why:
             yield term.why
-
-
-def coordinates(terms: Terms, a: Access, b: Access) -> Iterator[tuple[Linear, Linear]]:
-    """Pairs of forms that agree exactly where both accesses touch one element.
-
-    Indices with symbolic strides are split into digits: `i * n + j` with `0 <= j < n` agrees with
-    `k * n + l` exactly where `i == k` and `j == l`.
-    """
-    for first, second in zip(a.indices, b.indices, strict=False):
-        yield from _digits(terms, first, second)
-
-
-def _digits(terms: Terms, a: Linear, b: Linear) -> Iterator[tuple[Linear, Linear]]:
-    for divisor in _divisors(terms, a):
-        left, right = terms.split(a, divisor), terms.split(b, divisor)
-        if left is not None and right is not None and _positive(terms, divisor, left, right):
-            yield from _digits(terms, left[0], right[0])
-            yield from _digits(terms, left[1], right[1])
-            return
-    yield a, b
-
-
-def _positive(
-    terms: Terms, divisor: Linear, left: tuple[Linear, Linear], right: tuple[Linear, Linear]
-) -> bool:
-    """Whether a stride is positive: some digit below it exists, or its bounds say so."""
-    low, _ = terms.bounds(divisor)
-    return bool(left[1].terms or right[1].terms) or (low is not None and low > 0)
-
-
-def _divisors(terms: Terms, form: Linear) -> list[Linear]:
-    """Multiples of products of symbols that a form has as strides, longest first."""
-    found: dict[tuple[int, int, tuple[int, ...]], None] = {}
-    for key, c in form.terms.items():
-        symbols = tuple(f for f in terms[key].factors if terms[f].kind is TermKind.SYMBOL)
-        if symbols:
-            found[len(symbols), abs(c), symbols] = None
-            found[len(symbols), 1, symbols] = None
-    return [terms.monomial(keys).scale(c) for _, c, keys in sorted(found, reverse=True)]

@@ -69,6 +69,7 @@ class Terms:
         self.table: dict[int, Term] = {}
         self._known: dict[object, int] = {}
         self._next = first
+        self.has_products = False
 
     def __getitem__(self, key: int) -> Term:
         return self.table[key]
@@ -195,6 +196,7 @@ class Terms:
             return Linear({}, 1)
         if len(factors) == 1:
             return Linear.of(factors[0])
+        self.has_products = True
         parts = [self.table[f] for f in factors]
         low = 0 if all(p.low is not None and p.low >= 0 for p in parts) else None
         deps = frozenset[int]().union(*(p.deps for p in parts))
