@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from workbench.analysis.dependence.accesses import AccessReader
-from workbench.analysis.dependence.linear import Conjunction, Linear, at_most, less
+from workbench.analysis.dependence.linear import Conjunction, Linear, Row, at_most, less
 from workbench.analysis.dependence.place import Place, written_buffers
 from workbench.analysis.dependence.reader import Reader
 from workbench.analysis.dependence.spelling import short
@@ -164,6 +164,12 @@ class _Builder:
     def _range(self, loop: For) -> tuple[Conjunction, tuple[str, ...]]:
         reader, terms = self.reader, self.model.terms
         start, extent = reader.linear(loop.start), reader.linear(loop.extent)
+        if not start.terms and not extent.terms:
+            first, end = start.constant, start.plus(extent)
+            last = end.constant - 1
+            var = terms.variable(loop.var, TermKind.LOOP, (first, last), (start, end))
+            reader.values[loop.var.id] = var
+            return (Row(var.shift(-first)), Row(var.scale(-1).shift(last))), ()
         low, last = terms.bounds(start)
         _, most = terms.bounds(extent)
         high = None if last is None or most is None else last + most - 1
