@@ -100,6 +100,16 @@ def test_a_guard_that_mixes_outer_and_inner_loops() -> None:
     assert "T.where(v_i_o * 4 + i_1_init < 7)" in text
 
 
+def test_a_guard_of_whole_instances_is_that_of_the_outer_block() -> None:
+    """Five tiles of four rows on six instances of the outer loops."""
+    module = IRModule((("f", matmul(20, 5, 9)),))
+    done = applied(module, Split("f", "i", (None, 2, 4)), Blockize("f", "i_2"))
+    outer = print_module(done).partition('with T.sblock("matmul_o")')[2]
+    assert "v_i_o = T.axis.spatial(6, i_0 * 2 + i_1)" in outer
+    assert "T.where(v_i_o < 5)" in outer
+    assert outer.count("T.where") == 1
+
+
 def test_two_outer_loops_make_one_axis() -> None:
     module = applied(parse(COPY), Split("f", "io", (2, 2)))
     outer = block(applied(module, Blockize("f", "ii")), "C_o")

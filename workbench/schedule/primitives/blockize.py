@@ -12,6 +12,7 @@ from workbench.analysis.dependence import Answer, applies, inapplicable
 from workbench.ir import AxisKind, Block, For, Seq, Stmt, TensorFunction
 from workbench.schedule.lift_init import lifted
 from workbench.schedule.outer_block import outer_block, outermost_blocks
+from workbench.schedule.outer_guard import with_guard
 from workbench.schedule.primitive import Derived, Primitive, Rewritten, bad_parameter
 from workbench.schedule.scope import Scope
 from workbench.support import NodeId
@@ -33,7 +34,8 @@ class Blockize(Primitive):
     No instance moves and no element is initialised later than before, so it is always legal. The
     outer block is what `tensorize` replaces; `blocks` that stand beside each other become one
     block as well. An initialisation moves to the outer block where the reduction goes on outside
-    of it. Called `blockize` in TVM; Halide and Exo, which have no blocks, do not need it.
+    of it, and a guard that holds for whole instances of the outer block or for none of them becomes
+    its own. Called `blockize` in TVM; Halide and Exo, which have no blocks, do not need it.
 
     Rewrite::
 
@@ -100,7 +102,8 @@ class Blockize(Primitive):
 def wrapping(scope: Scope, node: For | Block) -> Block:
     """The outer block that takes the place of a loop or block."""
     place = node.var.id if isinstance(node, For) else node.id
-    return _with_init(scope, outer_block(scope, node, scope.paths[place], _name(scope, [node])))
+    made = outer_block(scope, node, scope.paths[place], _name(scope, [node]))
+    return _with_init(scope, with_guard(made))
 
 
 def _wrapped(scope: Scope, node: For | Block) -> Wrapped:

@@ -20,6 +20,7 @@ from workbench.schedule.intrinsics.overlap import overlaps
 from workbench.schedule.intrinsics.plain import described, plain, plausible
 from workbench.schedule.intrinsics.registry import intrinsic, intrinsic_names
 from workbench.schedule.lift_init import lifted, perfect_nest
+from workbench.schedule.outer_guard import guarded_outside
 from workbench.schedule.places import place_of
 from workbench.schedule.primitive import Derived, Primitive, Rewritten, all_apply
 from workbench.schedule.primitives.blockize import wrapping
@@ -165,10 +166,14 @@ def _initialises(description: TensorFunction) -> bool:
 
 
 def _without_init(description: TensorFunction, loop: For) -> Stmt:
-    """The code under a loop; without its initialisation where the description has none."""
-    loops, block = perfect_nest(loop)
+    """The code under a loop, without guards that are decided outside of it.
+
+    And without its initialisation where the description has none.
+    """
+    code, _ = guarded_outside(loop)
+    loops, block = perfect_nest(code)
     if _initialises(description) or not isinstance(block, Block) or block.init is None:
-        return loop
+        return code
     body: Stmt = replace(block, init=None)
     for around in reversed(loops):
         body = replace(around, body=body)
