@@ -1,9 +1,10 @@
 """Run all benchmarks."""
 
-from benchmarks import interactive, models, schedules, tensorize
+from benchmarks import bench_dependence, interactive, models, schedules, tensorize
 
 if __name__ == "__main__":
     models.main()
     interactive.main()
     schedules.main()
     tensorize.main()
+    bench_dependence.main()

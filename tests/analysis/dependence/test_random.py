@@ -21,7 +21,7 @@ from workbench.analysis.dependence import AnswerKind, Dependences, Time, depende
 from workbench.ir import BufferType, For, PrimExpr, TensorFunction, Var, walk
 from workbench.support import NodeId
 
-PROGRAMS = 60
+PROGRAMS = 40
 MOST_EVENTS = 60
 
 
