@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from workbench.ir import IRModule
+from workbench.passes.candidates import Candidate, implementations
+from workbench.passes.cross.annotate_for_library import AnnotateForLibrary
 from workbench.passes.cross.bind_symbolic_variables import BindSymbolicVariables
+from workbench.passes.cross.choose_implementations import ChooseImplementations
 from workbench.passes.cross.dispatch_to_library import DispatchToLibrary
 from workbench.passes.cross.fuse_tensor_functions import FuseTensorFunctions
-from workbench.passes.cross.implement import Candidate, Implement, implementations
+from workbench.passes.cross.implement import Implement
 from workbench.passes.cross.legalize_ops import LegalizeOps
+from workbench.passes.cross.partition_by_annotation import PartitionByAnnotation
 from workbench.passes.cross.partition_for_library import PartitionForLibrary
 from workbench.passes.cross.remove_unused_parameters import RemoveUnusedParameters
 from workbench.passes.graph.bind_parameters import BindParameters
@@ -20,6 +24,9 @@ from workbench.passes.graph.eliminate_dead_code import EliminateDeadCode
 from workbench.passes.graph.fold_batch_norm_into_conv import FoldBatchNormIntoConv
 from workbench.passes.graph.fold_constant import FoldConstant
 from workbench.passes.graph.fuse_ops import FuseOps
+from workbench.passes.graph.inline_private_functions import InlinePrivateFunctions
+from workbench.passes.graph.lambda_lift import LambdaLift
+from workbench.passes.graph.lift_transform_params import LiftTransformParams
 from workbench.passes.tensor.replace_function import ReplaceFunction
 from workbench.passes.tensor.schedule_default import ScheduleDefault
 from workbench.passes.tensor.simplify import Simplify
@@ -29,15 +36,21 @@ from workbench.rewrite import Pass, PassResult, Rule, register_pass, registered_
 BUILTIN_PASSES: tuple[type[Pass], ...] = (
     BindParameters,
     BindSymbolicVariables,
+    InlinePrivateFunctions,
+    LambdaLift,
     CanonicalizeBindings,
     EliminateCommonSubexpressions,
     FoldConstant,
     FoldBatchNormIntoConv,
     CombineParallelMatmuls,
+    LiftTransformParams,
     LegalizeOps,
     FuseOps,
     FuseTensorFunctions,
+    AnnotateForLibrary,
+    PartitionByAnnotation,
     PartitionForLibrary,
+    ChooseImplementations,
     DispatchToLibrary,
     Simplify,
     ScheduleDefault,
@@ -73,10 +86,12 @@ def optimize(module: IRModule) -> IRModule:
 
 __all__ = [
     "BUILTIN_PASSES",
+    "AnnotateForLibrary",
     "BindParameters",
     "BindSymbolicVariables",
     "Candidate",
     "CanonicalizeBindings",
+    "ChooseImplementations",
     "CombineParallelMatmuls",
     "DispatchToLibrary",
     "EliminateCommonSubexpressions",
@@ -86,7 +101,11 @@ __all__ = [
     "FuseOps",
     "FuseTensorFunctions",
     "Implement",
+    "InlinePrivateFunctions",
+    "LambdaLift",
     "LegalizeOps",
+    "LiftTransformParams",
+    "PartitionByAnnotation",
     "PartitionForLibrary",
     "Pass",
     "PassResult",

@@ -3,6 +3,7 @@
 from workbench.rewrite.derivation import Derivation, NodeRef, Relation
 from workbench.rewrite.dimensions import with_dims
 from workbench.rewrite.editor import ModuleEditor, all_bindings, expose
+from workbench.rewrite.inline_call import call_dimensions, inline_call
 from workbench.rewrite.outline import FUSED, Outlined, is_fused, outline
 from workbench.rewrite.passes import (
     Pass,
@@ -16,6 +17,7 @@ from workbench.rewrite.passes import (
     registered_passes,
 )
 from workbench.rewrite.pattern_rule import PatternRule
+from workbench.rewrite.rounds import in_rounds
 
 __all__ = [
     "FUSED",
@@ -33,6 +35,9 @@ __all__ = [
     "Site",
     "all_bindings",
     "expose",
+    "call_dimensions",
+    "in_rounds",
+    "inline_call",
     "is_fused",
     "note",
     "outline",

@@ -1,0 +1,120 @@
+"""Inlining: the bindings of a graph function in the place of a call of it.
+
+Rewrite::
+
+    y = cls.f(x)            # f(a) is b = exp(a), c = negative(b), c
+    =>
+    b = R.exp(x)
+    y = R.negative(b)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from typing_extensions import override
+
+from workbench.ir import (
+    Alias,
+    Arg,
+    Binding,
+    BindingBlock,
+    CallFunction,
+    Dim,
+    GraphFunction,
+    PrimExpr,
+    ScalarType,
+    Type,
+    Var,
+    free_vars,
+    type_of,
+)
+from workbench.ir.call_types import Unifier
+from workbench.rewrite.derivation import NodeRef, Relation
+from workbench.rewrite.dimensions import Dimensions
+from workbench.rewrite.editor import ModuleEditor
+from workbench.support import NodeId
+
+
+def call_dimensions(callee: GraphFunction, call: CallFunction) -> dict[NodeId, Dim] | str:
+    """What the dimensions of a callee are at a call, or why that is not known."""
+    if any(isinstance(param.type, ScalarType) for param in callee.params):
+        return f"`{call.callee}` takes a scalar"
+    unifier = Unifier()
+    unifier.call(callee.params, [type_of(arg) for arg in call.args])
+    named = (v for param in callee.params for v in free_vars(param.type).values())
+    unknown = [v.name for v in named if v.id not in unifier.values]
+    if unknown:
+        return f"the call does not say what `{unknown[0]}` of `{call.callee}` is"
+    return unifier.values
+
+
+def inline_call(
+    editor: ModuleEditor,
+    function: str,
+    binding: Binding,
+    dims: Mapping[NodeId, Dim],
+    rule: str,
+) -> None:
+    """Put the bindings of the callee before a call and give the call's value from them.
+
+    The value keeps its id; those of the callee get new ones, derived from the old. The blocks of
+    the callee are dissolved: the caller sees to it that its block may hold them.
+    """
+    call = binding.value
+    assert isinstance(call, CallFunction)
+    callee = editor.function(call.callee)
+    assert isinstance(callee, GraphFunction)
+    leaves: dict[NodeId, Arg] = {
+        param.id: arg for param, arg in zip(callee.params, call.args, strict=True)
+    }
+    members = list(callee.bindings)
+    last = members[-1].var if members else None
+    if last is not None and last == callee.result:
+        leaves[last.id] = binding.var
+    copy = _Copy(dims, leaves, lambda name, type_: editor.new_var(function, name, type_))
+    for member in members:
+        new = copy.apply(member)
+        source = NodeRef(call.callee, member.var.id)
+        if new.var.id == binding.var.id:
+            editor.replace_value(function, binding.var.id, new.value, rule)
+        else:
+            editor.insert_before(function, binding.var.id, new)
+        editor.derive(rule, (source,), (NodeRef(function, new.var.id),), Relation.MOVED)
+    if last is None or last != callee.result:
+        editor.replace_value(function, binding.var.id, Alias(copy.apply(callee.result)), rule)
+
+
+class _Copy(Dimensions):
+    """Copies nodes of a callee: parameters become arguments, all else is new."""
+
+    def __init__(
+        self,
+        values: Mapping[NodeId, Dim],
+        leaves: dict[NodeId, Arg],
+        fresh: Callable[[str, Type], Var],
+    ) -> None:
+        super().__init__(values)
+        self.leaves = leaves
+        self.fresh = fresh
+
+    @override
+    def apply(self, node: Any) -> Any:
+        if isinstance(node, BindingBlock):
+            bindings = tuple(self.apply(binding) for binding in node.bindings)
+            outputs = tuple(
+                leaf.id for o in node.outputs if isinstance(leaf := self.leaves[o], Var)
+            )
+            return replace(node, bindings=bindings, outputs=outputs)
+        return super().apply(node)
+
+    @override
+    def _var(self, var: Var) -> Any:
+        if var.id in self.leaves:
+            return self.leaves[var.id]
+        if var.id in self.values:
+            return super()._var(var)
+        self.leaves[var.id] = self.fresh(var.name, self.apply(var.type))
+        return self.leaves[var.id]
