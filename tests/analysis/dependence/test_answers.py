@@ -343,6 +343,43 @@ def f(A: T.Buffer((8,), "float32"), B: T.Buffer((8, 8), "float32")):
     assert reordered(text, "ji").kind is UNPROVED
 
 
+def test_what_is_read_twice_may_have_changed() -> None:
+    answers = asked("""
+def f(I: T.Buffer((1,), "int64"), A: T.Buffer((8,), "float32")):
+    for i in range(8):
+        s: T.int64 = I[0]
+        I[0] = I[0] + T.int64(1)
+        if I[0] != s:
+            A[0] = T.float32(1)
+""")
+    assert answers["i"].kind is not APPLIES
+    assert (
+        kinds("""
+def f(I: T.Buffer((1,), "int64"), A: T.Buffer((8,), "float32")):
+    I[0] = T.int64(1)
+    for i in range(8):
+        s: T.int64 = I[0]
+        for j in range(8):
+            if I[0] != s:
+                A[0] = T.float32(1)
+""")["j"]
+        is not APPLIES
+    )
+
+
+def test_choices_depend_on_what_their_conditions_do() -> None:
+    assert kinds("""
+def f(A: T.Buffer((8, 8), "float32")):
+    for i, j in T.grid(8, 8):
+        A[T.if_then_else(i != 2 and (i != 3 or j != 1), 0, 1), j] = T.float32(1)
+""") == {"i": ILLEGAL, "j": APPLIES}
+    assert kinds("""
+def f(A: T.Buffer((8,), "float32"), B: T.Buffer((2,), "float32")):
+    for i in range(2):
+        B[T.if_then_else((i != 0 or i > 5) and (i < 9 or i != 1), 0, 1)] = T.float32(1)
+""") == {"i": APPLIES}
+
+
 def test_a_loop_that_is_gone() -> None:
     found = matmul(2, 2, 2)
     deps = dependences(found)

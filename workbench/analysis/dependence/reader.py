@@ -14,6 +14,7 @@ from workbench.analysis.dependence.linear import (
     Row,
     equal,
     less,
+    terms_in,
 )
 from workbench.analysis.dependence.operands import leaves
 from workbench.analysis.dependence.spelling import short, whole
@@ -43,6 +44,10 @@ class Reader(ConstraintReader):
 
     written: frozenset[NodeId] = frozenset()
     values: dict[NodeId, Linear] = field(default_factory=dict[NodeId, Linear])
+    passing: dict[int, tuple[PrimExpr, Linear]] = field(
+        default_factory=dict[int, tuple[PrimExpr, Linear]]
+    )
+    depth: int = 0
     kept: list[PrimExpr] = field(default_factory=list[PrimExpr])
     known: dict[int, tuple[PrimExpr, Linear]] = field(
         default_factory=dict[int, tuple[PrimExpr, Linear]]
@@ -58,11 +63,21 @@ class Reader(ConstraintReader):
         if isinstance(expr, Var):
             known = self.values.get(expr.id)
             return self._opaque(expr) if known is None else known
-        seen = self.known.get(id(expr))
-        if seen is None:
-            form = self._compound(expr)
-            seen = self.known[id(expr)] = expr, self._opaque(expr) if form.is_large else form
-        return seen[1]
+        seen = self.known.get(id(expr)) or self.passing.get(id(expr))
+        return self._read(expr) if seen is None else seen[1]
+
+    def _read(self, expr: PrimExpr) -> Linear:
+        """The form of a compound expression, kept; what may change only until all of it is read."""
+        self.depth += 1
+        form = self._compound(expr)
+        if form.is_large:
+            form = self._opaque(expr)
+        self.depth -= 1
+        known = self.known if self.terms.stable(form) else self.passing
+        known[id(expr)] = expr, form
+        if self.depth == 0:
+            self.passing.clear()
+        return form
 
     def _compound(self, expr: PrimExpr) -> Linear:
         match expr:
@@ -180,16 +195,16 @@ class Reader(ConstraintReader):
             return known
         ends = [self.terms.bounds(form) for _, form in options]
         lows, highs = [low for low, _ in ends], [high for _, high in ends]
-        forms = [form for _, form in options]
-        forms += [item.linear for when, _ in options for item in when if isinstance(item, Row)]
+        inside = {key for _, form in options for key in form.terms}
+        inside |= terms_in(item for when, _ in options for item in when)
         term = Term(
             -1,
             TermKind.CHOICE,
             short(expr),
             None if None in lows else min(v for v in lows if v is not None),
             None if None in highs else max(v for v in highs if v is not None),
-            frozenset[int]().union(*(self.terms.deps(form) for form in forms)),
-            all(self.terms.stable(form) for form in forms),
+            frozenset[int]().union(*(self.terms[key].deps for key in inside)),
+            all(self.terms[key].stable for key in inside),
             expr=expr,
         )
         made = self.terms.fresh(identity, term)
@@ -257,6 +272,8 @@ class Reader(ConstraintReader):
             term.low, term.above = 0, divisor
         identity = whole(expr) or id(expr)
         self.kept.append(expr)
+        if not stable:
+            return self.terms.fresh(object(), term)
         return self.terms.fresh(("opaque", identity, tuple(sorted(scope.items()))), term)
 
     def _divisor(self, expr: PrimExpr) -> Linear | None:
