@@ -14,6 +14,7 @@ from itertools import islice
 import numpy as np
 
 from tests.generate.choices import Choices, Seeded, chance, pick
+from tests.generate.index_maps import random_index_map
 from tests.generate.nests import Program, random_nests
 from workbench.analysis.dependence import AnswerKind
 from workbench.interpret import run_tensor_function
@@ -135,6 +136,12 @@ def random_primitive(choices: Choices, scope: Scope) -> Primitive | None:
         changes["factors"] = (None, *inner)
     if "loops" in names and chance(choices, 2):
         changes["loops"] = _some_loops(choices, scope, node)
+    if "index_map" in names and chance(choices, 2):
+        indices = str(getattr(offer, "index_map", "")).partition(":")[0]
+        changes["index_map"] = random_index_map(choices, indices.count(",") + 1)
+    if "padding" in names:
+        factors: tuple[int, ...] = getattr(offer, "padding", ())
+        changes["padding"] = tuple(choices.integer(1, 5) for _ in factors)
     return dataclasses.replace(offer, **changes) if changes else offer
 
 

@@ -33,7 +33,7 @@ from workbench.ir import (
     as_dim,
     free_vars,
 )
-from workbench.schedule.footprint import Box
+from workbench.schedule.footprint import Box, as_index
 from workbench.schedule.mentions import accesses_buffer, mentions
 from workbench.schedule.scope import Scope, replace_statement, sequence, walk_statements
 from workbench.support import NodeId
@@ -183,6 +183,7 @@ def nest(
     predicate: Callable[[Indices], PrimExpr | None] | None = None,
 ) -> tuple[Stmt, NodeId]:
     """Loops `ax0`, ... around a block with spatial axes `v0`, ..., and the id of the block."""
+    extents = [as_index(extent) for extent in extents]
     loops = [scope.fresh(f"ax{n}", ScalarType()) for n in range(len(extents))]
     names = [Var(scope.ids.new(), f"v{n}", ScalarType()) for n in range(len(extents))]
     axes = tuple(

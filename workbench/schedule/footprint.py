@@ -11,12 +11,14 @@ from workbench.analysis.arith import Facts, loop_interval
 from workbench.analysis.index_map import IndexMap
 from workbench.analysis.recombine import recombined
 from workbench.ir import (
+    INDEX,
     Allocate,
     AxisKind,
     Binary,
     BinaryOp,
     Block,
     BufferType,
+    Cast,
     Evaluate,
     For,
     If,
@@ -36,6 +38,7 @@ from workbench.ir import (
     While,
     as_dim,
     as_expr,
+    dtype_of,
     free_vars,
     substitute,
     walk,
@@ -108,7 +111,8 @@ def _accesses(stmt: Stmt, buffer: NodeId, context: _Context) -> Iterator[Access]
                 yield _access(stmt, context, writes=True)
         case For(start=start, extent=extent, body=body):
             yield from _loads((start, extent), buffer, context)
-            moved = replace(stmt, start=context.at(start), extent=context.at(extent))
+            first, count = context.at(as_index(start)), context.at(as_index(extent))
+            moved = replace(stmt, start=first, extent=count)
             yield from _accesses(body, buffer, replace(context, loops=(*context.loops, moved)))
         case Block():
             yield from _in_block(stmt, buffer, context)
@@ -169,6 +173,13 @@ def _access(node: Load | Store, context: _Context, *, writes: bool) -> Access:
 
 
 # --- facts ------------------------------------------------------------------------------------
+
+
+def as_index(expr: PrimExpr) -> PrimExpr:
+    """The expression in the dtype of indices."""
+    if isinstance(expr, IntImm):
+        return IntImm(expr.value)
+    return expr if dtype_of(expr) == INDEX else Cast(expr, INDEX)
 
 
 def facts_around(function: TensorFunction, path: Sequence[Stmt], below: Stmt) -> Facts:
@@ -277,9 +288,9 @@ def _extremes(expr: PrimExpr, loops: Sequence[For], facts: Facts) -> Span | None
 def _span(expr: PrimExpr, known: Mapping[NodeId, Span], facts: Facts) -> Span | None:
     match expr:
         case Var(id=var):
-            return known.get(var, (expr, expr))
+            return known.get(var, (as_index(expr), as_index(expr)))
         case IntImm():
-            return expr, expr
+            return as_index(expr), as_index(expr)
         case Binary(op=op, a=a, b=b):
             left, right = _span(a, known, facts), _span(b, known, facts)
             return None if left is None or right is None else _combine(op, left, right, facts)

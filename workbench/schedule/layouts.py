@@ -22,7 +22,7 @@ from workbench.ir import (
 )
 from workbench.schedule.caching import Indices, nest
 from workbench.schedule.facts import facts_of
-from workbench.schedule.footprint import accesses, whole
+from workbench.schedule.footprint import accesses, as_index, whole
 from workbench.schedule.operands import plain_buffer
 from workbench.schedule.redirect import Remap, redirected
 from workbench.schedule.scope import Scope, replace_statement, sequence, walk_statements
@@ -51,7 +51,8 @@ class Layout:
         """Old indices as new ones."""
 
         def remap(indices: Indices, facts: Facts) -> Indices:
-            return tuple(facts.simplify(index) for index in self.map.apply(indices))
+            whole = [as_index(index) for index in indices]
+            return tuple(facts.simplify(index) for index in self.map.apply(whole))
 
         return remap
 

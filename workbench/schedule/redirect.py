@@ -18,7 +18,7 @@ from workbench.ir import (
     map_children,
 )
 from workbench.schedule.facts import facts_inside
-from workbench.schedule.footprint import Box
+from workbench.schedule.footprint import Box, as_index
 from workbench.schedule.mentions import accesses_buffer
 from workbench.schedule.scope import replace_statement, statements_below
 from workbench.support import NodeId
@@ -93,7 +93,9 @@ def shifted_by(box: Box) -> Remap:
 
     def remap(indices: Indices, _: Facts) -> Indices:
         pairs = zip(indices, box.ranges, strict=True)
-        return tuple(i if r.start == IntImm(0) else Facts().simplify(i - r.start) for i, r in pairs)
+        return tuple(
+            i if r.start == IntImm(0) else Facts().simplify(as_index(i) - r.start) for i, r in pairs
+        )
 
     return remap
 

@@ -30,7 +30,7 @@ from workbench.ir import (
 )
 from workbench.schedule.caching import Indices, Level, conjoined, levels, not_redirected, stores_to
 from workbench.schedule.facts import facts_of
-from workbench.schedule.footprint import accesses, facts_around, whole
+from workbench.schedule.footprint import accesses, as_index, facts_around, whole
 from workbench.schedule.operands import buffer_of, plain_buffer
 from workbench.schedule.redirect import redirected
 from workbench.schedule.scope import Scope
@@ -70,7 +70,7 @@ class Reindexing:
     @property
     def extents(self) -> tuple[PrimExpr, ...]:
         """Extents of the copy."""
-        return tuple(axis.extent for axis in self.used)
+        return tuple(as_index(axis.extent) for axis in self.used)
 
     def there(self, at: Indices) -> Indices:
         """The element of the buffer that the copy has at `at`."""
@@ -112,7 +112,7 @@ def reindexing(
         return indices
     mentioned = {v for index in indices for v in free_vars(index)}
     used = tuple(axis for axis in block.axes if axis.var.id in mentioned)
-    shape = tuple(as_dim(axis.extent) for axis in used)
+    shape = tuple(as_dim(as_index(axis.extent)) for axis in used)
     type_ = BufferType(shape, plain_buffer(buffer).dtype)
     cache = Var(NodeId(-1), f"{buffer.name}_reindex", type_)
     plan = Reindexing(block, buffer, cache, indices, used, level, writes)

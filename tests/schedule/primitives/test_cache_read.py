@@ -236,3 +236,14 @@ def f(A: T.Buffer((6,), "float32"), B: T.Buffer((6,), "float32")):
     answer = answered(parse(text), CacheRead(block="i"))
     assert answer.kind is AnswerKind.INAPPLICABLE
     assert answer.message == "a call is given `A`"
+
+
+def test_bounds_of_another_dtype() -> None:
+    text = """
+@T.prim_func
+def f(A: T.Buffer((20,), "float32"), C: T.Buffer((20,), "float32")):
+    for i in T.serial(T.int32(0), T.int32(19)):
+        C[i] = A[i + T.int32(1)] * T.float32(2)
+"""
+    after = applied(parse(text), CacheRead(block="i"))
+    assert "for ax0 in range(19):" in body(after)
