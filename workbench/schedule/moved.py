@@ -24,9 +24,9 @@ from workbench.support import NodeId
 def recomputed(before: TensorFunction, plan: Plan) -> Answer:
     """Whether a block may be computed where a plan has it, again where it overlaps itself.
 
-    It is the only writer of its buffer and a pure function of what it reads. No instance may run
-    that did not run before, reads outside of it keep what they found, and what it reads is the
-    same at both places.
+    It is a pure function of what it reads. No instance may run that did not run before, reads
+    outside of it keep what they found, other writes of its buffer stay before or after it, and
+    what it reads is the same at both places.
     """
     block, buffer = plan.nest.block, plan.buffer
     rounds = False
@@ -35,10 +35,10 @@ def recomputed(before: TensorFunction, plan: Plan) -> Answer:
         extra = found.extra_instance()
         if extra is not None:
             return _extra(block, extra)
-        clash = found.reordered(without=buffer.id)
+        clash = found.reordered(own=buffer.id)
         if clash is not None:
             return clash_answer(block, clash)
-        lost = found.lost_value(buffer.id)
+        lost = found.lost_value(buffer.id) or found.gained_value(buffer.id)
         if lost is not None:
             return _lost(block, buffer, lost)
         if plan.regenerated is not None:
@@ -201,8 +201,9 @@ def _lost(block: Block, buffer: Var, clash: Clash) -> Answer:
             block.id,
             clash.inexact[:2],
         )
+    written = "would have" if clash.first else "would not have"
     return illegal(
-        f"{_name(reader)} {_verb(reader)}, which `{block.name}` would not have written by then",
+        f"{_name(reader)} {_verb(reader)}, which `{block.name}` {written} written by then",
         block.id,
         (f"`{reader.statement.name}`{at} reads {reader.text} of `{buffer.name}`",),
     )

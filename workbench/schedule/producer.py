@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from workbench.analysis.dependence import illegal, inapplicable, unproved
+from workbench.analysis.dependence import dependences, illegal, inapplicable, unproved
 from workbench.ir import (
     Allocate,
     Block,
@@ -62,7 +62,7 @@ def compute_under(
     if any(stmt is loop for stmt in scope.paths[block.id]):
         message = f"`{block.name}` is under the loop `{loop.var.name}` already"
         raise RefusedError(inapplicable(message, block.id))
-    buffer = only_buffer(scope, block)
+    buffer = written_buffer(scope, block)
     items = _items(loop)
     place = insertion_place(items, block, loop, buffer, index)
     path = (*scope.paths[loop.var.id], loop)
@@ -94,7 +94,7 @@ def compute_under(
 def _private(
     function: TensorFunction, buffer: Var, path: Sequence[Stmt], before: Sequence[Stmt]
 ) -> TensorFunction:
-    """A buffer that is used under one parallel loop alone is allocated in it."""
+    """A buffer that is used under one parallel loop alone is allocated in it, where that helps."""
     entered = [stmt for stmt in path if not any(stmt is other for other in before)]
     loop = next((s for s in entered if isinstance(s, For) and s.kind is LoopKind.PARALLEL), None)
     kept = tuple(a for a in function.allocations if a.id != buffer.id)
@@ -105,6 +105,8 @@ def _private(
     )
     rest = replace_statement(function.body, there, None)
     if touches_of(rest).touches((buffer.id,)):
+        return function
+    if dependences(function).independent(loop.var.id).applies:
         return function
     private = replace(there, body=Allocate(buffer, there.body))
     body = replace_statement(function.body, there, private)
@@ -119,7 +121,23 @@ def only_buffer(scope: Scope, block: Block) -> Var:
     """The buffer that a block alone writes, as a pure function of others.
 
     Raises:
-        RefusedError: it writes several, others write it, it reads what other instances wrote.
+        RefusedError: as `written_buffer`; others write it.
+    """
+    buffer = written_buffer(scope, block)
+    for place in places_of(scope.function):
+        other = place.stmt
+        if buffer.id in place.writes and other is not block:
+            name = other.name if isinstance(other, Block) else f"the store to {buffer.name}"
+            message = f"`{name}` writes `{buffer.name}` as well as `{block.name}`"
+            raise RefusedError(illegal(message, block.id))
+    return buffer
+
+
+def written_buffer(scope: Scope, block: Block) -> Var:
+    """The one buffer that a block writes, as a pure function of others.
+
+    Raises:
+        RefusedError: it writes several, or reads what other instances wrote.
     """
     touched = touches_of(block)
     written = touched.writes
@@ -135,12 +153,6 @@ def only_buffer(scope: Scope, block: Block) -> Var:
     if alias:
         message = f"`{buffer.name}` is not only loaded and stored: {alias}"
         raise RefusedError(unproved(message, block.id))
-    for place in places_of(scope.function):
-        other = place.stmt
-        if buffer.id in place.writes and other is not block:
-            name = other.name if isinstance(other, Block) else f"the store to {buffer.name}"
-            message = f"`{name}` writes `{buffer.name}` as well as `{block.name}`"
-            raise RefusedError(illegal(message, block.id))
     _refuse_own_reads(block, buffer)
     return buffer
 

@@ -171,10 +171,36 @@ def test_an_input_that_is_overwritten_in_between() -> None:
     assert answer.notes == ("the read at i=0 would come after the write at i=0",)
 
 
-def test_another_writer() -> None:
-    answer = answered(parse(stages.TWO_WRITERS), ComputeAt(block="B_low", loop="C.i"))
+def test_another_writer_of_other_elements() -> None:
+    after = applied(parse(stages.TWO_WRITERS), ComputeAt(block="B_low", loop="C.i"))
+    assert body(after).count('T.sblock("B_low")') == 1
+    applied(after, ComputeAt(block="B_high", loop="C.i"))
+
+
+def test_another_writer_of_the_same_elements() -> None:
+    text = stages.TWO_WRITERS.replace("B[vi + 4]", "B[vi + 2]")
+    answer = answered(parse(text), ComputeAt(block="B_low", loop="C.i"))
     assert answer.kind is AnswerKind.ILLEGAL
-    assert answer.message == "`B_high` writes `B` as well as `B_low`"
+    assert answer.message == "`B_low` would write `B[vi]` after `B_high` does"
+    assert answer.notes == ("the write at i=2 would come after the write at i=0",)
+
+
+def test_a_reader_of_what_the_caller_gave() -> None:
+    text = """
+@T.prim_func
+def f(A: T.Buffer((8,), "float32"), B: T.Buffer((8,), "float32"), C: T.Buffer((8,), "float32")):
+    for i in range(8):
+        with T.sblock("C"):
+            vi = T.axis.spatial(8, i)
+            C[vi] = B[vi] + T.float32(1)
+    for i in range(8):
+        with T.sblock("B"):
+            vi = T.axis.spatial(8, i)
+            B[vi] = A[vi] * T.float32(2)
+"""
+    answer = answered(parse(text), ComputeAt(block="B", loop="C.i"))
+    assert answer.kind is AnswerKind.ILLEGAL
+    assert answer.message == "`C` reads `B[vi]`, which `B` would have written by then"
 
 
 def test_a_scan_reads_what_it_wrote() -> None:
@@ -261,11 +287,11 @@ def test_offers_the_loops_of_a_reader() -> None:
     assert offered == ["by.j", "by.i"]
 
 
-def test_a_decomposed_producer_has_two_writers() -> None:
+def test_a_decomposed_producer_reads_what_its_init_wrote() -> None:
     decompose = DecomposeReduction(block="C", loop="k")
     module = decompose.run(parse(stages.MATMUL_RELU)).module
     answer = answered(module, ComputeAt(block="C", loop="D.i"))
-    assert answer.message == "`C_init` writes `C` as well as `C`"
+    assert answer.message == "`C` reads `C`, which other instances of it wrote"
 
 
 def test_loops_without_blocks_offer_nothing_to_move() -> None:

@@ -14,7 +14,13 @@ from dataclasses import dataclass
 from workbench.analysis.dependence.linear import Linear
 from workbench.analysis.dependence.relations import Relation, Side
 from workbench.analysis.dependence.statements import Statement
-from workbench.analysis.dependence.versions import Event, Version, ordered, within_block
+from workbench.analysis.dependence.versions import (
+    Event,
+    Version,
+    coordinates,
+    ordered,
+    within_block,
+)
 from workbench.ir.expr import PrimExpr
 from workbench.ir.tensor import AxisKind, Block
 from workbench.support.ids import NodeId
@@ -206,20 +212,20 @@ class Comparison:
 
     # --- the order of conflicting instances -----------------------------------------------
 
-    def reordered(self, without: NodeId | None = None) -> Clash | None:
+    def reordered(self, own: NodeId | None = None) -> Clash | None:
         """A pair of accesses to one element, one of them a write, that changes its order.
 
-        One of the two belongs to the block, the other does not. `without` is a buffer to leave out.
+        One of the two belongs to the block, the other does not. Of the buffer `own` only two
+        writes count.
 
         Raises:
             TooLargeError: where the sets are too large to decide.
         """
         moved = zip(self.before.events, self.after.events, strict=True)
         for old, new in moved:
-            if old.access.buffer.id == without:
-                continue
             for other, now in self._others(old.access.buffer.id):
-                if other.access.write or old.access.write:
+                writes = old.access.write, other.access.write
+                if all(writes) if old.access.buffer.id == own else any(writes):
                     clash = self._swapped(old, new, other, now)
                     if clash is not None:
                         return clash
@@ -331,17 +337,31 @@ class Comparison:
         Raises:
             TooLargeError: where the sets are too large to decide.
         """
-        for old, new in self._others(buffer):
-            if old.access.write:
+        return self._found_differently(buffer, self.before, self.after, first=False)
+
+    def gained_value(self, buffer: NodeId) -> Clash | None:
+        """A read that finds an element written by the block and did not before.
+
+        Raises:
+            TooLargeError: where the sets are too large to decide.
+        """
+        return self._found_differently(buffer, self.after, self.before, first=True)
+
+    def _found_differently(
+        self, buffer: NodeId, one: Group, other: Group, *, first: bool
+    ) -> Clash | None:
+        """A read that finds what the block wrote in one version alone."""
+        for pair in self._others(buffer):
+            if pair[0].access.write:
                 continue
-            left, names = self._found_by(old, self.before, self.before.bodies)
-            right = [self._found_by(new, self.after, (s,))[0] for s in self.after.bodies]
+            here, there = pair if one is self.before else reversed(pair)
+            left, names = self._found_by(here, one, one.bodies)
+            right = [self._found_by(there, other, (s,))[0] for s in other.bodies]
             point = left.missing_from(right)
             if point is not None:
                 values = {names[c]: v for c, v in point.items() if c in names}
-                inexact = _reasons(old, left, *right)
-                writer = self.before.events[-1]
-                return Clash(old, writer, values, first=False, inexact=inexact)
+                inexact = _reasons(here, left, *right)
+                return Clash(here, one.events[-1], values, first=first, inexact=inexact)
         return None
 
     def _found_by(
@@ -410,15 +430,12 @@ def _writes_before(
     """The alternatives under which the writer has written what the reader reads."""
     own = writer.side(prefix)
     domain = [found.item(own, item) for item in own.domain]
-    same = [
-        f"{found.form(own, a)} = {found.form(side, b)}"
-        for a, b in zip(writer.access.indices, reader.access.indices, strict=True)
-    ]
+    same = [f"{found.form(own, a)} = {found.form(side, b)}" for a, b in coordinates(writer, reader)]
     return [[*domain, *same, *option] for option in ordered(found, (writer, own), (reader, side))]
 
 
 def _same_element(found: Relation, a: Event, x: Side, b: Event, y: Side) -> None:
-    for first, second in zip(a.access.indices, b.access.indices, strict=True):
+    for first, second in coordinates(a, b):
         found.equal(x, first, y, second)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from workbench.analysis.dependence.linear import Linear
 from workbench.analysis.dependence.relations import Relation, Side
-from workbench.analysis.dependence.versions import Event, Version, ordered, within_block
+from workbench.analysis.dependence.versions import Event, Version, coordinates, ordered, within_block
 from workbench.ir.expr import BufferType, as_expr
 from workbench.support.ids import NodeId
 
@@ -102,9 +102,8 @@ class Reaching:
         side, own = reader.side("r"), writer.side("w")
         found.inside(own)
         self._same_iteration(found, reader, side, writer, own)
-        width = len(reader.statement.keys)
-        for column, form in zip(found.columns[width:], writer.access.indices, strict=True):
-            found.column(column, own, form)
+        for a, b in coordinates(writer, reader):
+            found.equal(own, a, side, b)
         found.either(ordered(found, (writer, own), (reader, side)))
         return found
 
@@ -142,9 +141,9 @@ class Reaching:
             for item in (block, there, side):
                 found.inside(item)
             self._same_iteration(found, source, block, reader, side)
-            for a, b in zip(source.access.indices, change.access.indices, strict=True):
+            for a, b in coordinates(source, change):
                 found.equal(block, a, there, b)
-            for a, b in zip(writer.access.indices, reader.access.indices, strict=True):
+            for a, b in coordinates(writer, reader):
                 found.equal(block, a, side, b)
             found.either(ordered(found, (source, block), (change, there)))
             found.either(ordered(found, (change, there), (reader, side)))

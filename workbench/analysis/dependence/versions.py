@@ -94,6 +94,15 @@ class Version:
         return [self.model.reader.linear(value) for value in values]
 
 
+def coordinates(a: Event, b: Event) -> list[tuple[Linear, Linear]]:
+    """What has to agree for two accesses to touch one element.
+
+    Indices, and loops whose iterations have buffers of their own.
+    """
+    private = [(Linear.of(key), Linear.of(key)) for key in a.access.private]
+    return [*private, *zip(a.access.indices, b.access.indices, strict=True)]
+
+
 def ordered(found: Relation, a: tuple[Event, Side], b: tuple[Event, Side]) -> list[list[str]]:
     """The alternatives under which the first instance comes before the second."""
     options: list[list[str]] = []
