@@ -432,6 +432,27 @@ def test_carried_dependences_have_distances() -> None:
     assert {c.kind for c in reduction if c.reduction} == {"flow", "anti", "output"}
 
 
+def test_a_loop_is_explained() -> None:
+    found = function(STENCIL)
+    deps, names = dependences(found), loops(found)
+    assert deps.explain(names["j"]) == ("iterations of `j` are independent",)
+    assert deps.explain(names["i"]) == (
+        "an iteration of `i` reads an element of `A` that another one writes",
+        "`i=0`, `j=1` writes `A[1, 2]`, which `i=1`, `j=0` reads",
+        "flow of A: the store to A -> the store to A, distance (i 1, j -1)",
+    )
+
+
+def test_conditions_with_a_name() -> None:
+    assert kinds("""
+def f(A: T.Buffer((8,), "float32")):
+    for i in range(8):
+        inside: T.bool = i >= 4
+        if inside:
+            A[i] = A[i - 4]
+""") == {"i": APPLIES}
+
+
 def test_opaque_blocks_are_trusted_and_say_so() -> None:
     text = """
 def f(A: T.Buffer((8, 4), "float32"), B: T.Buffer((8, 4), "float32")):

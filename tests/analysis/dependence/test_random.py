@@ -21,7 +21,7 @@ from workbench.analysis.dependence import AnswerKind, Dependences, Time, depende
 from workbench.ir import BufferType, For, PrimExpr, TensorFunction, Var, walk
 from workbench.support import NodeId
 
-PROGRAMS = 40
+PROGRAMS = 30
 MOST_EVENTS = 60
 
 
@@ -76,7 +76,7 @@ def test_loops_that_carry_a_conflict(kind: str, chunk: int) -> None:
             truth = any(carried(run, loop.var.id) for run in events)
             asked += 1
             open_ += check(answer.kind, truth, kind, f"{seed}: {loop.var.name} {answer}")
-    assert asked > 100
+    assert asked > 40
     assert open_ == 0 or kind == "any"
 
 
@@ -126,7 +126,7 @@ def test_new_orders_of_loops(kind: str, chunk: int) -> None:
                     is_reversed(run, ids, order, commuting=True, rounds=True) for run in events
                 ):
                     assert answer.reassociates, what
-    assert asked > 20
+    assert asked > 10
     assert open_ == 0 or kind == "any"
 
 
@@ -193,7 +193,7 @@ def test_new_times_of_statements(kind: str) -> None:
         if "may change" in answer.message:
             continue
         open_ += check(answer.kind, truth, kind, f"{seed}: {answer}")
-    assert asked > 50
+    assert asked > 25
     assert open_ == 0 or kind == "any"
 
 

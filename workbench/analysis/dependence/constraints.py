@@ -26,8 +26,10 @@ from workbench.ir.expr import (
     Intrinsic,
     Not,
     PrimExpr,
+    Var,
     dtype_of,
 )
+from workbench.support.ids import NodeId
 
 SIGNED = frozenset({"int64", "int32"})
 """Arithmetic of these is taken as exact, as index arithmetic is everywhere here."""
@@ -35,9 +37,13 @@ SIGNED = frozenset({"int64", "int32"})
 
 @dataclass(slots=True)
 class ConstraintReader(ABC):
-    """Reads conditions; `reasons` collects what was left out of them."""
+    """Reads conditions; `reasons` collects what was left out of them.
+
+    `flags` are the values of booleans that are bound once.
+    """
 
     terms: Terms
+    flags: dict[NodeId, PrimExpr] = field(default_factory=dict[NodeId, PrimExpr], kw_only=True)
     reasons: list[str] = field(default_factory=list[str], kw_only=True)
 
     @abstractmethod
@@ -72,6 +78,8 @@ class ConstraintReader(ABC):
                 return () if bool(value) is holds else (Row(Linear({}, -1)),)
             case Not(value=value):
                 return self.condition(value, holds=not holds)
+            case Var(id=ident) if ident in self.flags:
+                return self.condition(self.flags[ident], holds=holds)
             case Binary(op=BinaryOp.AND | BinaryOp.OR as op, a=a, b=b):
                 left, right = self.condition(a, holds=holds), self.condition(b, holds=holds)
                 if (op is BinaryOp.AND) is holds:

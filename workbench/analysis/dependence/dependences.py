@@ -157,6 +157,16 @@ class Dependences:
             self._carried_by[loop] = carried_by(self.model, self._solver, loop)
         return self._carried_by[loop]
 
+    def explain(self, loop: NodeId) -> tuple[str, ...]:
+        """Why a loop may or may not run its iterations at once, line by line."""
+        found = self.loop(loop)
+        if found is None:
+            return ()
+        answer = self.independent(loop)
+        first = f"iterations of `{found.var.name}` are independent"
+        lines = [first] if answer.applies else [answer.message]
+        return (*lines, *answer.notes, *(item.text for item in self.carried(loop)))
+
     def reads(self, statement: Statement | int) -> tuple[Access, ...]:
         """What a statement reads, conditions and bounds around it included."""
         return tuple(a for a in self._of(statement).accesses if not a.write)

@@ -206,14 +206,13 @@ class _Builder:
     def _let(self, stmt: Let) -> None:
         controls = self.accesses.of_value(stmt.value)
         self.model.bindings[stmt.var.id] = stmt.value
-        self.reader.values[stmt.var.id] = self._bound(stmt.value)
+        self.reader.values[stmt.var.id] = self.reader.linear(stmt.value)
+        if dtype_of(stmt.value) == "bool":
+            self.reader.flags[stmt.var.id] = stmt.value
         first = len(self.found)
         with self._inside(stmt, controls=(*self.place.controls, *controls)):
             self.statement(stmt.body)
         self._steered(controls, first, f"the value of `{stmt.var.name}`")
-
-    def _bound(self, value: PrimExpr) -> Linear:
-        return self.reader.linear(value)
 
     def _block(self, block: Block) -> None:
         controls: list[Access] = []
@@ -221,7 +220,7 @@ class _Builder:
         for axis in block.axes:
             controls += self.accesses.of_value(axis.value)
             self.model.bindings[axis.var.id] = axis.value
-            self.reader.values[axis.var.id] = self._bound(axis.value)
+            self.reader.values[axis.var.id] = self.reader.linear(axis.value)
         changes: dict[str, object] = {"controls": (*self.place.controls, *controls)}
         if block.predicate is not None:
             controls += self.accesses.of_value(block.predicate)
