@@ -347,7 +347,7 @@ def test_what_is_read_twice_may_have_changed() -> None:
     answers = asked("""
 def f(I: T.Buffer((1,), "int64"), A: T.Buffer((8,), "float32")):
     for i in range(8):
-        s: T.int64 = I[0]
+        s = I[0]
         I[0] = I[0] + T.int64(1)
         if I[0] != s:
             A[0] = T.float32(1)
@@ -358,7 +358,7 @@ def f(I: T.Buffer((1,), "int64"), A: T.Buffer((8,), "float32")):
 def f(I: T.Buffer((1,), "int64"), A: T.Buffer((8,), "float32")):
     I[0] = T.int64(1)
     for i in range(8):
-        s: T.int64 = I[0]
+        s = I[0]
         for j in range(8):
             if I[0] != s:
                 A[0] = T.float32(1)
@@ -447,7 +447,7 @@ def test_conditions_with_a_name() -> None:
     assert kinds("""
 def f(A: T.Buffer((8,), "float32")):
     for i in range(8):
-        inside: T.bool = i >= 4
+        inside = i >= 4
         if inside:
             A[i] = A[i - 4]
 """) == {"i": APPLIES}
