@@ -139,6 +139,14 @@ def test_a_description_is_loops_over_its_parameters() -> None:
         register_intrinsic(intrinsic_of_script("odd", text))
 
 
+def test_a_parameter_is_touched_from_end_to_end() -> None:
+    """What is never touched could lie outside of the program's buffer."""
+    text = SCRIPT.format(value="X[i] * T.float32(2) + Y[i]")
+    text = text.replace("X: T.Buffer((8,)", "X: T.Buffer((9,)")
+    with pytest.raises(CompileError, match="dimension 0 of parameter `X` from end to end"):
+        register_intrinsic(intrinsic_of_script("odd", text))
+
+
 def test_scripts_keep_an_intrinsic() -> None:
     for name in ("fma_4x16_f32", "dot_4x16x4_vnni"):
         found = intrinsic(name)

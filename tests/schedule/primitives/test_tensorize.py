@@ -318,6 +318,23 @@ def test_a_guard_that_always_holds_is_none() -> None:
     assert "T.where" not in print_module(done)
 
 
+def test_sums_of_different_lengths() -> None:
+    module = parse("""
+@T.prim_func
+def f(
+    A: T.Buffer((4, 8), "float32"), B: T.Buffer((8, 16), "float32"),
+    C: T.Buffer((4, 16), "float32"),
+):
+    for i in range(4):
+        for j in range(16):
+            for k in range(i + 1):
+                C[i, j] = C[i, j] + A[i, k] * B[k, j]
+""")
+    assert refusal(module, "i") == (
+        "expected the same extent of `k` in all iterations, found i + 1"
+    )
+
+
 OVERLAPPING = """
 @T.prim_func
 def f(A: T.Buffer((4, 8), "float32"), B: T.Buffer((64, 16), "float32"), n: T.int64):

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.analysis.arith import Facts
+from workbench.analysis.polynomial import Poly
 from workbench.interpret import run_tensor_function
 from workbench.ir import (
     BufferType,
     Dim,
+    For,
     IntImm,
     IRModule,
     Load,
@@ -28,6 +30,7 @@ from workbench.ir import (
 )
 from workbench.ir.registry import TensorIntrinsic
 from workbench.ir.verify import check
+from workbench.schedule.intrinsics.plain import described
 from workbench.schedule.intrinsics.regions import strides_of
 from workbench.support import CompileError, Diagnostic, NodeId
 
@@ -82,17 +85,53 @@ def _form(kind: BufferType) -> tuple[object, ...]:
 
 def _only_parameters(intrinsic: TensorIntrinsic) -> None:
     """The description is about parameters alone, each of them touched from end to end."""
+    body = described(intrinsic.description)
+    accesses = [node for node in walk(body) if isinstance(node, Load | Store)]
     known = {param.id for param in intrinsic.description.params}
-    touched: set[NodeId] = set()
-    for node in walk(intrinsic.description.body):
-        if isinstance(node, Load | Store):
-            touched.add(node.buffer.id)
-            if node.buffer.id not in known:
-                message = f"the description uses a buffer of its own, `{node.buffer.name}`"
-                raise _fault(intrinsic, message, "write it as loops over the parameters")
+    for node in accesses:
+        if node.buffer.id not in known:
+            message = f"the description uses a buffer of its own, `{node.buffer.name}`"
+            raise _fault(intrinsic, message, "write it as loops over the parameters")
+    loops = [node for node in walk(body) if isinstance(node, For)]
     for param in intrinsic.description.params:
-        if param.id not in touched:
+        own = [node for node in accesses if node.buffer.id == param.id]
+        if not own:
             raise _fault(intrinsic, f"the description does not touch parameter `{param.name}`")
+        _touched_to_the_ends(intrinsic, param, [node.indices for node in own], loops)
+
+
+def _touched_to_the_ends(
+    intrinsic: TensorIntrinsic,
+    param: Var,
+    accesses: list[tuple[PrimExpr, ...]],
+    loops: list[For],
+) -> None:
+    """A part that is never touched could lie beyond the end of the program's buffer."""
+    assert isinstance(param.type, BufferType)
+    facts = Facts()
+    for dim, extent in enumerate(param.type.shape):
+        ends = [_ends(facts.poly(indices[dim]), loops, facts) for indices in accesses]
+        last = facts.poly(as_expr(extent)).shift(-1)
+        if Poly.const(0) not in [low for low, _ in ends] or last not in [high for _, high in ends]:
+            message = (
+                f"the description does not touch dimension {dim} of parameter `{param.name}` "
+                "from end to end"
+            )
+            raise _fault(intrinsic, message, "make the parameter as large as what is touched")
+
+
+def _ends(index: Poly, loops: list[For], facts: Facts) -> tuple[Poly, Poly]:
+    """The smallest and the largest value of an index that is a sum of multiples of loops."""
+    low = high = index
+    for loop in loops:
+        step = index.coefficient(loop.var)
+        if step.is_const and step.terms:
+            first = facts.poly(loop.start)
+            last = first + facts.poly(loop.extent).shift(-1)
+            ends = (first, last) if step.constant > 0 else (last, first)
+            low = low.without(loop.var) + ends[0].scale(step.constant)
+            high = high.without(loop.var) + ends[1].scale(step.constant)
+    return low, high
 
 
 # --- samples ----------------------------------------------------------------------------------

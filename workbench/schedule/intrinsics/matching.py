@@ -180,28 +180,23 @@ class _Matcher:
         return isinstance(found.extent, IntImm) and found.extent.value == wanted.extent.value
 
     def _bind_loops(self, ours: tuple[For, ...], theirs: tuple[For, ...]) -> None:
+        self.state.loops |= {found.var.id for found in theirs}
         for wanted, found in zip(ours, theirs, strict=True):
-            self._extent(wanted, found)
+            self._unify(wanted.extent, found.extent, f"loop `{wanted.var.name}`", found.var.name)
             shift = found.start - self._value(wanted.start)
             self.state.values[wanted.var.id] = found.var - self.facts.simplify(shift)
-            self.state.loops |= {found.var.id}
-
-    def _extent(self, wanted: For, found: For) -> None:
-        self._unify(wanted.extent, found.extent, f"loop `{wanted.var.name}`", found.var.name)
 
     def _unify(self, wanted: PrimExpr, found: PrimExpr, what: str, name: str) -> None:
         """Extents that agree; one that is a variable becomes the one that is found."""
-        if isinstance(wanted, Var) and wanted.id not in self.state.values:
-            self.state.values[wanted.id] = found
-            self.state.symbols[wanted.id] = found
-            return
         unbound = self._unbound(wanted)
-        if unbound is not None:
-            rest = self._solved(wanted, unbound, found)
-            if rest is not None:
-                self.state.values[unbound.id] = rest
-                self.state.symbols[unbound.id] = rest
-                return
+        rest = None if unbound is None else self._solved(wanted, unbound, found)
+        if unbound is not None and rest is not None:
+            if not self.state.loops.isdisjoint(free_vars(rest)):
+                message = f"expected the same extent of `{name}` in all iterations"
+                raise MismatchError(f"{message}, found {short(found)}")
+            self.state.values[unbound.id] = rest
+            self.state.symbols[unbound.id] = rest
+            return
         if self.facts.poly(self._value(wanted)) != self.facts.poly(found):
             message = f"expected {what} of extent {short(wanted)}, found `{name}` of {short(found)}"
             raise MismatchError(message)
