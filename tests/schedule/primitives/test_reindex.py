@@ -142,3 +142,19 @@ def test_the_check_leaves_the_scope_as_it_is_and_the_copy_is_derived() -> None:
     again = Schedule(module)
     exec(schedule.trace.python(), {"sch": again})
     assert again.module.script() == schedule.module.script()
+
+
+def test_a_copy_of_what_other_iterations_write_would_race() -> None:
+    text = """
+@T.prim_func
+def f(A: T.Buffer((4,), "float32"), B: T.Buffer((4,), "float32"), C: T.Buffer((4,), "float32")):
+    for i in T.parallel(4):
+        B[i] = A[i] * T.float32(2)
+        with T.sblock("C"):
+            vi = T.axis.spatial(4, i)
+            C[vi] = B[vi] + T.float32(1)
+"""
+    answer = answered(parse(text), Reindex(block="C", buffer="B"))
+    assert answer.kind is AnswerKind.ILLEGAL
+    assert answer.message.startswith("the copy would race under `i`: an iteration of `i` reads")
+    applied(parse(text.replace("parallel", "serial")), Reindex(block="C", buffer="B"))

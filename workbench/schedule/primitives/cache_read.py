@@ -31,6 +31,7 @@ from workbench.schedule.operands import (
     read_buffer,
 )
 from workbench.schedule.primitive import Derived, Primitive, Rewritten
+from workbench.schedule.racing import without_races
 from workbench.schedule.redirect import redirected, shifted_by, with_readers
 from workbench.schedule.scope import Scope
 
@@ -67,7 +68,9 @@ class CacheRead(Primitive):
     def check(self, scope: Scope) -> Answer:
         check_storage(scope, self.storage_scope)
         found = self._plan(scope)
-        return found if isinstance(found, Answer) else applies(notes=found[2])
+        if isinstance(found, Answer):
+            return found
+        return without_races(scope, found[1], self, applies(notes=found[2]))
 
     @override
     def rewrite(self, scope: Scope) -> Rewritten:

@@ -20,6 +20,7 @@ from workbench.schedule.caching import (
 from workbench.schedule.facts import facts_of
 from workbench.schedule.operands import buffers_written, check_storage
 from workbench.schedule.primitive import Derived, Primitive, Rewritten
+from workbench.schedule.racing import without_races
 from workbench.schedule.redirect import redirected, shifted_by, with_readers
 from workbench.schedule.scope import Scope
 from workbench.schedule.staging import Stage, staged
@@ -56,7 +57,9 @@ class CacheWrite(Primitive):
     def check(self, scope: Scope) -> Answer:
         check_storage(scope, self.storage_scope)
         found = self._stage(scope)
-        return found if isinstance(found, Answer) else applies(notes=found.notes)
+        if isinstance(found, Answer):
+            return found
+        return without_races(scope, found.level, self, applies(notes=found.notes))
 
     @override
     def rewrite(self, scope: Scope) -> Rewritten:

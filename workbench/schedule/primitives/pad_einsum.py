@@ -15,6 +15,7 @@ from workbench.schedule.caching import Level, with_run
 from workbench.schedule.einsums import Einsum, einsum_of, zeros_vanish
 from workbench.schedule.padded import PaddedEinsum, begins_with_contents, level_of, padded_extents
 from workbench.schedule.primitive import Derived, Primitive, Rewritten, bad_parameter
+from workbench.schedule.racing import without_races
 from workbench.schedule.scope import Scope, replace_statement
 
 
@@ -48,14 +49,14 @@ class PadEinsum(Primitive):
         found = self._plan(scope)
         if isinstance(found, Answer):
             return found
-        nest, einsum, _ = found
+        nest, einsum, level = found
         extents = padded_extents(nest, self.padding)
         grown = {axis.var.id for axis, _ in extents}
         if not grown:
             message = f"the extents of block `{nest.block.name}` are such multiples already"
             return inapplicable(message, nest.block.id)
         refused = zeros_vanish(einsum, grown)
-        return refused or applies()
+        return refused or without_races(scope, level, self, applies())
 
     @override
     def rewrite(self, scope: Scope) -> Rewritten:

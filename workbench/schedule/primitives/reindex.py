@@ -15,6 +15,7 @@ from workbench.schedule.caching import nest, with_run
 from workbench.schedule.facts import facts_of
 from workbench.schedule.operands import buffers_read, buffers_written
 from workbench.schedule.primitive import Derived, Primitive, Rewritten
+from workbench.schedule.racing import without_races
 from workbench.schedule.redirect import redirected, with_readers
 from workbench.schedule.reindexing import Reindexing, reindexing
 from workbench.schedule.scope import Scope
@@ -47,7 +48,9 @@ class Reindex(Primitive):
     @override
     def check(self, scope: Scope) -> Answer:
         found = self._plan(scope)
-        return found if isinstance(found, Answer) else applies(notes=found.notes)
+        if isinstance(found, Answer):
+            return found
+        return without_races(scope, found.level, self, applies(notes=found.notes))
 
     @override
     def rewrite(self, scope: Scope) -> Rewritten:
