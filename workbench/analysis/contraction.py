@@ -5,6 +5,7 @@ Matrix products and convolutions, read off the loops.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -70,6 +71,20 @@ def library_forms(function: TensorFunction) -> tuple[LibraryForm, ...]:
 
 def contraction_form(function: TensorFunction) -> LibraryForm | None:
     """The contraction that a function begins with; its `symbol` is `matmul` or `conv2d`."""
+    known = _FORMS.get(id(function))
+    if known is None or known[0] is not function:
+        known = _FORMS[id(function)] = (function, _contraction_form(function))
+        while len(_FORMS) > KEPT:
+            _FORMS.popitem(last=False)
+    return known[1]
+
+
+KEPT = 512
+_FORMS: OrderedDict[int, tuple[TensorFunction, LibraryForm | None]] = OrderedDict()
+"""Memo of a pure function: the calls of a module ask about few functions."""
+
+
+def _contraction_form(function: TensorFunction) -> LibraryForm | None:
     found = stages(function)
     if found is None:
         return None

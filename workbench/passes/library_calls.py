@@ -32,13 +32,19 @@ def algorithm_of(module: IRModule, call: CallTIR) -> TensorFunction | None:
 
     The function that its callee was scheduled from.
     """
-    function = module[call.callee]
+    return named_algorithm_of(module, call)[0]
+
+
+def named_algorithm_of(module: IRModule, call: CallTIR) -> tuple[TensorFunction | None, str]:
+    """The same with its name."""
+    name = call.callee
+    function = module[name]
     while isinstance(function, TensorFunction):
         source = dict(function.attrs).get("algorithm")
         if not isinstance(source, str) or source not in module:
-            return function
-        function = module[source]
-    return None
+            return function, name
+        name, function = source, module[source]
+    return None, ""
 
 
 def call_library(
@@ -129,7 +135,10 @@ def _name_in(editor: ModuleEditor, binding: Binding, algorithm: TensorFunction) 
     """The name of the algorithm in the module, which it may not be part of yet."""
     functions = editor.current.tensor_functions
     known = next((name for name, found in functions.items() if found is algorithm), None)
-    return known or editor.add_function(_name_of(binding), replace(algorithm, private=True))
+    if known is not None:
+        return known
+    private = algorithm if algorithm.private else replace(algorithm, private=True)
+    return editor.add_function(_name_of(binding), private)
 
 
 def _name_of(binding: Binding) -> str:

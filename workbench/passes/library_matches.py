@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from workbench.analysis.contraction import LibraryForm, library_forms
@@ -12,10 +13,11 @@ from workbench.analysis.patterns import (
     Match,
     NearMiss,
     Pattern,
-    find,
+    find_several,
     library_patterns,
 )
 from workbench.ir import (
+    Arg,
     Binding,
     CallOp,
     CallPacked,
@@ -24,12 +26,16 @@ from workbench.ir import (
     PackedStyle,
     TensorFunction,
     TensorType,
+    Var,
     find_library,
 )
 from workbench.passes.library_calls import algorithm_of, call_library
 from workbench.passes.tensor_forms import tensor_form
 from workbench.rewrite import ModuleEditor, NodeRef, Relation, Site
 from workbench.support import NodeId
+
+CODEGEN = "Codegen"
+"""The attribute of a function that names the library it is meant for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +63,29 @@ def library_matches(
     Looks at graph functions that are no fused groups, or at those that are named. Then why not,
     for values that no pattern took, one reason a value.
     """
-    taken: dict[NodeRef, LibrarySite] = {}
+    patterns = library_patterns(library)
+    fitting: list[list[LibrarySite]] = [[] for _ in patterns]
     declined: dict[NodeRef, tuple[int, str]] = {}
-    sites: list[LibrarySite] = []
-    for offered in library_patterns(library):
-        for found in find(offered.pattern, module, functions):
-            reason, depth = _judge(found, offered)
-            root = NodeRef(found.function, found.root.var.id)
-            if reason:
-                if depth > declined.get(root, (0, ""))[0]:
-                    declined[root] = (depth, reason)
-                continue
-            assert isinstance(found, Match)
-            members = [m.var.id for m in found.members if m.var.id != root.id]
-            site = LibrarySite(
-                found.function, (root.id, *members), f"`{offered.symbol}`", found, offered
-            )
-            if not any(ref in taken for ref in site.refs):
-                taken.update(dict.fromkeys(site.refs, site))
-                sites.append(site)
-    yield from sites
+    for position, found in find_several([p.pattern for p in patterns], module, functions):
+        offered = patterns[position]
+        reason, depth = _judge(found, offered)
+        root = found.root.var.id
+        if reason:
+            ref = NodeRef(found.function, root)
+            if depth > declined.get(ref, (0, ""))[0]:
+                declined[ref] = (depth, reason)
+            continue
+        assert isinstance(found, Match)
+        members = [m.var.id for m in found.members if m.var.id != root]
+        fitting[position].append(
+            LibrarySite(found.function, (root, *members), f"`{offered.symbol}`", found, offered)
+        )
+    taken: set[NodeRef] = set()
+    for site in itertools.chain.from_iterable(fitting):
+        refs = site.refs
+        if taken.isdisjoint(refs):
+            taken.update(refs)
+            yield site
     for ref, (_, reason) in declined.items():
         if ref not in taken:
             yield Declined(ref.function, ref.id, reason)
@@ -142,21 +151,28 @@ def give_to_library(editor: ModuleEditor, site: LibrarySite, library: str, rule:
         if algorithm is not None and form is not None and form.symbol == site.offered.symbol:
             call_library(editor, site.function, binding, algorithm, form, rule)
             return
-    _call_offered(editor, site, binding, rule)
-
-
-def _call_offered(editor: ModuleEditor, site: LibrarySite, binding: Binding, rule: str) -> None:
-    match, offered = site.match, site.offered
-    assert match is not None
-    assert offered is not None
-    out = binding.var.type
-    assert isinstance(out, TensorType)
-    args = tuple(match[name] for name in offered.arguments)
-    call = CallPacked(offered.symbol, args, (out,), PackedStyle.DPS, offered.attrs(match))
-    root, *members = site.nodes
-    editor.replace_value(site.function, root, call, rule)
+    call_offered(editor, site, binding, rule)
+    members = site.nodes[1:]
     for member in members:
         editor.remove(site.function, member)
     if members:
-        refs = site.refs
-        editor.derive(rule, refs, refs[:1], Relation.PART)
+        editor.derive(rule, site.refs, site.refs[:1], Relation.PART)
+
+
+def call_offered(
+    editor: ModuleEditor,
+    site: LibrarySite,
+    binding: Binding,
+    rule: str,
+    given: Mapping[NodeId, Arg] | None = None,
+) -> None:
+    """Give `binding` the library's value for a match; `given` are arguments by parameters."""
+    match, offered, out = site.match, site.offered, binding.var.type
+    assert match is not None
+    assert offered is not None
+    assert isinstance(out, TensorType)
+    leaves = tuple(match[name] for name in offered.arguments)
+    known = given or {}
+    args = tuple(known.get(arg.id, arg) if isinstance(arg, Var) else arg for arg in leaves)
+    call = CallPacked(offered.symbol, args, (out,), PackedStyle.DPS, offered.attrs(match))
+    editor.replace_value(site.function, binding.var.id, call, rule)

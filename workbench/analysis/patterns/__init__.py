@@ -27,7 +27,7 @@ from workbench.analysis.patterns.language import (
     several,
     tensor,
 )
-from workbench.analysis.patterns.matching import Match, NearMiss, find, match_at
+from workbench.analysis.patterns.matching import Match, NearMiss, find, find_several, match_at
 from workbench.analysis.patterns.offered import (
     LibraryPattern,
     library_patterns,
@@ -49,6 +49,7 @@ __all__ = [
     "anything",
     "constant",
     "find",
+    "find_several",
     "item",
     "library",
     "library_patterns",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
 from typing import assert_never
@@ -82,17 +82,49 @@ def find(
     Looks at the graph functions that are no fused groups, or at those that are named. Matches may
     overlap; whoever rewrites decides.
     """
+    for _, found in find_several((pattern,), module, functions):
+        yield found
+
+
+def find_several(
+    patterns: Sequence[Pattern], module: IRModule, functions: tuple[str, ...] | None = None
+) -> Iterator[tuple[int, Match | NearMiss]]:
+    """What `find` gives for each of several patterns, with the pattern's position.
+
+    In program order, for one value in the order of the patterns. Tries at a call of an operator
+    only the patterns that begin with one.
+    """
+    by_op = _Beginnings(patterns)
     for name, function in module.graph_functions.items():
         if functions is None and dict(function.attrs).get("Primitive"):
             continue
         if functions is not None and name not in functions:
             continue
         matcher = _Matcher(module, name, function)
-        least = isinstance(pattern, Item)  # any field of any tuple is no near miss
         for binding in function.bindings:
-            found = matcher.at(pattern, binding)
-            if isinstance(found, Match) or found.depth > least:
-                yield found
+            for position in by_op.at(binding.value):
+                found = matcher.at(patterns[position], binding)
+                if isinstance(found, Match) or found.depth > 0:
+                    yield position, found
+
+
+class _Beginnings:
+    """Which patterns can stand at a value, by the operator that it calls."""
+
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
+        self._named: dict[str, list[int]] = {}
+        self._others: list[int] = []
+        for position, pattern in enumerate(patterns):
+            if not isinstance(pattern, CallTo) or pattern.kind != "op":
+                self._others.append(position)
+                continue
+            for target in pattern.target:
+                self._named.setdefault(target, []).append(position)
+
+    def at(self, value: GraphExpr) -> Sequence[int]:
+        """Positions of patterns to try, in order."""
+        named = self._named.get(value.op, ()) if isinstance(value, CallOp) else ()
+        return sorted((*named, *self._others)) if self._others else named
 
 
 def match_at(
