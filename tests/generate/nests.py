@@ -12,8 +12,19 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tests.generate.choices import Choices, chance, pick
-from workbench.ir import BufferType, Dim, IRModule, TensorFunction, Var
+from workbench.analysis.arith import Facts
+from workbench.ir import (
+    BufferType,
+    Dim,
+    IntImm,
+    IRModule,
+    PrimExpr,
+    TensorFunction,
+    free_vars,
+    substitute,
+)
 from workbench.script import parse
+from workbench.support import NodeId
 
 OPERATORS = ("+", "-", "*")
 
@@ -58,8 +69,12 @@ class Program:
     def _extent(self, dim: Dim) -> int:
         if isinstance(dim, int):
             return dim
-        assert isinstance(dim, Var)
-        return self.symbols[dim.name]
+        known: dict[NodeId, PrimExpr] = {
+            var.id: IntImm(self.symbols[var.name]) for var in free_vars(dim).values()
+        }
+        value = Facts().simplify(substitute(dim, known))
+        assert isinstance(value, IntImm)
+        return value.value
 
 
 @dataclass

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -72,20 +73,24 @@ class WrongScheduleError(AssertionError):
     """A schedule changed what a program computes, or something broke; says how to see it again."""
 
 
-def fuzz(seed: int) -> Report:
+def fuzz(
+    seed: int,
+    generate: Callable[[Choices], Program] = random_nests,
+    kinds: Sequence[type[Primitive]] = PRIMITIVES,
+) -> Report:
     """One random schedule of one random program.
 
     Raises:
         WrongScheduleError: with seed, script and trace.
     """
     choices = Seeded(seed)
-    program = random_nests(choices)
+    program = generate(choices)
     module = program.parse()
     check(module)
     schedule = Schedule(module, "f")
     report = Report(schedules=1)
     try:
-        _extend(choices, schedule, program, report)
+        _extend(choices, schedule, program, report, kinds)
         check(schedule.module)
         _compare(program, module, schedule, seed)
         _round_trip(schedule.module)
@@ -97,13 +102,19 @@ def fuzz(seed: int) -> Report:
     return report
 
 
-def _extend(choices: Choices, schedule: Schedule, program: Program, report: Report) -> None:
+def _extend(
+    choices: Choices,
+    schedule: Schedule,
+    program: Program,
+    report: Report,
+    kinds: Sequence[type[Primitive]],
+) -> None:
     """Try primitives until some have applied."""
     wanted = choices.integer(1, LONGEST)
     for _ in range(TRIES):
         if report.applied >= wanted:
             return
-        candidate = random_primitive(choices, schedule.scope)
+        candidate = random_primitive(choices, schedule.scope, kinds)
         if candidate is None:
             continue
         answer = answer_of(candidate, Scope("f", schedule.tensor_function))
@@ -117,9 +128,11 @@ def _extend(choices: Choices, schedule: Schedule, program: Program, report: Repo
             report.applied += 1
 
 
-def random_primitive(choices: Choices, scope: Scope) -> Primitive | None:
+def random_primitive(
+    choices: Choices, scope: Scope, kinds: Sequence[type[Primitive]] = PRIMITIVES
+) -> Primitive | None:
     """A primitive at a place of the function, its parameters often as the interface offers them."""
-    kind = pick(choices, PRIMITIVES)
+    kind = pick(choices, kinds)
     places = [*scope.loops, *scope.blocks]
     offers, node = list[Primitive](), places[0]
     while places and not offers:
@@ -134,6 +147,10 @@ def random_primitive(choices: Choices, scope: Scope) -> Primitive | None:
         count = choices.integer(1, 2)
         inner = tuple(choices.integer(1, 5) for _ in range(count))
         changes["factors"] = (None, *inner)
+    if "index" in names:
+        changes["index"] = pick(choices, (-1, -1, -2, 0, 1))
+    if "loop" in names and "block" in names and chance(choices, 2):
+        changes["loop"] = scope.label(pick(choices, scope.loops))
     if "loops" in names and chance(choices, 2):
         changes["loops"] = _some_loops(choices, scope, node)
     if "index_map" in names and chance(choices, 2):
