@@ -40,7 +40,7 @@ from workbench.view.messages import (
     TextReply,
     Try,
 )
-from workbench.view.offers import place_offers, primitive_of, try_primitive
+from workbench.view.offers import carried_by, place_offers, primitive_of, try_primitive
 from workbench.view.protocol import VERSION
 from workbench.view.text import plain_text
 from workbench.view.views import SessionViews
@@ -109,11 +109,15 @@ def _actions(desk: Desk, intent: Actions) -> Message:
 
 def _offers(desk: Desk, intent: Offers | Try) -> Message:
     module, variable = desk.session.snapshot(intent.step).module, desk.views.variable
+    carries: list[str] = []
     if isinstance(intent, Offers):
         found = place_offers(module, intent.place, variable)
+        carries = carried_by(module, intent.place)
     else:
         found = [try_primitive(module, intent.name, intent.arguments, variable)]
-    return OffersReply(reply_to=intent.id, step=intent.step, place=intent.place, offers=found)
+    return OffersReply(
+        reply_to=intent.id, step=intent.step, place=intent.place, offers=found, carries=carries
+    )
 
 
 def _change(desk: Desk, intent: Apply | Perform | Edit | Swap | Checkout) -> Message:

@@ -32,6 +32,7 @@ from workbench.session.lineage import Lineage
 from workbench.session.reductions import tensor_length
 from workbench.support import CompileError, Diagnostic, NodeId, Span
 from workbench.view.actions import value_actions
+from workbench.view.costs import cost_facts
 from workbench.view.loops import loop_rows
 from workbench.view.protocol import (
     DetailView,
@@ -158,7 +159,7 @@ def _implementations(module: IRModule, value: FlowValue, variable: str) -> list[
 def _facts(
     lineage: Lineage, value: FlowValue, module: IRModule, tensor: TensorFunction | None
 ) -> list[str]:
-    facts: list[str] = []
+    facts: list[str] = [] if tensor is None else [cost_facts(tensor)]
     if isinstance(value.expr, Alias) and isinstance(value.expr.value, Constant):
         facts.append(_contents(module, value.expr.value))
     if isinstance(value.expr, CallOp) and value.expr.attrs:

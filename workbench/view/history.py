@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from workbench.schedule import Primitive
 from workbench.session import Session, Step, Verdict
 from workbench.session.catalogue import pass_code
 from workbench.session.comparison import Comparison
 from workbench.session.lineage import Lineage
+from workbench.session.snapshot import Snapshot
 from workbench.support import CompileError, Diagnostic, NodeId
 from workbench.view.protocol import (
     DiagnosticView,
@@ -59,7 +61,20 @@ def step_view(
         seconds=step.snapshot.seconds,
         remarks=[diagnostic_view(d, lineage) for d in step.remarks[:MOST_REMARKS]],
         milliseconds=milliseconds,
+        became=became(step.snapshot),
     )
+
+
+def became(snapshot: Snapshot) -> dict[str, str]:
+    """Keys of what a schedule primitive replaced, with the first key that it became."""
+    if not isinstance(snapshot.applied, Primitive) or snapshot.result is None:
+        return {}
+    found: dict[str, str] = {}
+    for derivation in snapshot.result.derivations:
+        if derivation.results:
+            for source in derivation.sources:
+                found.setdefault(str(source), str(derivation.results[0]))
+    return {old: new for old, new in found.items() if old != new}
 
 
 def step_code(step: Step, variable: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import assert_never
 
+from workbench.analysis.cost import Cost, loop_costs
 from workbench.ir import (
     Allocate,
     Block,
@@ -24,10 +25,13 @@ from workbench.ir import (
     While,
     walk,
 )
+from workbench.schedule.scope import Scope
 from workbench.script.print_scalar import separated, write_expr, write_load
 from workbench.script.print_tensor import symbols_of
 from workbench.script.tokens import Token, Writer
+from workbench.support import NodeId
 from workbench.view import protocol
+from workbench.view.costs import long_cost, short_cost
 from workbench.view.protocol import LoopRow
 from workbench.view.text import token_views
 
@@ -42,7 +46,7 @@ KINDS: dict[LoopKind, protocol.LoopKind] = {
 
 def loop_rows(name: str, function: TensorFunction) -> list[LoopRow]:
     """The rows of a function, in the order of its text."""
-    builder = _Rows(name)
+    builder = _Rows(name, function)
     for param in function.params:
         builder.w.names.define(param)
     types = tuple(param.type for param in function.params)
@@ -55,8 +59,10 @@ def loop_rows(name: str, function: TensorFunction) -> list[LoopRow]:
 
 
 class _Rows:
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, function: TensorFunction) -> None:
         self.name = name
+        self.scope = Scope(name, function)
+        self.costs: dict[NodeId, Cost] = loop_costs(function)
         self.w = Writer()
         self.w.function = name
         self.rows: list[LoopRow] = []
@@ -104,7 +110,7 @@ class _Rows:
             w.put(" + ")
         write_expr(w, loop.extent)
         extent = str(loop.extent.value) if isinstance(loop.extent, IntImm) else ""
-        self._row(depth, KINDS[loop.kind], node=loop.var, extent=extent)
+        self._row(depth, KINDS[loop.kind], node=loop.var, extent=extent, place=loop)
         self.stmt(loop.body, depth + 1)
 
     def _block(self, block: Block, depth: int) -> None:
@@ -127,6 +133,7 @@ class _Rows:
             reads=_reads([block.body]),
             writes=_writes([block.body]),
             note="reduction" if reduces else "",
+            place=block,
         )
         if block.init is not None:
             w.put("init", "keyword")
@@ -164,7 +171,9 @@ class _Rows:
         reads: list[str] | None = None,
         writes: list[str] | None = None,
         note: str = "",
+        place: For | Block | None = None,
     ) -> None:
+        found = None if place is None else self.costs.get(_id_of(place))
         code: list[Token] = self.w.tokens
         self.w.tokens = []
         key = f"{self.name}/{node.id}" if node is not None else node_id
@@ -178,8 +187,15 @@ class _Rows:
                 reads=reads or [],
                 writes=writes or [],
                 note=note,
+                name="" if place is None else self.scope.label(place),
+                cost="" if found is None else short_cost(found),
+                cost_detail="" if found is None else long_cost(found),
             )
         )
+
+
+def _id_of(place: For | Block) -> NodeId:
+    return place.var.id if isinstance(place, For) else place.id
 
 
 def _reads(stmts: Iterable[Stmt]) -> list[str]:

@@ -75,6 +75,8 @@ class OffersReply(Struct, tag="offers", frozen=True):
     step: int
     place: str
     offers: list[OfferView]
+    carries: list[str] = msgspec.field(default_factory=list[str])
+    """What the loop carries from one iteration to the next, for `offers`."""
 
 
 class DiffReply(Struct, tag="diff", frozen=True):
@@ -202,7 +204,10 @@ class Offers(Intent, tag="offers", frozen=True):
 
 
 class Try(Intent, tag="try", frozen=True):
-    """Whether a primitive applies with these parameters, without applying it."""
+    """Whether a primitive applies with these parameters, without applying it.
+
+    A text for a parameter that is a tuple is read as its items: `None, 12`.
+    """
 
     place: str
     name: str

@@ -11,15 +11,31 @@ from typing import cast
 import msgspec
 
 from workbench.analysis.dependence import Answer
+from workbench.analysis.dependence.carried import Carried
 from workbench.ir import Block, For, IRModule
 from workbench.schedule import PRIMITIVES, Primitive
 from workbench.schedule.primitive import answer_of
 from workbench.schedule.scope import Scope
 from workbench.session.catalogue import pass_code
 from workbench.support import CompileError, Diagnostic, NodeId
-from workbench.view.protocol import ChoiceView, OfferView, Parameter
+from workbench.view.protocol import ChoiceView, OfferView, Parameter, Scalar
 
+PLACES = ("function", "loop", "block")
 MOST_CHOICES = 8
+MOST_CARRIED = 6
+OWN = {
+    "Split": "factors",
+    "LoopPartition": "factors",
+    "Reorder": "loops",
+    "Fuse": "loops",
+    "Bind": "thread_axis",
+    "PadEinsum": "padding",
+    "SetScope": "storage_scope",
+    "Tensorize": "intrinsic",
+    "TransformLayout": "index_map",
+    "TransformBlockLayout": "index_map",
+}
+"""The parameter of each primitive that a person may give as text."""
 
 
 def place_offers(module: IRModule, place: str, variable: str) -> list[OfferView]:
@@ -49,6 +65,32 @@ def try_primitive(
     return _view(type(primitive), answer_of(primitive, scope), [primitive], variable)
 
 
+def carried_by(module: IRModule, place: str) -> list[str]:
+    """What a loop carries from one iteration to the next, in words; nothing for a block.
+
+    Raises:
+        CompileError: `view/unknown-place`.
+    """
+    scope, node = _find(module, place)
+    if isinstance(node, Block):
+        return []
+    kinds: dict[str, list[str]] = {}
+    for item in scope.dependences.carried(node.var.id):
+        kinds.setdefault(_carried(item), []).append(item.kind)
+    lines = [f"{', '.join(dict.fromkeys(found))} {text}" for text, found in kinds.items()]
+    more = [f"and {len(lines) - MOST_CARRIED} more"] if len(lines) > MOST_CARRIED else []
+    return lines[:MOST_CARRIED] + more
+
+
+def _carried(item: Carried) -> str:
+    """`of C, C (init) → C, distance (k +)` with what is special about it."""
+    vector = ", ".join(f"{name} {step}" for name, step in item.distance)
+    special = ["reduction"] * item.reduction + ["assumed"] * (not item.proved)
+    return f"of {item.buffer.name}, {item.source.name} → {item.sink.name}, distance ({vector})" + (
+        f" ({', '.join(special)})" if special else ""
+    )
+
+
 def primitive_of(name: str, arguments: Mapping[str, Parameter]) -> Primitive:
     """The primitive of that class name with these parameters.
 
@@ -59,10 +101,33 @@ def primitive_of(name: str, arguments: Mapping[str, Parameter]) -> Primitive:
     if kind is None:
         raise CompileError(Diagnostic("view/unknown-primitive", f"no primitive `{name}`"))
     try:
-        return msgspec.convert(dict(arguments), kind)
+        return msgspec.convert(_read(kind, arguments), kind)
     except (msgspec.ValidationError, TypeError) as error:
         message = f"parameters of `{name}` do not fit: {error}"
         raise CompileError(Diagnostic("view/bad-parameters", message)) from error
+
+
+def _read(kind: type[Primitive], arguments: Mapping[str, Parameter]) -> dict[str, Parameter]:
+    """The parameters; a text for a tuple is read as its items."""
+    defaults = {f.name: f.default for f in dataclasses.fields(kind)}
+    return {
+        name: _items(value)
+        if isinstance(value, str) and isinstance(defaults.get(name), tuple)
+        else value
+        for name, value in arguments.items()
+    }
+
+
+def _items(text: str) -> list[int | float | str | bool | list[Scalar] | None]:
+    """`None, 12` as `[None, 12]`, `k, j` as `["k", "j"]`."""
+    parts = (part.strip().strip("'\"") for part in text.strip().strip("[]()").split(","))
+    return [_item(part) for part in parts if part]
+
+
+def _item(text: str) -> int | str | None:
+    if text in {"None", "*", "_"}:
+        return None
+    return int(text) if text.lstrip("-").isdecimal() else text
 
 
 def _find(module: IRModule, place: str) -> tuple[Scope, For | Block]:
@@ -78,7 +143,7 @@ def _offer(
     kind: type[Primitive], scope: Scope, node: For | Block, variable: str
 ) -> OfferView | None:
     """The first candidate that applies with those after it, else why the first does not."""
-    candidates = list(islice(kind.offers(scope, node), MOST_CHOICES))
+    candidates = list(islice(dict.fromkeys(kind.offers(scope, node)), MOST_CHOICES))
     refused: Answer | None = None
     for number, candidate in enumerate(candidates):
         answer = answer_of(candidate, scope)
@@ -99,18 +164,29 @@ def _view(
         reason=answer.message,
         notes=list(answer.notes),
         hint=answer.hint,
-        choices=[_choice(choice, variable) for choice in choices],
+        choices=_choices(choices, variable),
+        own=OWN.get(kind.__name__, ""),
     )
 
 
-def _choice(choice: Primitive, variable: str) -> ChoiceView:
-    fields = {f.name: getattr(choice, f.name) for f in dataclasses.fields(choice)}
-    place_first = [value for name, value in fields.items() if name != "function"]
-    return ChoiceView(
-        label=", ".join(_text(value) for value in place_first[1:]) or _text(place_first[0]),
-        arguments={name: _plain(value) for name, value in fields.items()},
-        code=f"{variable}.apply({pass_code(choice)})",
-    )
+def _choices(choices: list[Primitive], variable: str) -> list[ChoiceView]:
+    """The choices, labelled by what differs; a single one by what is set and is no place."""
+    listed = [{f.name: getattr(c, f.name) for f in dataclasses.fields(c)} for c in choices]
+    told = [
+        name for name in listed[0] if any(fields[name] != listed[0][name] for fields in listed)
+    ] or [
+        f.name
+        for f in dataclasses.fields(choices[0])
+        if f.name not in PLACES and listed[0][f.name] != f.default
+    ]
+    return [
+        ChoiceView(
+            label=", ".join(filter(None, (_text(fields[name]) for name in told))),
+            arguments={name: _plain(value) for name, value in fields.items()},
+            code=f"{variable}.apply({pass_code(choice)})",
+        )
+        for choice, fields in zip(choices, listed, strict=True)
+    ]
 
 
 def _plain(value: object) -> Parameter:

@@ -46,14 +46,38 @@ class Step:
 
 def module_view(step: Step) -> ModuleView:
     """The picture of a step."""
+    cards = function_cards(step.module, step.before)
     functions = [_function_view(step, each) for each in step.lineage.flows.values()]
     return ModuleView(
         step=step.index,
-        functions=functions,
-        cards=function_cards(step.module, step.before),
+        functions=functions or cards_view(cards),
+        cards=cards,
         calls=count_calls(step.module),
         calls_before=count_calls(step.origin),
     )
+
+
+def cards_view(cards: Iterable[FunctionCard]) -> list[FunctionView]:
+    """The picture of a module without graph functions: a box for each tensor function."""
+    nodes: list[NodeView] = []
+    for card in cards:
+        width, height = box_size(card.name, card.signature)
+        key = f"{card.name}/"
+        nodes.append(
+            NodeView(
+                key=key,
+                stable=key,
+                name=card.name,
+                label=card.name,
+                type=card.signature,
+                kind="tensor",
+                change=card.change,
+                callee=card.name,
+                width=width,
+                height=height,
+            )
+        )
+    return [FunctionView(name="", nodes=nodes)] if nodes else []
 
 
 def count_calls(module: IRModule) -> dict[str, int]:

@@ -3,7 +3,8 @@
 Everything here is a msgspec struct that becomes JSON, and TypeScript types by `make protocol`.
 The kernel owns the truth: the front end sends an `Intent` and draws what comes back; it derives
 no fact about the program. A node is named by its *key*, the call path of its value:
-`main/12` is value 12 of `main`; `main/12>7` is value 7 of the function that call 12 calls.
+`main/12` is value 12 of `main`; `main/12>7` is value 7 of the function that call 12 calls;
+`matmul/` is the tensor function `matmul` itself, `matmul/3` its loop or block 3.
 
 `VERSION` changes whenever a saved output of an older version could not be drawn any more.
 """
@@ -14,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-VERSION = 2
+VERSION = 3
 
 NodeKind = Literal["input", "constant", "op", "tensor", "library", "function", "other"]
 Change = Literal["none", "new", "rewritten", "fused"]
@@ -103,7 +104,11 @@ class GroupView(Struct, frozen=True):
 
 
 class FunctionView(Struct, frozen=True):
-    """One graph function as a picture; nodes stand in program order."""
+    """One graph function as a picture; nodes stand in program order.
+
+    A module without graph functions has one picture, named by the empty text: a box for each
+    tensor function.
+    """
 
     name: str
     nodes: list[NodeView] = []
@@ -149,6 +154,12 @@ class LoopRow(Struct, frozen=True):
     reads: list[str] = []
     writes: list[str] = []
     note: str = ""
+    name: str = ""
+    """How schedule primitives name the loop or block: `j`, `C.j`, `j#2`; else empty."""
+    cost: str = ""
+    """Operations and working set of one run: `268 Mop · 3 MiB`."""
+    cost_detail: str = ""
+    """The same with what is read and written, in words."""
 
 
 class OriginView(Struct, frozen=True):
@@ -211,6 +222,8 @@ class OfferView(Struct, frozen=True):
     hint: str = ""
     choices: list[ChoiceView] = []
     """Likely parameters, best first; only the first that applies is checked."""
+    own: str = ""
+    """The parameter that a person may give as text (`factors`: `None, 12`), else empty."""
 
 
 class DetailView(Struct, frozen=True):
@@ -281,6 +294,8 @@ class StepView(Struct, frozen=True):
     remarks: list[DiagnosticView] = []
     milliseconds: float | None = None
     """Median run time of the step's module, where measured."""
+    became: dict[str, str] = {}
+    """Loops and blocks of the step before that a primitive replaced, with the first they became."""
 
 
 class SessionView(Struct, frozen=True):

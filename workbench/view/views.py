@@ -14,6 +14,7 @@ from workbench.session.lineage import Lineage
 from workbench.view.actions import module_actions, pass_at
 from workbench.view.compared import comparison_view, diff_view
 from workbench.view.detail import detail_view
+from workbench.view.function_detail import function_detail, names_function
 from workbench.view.history import session_view
 from workbench.view.messages import Bundle, SavedView
 from workbench.view.origins import layers_at_import
@@ -83,11 +84,13 @@ class SessionViews:
         return self._ancestors[step]
 
     def detail(self, step: int, node: str) -> DetailView:
-        """One value in detail.
+        """One value, or one tensor function (`matmul/`), in detail.
 
         Raises:
             CompileError: `view/unknown-node`, `session/unknown-step`.
         """
+        if names_function(node):
+            return function_detail(self.session, step, node, self.actions(step))
         return detail_view(self.session, step, node, self.variable)
 
     def actions(self, step: int) -> list[ActionView]:

@@ -185,6 +185,7 @@ export function step(
     seconds: 0.01,
     remarks: [],
     milliseconds: null,
+    became: {},
     ...rest,
   };
 }
@@ -249,6 +250,9 @@ function loop(
     reads: [],
     writes: [],
     note: '',
+    name: '',
+    cost: '',
+    cost_detail: '',
     ...rest,
   };
 }

@@ -2,7 +2,7 @@
 
 import type { JSX } from 'preact';
 import type { ActionView } from '../protocol/generated.js';
-import { actions, canAct, selectedNode, stepOf } from '../store/selectors.js';
+import { actions, canAct, isApplying, selectedNode, stepOf } from '../store/selectors.js';
 import type { PaneProps } from './props.js';
 
 export function Actions({ state, dispatch }: PaneProps): JSX.Element {
@@ -64,7 +64,7 @@ function Row({ action, state, dispatch }: RowProps): JSX.Element {
         <button
           type="button"
           aria-label={`Apply ${action.name}`}
-          disabled={!canAct(state) || applying(state)}
+          disabled={!canAct(state) || isApplying(state)}
           onClick={() => {
             dispatch({
               type: 'apply',
@@ -79,12 +79,6 @@ function Row({ action, state, dispatch }: RowProps): JSX.Element {
         <span class="wb-fact">not here</span>
       )}
     </li>
-  );
-}
-
-function applying(state: PaneProps['state']): boolean {
-  return Object.values(state.pending).some((request) =>
-    ['apply', 'swap', 'edit'].includes(request.type),
   );
 }
 

@@ -33,7 +33,11 @@ export function App({ signal, dispatch, host, uid }: Props): JSX.Element {
       onKeyDown={(event) => {
         stopKeys(event);
         if (event.key === 'Escape' && !event.defaultPrevented) {
-          dispatch({ type: 'select', key: null });
+          dispatch(
+            state.place === null
+              ? { type: 'select', key: null }
+              : { type: 'place', key: null },
+          );
         }
       }}
     >

@@ -1,8 +1,10 @@
 /** The right pane: what is known of the selected node, what applies to it, and its line of Python. */
 
 import type { JSX } from 'preact';
+import { useRef } from 'preact/hooks';
 import type { DetailView, GroupView, ModuleView } from '../protocol/generated.js';
 import {
+  cardKey,
   cellText,
   detail,
   moduleOf,
@@ -10,14 +12,16 @@ import {
   selectedGroup,
   selectedNode,
 } from '../store/selectors.js';
-import type { Tab } from '../store/state.js';
+import { placedRow } from '../store/scheduling.js';
+import type { State, Tab } from '../store/state.js';
 import { Actions } from './Actions.js';
 import { Editor } from './Editor.js';
 import { Loops } from './Loops.js';
+import { Offers } from './Offers.js';
 import type { HostProps, PaneProps } from './props.js';
 import { Swap } from './Swap.js';
 import { Script } from './Tokens.js';
-import { changeSign, kindsText, opsText } from './words.js';
+import { changeSign, graphTitle, kindsText, opsText } from './words.js';
 
 const NODE_TABS: readonly (readonly [Tab, string])[] = [
   ['loops', 'Loops'],
@@ -36,7 +40,7 @@ export function DetailPane(props: HostProps): JSX.Element {
   const { state, dispatch, uid } = props;
   const node = selectedNode(state);
   const group = selectedGroup(state);
-  const known = detail(state);
+  const known = useShown(state);
   const tabs = node === null ? MODULE_TABS : NODE_TABS;
   const tab = tabs.some(([name]) => name === state.tab) ? state.tab : 'loops';
   return (
@@ -65,11 +69,31 @@ export function DetailPane(props: HostProps): JSX.Element {
         {node !== null && known !== null && (
           <Swap detail={known} state={state} dispatch={dispatch} />
         )}
-        <Actions state={state} dispatch={dispatch} />
+        {scheduling(state) ? (
+          <Offers state={state} dispatch={dispatch} />
+        ) : (
+          <Actions state={state} dispatch={dispatch} />
+        )}
       </div>
       <PythonLine {...props} />
     </section>
   );
+}
+
+/** The details to show; those of the step before while the same node's are awaited. */
+function useShown(state: State): DetailView | null {
+  const last = useRef<DetailView | null>(null);
+  const known = detail(state);
+  const awaited = known === null && state.connection === 'live';
+  const same = last.current !== null && last.current.node === state.selection;
+  last.current = awaited && same ? last.current : known;
+  return last.current;
+}
+
+/** Whether a loop or block is selected; its row may be awaited. */
+function scheduling(state: State): boolean {
+  const awaited = detail(state) === null && state.connection === 'live';
+  return placedRow(state) !== null || (state.place !== null && awaited);
 }
 
 interface TabsProps extends HostProps {
@@ -79,7 +103,7 @@ interface TabsProps extends HostProps {
 
 function Tabs({ tabs, tab, state, dispatch, uid }: TabsProps): JSX.Element {
   const known = detail(state);
-  const subject = known?.callee ?? selectedGroup(state)?.label ?? `@${state.graph}`;
+  const subject = known?.callee ?? selectedGroup(state)?.label ?? graphTitle(state.graph);
   return (
     <div class="wb-tabs">
       <div
@@ -220,15 +244,33 @@ function ModulePanel({ tab, state, dispatch }: ModulePanelProps): JSX.Element | 
       />
     );
   }
-  return module === null ? null : <Cards module={module} />;
+  return module === null ? null : <Cards module={module} dispatch={dispatch} />;
 }
 
-function Cards({ module }: { readonly module: ModuleView }): JSX.Element {
+interface CardsProps {
+  readonly module: ModuleView;
+  readonly dispatch: PaneProps['dispatch'];
+}
+
+function Cards({ module, dispatch }: CardsProps): JSX.Element {
   return (
     <ul class="wb-cards" aria-label="Functions of the module">
       {module.cards.map((card) => (
         <li key={card.name} class={`wb-card wb-kind-${card.kind === 'graph' ? 'op' : card.kind}`}>
-          <code class="wb-card-name">{card.name}</code>
+          {card.kind === 'tensor' ? (
+            <button
+              type="button"
+              class="wb-link wb-card-name"
+              aria-label={`Open ${card.name}`}
+              onClick={() => {
+                dispatch({ type: 'select', key: cardKey(card) });
+              }}
+            >
+              <code>{card.name}</code>
+            </button>
+          ) : (
+            <code class="wb-card-name">{card.name}</code>
+          )}
           <code class="wb-type" title={card.signature}>
             {card.signature}
           </code>

@@ -25,6 +25,7 @@ import { Legend, Search } from './legend.js';
 import { Outline } from './Outline.js';
 import { useDrawing } from './picture.js';
 import type { HostProps } from './props.js';
+import { graphTitle } from './words.js';
 import { arrowPath, wirePath, wireSpan } from './wires.js';
 
 /** Beyond this the boxes are drawn without text while they are too small to read. */
@@ -34,7 +35,7 @@ export function GraphPane(props: HostProps): JSX.Element {
   const { state, dispatch } = props;
   const drawing = useDrawing(state);
   return (
-    <section class="wb-graph" aria-label={`Graph of @${state.graph}`}>
+    <section class="wb-graph" aria-label={`Graph of ${graphTitle(state.graph)}`}>
       <Search state={state} dispatch={dispatch} />
       {drawing !== null && !state.outline && <Picture {...props} {...drawing} />}
       {state.outline && <Outline state={state} dispatch={dispatch} />}
@@ -73,7 +74,7 @@ function Picture(props: PictureProps): JSX.Element {
         class="wb-picture"
         role="group"
         tabindex={0}
-        aria-label={`Graph of @${view.name}: arrow keys follow program order`}
+        aria-label={`Graph of ${graphTitle(view.name)}: arrow keys follow program order`}
         aria-activedescendant={focused === null ? undefined : boxId(uid, focused)}
         onKeyDown={(event) => {
           if (graphKey(event, state, layout, dispatch)) {

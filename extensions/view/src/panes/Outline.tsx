@@ -5,7 +5,7 @@ import type { FunctionView, GroupView, NodeView } from '../protocol/generated.js
 import { currentFunction, shownGroup } from '../store/selectors.js';
 import type { State } from '../store/state.js';
 import type { PaneProps } from './props.js';
-import { changeSign, kindWord, kindsText, opsText } from './words.js';
+import { changeSign, graphTitle, kindWord, kindsText, opsText } from './words.js';
 
 type Row =
   | { readonly type: 'node'; readonly node: NodeView; readonly level: number }
@@ -38,7 +38,7 @@ export function Outline({ state, dispatch }: PaneProps): JSX.Element | null {
     <ul
       class="wb-outline"
       role="tree"
-      aria-label={`Outline of @${view.name}`}
+      aria-label={`Outline of ${graphTitle(view.name)}`}
       tabIndex={0}
       onKeyDown={(event) => {
         const row = rows[selected];

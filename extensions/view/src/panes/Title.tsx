@@ -2,10 +2,10 @@
 
 import { useEffect, useState } from 'preact/hooks';
 import type { JSX } from 'preact';
-import { canAct, moduleOf, stepOf } from '../store/selectors.js';
+import { canAct, isApplying, moduleOf, stepOf } from '../store/selectors.js';
 import type { State } from '../store/state.js';
 import type { PaneProps } from './props.js';
-import { verdictTone } from './words.js';
+import { graphTitle, verdictTone } from './words.js';
 
 export function Title({ state, dispatch }: PaneProps): JSX.Element {
   const { session, chosen } = state;
@@ -98,7 +98,7 @@ function Verdict({ state, dispatch }: PaneProps): JSX.Element | null {
 function Functions({ state, dispatch }: PaneProps): JSX.Element {
   const functions = moduleOf(state, state.drawn)?.functions ?? [];
   if (functions.length < 2) {
-    return <span class="wb-function">@{state.graph}</span>;
+    return <span class="wb-function">{graphTitle(state.graph)}</span>;
   }
   return (
     <select
@@ -196,8 +196,7 @@ function liveText(state: State): string {
   if (waiting.some((one) => one.type === 'measure' || one.type === 'compare')) {
     return '';
   }
-  const order = waiting.some((one) => ['apply', 'swap', 'edit'].includes(one.type));
-  return order ? 'applying…' : 'kernel busy: queued';
+  return isApplying(state) ? 'applying…' : 'kernel busy: queued';
 }
 
 function Export({ state, dispatch }: PaneProps): JSX.Element {

@@ -1,6 +1,6 @@
 /** The words and signs for what the protocol names. */
 
-import type { Change, GroupView, NodeKind, NodeView, VerdictState } from '../protocol/generated.js';
+import type { Answer, Change, GroupView, NodeKind, NodeView, VerdictState } from '../protocol/generated.js';
 
 const KINDS: Readonly<Record<NodeKind, string>> = {
   input: 'input',
@@ -14,12 +14,29 @@ const KINDS: Readonly<Record<NodeKind, string>> = {
 
 const SIGNS: Readonly<Record<Change, string>> = { none: '', new: '+', rewritten: '~', fused: '⊂' };
 
+/** How the picture of a graph function is called; that of a module without any has no name. */
+export function graphTitle(name: string): string {
+  return name === '' ? 'tensor functions' : `@${name}`;
+}
+
 export function kindWord(kind: NodeKind): string {
   return KINDS[kind];
 }
 
 export function changeSign(change: Change): string {
   return SIGNS[change];
+}
+
+const ANSWERS: Readonly<Record<Answer, string>> = {
+  applies: '✓ applies',
+  illegal: '✗ illegal',
+  unproved: '? unproved',
+  inapplicable: '– not here',
+};
+
+/** Whether a schedule primitive applies, as a mark and a word. */
+export function answerMark(answer: Answer): string {
+  return ANSWERS[answer];
 }
 
 /** How a verdict is coloured; its words always stand beside. */

@@ -1,7 +1,7 @@
 // Generated from workbench/view/protocol.py by `make protocol`. Do not edit.
 
 /** Version of the protocol that these types describe. */
-export const VERSION = 2;
+export const VERSION = 3;
 
 export type NodeKind = 'constant' | 'function' | 'input' | 'library' | 'op' | 'other' | 'tensor';
 
@@ -100,6 +100,9 @@ export interface LoopRow {
   readonly reads: readonly string[];
   readonly writes: readonly string[];
   readonly note: string;
+  readonly name: string;
+  readonly cost: string;
+  readonly cost_detail: string;
 }
 
 /** Where a value came from: the node of the imported model, and the steps that touched it. */
@@ -146,6 +149,7 @@ export interface OfferView {
   readonly notes: readonly string[];
   readonly hint: string;
   readonly choices: readonly ChoiceView[];
+  readonly own: string;
 }
 
 /** Everything the right pane shows about one node of one step. */
@@ -204,6 +208,7 @@ export interface StepView {
   readonly seconds: number;
   readonly remarks: readonly DiagnosticView[];
   readonly milliseconds: number | null;
+  readonly became: Readonly<Record<string, string>>;
 }
 
 /** The whole history; sent on connection and after every change. */
@@ -315,6 +320,7 @@ export interface OffersReply {
   readonly step: number;
   readonly place: string;
   readonly offers: readonly OfferView[];
+  readonly carries: readonly string[];
 }
 
 /** Answer to `diff`. */

@@ -1,6 +1,7 @@
 /** Everything that can happen to a view. */
 
 import type { Message } from '../protocol/generated.js';
+import type { Arguments } from './scheduling.js';
 import type { Line, Tab } from './state.js';
 
 export type ViewEvent =
@@ -23,6 +24,9 @@ export type ViewEvent =
   | { readonly type: 'outline'; readonly open: boolean }
   | { readonly type: 'propose'; readonly line: Line | null }
   | { readonly type: 'apply'; readonly name: string; readonly node: string | null }
+  | { readonly type: 'place'; readonly key: string | null; readonly spot?: string }
+  | { readonly type: 'try'; readonly name: string; readonly arguments: Arguments }
+  | { readonly type: 'attempt'; readonly name: string; readonly arguments: Arguments }
   | { readonly type: 'swap'; readonly node: string; readonly implementation: string }
   | { readonly type: 'measure'; readonly node: string }
   | { readonly type: 'compare' }

@@ -4,15 +4,17 @@ import type {
   Failed,
   JobProgress,
   Message,
+  OffersReply,
   SelectionChanged,
   SessionView,
   TextReply,
 } from '../protocol/generated.js';
 import { answered, measured, type Request } from './requests.js';
+import { answeredTry, refusedTry } from './scheduling.js';
 import { recipeTitle, scriptTitle, withModule } from './showing.js';
-import { detailKey, initialState, type State } from './state.js';
+import { detailKey, initialState, onlyFunction, type State } from './state.js';
 
-const QUESTIONS: readonly Request['type'][] = ['show', 'detail', 'actions', 'script'];
+const QUESTIONS: readonly Request['type'][] = ['show', 'detail', 'actions', 'offers', 'script'];
 
 export function receive(before: State, message: Exclude<Message, SelectionChanged>): State {
   const id = replyTo(message);
@@ -38,10 +40,8 @@ export function receive(before: State, message: Exclude<Message, SelectionChange
     }
     case 'actions':
       return { ...state, actions: { ...state.actions, [message.step]: message.actions } };
-    case 'offers': {
-      const key = detailKey(message.step, message.place);
-      return { ...state, offers: { ...state.offers, [key]: message.offers } };
-    }
+    case 'offers':
+      return withOffers(state, message, asked);
     case 'diff':
       return { ...state, diff: message.diff, announcement: message.diff.summary };
     case 'text':
@@ -60,6 +60,20 @@ export function receive(before: State, message: Exclude<Message, SelectionChange
     case 'failed':
       return failed(state, message, asked);
   }
+}
+
+/** Offers at a place, or the answer about one primitive with its parameters. */
+function withOffers(state: State, message: OffersReply, asked: Request | undefined): State {
+  const [first] = message.offers;
+  if (asked?.type === 'try') {
+    return first === undefined ? state : answeredTry(state, asked, first);
+  }
+  const key = detailKey(message.step, message.place);
+  return {
+    ...state,
+    offers: { ...state.offers, [key]: message.offers },
+    carries: { ...state.carries, [key]: message.carries },
+  };
 }
 
 /** The request that a message answers; progress of a job answers nothing yet. */
@@ -87,7 +101,8 @@ function hello(state: State, session: SessionView, step: number, modules: State[
       modules[step]?.functions.some((one) => one.name === state.graph) === true
         ? state.graph
         : graph,
-    selection: state.selection,
+    selection: state.selection ?? onlyFunction(modules[step]),
+    place: state.place,
     folds: state.folds,
     tab: state.tab,
     nextId: state.nextId,
@@ -122,12 +137,16 @@ function withText(state: State, message: TextReply, asked: Request | undefined):
 
 /** What this view did moves its own cursor, wherever it stood. */
 function applied(state: State, step: number): State {
-  const next: State = { ...state, cursor: step, proposal: null, editing: null, refused: [] };
+  const quiet = { proposal: null, editing: null, refused: [], refusal: null, wanted: null };
+  const next: State = { ...state, ...quiet, cursor: step };
   return withModule(next, step);
 }
 
 function failed(state: State, message: Failed, asked: Request | undefined): State {
   const first = message.diagnostics[0]?.message ?? 'refused';
+  if (asked?.type === 'try') {
+    return answeredTry(state, asked, refusedTry(asked.name, first));
+  }
   if (asked !== undefined && QUESTIONS.includes(asked.type)) {
     const refused = [...state.refused, JSON.stringify(asked)];
     return { ...state, refused, failures: message.diagnostics, announcement: first };

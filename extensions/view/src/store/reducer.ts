@@ -13,6 +13,7 @@ import {
   shownGroup,
   stepOf,
 } from './selectors.js';
+import { atPlace, attempt, tryMove, wantsOffers } from './scheduling.js';
 import { recipeTitle, scriptTitle, withModule } from './showing.js';
 import { detailKey, type State } from './state.js';
 
@@ -32,8 +33,11 @@ function ensure(before: State): State {
   const node = selectedNode(state);
   if (node !== null) {
     const known = state.details[detailKey(state.cursor, node.key)];
-    return known === undefined
-      ? askOnce(state, { type: 'detail', step: state.cursor, node: node.key })
+    if (known === undefined) {
+      return askOnce(state, { type: 'detail', step: state.cursor, node: node.key });
+    }
+    return wantsOffers(state) && state.place !== null
+      ? askOnce(state, { type: 'offers', step: state.cursor, place: state.place })
       : state;
   }
   if (state.actions[state.cursor] === undefined) {
@@ -72,7 +76,7 @@ function change(state: State, event: ViewEvent): State {
     case 'step-by':
       return stepBy(state, event.offset);
     case 'graph':
-      return tell({ ...state, graph: event.name, selection: null, hovered: null });
+      return tell({ ...state, graph: event.name, selection: null, place: null, hovered: null });
     case 'select':
       return tell(select(state, event.key));
     case 'hover':
@@ -91,6 +95,12 @@ function change(state: State, event: ViewEvent): State {
       return { ...state, outline: event.open };
     case 'propose':
       return { ...state, proposal: event.line };
+    case 'place':
+      return atPlace(state, event.key, event.spot ?? null);
+    case 'try':
+      return tryMove(state, { name: event.name, arguments: event.arguments });
+    case 'attempt':
+      return attempt(state, { name: event.name, arguments: event.arguments });
     case 'edit':
       return { ...state, editing: event.node, tab: 'script' };
     case 'choose':
@@ -219,7 +229,8 @@ function select(state: State, key: string | null): State {
   if (key === state.selection) {
     return state;
   }
-  const base: State = { ...state, selection: key, proposal: null, editing: null, refused: [] };
+  const fresh: State = { ...state, selection: key, proposal: null, editing: null };
+  const base = atPlace(fresh, null, null);
   return key === null ? { ...base, announcement: 'Nothing selected' } : reveal(base, key);
 }
 

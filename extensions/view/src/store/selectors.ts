@@ -4,6 +4,7 @@ import type {
   ActionView,
   ComparisonView,
   DetailView,
+  FunctionCard,
   FunctionView,
   GroupView,
   ModuleView,
@@ -13,6 +14,8 @@ import type {
 } from '../protocol/generated.js';
 import { VERSION } from '../protocol/generated.js';
 import { detailKey, type Line, type State } from './state.js';
+
+const ORDERS: readonly string[] = ['apply', 'perform', 'swap', 'edit'];
 
 export function stepOf(state: State, step: number): StepView | null {
   return state.session?.steps.find((one) => one.index === step) ?? null;
@@ -29,7 +32,38 @@ export function currentFunction(state: State): FunctionView | null {
 }
 
 export function selectedNode(state: State): NodeView | null {
-  return currentFunction(state)?.nodes.find((node) => node.key === state.selection) ?? null;
+  const found = currentFunction(state)?.nodes.find((node) => node.key === state.selection);
+  return found ?? cardNode(state);
+}
+
+/** The tensor function that is selected in the table of contents, as a box. */
+function cardNode(state: State): NodeView | null {
+  const key = state.selection;
+  const cards = moduleOf(state, state.drawn)?.cards ?? [];
+  const card = cards.find((one) => one.kind === 'tensor' && cardKey(one) === key);
+  if (card === undefined) {
+    return null;
+  }
+  return {
+    key: cardKey(card),
+    stable: cardKey(card),
+    name: card.name,
+    label: card.name,
+    type: card.signature,
+    kind: 'tensor',
+    inputs: [],
+    group: null,
+    change: card.change,
+    stub: false,
+    callee: card.name,
+    width: 0,
+    height: 0,
+  };
+}
+
+/** The key under which a function itself is known. */
+export function cardKey(card: FunctionCard): string {
+  return `${card.name}/`;
 }
 
 export function selectedGroup(state: State): GroupView | null {
@@ -117,6 +151,11 @@ export function cellText(state: State, python: Line): string {
 /** Whether orders can be given. */
 export function canAct(state: State): boolean {
   return state.connection === 'live';
+}
+
+/** Whether an order that makes a step is under way. */
+export function isApplying(state: State): boolean {
+  return Object.values(state.pending).some((request) => ORDERS.includes(request.type));
 }
 
 export function isWaiting(state: State): boolean {

@@ -62,6 +62,18 @@ export interface State {
   readonly actions: Readonly<Record<number, readonly ActionView[]>>;
   /** Schedule primitives at a loop or block, by step and place. */
   readonly offers: Readonly<Record<string, readonly OfferView[]>>;
+  /** What loops carry, by step and place. */
+  readonly carries: Readonly<Record<string, readonly string[]>>;
+  /** Key of the selected loop or block of the selected function. */
+  readonly place: string | null;
+  /** The primitive that the person asked for at the place, to go to. */
+  readonly spot: string | null;
+  /** Answers about primitives with parameters, by step, name and parameters. */
+  readonly tried: Readonly<Record<string, OfferView>>;
+  /** What is performed as soon as the kernel says that it applies. */
+  readonly wanted: string | null;
+  /** The move that was refused last, until something else is done. */
+  readonly refusal: OfferView | null;
   readonly scripts: Readonly<
     Record<number, { readonly text: string; readonly tokens: readonly TokenView[] }>
   >;
@@ -98,9 +110,15 @@ export function initialState(saved: SavedView | null): State {
     cursor: module.step,
     drawn: module.step,
     graph: module.functions[0]?.name ?? 'main',
-    selection: detail === null ? null : detail.node,
+    selection: detail === null ? onlyFunction(module) : detail.node,
     details: detail === null ? {} : { [detailKey(detail.step, detail.node)]: detail },
   };
+}
+
+/** The key of a tensor function that is all that there is; else nothing is selected at first. */
+export function onlyFunction(module: ModuleView | undefined): string | null {
+  const [first] = module?.functions ?? [];
+  return first?.name === '' && first.nodes.length === 1 ? (first.nodes[0]?.key ?? null) : null;
 }
 
 const EMPTY: State = {
@@ -122,6 +140,12 @@ const EMPTY: State = {
   details: {},
   actions: {},
   offers: {},
+  carries: {},
+  place: null,
+  spot: null,
+  tried: {},
+  wanted: null,
+  refusal: null,
   scripts: {},
   proposal: null,
   editing: null,
