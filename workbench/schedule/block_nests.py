@@ -24,7 +24,9 @@ from workbench.ir import (
     free_vars,
     substitute,
 )
-from workbench.schedule.footprint import Access, Box, covers, facts_around
+from workbench.schedule.accesses import Access
+from workbench.schedule.coverage import covers
+from workbench.schedule.footprint import Box, facts_around
 from workbench.schedule.scope import Scope, uses
 
 

@@ -20,9 +20,10 @@ from workbench.ir import (
     Var,
     as_expr,
 )
+from workbench.schedule.accesses import accesses, as_index
 from workbench.schedule.caching import Indices, nest
 from workbench.schedule.facts import facts_of
-from workbench.schedule.footprint import accesses, as_index, whole
+from workbench.schedule.footprint import whole
 from workbench.schedule.operands import plain_buffer
 from workbench.schedule.redirect import Remap, redirected
 from workbench.schedule.scope import Scope, replace_statement, sequence, walk_statements

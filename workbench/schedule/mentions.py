@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from workbench.ir import Block, Evaluate, Load, Seq, Stmt, Store, walk
+from workbench.schedule.scope import walk_statements
 from workbench.support import NodeId
 
 _CACHE: OrderedDict[int, tuple[Stmt, Mentions]] = OrderedDict()
@@ -65,3 +66,8 @@ def _read(stmt: Stmt) -> Mentions:
         elif isinstance(node, Evaluate):
             regions.update(inner.buffer.id for inner in walk(node) if isinstance(inner, Load))
     return Mentions(frozenset(loads), frozenset(stores), frozenset(regions))
+
+
+def is_opaque(block: Block) -> bool:
+    """Whether a block calls what analysis cannot see into: its declared regions are trusted."""
+    return any(isinstance(stmt, Evaluate) for stmt in walk_statements(block.body))

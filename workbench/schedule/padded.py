@@ -23,18 +23,12 @@ from workbench.ir import (
     as_expr,
     transform,
 )
+from workbench.schedule.accesses import accesses
 from workbench.schedule.block_nests import BlockNest
-from workbench.schedule.caching import (
-    Indices,
-    Level,
-    conjoined,
-    levels,
-    nest,
-    not_redirected,
-    stores_to,
-)
+from workbench.schedule.caching import Indices, conjoined, nest, not_redirected, stores_to
 from workbench.schedule.einsums import Einsum
-from workbench.schedule.footprint import accesses, hull
+from workbench.schedule.footprint import hull
+from workbench.schedule.levels import Level, levels
 from workbench.schedule.operands import plain_buffer
 from workbench.schedule.redirect import redirected
 from workbench.schedule.scope import Scope

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from workbench.analysis.dependence import Answer, dependences
 from workbench.ir import For, IntImm, LoopKind
-from workbench.schedule.caching import Level
+from workbench.schedule.levels import Level
 from workbench.schedule.primitive import Primitive
 from workbench.schedule.scope import Scope
 

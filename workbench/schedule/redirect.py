@@ -17,8 +17,9 @@ from workbench.ir import (
     Var,
     map_children,
 )
+from workbench.schedule.accesses import as_index
 from workbench.schedule.facts import facts_inside
-from workbench.schedule.footprint import Box, as_index
+from workbench.schedule.footprint import Box
 from workbench.schedule.mentions import accesses_buffer
 from workbench.schedule.scope import replace_statement, statements_below
 from workbench.support import NodeId

@@ -28,9 +28,11 @@ from workbench.ir import (
     substitute,
     walk,
 )
-from workbench.schedule.caching import Indices, Level, conjoined, levels, not_redirected, stores_to
+from workbench.schedule.accesses import accesses, as_index
+from workbench.schedule.caching import Indices, conjoined, not_redirected, stores_to
 from workbench.schedule.facts import facts_of
-from workbench.schedule.footprint import accesses, as_index, facts_around, whole
+from workbench.schedule.footprint import facts_around, whole
+from workbench.schedule.levels import Level, levels
 from workbench.schedule.operands import buffer_of, plain_buffer
 from workbench.schedule.redirect import redirected
 from workbench.schedule.scope import Scope

@@ -8,24 +8,11 @@ from dataclasses import dataclass, replace
 from workbench.analysis.arith import Facts
 from workbench.analysis.dependence import Answer, inapplicable, unproved
 from workbench.ir import Block, For, LoopKind, Stmt, Store, Var, While, walk
-from workbench.schedule.caching import (
-    Level,
-    defines,
-    levels,
-    loads_from,
-    not_redirected,
-    place_id,
-    stores_to,
-)
-from workbench.schedule.footprint import (
-    Access,
-    Box,
-    accesses,
-    covers,
-    facts_around,
-    hull,
-    whole,
-)
+from workbench.schedule.accesses import Access, accesses
+from workbench.schedule.caching import loads_from, not_redirected, stores_to
+from workbench.schedule.coverage import covers
+from workbench.schedule.footprint import Box, facts_around, hull, whole
+from workbench.schedule.levels import Level, defines, levels, place_id
 from workbench.schedule.operands import is_parameter, place_named, written_buffer
 from workbench.schedule.scope import Scope
 

@@ -12,18 +12,17 @@ from workbench.analysis.dependence import Answer, applies
 from workbench.analysis.dependence.flows import unchanged_before_reads
 from workbench.ir import Block, For, Var
 from workbench.rewrite import Relation
+from workbench.schedule.accesses import accesses
 from workbench.schedule.caching import (
     SCOPES_NOTE,
-    Level,
     cache_buffer,
     copy_nest,
-    levels,
     not_redirected,
     stores_to,
-    with_run,
 )
 from workbench.schedule.facts import facts_of
-from workbench.schedule.footprint import accesses, facts_around, hull
+from workbench.schedule.footprint import facts_around, hull
+from workbench.schedule.levels import Level, levels, with_run
 from workbench.schedule.operands import (
     buffers_read,
     check_storage,

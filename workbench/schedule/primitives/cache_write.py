@@ -11,13 +11,9 @@ from typing_extensions import override
 from workbench.analysis.dependence import Answer, applies
 from workbench.ir import Block, For
 from workbench.rewrite import Relation
-from workbench.schedule.caching import (
-    SCOPES_NOTE,
-    cache_buffer,
-    copy_nest,
-    with_run,
-)
+from workbench.schedule.caching import SCOPES_NOTE, cache_buffer, copy_nest
 from workbench.schedule.facts import facts_of
+from workbench.schedule.levels import with_run
 from workbench.schedule.operands import buffers_written, check_storage
 from workbench.schedule.primitive import Derived, Primitive, Rewritten
 from workbench.schedule.racing import without_races

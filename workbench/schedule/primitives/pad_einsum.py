@@ -11,8 +11,8 @@ from typing_extensions import override
 from workbench.analysis.dependence import Answer, applies, inapplicable
 from workbench.ir import Block, For, IntImm
 from workbench.schedule.block_nests import BlockNest, block_nest
-from workbench.schedule.caching import Level, with_run
 from workbench.schedule.einsums import Einsum, einsum_of, zeros_vanish
+from workbench.schedule.levels import Level, with_run
 from workbench.schedule.padded import PaddedEinsum, begins_with_contents, level_of, padded_extents
 from workbench.schedule.primitive import Derived, Primitive, Rewritten, bad_parameter
 from workbench.schedule.racing import without_races

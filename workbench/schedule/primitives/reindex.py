@@ -11,8 +11,9 @@ from typing_extensions import override
 from workbench.analysis.dependence import Answer, applies
 from workbench.ir import Block, For, Stmt
 from workbench.rewrite import Relation
-from workbench.schedule.caching import nest, with_run
+from workbench.schedule.caching import nest
 from workbench.schedule.facts import facts_of
+from workbench.schedule.levels import with_run
 from workbench.schedule.operands import buffers_read, buffers_written
 from workbench.schedule.primitive import Derived, Primitive, Rewritten
 from workbench.schedule.racing import without_races

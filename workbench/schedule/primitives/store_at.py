@@ -11,8 +11,9 @@ from typing_extensions import override
 from workbench.analysis.dependence import Answer, inapplicable
 from workbench.analysis.dependence.lifetimes import written_in_iteration
 from workbench.ir import Allocate, Block, For, Stmt, TensorFunction, Var, as_dim
+from workbench.schedule.accesses import accesses
 from workbench.schedule.caching import not_redirected
-from workbench.schedule.footprint import accesses, facts_around, hull
+from workbench.schedule.footprint import facts_around, hull
 from workbench.schedule.mentions import accesses_buffer
 from workbench.schedule.operands import is_parameter, plain_buffer
 from workbench.schedule.primitive import Primitive, Rewritten
