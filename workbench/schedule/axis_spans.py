@@ -6,32 +6,30 @@ The index is a multiple of the axis and a rest, or the quotient of such a sum by
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 from workbench.analysis.arith import Facts
 from workbench.analysis.polynomial import Poly
-from workbench.ir import Axis, Binary, BinaryOp, Block, IntImm, PrimExpr, free_vars
-from workbench.schedule.symbolic_box import UNKNOWN, Box, Span
-from workbench.support import NodeId
+from workbench.ir import Axis, Binary, BinaryOp, Block, For, IntImm, PrimExpr, Store, free_vars
+from workbench.schedule.scope import walk_statements
+from workbench.schedule.symbolic_box import UNKNOWN, Box, Span, bound_in, hull
 
 
 def axis_spans(
-    block: Block, indices: Sequence[PrimExpr], box: Sequence[Span], facts: Facts
+    block: Block, stores: Sequence[Store], box: Sequence[Span], facts: Facts
 ) -> tuple[Span, ...]:
-    """For each axis the values for which `indices` may lie in a box of the buffer."""
+    """For each axis the values for which one of the stores may lie in a box of the buffer."""
     found: list[Span] = []
     for axis in block.axes:
-        spans = [
-            reaching(block, axis, index, span, facts)
-            for index, span in zip(indices, box, strict=True)
-        ]
-        known = [span for span in spans if span.known is not None]
-        found.append(known[0] if known else UNKNOWN)
+        solving = _Solving(block, axis, facts, last=False)
+        spans = [_of_store(solving, store, box) for store in stores]
+        found.append(reduce(lambda a, b: hull(facts, a, b), spans))
     return tuple(found)
 
 
-def reaching(block: Block, axis: Axis, index: PrimExpr, span: Span, facts: Facts) -> Span:
-    """The values of an axis for which an index lies in a span for some values of the others."""
-    return _Solving(block, axis, facts, last=False).run(index, span)
+def _of_store(solving: _Solving, store: Store, box: Sequence[Span]) -> Span:
+    spans = (solving.run(index, span) for index, span in zip(store.indices, box, strict=True))
+    return next((span for span in spans if span.known is not None), UNKNOWN)
 
 
 def completing(block: Block, axis: Axis, index: PrimExpr, span: Span, facts: Facts) -> Span:
@@ -46,11 +44,18 @@ class _Solving:
         self.axis = axis
         self.facts = facts
         self.last = last
-        self.others: dict[NodeId, Span] = {
-            a.var.id: Span(IntImm(0), a.extent - 1) for a in block.axes if a is not axis
-        }
+        axes = {a.var.id: Span(IntImm(0), a.extent - 1) for a in block.axes if a is not axis}
+        loops = [s for s in walk_statements(block) if isinstance(s, For)]
+        self.others = {**axes, **Box.over(facts, loops).inner}
+        self.inside = bound_in(block)
 
     def run(self, index: PrimExpr, span: Span) -> Span:
+        """The values of the axis for which the index lies in the span."""
+        found = self._run(index, span)
+        ends = found.known or ()
+        return UNKNOWN if any(self.inside & free_vars(end).keys() for end in ends) else found
+
+    def _run(self, index: PrimExpr, span: Span) -> Span:
         if span.low is None or span.high is None:
             return UNKNOWN
         poly = self.facts.poly(index)
@@ -86,6 +91,6 @@ class _Solving:
             case Binary(op=BinaryOp.FLOORDIV, a=a, b=IntImm(value=c)) if c > 0:
                 assert span.low is not None
                 assert span.high is not None
-                return self.run(a, Span(span.low * c, span.high * c + (c - 1)))
+                return self._run(a, Span(span.low * c, span.high * c + (c - 1)))
             case _:
                 return span if atom == self.axis.var else UNKNOWN

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from workbench.analysis.arith import Facts
-from workbench.analysis.dependence import inapplicable
+from workbench.analysis.dependence import inapplicable, unproved
 from workbench.ir import (
     Axis,
     Block,
@@ -54,6 +54,9 @@ def consume_under(
         raise RefusedError(inapplicable(message, block.id))
     items = loop.body.body if isinstance(loop.body, Seq) else (loop.body,)
     touched = touches_of(block)
+    if touched.effects:
+        message = f"`{block.name}` calls something for its effect"
+        raise RefusedError(unproved(message, block.id))
     sources = touched.reads.keys() - touched.writes.keys()
     producers = [n for n, item in enumerate(items) if sources & touches_of(item).writes.keys()]
     if not producers:

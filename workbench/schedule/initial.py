@@ -62,7 +62,7 @@ def decomposed(scope: Scope, block: Block, loop: For) -> Decomposed:
         raise RefusedError(inapplicable(message, block.id))
     inside = path[next(n for n, stmt in enumerate(path) if stmt is loop) :]
     made = _init_nest(scope, block, inside, path[: -len(inside)])
-    update = replace(block, init=None)
+    update = replace(block, init=None, reads=None)
     changed = replace_statement(loop, block, update)
     body = replace_statement(scope.function.body, loop, sequence([made.stmt, changed]))
     return Decomposed(block, made.block, scope.with_body(body))

@@ -75,8 +75,7 @@ def compute_under(
             pairs = zip(needed or found, found, strict=True)
             needed = tuple(hull(facts, a, b) for a, b in pairs)
     assert needed is not None
-    indices = stores_of(block)[0].indices
-    spans = axis_spans(nest.block, indices, needed, facts)
+    spans = axis_spans(nest.block, stores_of(nest.block), needed, facts)
     mixed = bool(nest.mixed)
     try:
         made = placed(scope, nest, spans, facts, keep_unit_loops=keep_unit_loops, regenerate=mixed)

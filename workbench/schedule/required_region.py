@@ -8,21 +8,19 @@ from workbench.analysis.arith import Facts
 from workbench.ir import (
     INDEX,
     Block,
-    BufferType,
     For,
-    IntImm,
     Let,
     Load,
     PrimExpr,
     Stmt,
     Store,
     While,
-    as_expr,
     children,
     dtype_of,
+    free_vars,
     substitute,
 )
-from workbench.schedule.symbolic_box import UNKNOWN, Box, Span, hull
+from workbench.schedule.symbolic_box import UNKNOWN, Box, Span, bound_in, hull
 from workbench.support import NodeId
 
 
@@ -34,18 +32,19 @@ def region(
     Ends are expressions over what is bound outside of `stmt`; both ends of a dimension are None
     where an index cannot be bounded.
     """
+    inside = bound_in(stmt)
     found: tuple[Span, ...] | None = None
     for spans in _touches(stmt, buffer, Box(facts, {}), {}, write):
         if found is None:
             found = spans
         else:
             found = tuple(hull(facts, a, b) for a, b in zip(found, spans, strict=True))
-    return found
-
-
-def whole(type_: BufferType) -> tuple[Span, ...]:
-    """All of a buffer."""
-    return tuple(Span(IntImm(0), as_expr(dim) - 1) for dim in type_.shape)
+    if found is None:
+        return None
+    return tuple(
+        UNKNOWN if any(inside & free_vars(end).keys() for end in span.known or ()) else span
+        for span in found
+    )
 
 
 def _touches(

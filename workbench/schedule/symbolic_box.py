@@ -30,6 +30,7 @@ from workbench.ir import (
     dtype_of,
     walk,
 )
+from workbench.schedule.scope import walk_statements
 from workbench.support import NodeId
 
 _MONOTONE = frozenset({BinaryOp.MIN, BinaryOp.MAX})
@@ -70,6 +71,17 @@ def facts_at(path: Sequence[Stmt]) -> Facts:
             case _:
                 continue
     return facts
+
+
+def bound_in(stmt: Stmt) -> set[NodeId]:
+    """The variables that a statement and those in it bind."""
+    found: set[NodeId] = set()
+    for inner in walk_statements(stmt):
+        if isinstance(inner, For | Let):
+            found.add(inner.var.id)
+        elif isinstance(inner, Block):
+            found.update(axis.var.id for axis in inner.axes)
+    return found
 
 
 class Box:

@@ -31,6 +31,7 @@ from workbench.ir import (
     TensorFunction,
     Var,
     While,
+    walk,
 )
 from workbench.schedule.scope import sequence
 from workbench.support import NodeId
@@ -55,7 +56,7 @@ class Touches:
     """What a statement touches: loads and stores, and declared regions of blocks.
 
     `places` are its blocks and other statements in program order. `aliases` says of buffers that
-    are used in another way how.
+    are used in another way how. `effects`: something is called for its effect.
     """
 
     places: list[Place] = field(default_factory=list[Place])
@@ -141,7 +142,8 @@ class _Reading:
             case Allocate(body=body):
                 self.statement(body, place)
             case Evaluate(value=value):
-                self.found.effects = True
+                calls = any(isinstance(node, Intrinsic) for node in walk(value))
+                self.found.effects = self.found.effects or calls
                 self._values((value,), self._place(stmt, place))
 
     def _place(self, stmt: Stmt, place: Place | None) -> Place:
