@@ -6,5 +6,6 @@ if __name__ == "__main__":
     models.main()
     interactive.main()
     schedules.main()
+    passes.main()
     tensorize.main()
     bench_dependence.main()

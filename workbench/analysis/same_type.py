@@ -36,3 +36,9 @@ def same_type(a: Type, b: Type) -> bool:
 def known_shape(type_: Type) -> Shape | None:
     """The shape of a tensor type, None where it is none or does not say."""
     return type_.shape if isinstance(type_, TensorType) else None
+
+
+def is_static(type_: Type) -> bool:
+    """Whether a type is that of a tensor whose extents are all numbers."""
+    shape = known_shape(type_)
+    return shape is not None and all(isinstance(extent, int) for extent in shape)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import struct
+from functools import cache
 from typing import Any
 
 from workbench.ir.expr import FloatImm, Var
+from workbench.ir.graph import BindingBlock
 from workbench.ir.module import IRModule
+from workbench.ir.tensor import Block
 from workbench.ir.traverse import node_fields
 from workbench.support.ids import NodeId
 
@@ -32,6 +35,15 @@ def _modules_equal(a: IRModule, b: IRModule) -> bool:
     return all(_Matcher().equal(a[name], b[name]) for name in names)
 
 
+@cache
+def _compared(kind: type[Any]) -> tuple[str, ...] | None:
+    """Fields that are compared one by one; None where `==` compares the whole."""
+    if kind is FloatImm or not dataclasses.is_dataclass(kind):
+        return None
+    skipped = _IGNORED | {"name"} if kind is Block else _IGNORED
+    return tuple(name for name in node_fields(kind) if name not in skipped)
+
+
 class _Matcher:
     """Walks two trees together; a bijection of variable ids stands in for binding structure."""
 
@@ -49,13 +61,13 @@ class _Matcher:
             return self._vars(a, b)
         if isinstance(a, float):
             return struct.pack("<d", a) == struct.pack("<d", b)
-        if isinstance(a, FloatImm) or not dataclasses.is_dataclass(a):
+        fields = _compared(kind)
+        if fields is None:
             return a == b
-        skipped = _IGNORED | {"name"} if hasattr(a, "axes") else _IGNORED
-        fields = (name for name in node_fields(kind) if name not in skipped)
-        return all(self.equal(getattr(a, name), getattr(b, name)) for name in fields) and (
-            self._outputs(a, b)
-        )
+        for name in fields:
+            if not self.equal(getattr(a, name), getattr(b, name)):
+                return False
+        return self._outputs(a, b)
 
     def _vars(self, a: Var, b: Var) -> bool:
         if a.id in self.forward or b.id in self.backward:
@@ -65,6 +77,6 @@ class _Matcher:
 
     def _outputs(self, a: Any, b: Any) -> bool:  # noqa: ANN401
         """Dataflow outputs are ids: they must correspond. Compared after the bindings they name."""
-        if not hasattr(a, "outputs"):
+        if a.__class__ is not BindingBlock:
             return True
         return {self.forward.get(i) for i in a.outputs} == set(b.outputs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, TypeVar
 
@@ -93,7 +93,21 @@ def map_children(node: N, function: Callable[[Node], Node]) -> N:
         new = _map_value(old, function)
         if new is not old:
             changes[name] = new
-    return dataclasses.replace(node, **changes) if changes else node  # pyright: ignore[reportArgumentType, reportUnknownVariableType]
+    return evolve(node, changes) if changes else node
+
+
+@cache
+def _init_fields(kind: type) -> tuple[str, ...]:
+    return tuple(f.name for f in dataclasses.fields(kind) if f.init)
+
+
+def evolve(node: N, changes: Mapping[str, object]) -> N:
+    """`dataclasses.replace` without its checks: passes make many nodes."""
+    kind = node.__class__
+    values = [
+        changes[name] if name in changes else getattr(node, name) for name in _init_fields(kind)
+    ]
+    return kind(*values)
 
 
 def _map_value(value: Any, function: Callable[[Node], Node]) -> Any:  # noqa: ANN401

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from workbench.ir import TensorFunction
+from workbench.ir import TensorFunction, function_digest
 from workbench.rewrite import ModuleEditor
 from workbench.schedule.default import ScheduleOptions, schedule_function
 
@@ -13,10 +13,16 @@ def add_scheduled(editor: ModuleEditor, algorithm: str, options: ScheduleOptions
     """Add the scheduled form of a tensor function beside it; gives its name."""
     function = editor.function(algorithm)
     assert isinstance(function, TensorFunction)
-    scheduled = scheduled_form(function, options)
-    attrs = tuple(sorted((*scheduled.attrs, ("algorithm", algorithm))))
-    marked = replace(scheduled, attrs=attrs, private=True)
-    return editor.add_function(f"{algorithm}_scheduled", marked)
+    key = (function_digest(function), algorithm, options)
+    if key not in _MARKED:
+        scheduled = scheduled_form(function, options)
+        attrs = tuple(sorted((*scheduled.attrs, ("algorithm", algorithm))))
+        _MARKED[key] = replace(scheduled, attrs=attrs, private=True)
+    return editor.add_function(f"{algorithm}_scheduled", _MARKED[key])
+
+
+_MARKED: dict[tuple[str, str, ScheduleOptions], TensorFunction] = {}
+"""Memo of a pure function: the same function is not made, and hashed, for each of its calls."""
 
 
 def scheduled_form(function: TensorFunction, options: ScheduleOptions) -> TensorFunction:

@@ -33,6 +33,7 @@ from workbench.ir import (
     type_of,
 )
 from workbench.ir.call_types import Unifier
+from workbench.ir.traverse import evolve
 from workbench.rewrite import Derivation, NodeRef, PassResult, Relation
 from workbench.rewrite.callees import with_callees
 from workbench.rewrite.dimensions import Dimensions
@@ -58,6 +59,7 @@ class Specializing:
         self.pending: deque[Key] = deque()
         self.wanted: set[Key] = set()
         self.recursive = recursive(module)
+        self.calls: dict[tuple[str, tuple[object, ...]], str] = {}
 
     def run(self, chosen: Mapping[str, Mapping[NodeId, Dim]]) -> PassResult:
         """The module with functions specialised for the extents that are given for each."""
@@ -135,8 +137,12 @@ class Specializing:
         callee = self.module[call.callee]
         if call.callee in self.recursive:
             return call
-        dims = _dims(callee, given)
-        return replace(call, callee=_text(self.want(call.callee, dims))) if dims else call
+        key = (call.callee, tuple(given))
+        if key not in self.calls:
+            dims = _dims(callee, given)
+            self.calls[key] = _text(self.want(call.callee, dims)) if dims else call.callee
+        name = self.calls[key]
+        return call if name == call.callee else evolve(call, {"callee": name})
 
     def _attrs(self, attrs: Attrs, given: Sequence[object]) -> Attrs:
         """Attributes whose `algorithm` is for the same extents."""

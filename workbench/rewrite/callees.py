@@ -16,6 +16,7 @@ from workbench.ir import (
     IfThenElse,
     TensorFunction,
 )
+from workbench.ir.traverse import evolve
 
 
 def with_callees(function: Function, names: Mapping[str, str]) -> Function:
@@ -41,7 +42,7 @@ def _binding(binding: Binding, names: Mapping[str, str]) -> Binding:
     value = binding.value
     match value:
         case CallTIR(callee=callee) | CallFunction(callee=callee) if callee in names:
-            return replace(binding, value=replace(value, callee=names[callee]))
+            return evolve(binding, {"value": evolve(value, {"callee": names[callee]})})
         case CallPacked(attrs=attrs):
             return replace(binding, value=replace(value, attrs=_attrs(attrs, names)))
         case IfThenElse(then=then, otherwise=otherwise):

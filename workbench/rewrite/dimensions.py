@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from workbench.ir import (
@@ -22,6 +21,7 @@ from workbench.ir import (
     binary,
     map_children,
 )
+from workbench.ir.traverse import evolve
 from workbench.support import NodeId
 
 N = TypeVar("N")
@@ -42,6 +42,7 @@ class Dimensions:
     def __init__(self, values: Mapping[NodeId, Dim]) -> None:
         self.values: dict[NodeId, Dim] = dict(values)
         self.vars: dict[NodeId, tuple[Var, Var]] = {}
+        self.types: dict[int, tuple[TensorType, TensorType]] = {}
 
     def apply(self, node: Any) -> Any:  # noqa: ANN401
         """`node` with the dimensions that are known replaced."""
@@ -49,7 +50,10 @@ class Dimensions:
             case Var():
                 return self._var(node)
             case TensorType(shape=shape) if shape is not None:
-                return self._shaped(node, "shape", shape)
+                known = self.types.get(id(node))
+                if known is None:
+                    known = self.types[id(node)] = (node, self._shaped(node, "shape", shape))
+                return known[1]
             case BufferType(shape=shape):
                 return map_children(self._shaped(node, "shape", shape), self.apply)
             case ShapeType(dims=dims) if dims is not None:
@@ -72,14 +76,14 @@ class Dimensions:
         known = self.vars.get(var.id)
         if known is None or (known[0] is not var and known[0] != var):
             type_ = self.apply(var.type)
-            known = (var, var if type_ is var.type else replace(var, type=type_))
+            known = (var, var if type_ is var.type else Var(var.id, var.name, type_))
             self.vars[var.id] = known
         return known[1]
 
     def _shaped(self, node: Any, name: str, dims: Shape) -> Any:  # noqa: ANN401
         changed = tuple(self.dim(dim) for dim in dims)
         same = all(a is b for a, b in zip(changed, dims, strict=True))
-        return node if same else replace(node, **{name: changed})
+        return node if same else evolve(node, {name: changed})
 
     def dim(self, dim: Dim) -> Dim:
         """A dimension, a number where it is known."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from typing_extensions import override
 
+from workbench.analysis.same_type import is_static
 from workbench.ir import (
     Alias,
     Arg,
@@ -24,7 +25,6 @@ from workbench.ir import (
     CallFunction,
     Dim,
     GraphFunction,
-    PrimExpr,
     ScalarType,
     Type,
     Var,
@@ -42,6 +42,8 @@ def call_dimensions(callee: GraphFunction, call: CallFunction) -> dict[NodeId, D
     """What the dimensions of a callee are at a call, or why that is not known."""
     if any(isinstance(param.type, ScalarType) for param in callee.params):
         return f"`{call.callee}` takes a scalar"
+    if all(is_static(param.type) for param in callee.params):
+        return {}
     unifier = Unifier()
     unifier.call(callee.params, [type_of(arg) for arg in call.args])
     named = (v for param in callee.params for v in free_vars(param.type).values())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from workbench.ir import IRModule
 from workbench.rewrite.derivation import Derivation, NodeRef
@@ -26,10 +25,12 @@ def in_rounds(module: IRModule, once: Callable[[IRModule], PassResult]) -> PassR
         if result.module is current:
             break
         for step in result.derivations:
-            sources = tuple(s for ref in step.sources for s in origins.get(ref, (ref,)))
+            sources = step.sources
+            if origins:
+                sources = tuple(s for ref in sources for s in origins.get(ref, (ref,)))
             for ref in step.results:
                 origins[ref] = sources
-                found[ref] = replace(step, sources=sources, results=(ref,))
+                found[ref] = Derivation(step.rule, sources, (ref,), step.relation)
         current = result.module
     there = [d for ref, d in found.items() if ref.function in current]
     return PassResult(current, tuple(there), remarks)

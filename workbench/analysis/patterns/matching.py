@@ -104,7 +104,8 @@ def find_several(
         for binding in function.bindings:
             for position in by_op.at(binding.value):
                 found = matcher.at(patterns[position], binding)
-                if isinstance(found, Match) or found.depth > 0:
+                least = isinstance(patterns[position], Item)  # any field of a tuple is not near
+                if isinstance(found, Match) or found.depth > least:
                     yield position, found
 
 

@@ -86,12 +86,10 @@ class InlinePrivateFunctions(Rule):
                 remarks.append(_too_large(site, self.most))
             else:
                 self.rewrite(site, editor)
-        called = set(call_sites(module))
-        editor.commit()
-        still = call_sites(editor.current)
-        for name, function in module.graph_functions.items():
-            if function.private and name in called and name not in still:
-                editor.remove_function(name)
+        current = editor.commit()
+        gone = {site.callee for site in sites} - set(call_sites(current))
+        for name in sorted(gone):
+            editor.remove_function(name)
         return PassResult(editor.commit(), tuple(editor.derivations), tuple(remarks))
 
     @override
@@ -121,7 +119,9 @@ class InlinePrivateFunctions(Rule):
         assert isinstance(call, CallFunction)
         dims: Mapping[NodeId, Dim] | str = reason
         if not reason:
-            dims = call_dimensions(module.graph_functions[call.callee], call)
+            callee = module[call.callee]
+            assert isinstance(callee, GraphFunction)
+            dims = call_dimensions(callee, call)
         if isinstance(dims, str):
             return note("inline/call-stays", dims, function, binding.var.id)
         given = tuple(dims.items())

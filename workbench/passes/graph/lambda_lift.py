@@ -13,8 +13,8 @@ Rewrite::
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from typing_extensions import override
@@ -53,6 +53,13 @@ from workbench.support import NodeId
 
 
 @dataclass(frozen=True)
+class _Choice(Site):
+    """An `if`; `checked` are the dimensions that checks bind in its function, and where."""
+
+    checked: Mapping[NodeId, NodeId] = field(default_factory=dict[NodeId, NodeId])
+
+
+@dataclass(frozen=True)
 class LambdaLift(Rule):
     """Move the branches of an `if` into private functions.
 
@@ -75,30 +82,34 @@ class LambdaLift(Rule):
     @override
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:
         for name, function in module.graph_functions.items():
+            checked = _checked(function)
             for binding in function.bindings:
                 value = binding.value
                 if isinstance(value, IfThenElse) and any(map(_computes, _branches(value))):
-                    yield Site(name, (binding.var.id,), f"the branches of `{binding.var.name}`")
+                    text = f"the branches of `{binding.var.name}`"
+                    yield _Choice(name, (binding.var.id,), text, checked)
 
     @override
     def rewrite(self, site: Site, editor: ModuleEditor) -> None:
+        assert isinstance(site, _Choice)
         binding = editor.binding(site.function, site.nodes[0])
         assert binding is not None
         choice = binding.value
         assert isinstance(choice, IfThenElse)
         name = f"{site.function}_{binding.var.name}"
         then, otherwise = (
-            self._lifted(site.function, body, f"{name}_{which}", editor)
+            self._lifted(site, body, f"{name}_{which}", editor)
             for body, which in zip(_branches(choice), ("then", "else"), strict=True)
         )
         new = replace(choice, then=then, otherwise=otherwise)
         editor.replace_value(site.function, binding.var.id, new, self.name)
 
-    def _lifted(self, caller: str, body: Body, name: str, editor: ModuleEditor) -> Body:
+    def _lifted(self, site: _Choice, body: Body, name: str, editor: ModuleEditor) -> Body:
         """The branch as one call of a new function."""
         if not _computes(body):
             return body
-        params, args = _free(body, editor, caller)
+        caller = site.function
+        params, args = _free(body, editor, site)
         made = GraphFunction(
             params,
             body.blocks,
@@ -133,18 +144,19 @@ def _acts(body: Body, module: IRModule) -> bool:
     return any(has_effect(binding.value, module) for binding in bindings_in(body.blocks))
 
 
-def _free(body: Body, editor: ModuleEditor, caller: str) -> tuple[tuple[Var, ...], tuple[Arg, ...]]:
+def _free(
+    body: Body, editor: ModuleEditor, site: _Choice
+) -> tuple[tuple[Var, ...], tuple[Arg, ...]]:
     """What a branch reads from around it, as parameters and as the arguments for them."""
-    function = editor.base.graph_functions[caller]
     own = {binding.var.id for binding in bindings_in(body.blocks)}
-    own |= {symbol for symbol, binding in _checked(function).items() if binding in own}
+    own |= {symbol for symbol, binding in site.checked.items() if binding in own}
     read = [var for var in free_vars(body).values() if var.id not in own]
     values = tuple(var for var in read if not isinstance(var.type, ScalarType))
     bound = {dim for var in values for dim in _bound(var)}
     missing = tuple(v for v in read if isinstance(v.type, ScalarType) and v.id not in bound)
     if not missing:
         return values, values
-    shape = editor.new_var(caller, "shape", ShapeType(missing))
+    shape = editor.new_var(site.function, "shape", ShapeType(missing))
     return (*values, shape), (*values, ShapeValue(missing))
 
 
