@@ -50,8 +50,9 @@ def merged(scope: Scope, block: Block) -> Merged:
     Raises:
         RefusedError: what is missing.
     """
-    consumer = element_of(scope, block)
-    producer = _producer(scope, consumer)
+    producer = _producer(scope, block)
+    source = next(b for b in scope.blocks if b.id == producer.nest.block.id)
+    consumer = element_of(scope, block, (*scope.paths[source.id], source))
     buffer = producer.buffer
     indices = _read_indices(consumer, buffer)
     axes = solved(consumer.axes, indices, producer.store.indices)
@@ -61,7 +62,6 @@ def merged(scope: Scope, block: Block) -> Merged:
             "that it reads"
         )
         raise RefusedError(inapplicable(message, block.id))
-    source = next(b for b in scope.blocks if b.id == producer.nest.block.id)
     facts = known_at(scope.function, (*scope.paths[source.id], source))
     values = {axis: facts.simplify(value) for axis, value in axes.items()}
     moved = _moved(consumer, values, facts)
@@ -94,9 +94,8 @@ def _one(scope: Scope, source: Block, producer: Element, consumer: Element, move
     return replace(source, body=body, predicate=predicate, writes=None, reads=None)
 
 
-def _producer(scope: Scope, consumer: Element) -> Element:
-    """The block that computes what the consumer reads, for it alone."""
-    block = consumer.nest.block
+def _producer(scope: Scope, block: Block) -> Element:
+    """The block that computes what a consumer reads, for it alone."""
     read = touches_of(block).reads
     params = {param.id for param in scope.function.params}
     found = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from workbench.analysis.arith import Facts, loop_interval
@@ -56,13 +57,13 @@ class Element:
         return self.nest.block.axes
 
 
-def element_of(scope: Scope, block: Block) -> Element:
-    """A block as a single store per instance.
+def element_of(scope: Scope, block: Block, target: Sequence[Stmt] | None = None) -> Element:
+    """A block as a single store per instance; `target` is what is around where it goes to.
 
     Raises:
         RefusedError: it reduces, or is more than one store.
     """
-    nest = nest_of(scope, block)
+    nest = nest_of(scope, block, target)
     if block.init is not None or any(axis.kind in CARRIED for axis in block.axes):
         message = f"`{block.name}` is a reduction, expected one store per element"
         hint = "compute it at a loop instead, with `compute_at` or `reverse_compute_at`"

@@ -96,3 +96,30 @@ def f(A: T.Buffer((8,), "float32"), C: T.Buffer((8,), "float32"), D: T.Buffer((8
     answer = answered(parse(text), INLINE)
     assert answer.kind is AnswerKind.ILLEGAL
     assert answer.message == "`C` would write `C[vi]` before `D` reads it"
+
+
+def test_a_consumer_that_shares_its_loops() -> None:
+    text = """
+@T.prim_func
+def f(
+    A: T.Buffer((4, 6), "float32"),
+    C: T.Buffer((4, 6), "float32"),
+    D: T.Buffer((6, 6), "float32"),
+):
+    B = T.sblock_alloc_buffer((4, 6), "float32")
+    for i, j in T.grid(4, 6):
+        with T.sblock("B"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            B[vi, vj] = A[vi, vj] * T.float32(2)
+    for i, j in T.grid(6, 6):
+        with T.sblock("C"):
+            vi = T.axis.spatial(4, i - 1)
+            vj = T.axis.spatial(6, j)
+            T.where(1 <= i and i < 5)
+            C[vi, vj] = B[vi, vj] + T.float32(1)
+        with T.sblock("D"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            D[vi, vj] = T.if_then_else(1 <= vi and vi < 5, C[vi - 1, vj], T.float32(0))
+"""
+    after = applied(parse(text), INLINE)
+    assert "T.where" not in body(after)
