@@ -1,6 +1,6 @@
 """Integer sets: is a system of constraints empty, and if not, what is a small point of it?
 
-The only file that knows isl. Reference: Verdoolaege, "isl: An Integer Set Library for the
+Here and in `relations` isl is known. Reference: Verdoolaege, "isl: An Integer Set Library for the
 Polyhedral Model", ICMS 2010.
 """
 
