@@ -1,178 +1,150 @@
 """Fusion groups: which calls of a graph function should become one loop nest.
 
-And why others not.
+And, for each edge between two values, why it is none inside a group.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 
-from workbench.analysis.op_pattern import OpPattern, only_moves_data, op_pattern
-from workbench.analysis.uses import argument_vars, result_ids, users
-from workbench.ir import (
-    Binding,
-    BindingBlock,
-    CallTIR,
-    GraphFunction,
-    IRModule,
-    Shape,
-    TensorType,
-    Var,
-    free_vars,
-)
+from workbench.analysis.fusion_edges import Edge, edges_apart
+from workbench.analysis.fusion_facts import OUTSIDE, FusionFacts, fusion_facts, obstacle
+from workbench.analysis.op_pattern import OpPattern
+from workbench.analysis.uses import argument_vars
+from workbench.ir import Binding, GraphFunction, IRModule, Var, free_vars
 from workbench.support import NodeId
 
 LARGEST_GROUP = 32
 """Members of a group; a longer chain becomes several groups."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Group:
     """Members in program order; the last is the only one that is read from outside."""
 
     members: tuple[Binding, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class FusionPlan:
+    """Groups of two or more calls in program order, and the edges that are in none, with reasons.
+
+    `apart` has the edges of which at least one end calls a tensor function or a fused group.
+    """
+
+    groups: tuple[Group, ...]
+    apart: tuple[Edge, ...]
+
+
 @dataclass
-class _Facts:
-    """What is known about one dataflow block."""
+class _Made:
+    """The groups made so far."""
 
-    function: GraphFunction
-    patterns: dict[NodeId, OpPattern]
-    moves: set[NodeId]
-    users: dict[NodeId, tuple[NodeId, ...]]
-    results: frozenset[NodeId]
-    taken: set[NodeId] = field(default_factory=set[NodeId])
+    facts: FusionFacts
+    seeds: dict[NodeId, Binding] = field(default_factory=dict[NodeId, Binding])
+    """The first member of the group of a value."""
     reasons: dict[NodeId, str] = field(default_factory=dict[NodeId, str])
+    """Why a value was left out of a group that it could have been in."""
 
 
-def fusion_groups(
-    module: IRModule, function: GraphFunction
-) -> tuple[list[Group], dict[NodeId, str]]:
-    """Groups of two or more calls in program order.
+def fusion_plan(module: IRModule, function: GraphFunction) -> FusionPlan:
+    """What to fuse in a function, and why not the rest.
 
-    And a reason for each call that follows one and stays out.
-
-    Contractions and reductions choose first; what is left forms elementwise and injective chains.
+    Groups that somebody made before, contractions and reductions choose first; what is left forms
+    elementwise and injective chains. A group stays inside a dataflow block and on one side of each
+    effect and each `match_cast`. Linear in bindings and uses. Reference: `FuseOps` of TVM.
     """
+    facts = fusion_facts(module, function)
+    made = _Made(facts)
     groups: list[Group] = []
-    reasons: dict[NodeId, str] = {}
-    for block in function.blocks:
-        if block.dataflow:
-            facts = _facts(module, function, block)
-            groups += _block_groups(block, facts)
-            reasons |= {k: v for k, v in facts.reasons.items() if k not in facts.taken}
-    order = {b.var.id: n for n, b in enumerate(function.bindings)}
-    return sorted(groups, key=lambda g: order[g.members[0].var.id]), reasons
+    for seed in _seeds(facts):
+        if seed.var.id not in made.seeds:
+            members = _grow(seed, made)
+            if len(members) > 1:
+                made.seeds |= {m.var.id: seed for m in members}
+                groups.append(Group(tuple(members)))
+    groups.sort(key=lambda group: facts.order[group.members[0].var.id])
+    full = frozenset(g.members[0].var.id for g in groups if len(g.members) == LARGEST_GROUP)
+    return FusionPlan(tuple(groups), edges_apart(facts, made.seeds, made.reasons, full))
 
 
-def _facts(module: IRModule, function: GraphFunction, block: BindingBlock) -> _Facts:
-    patterns: dict[NodeId, OpPattern] = {}
-    moves: set[NodeId] = set()
-    tensor = module.tensor_functions
-    for binding in block.bindings:
-        call = binding.value
-        if isinstance(call, CallTIR) and call.callee in tensor and len(call.out_types) == 1:
-            patterns[binding.var.id] = op_pattern(tensor[call.callee])
-            if only_moves_data(tensor[call.callee]):
-                moves.add(binding.var.id)
-    return _Facts(function, patterns, moves, users(function), result_ids(function))
-
-
-def _block_groups(block: BindingBlock, facts: _Facts) -> list[Group]:
-    anchors = (OpPattern.OUT_FUSABLE, OpPattern.REDUCTION)
-    chains = (OpPattern.ELEMENTWISE, OpPattern.BROADCAST, OpPattern.INJECTIVE)
-    groups: list[Group] = []
-    for wanted in (anchors, chains):
-        for position, seed in enumerate(block.bindings):
-            pattern = facts.patterns.get(seed.var.id)
-            if pattern in wanted and seed.var.id not in facts.taken:
-                members = _grow(block.bindings[position:], facts)
-                if len(members) > 1:
-                    facts.taken |= {m.var.id for m in members}
-                    groups.append(Group(tuple(members)))
-    return groups
-
-
-def _grow(following: tuple[Binding, ...], facts: _Facts) -> list[Binding]:
-    """The longest closed set that starts with the first binding.
-
-    Only its last member is read outside.
-    """
-    members = [following[0]]
-    inside = {following[0].var.id}
-    closed = 1
-    for candidate in following[1:]:
-        if not any(var.id in inside for var in argument_vars(candidate.value)):
+def _seeds(facts: FusionFacts) -> list[Binding]:
+    """What a group may begin with, in the order in which they choose."""
+    ranks: list[list[Binding]] = [[], [], []]
+    for value, pattern in facts.patterns.items():
+        if facts.places[value] == OUTSIDE or pattern is OpPattern.OPAQUE:
             continue
-        if len(members) == LARGEST_GROUP:
-            full = f"the group before `{candidate.var.name}` has {LARGEST_GROUP} members already"
-            facts.reasons.setdefault(candidate.var.id, full)
-            break
-        reason = _why_not(following[0], candidate, facts)
-        if reason:
-            facts.reasons.setdefault(candidate.var.id, reason)
+        rank = 0 if facts.is_group(value) else 1 if pattern >= OpPattern.REDUCTION else 2
+        ranks[rank].append(facts.bindings[value])
+    return [seed for rank in ranks for seed in rank]
+
+
+@dataclass
+class _Growing:
+    """A group that grows: its members, and what it still needs to be one function."""
+
+    facts: FusionFacts
+    members: list[Binding] = field(default_factory=list[Binding])
+    readers: dict[NodeId, int] = field(default_factory=dict[NodeId, int])
+    """For each member that others read, how many of those are outside."""
+    needed: dict[NodeId, Var] = field(default_factory=dict[NodeId, Var])
+    bound: set[NodeId] = field(default_factory=set[NodeId])
+    """Dimensions in the types of what it reads."""
+    waiting: list[int] = field(default_factory=list[int])
+    seen: set[int] = field(default_factory=set[int])
+
+    def add(self, member: Binding) -> None:
+        facts, value = self.facts, member.var.id
+        inside = {m.var.id for m in self.members}
+        for var in dict.fromkeys(argument_vars(member.value)):
+            if var.id in inside:
+                self.readers[var.id] -= 1
+            else:
+                self.bound.update(free_vars(var.type))
+        self.needed |= free_vars(member.var.type)
+        self.members.append(member)
+        readers = facts.users.get(value, ())
+        self.readers[value] = len(readers) + (value in facts.results)
+        for reader in readers:
+            position = facts.order[reader]
+            if position not in self.seen:
+                self.seen.add(position)
+                heappush(self.waiting, position)
+
+    def producers(self, candidate: Binding) -> list[Binding]:
+        """The members that a binding reads."""
+        read = {var.id for var in argument_vars(candidate.value)}
+        return [m for m in self.members if m.var.id in read]
+
+    def gap(self) -> str:
+        """Why the members are no function with one result; empty where they are."""
+        unknown = [v.name for i, v in self.needed.items() if i not in self.bound]
+        if unknown:
+            return f"a function of the group would not know `{unknown[0]}`"
+        for member in self.members[:-1]:
+            if self.readers[member.var.id]:
+                return f"`{member.var.name}` is read outside of the group too"
+        return ""
+
+
+def _grow(seed: Binding, made: _Made) -> list[Binding]:
+    """The longest closed set that starts with `seed`: only its last member is read outside."""
+    facts = made.facts
+    growing, closed = _Growing(facts), 1
+    growing.add(seed)
+    while growing.waiting and len(growing.members) < LARGEST_GROUP:
+        candidate = facts.in_order[heappop(growing.waiting)]
+        value = candidate.var.id
+        if value in made.seeds or value not in facts.patterns:
             continue
-        members.append(candidate)
-        inside.add(candidate.var.id)
-        if _is_closed(members, inside, facts) and _binds_symbols(members, inside):
-            closed = len(members)
-    for left_out in members[closed:]:
-        facts.reasons.setdefault(
-            left_out.var.id, f"a value before `{left_out.var.name}` is read elsewhere too"
-        )
-    return members[:closed]
-
-
-def _why_not(seed: Binding, candidate: Binding, facts: _Facts) -> str:
-    """Why `candidate` cannot follow in the group of `seed`; empty where it can."""
-    name = candidate.var.name
-    pattern = facts.patterns.get(candidate.var.id)
-    if candidate.var.id in facts.taken:
-        return f"`{name}` belongs to another group"
-    if pattern is None:
-        return f"`{name}` calls no tensor function"
-    anchored = facts.patterns[seed.var.id] >= OpPattern.REDUCTION
-    limit = OpPattern.BROADCAST if anchored else OpPattern.INJECTIVE
-    if pattern > limit:
-        return f"`{name}` is {pattern.name.lower().replace('_', '-')}"
-    if anchored and _shape(seed) != _shape(candidate):
-        return f"`{name}` has another shape than `{seed.var.name}`"
-    repeats = _elements(seed) != _elements(candidate) and seed.var.id not in facts.moves
-    if not anchored and repeats:
-        return f"`{name}` has more elements than `{seed.var.name}`, which would be computed again"
-    return ""
-
-
-def _is_closed(members: list[Binding], inside: set[NodeId], facts: _Facts) -> bool:
-    return all(
-        member.var.id not in facts.results
-        and all(user in inside for user in facts.users.get(member.var.id, ()))
-        for member in members[:-1]
-    )
-
-
-def _binds_symbols(members: list[Binding], inside: set[NodeId]) -> bool:
-    """Whether every symbolic dimension in the group occurs in the type of something it reads."""
-    outer = [v for m in members for v in argument_vars(m.value) if v.id not in inside]
-    bound = {i for var in outer for i in free_vars(var.type)}
-    return all(i in bound for m in members for i in free_vars(m.var.type))
-
-
-def _shape(binding: Binding) -> Shape | None:
-    return binding.var.type.shape if isinstance(binding.var.type, TensorType) else None
-
-
-def _elements(binding: Binding) -> tuple[int, tuple[str, ...]] | None:
-    """Number of elements as a constant factor and the sorted symbolic ones."""
-    shape = _shape(binding)
-    if shape is None:
-        return None
-    factor = 1
-    symbols: list[str] = []
-    for extent in shape:
-        if isinstance(extent, int):
-            factor *= extent
+        if facts.places[value] != facts.places[seed.var.id]:
+            continue
+        if obstacle(seed, growing.producers(candidate), candidate, facts):
+            continue
+        growing.add(candidate)
+        if gap := growing.gap():
+            made.reasons.setdefault(value, gap)
         else:
-            symbols.append(extent.name if isinstance(extent, Var) else repr(extent))
-    return factor, tuple(sorted(symbols))
+            closed = len(growing.members)
+    return growing.members[:closed]
