@@ -11,7 +11,6 @@ from heapq import heappop, heappush
 from workbench.analysis.fusion_edges import Edge, edges_apart
 from workbench.analysis.fusion_facts import OUTSIDE, FusionFacts, fusion_facts, obstacle
 from workbench.analysis.op_pattern import OpPattern
-from workbench.analysis.uses import argument_vars
 from workbench.ir import Binding, GraphFunction, IRModule, Var, free_vars
 from workbench.support import NodeId
 
@@ -96,9 +95,8 @@ class _Growing:
 
     def add(self, member: Binding) -> None:
         facts, value = self.facts, member.var.id
-        inside = {m.var.id for m in self.members}
-        for var in dict.fromkeys(argument_vars(member.value)):
-            if var.id in inside:
+        for var in facts.reads[value]:
+            if var.id in self.readers:
                 self.readers[var.id] -= 1
             else:
                 self.bound.update(free_vars(var.type))
@@ -114,7 +112,7 @@ class _Growing:
 
     def producers(self, candidate: Binding) -> list[Binding]:
         """The members that a binding reads."""
-        read = {var.id for var in argument_vars(candidate.value)}
+        read = {var.id for var in self.facts.reads[candidate.var.id]}
         return [m for m in self.members if m.var.id in read]
 
     def gap(self) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from workbench.analysis.fusion_facts import OUTSIDE, WORDS, FusionFacts, obstacle
 from workbench.analysis.op_pattern import OpPattern
-from workbench.analysis.uses import argument_vars
 from workbench.ir import Alias, Binding, Constant, Var
 from workbench.support import NodeId
 
@@ -48,7 +47,7 @@ def edges_apart(
 def _edges(made: _Result) -> Iterator[Edge]:
     facts = made.facts
     for consumer in facts.in_order:
-        for var in dict.fromkeys(argument_vars(consumer.value)):
+        for var in facts.reads[consumer.var.id]:
             producer = facts.bindings.get(var.id)
             if producer is None or _is_constant(producer) or _together(producer, consumer, made):
                 continue

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from workbench.analysis.effects import must_run
 from workbench.analysis.op_pattern import OpPattern, only_moves_data, op_pattern
-from workbench.analysis.uses import result_ids, users
+from workbench.analysis.uses import argument_vars, result_ids
 from workbench.ir import (
     Alias,
     Binding,
@@ -59,9 +59,10 @@ class FusionFacts:
     bindings: dict[NodeId, Binding] = field(default_factory=dict[NodeId, Binding])
     in_order: list[Binding] = field(default_factory=list[Binding])
     order: dict[NodeId, int] = field(default_factory=dict[NodeId, int])
-    users: dict[NodeId, tuple[NodeId, ...]] = field(
-        default_factory=dict[NodeId, tuple[NodeId, ...]]
-    )
+    reads: dict[NodeId, tuple[Var, ...]] = field(default_factory=dict[NodeId, tuple[Var, ...]])
+    """What a binding reads, once each, in the order of its arguments."""
+    users: dict[NodeId, list[NodeId]] = field(default_factory=dict[NodeId, list[NodeId]])
+    """The bindings that read a value, once each, in program order."""
     results: frozenset[NodeId] = frozenset()
 
     def is_group(self, value: NodeId) -> bool:
@@ -71,7 +72,7 @@ class FusionFacts:
 
 def fusion_facts(module: IRModule, function: GraphFunction) -> FusionFacts:
     """The facts of one function; linear in its bindings and in what they call."""
-    facts = FusionFacts(users=users(function), results=result_ids(function))
+    facts = FusionFacts(results=result_ids(function))
     known: dict[str, tuple[OpPattern | str, bool]] = {}
     for number, block in enumerate(function.blocks):
         passed = 0
@@ -80,6 +81,9 @@ def fusion_facts(module: IRModule, function: GraphFunction) -> FusionFacts:
             facts.order[value] = len(facts.in_order)
             facts.in_order.append(binding)
             facts.bindings[value] = binding
+            facts.reads[value] = tuple(dict.fromkeys(argument_vars(binding.value)))
+            for var in facts.reads[value]:
+                facts.users.setdefault(var.id, []).append(value)
             if must_run(binding.value, module):
                 passed += 1
                 facts.barriers[number, passed] = binding
