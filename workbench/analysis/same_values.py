@@ -111,7 +111,7 @@ class _Walk:
         if isinstance(binding.value, MatchCast):
             dims = self.renamed(type_of(leaf), binding.value.type)
             return None if dims is None else Same(binding.var, leaf, reason, dims)
-        if not is_surely(type_of(leaf), binding.var.type):
+        if not is_surely(self.type(leaf), self.type(binding.var)):
             return None
         return Same(binding.var, leaf, reason)
 
@@ -130,6 +130,10 @@ class _Walk:
                 return leaf, f"`{callee}` copies {_name(leaf)}"
             case _:
                 return None
+
+    def type(self, arg: Arg) -> Type:
+        """The type of a leaf, dimensions under the names that they had first."""
+        return _renamed(type_of(arg), self.dims)
 
     def root(self, arg: Arg) -> Arg:
         if isinstance(arg, Var):
@@ -186,7 +190,7 @@ class _Walk:
             return self.permute(var, call, operand)
         if call.op not in SAME_WHERE_TYPE_STAYS:
             return None
-        if same_type(type_of(operand), var.type):
+        if same_type(self.type(operand), self.type(var)):
             return operand, f"`{call.op}` changes nothing"
         return self.round_trip(var, call, operand)
 
@@ -199,7 +203,7 @@ class _Walk:
             origin = _of(self.cast, operand, operand)
             exact = [x for x in (origin, operand) if exact_cast(type_of(x), var.type)]
             self.cast.update((var.id, x) for x in exact[:1])
-        if origin is None or not same_type(type_of(origin), var.type):
+        if origin is None or not same_type(self.type(origin), self.type(var)):
             return None
         return origin, f"`{call.op}` takes back what was done to {_name(origin)}"
 
@@ -226,9 +230,8 @@ class _Walk:
                 if isinstance(dim, Var) and dim.id not in self.symbols and dim.id not in names:
                     names[dim.id] = substitute_dim(known, self.dims)
         new = [s for s in free_vars(wanted) if s not in self.symbols and s not in names]
-        if new or not is_surely(
-            _renamed(given, self.dims), _renamed(wanted, {**self.dims, **names})
-        ):
+        known = _renamed(_renamed(wanted, names), self.dims)
+        if new or not is_surely(_renamed(given, self.dims), known):
             return None
         return tuple(names.items())
 

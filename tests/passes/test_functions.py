@@ -1,0 +1,235 @@
+"""Functions dissolved, made of branches, cut in two, relieved of what they do not read."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from tests.generate import Generated, modules
+from workbench.interpret import run
+from workbench.ir import CallFunction, GraphFunction, IfThenElse, IRModule
+from workbench.ir.verify import verify
+from workbench.passes import (
+    EliminateDeadCode,
+    InlinePrivateFunctions,
+    LambdaLift,
+    LiftTransformParams,
+    RemoveUnusedParameters,
+)
+from workbench.rewrite import Relation, all_bindings
+from workbench.runtime import build
+from workbench.script import parse
+from workbench.support import CompileError
+
+NESTED = """
+@I.ir_module
+class Module:
+    @R.function(private=True)
+    def inner(x: R.Tensor(("k",), "float32")) -> R.Tensor(("k",), "float32"):
+        k = T.int64()
+        m = T.int64()
+        a = R.match_cast(x, R.Tensor((m,), "float32"))
+        b = R.exp(a)
+        c = R.reshape(b, R.shape([k]))
+        return c
+
+    @R.function(private=True)
+    def outer(x: R.Tensor(("k",), "float32")) -> R.Tensor(("k",), "float32"):
+        k = T.int64()
+        cls = Module
+        a = cls.inner(x)
+        b = cls.inner(a)
+        return b
+
+    @R.function
+    def main(x: R.Tensor(("n",), "float32"), c: R.Tensor((), "bool")):
+        n = T.int64()
+        cls = Module
+        if c:
+            a = cls.outer(x)
+            y = a
+        else:
+            b = cls.inner(x)
+            y = b
+        z = cls.outer(y)
+        return z
+"""
+
+
+def calls(module: IRModule) -> list[str]:
+    return [
+        binding.value.callee
+        for function in module.graph_functions.values()
+        for binding in all_bindings(function)
+        if isinstance(binding.value, CallFunction)
+    ]
+
+
+def test_derivations_go_from_the_first_module_to_the_last(rng: np.random.Generator) -> None:
+    module = parse(NESTED)
+    result = InlinePrivateFunctions()(module)
+    assert verify(result.module) == ()
+    assert list(result.module.graph_functions) == ["main"]
+    inner, outer = (module.graph_functions[name] for name in ("inner", "outer"))
+    exp = next(b.var.id for b in inner.bindings if b.var.name == "b")
+    copies = [d for d in result.derivations if f"inner/{exp}" in map(str, d.sources)]
+    assert len(copies) == 5
+    assert {ref.function for d in result.derivations for ref in d.results} == {"main"}
+    sources = {ref for d in result.derivations for ref in d.sources}
+    known = {
+        (name, b.var.id) for name, f in module.graph_functions.items() for b in all_bindings(f)
+    }
+    assert {(ref.function, ref.id) for ref in sources} <= known
+    assert outer.bindings
+    x = rng.normal(size=5).astype("f4")
+    for c in (True, False):
+        expected = run(module, x / 9, np.array(c))
+        np.testing.assert_array_equal(run(result.module, x / 9, np.array(c)), expected)
+        np.testing.assert_allclose(build(result.module)(x / 9, np.array(c)), expected, rtol=1e-5)
+
+
+def test_one_call_can_be_chosen_and_growth_is_bounded() -> None:
+    module = parse(NESTED)
+    chosen = InlinePrivateFunctions(only=("main.z",))(module).module
+    assert verify(chosen) == ()
+    assert sorted(calls(chosen)) == ["inner"] * 5 + ["outer"]
+    bounded = InlinePrivateFunctions(most=10)(module)
+    assert verify(bounded.module) == ()
+    assert any("more than 10 bindings" in r.message for r in bounded.remarks)
+
+
+def test_what_a_branch_computes_becomes_a_function(rng: np.random.Generator) -> None:
+    module = InlinePrivateFunctions()(parse(NESTED)).module
+    lifted = LambdaLift()(module)
+    assert verify(lifted.module) == ()
+    choice = lifted.module.graph_functions["main"].bindings[0].value
+    assert isinstance(choice, IfThenElse)
+    for body in (choice.then, choice.otherwise):
+        (binding,) = (b for block in body.blocks for b in block.bindings)
+        assert isinstance(binding.value, CallFunction)
+    moved = [d for d in lifted.derivations if d.relation is Relation.MOVED]
+    assert {d.sources[0].id for d in moved} == {d.results[0].id for d in moved}
+    assert LambdaLift()(lifted.module).module is lifted.module
+    x = rng.normal(size=5).astype("f4") / 9
+    for c in (True, False):
+        expected = run(module, x, np.array(c))
+        np.testing.assert_array_equal(run(lifted.module, x, np.array(c)), expected)
+        np.testing.assert_allclose(build(lifted.module)(x, np.array(c)), expected, rtol=1e-5)
+
+
+WEIGHTS = """
+@I.ir_module
+class Module:
+    @R.function
+    def main(
+        x: R.Tensor(("n", 3), "float32"), w: R.Tensor((2, 3), "float32"),
+        b: R.Tensor((2,), "float32")
+    ):
+        R.func_attr({"num_input": %d})
+        n = T.int64()
+        with R.dataflow():
+            t = R.permute_dims(w)
+            s = R.split(t, indices_or_sections=2, axis=1)
+            u = s[0]
+            v = s[1]
+            p = R.matmul(x, t)
+            q = R.matmul(x, u)
+            r = R.add(p, b)
+            y = R.add(r, q)
+            R.output(y, v)
+        return (y, v)
+"""
+
+
+def test_the_transformed_weights_are_what_main_takes(rng: np.random.Generator) -> None:
+    module = parse(WEIGHTS % 1)
+    result = LiftTransformParams()(module)
+    assert verify(result.module) == ()
+    x, w, b = (rng.normal(size=s).astype("f4") for s in ((4, 3), (2, 3), 2))
+    expected = run(module, x, w, b)
+    executable = build(result.module)
+    prepared = executable(w, b, function="main_transform_params")
+    for got in (executable(x, *prepared), run(result.module, x, *prepared)):
+        for one, other in zip(got, expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    main = result.module.graph_functions["main"]
+    assert [p.name for p in main.params] == ["x", "b", "t", "u", "v"]
+    assert len(main.bindings) == 4
+    assert EliminateDeadCode()(result.module).module is result.module
+
+
+def test_without_a_mark_nothing_is_lifted() -> None:
+    module = parse(WEIGHTS % 3)
+    result = LiftTransformParams()(module)
+    assert result.module is module
+    assert [r.code for r in result.remarks] == ["lift/no-inputs"]
+
+
+def test_a_marked_function_that_others_call_is_refused() -> None:
+    text = WEIGHTS.replace("def main", "def inner") % 1
+    module = parse(
+        text
+        + """
+    @R.function
+    def main(
+        x: R.Tensor((4, 3), "float32"), w: R.Tensor((2, 3), "float32"),
+        b: R.Tensor((2,), "float32")
+    ):
+        cls = Module
+        y = cls.inner(x, w, b)
+        return y
+"""
+    )
+    with pytest.raises(CompileError, match="pass/called-function"):
+        LiftTransformParams()(module)
+
+
+def test_parameters_that_are_only_handed_on_go(rng: np.random.Generator) -> None:
+    text = """
+@I.ir_module
+class Module:
+    @R.function(private=True)
+    def again(
+        x: R.Tensor((4,), "float32"), z: R.Tensor((8,), "float32"),
+        c: R.Tensor((), "bool")
+    ) -> R.Tensor((4,), "float32"):
+        cls = Module
+        if c:
+            f = R.full(R.shape([]), R.const(False, "bool"), dtype="bool")
+            a: R.Tensor((4,), "float32") = cls.again(x, z, f)
+            y = a
+        else:
+            b = R.exp(x)
+            y = b
+        return y
+
+    @R.function
+    def main(x: R.Tensor((4,), "float32"), z: R.Tensor((8,), "float32"), c: R.Tensor((), "bool")):
+        cls = Module
+        y = cls.again(x, z, c)
+        return y
+"""
+    module = parse(text)
+    result = RemoveUnusedParameters()(module).module
+    assert verify(result) == ()
+    again = result["again"]
+    assert isinstance(again, GraphFunction)
+    assert [p.name for p in again.params] == ["x", "c"]
+    x, z = rng.normal(size=4).astype("f4"), rng.normal(size=8).astype("f4")
+    for c in (True, False):
+        np.testing.assert_array_equal(
+            run(result, x, z, np.array(c)), run(module, x, z, np.array(c))
+        )
+    chosen = RemoveUnusedParameters(only=("again.z",))(module).module
+    assert [p.name for p in chosen.graph_functions["again"].params] == ["x", "c"]
+
+
+@settings(max_examples=30)
+@given(modules(steps=8))
+def test_inlined_programs_build_to_the_same(generated: Generated) -> None:
+    module = InlinePrivateFunctions()(LambdaLift()(generated.module).module).module
+    assert calls(module) == []
+    inputs = generated.inputs()
+    expected, got = run(generated.module, *inputs), build(module)(*inputs)
+    pairs = zip(expected, got, strict=True) if isinstance(expected, tuple) else [(expected, got)]
+    for a, b in pairs:
+        np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-5)
