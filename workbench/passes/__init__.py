@@ -7,14 +7,18 @@ from workbench.passes.candidates import Candidate, implementations
 from workbench.passes.cross.annotate_for_library import AnnotateForLibrary
 from workbench.passes.cross.bind_symbolic_variables import BindSymbolicVariables
 from workbench.passes.cross.choose_implementations import ChooseImplementations
+from workbench.passes.cross.choose_layouts import ChooseLayouts
 from workbench.passes.cross.dispatch_to_library import DispatchToLibrary
 from workbench.passes.cross.fuse_tensor_functions import FuseTensorFunctions
 from workbench.passes.cross.implement import Implement
 from workbench.passes.cross.legalize_ops import LegalizeOps
+from workbench.passes.cross.move_layout_conversions import MoveLayoutConversions
 from workbench.passes.cross.partition_by_annotation import PartitionByAnnotation
 from workbench.passes.cross.partition_for_library import PartitionForLibrary
 from workbench.passes.cross.remove_unused_parameters import RemoveUnusedParameters
+from workbench.passes.cross.transform_layouts import TransformLayouts
 from workbench.passes.graph.bind_parameters import BindParameters
+from workbench.passes.graph.cancel_layout_conversions import CancelLayoutConversions
 from workbench.passes.graph.canonicalize_bindings import CanonicalizeBindings
 from workbench.passes.graph.combine_parallel_matmuls import CombineParallelMatmuls
 from workbench.passes.graph.eliminate_common_subexpressions import (
@@ -45,6 +49,10 @@ BUILTIN_PASSES: tuple[type[Pass], ...] = (
     CombineParallelMatmuls,
     LiftTransformParams,
     LegalizeOps,
+    ChooseLayouts,
+    TransformLayouts,
+    MoveLayoutConversions,
+    CancelLayoutConversions,
     FuseOps,
     FuseTensorFunctions,
     AnnotateForLibrary,
@@ -89,9 +97,11 @@ __all__ = [
     "AnnotateForLibrary",
     "BindParameters",
     "BindSymbolicVariables",
+    "CancelLayoutConversions",
     "Candidate",
     "CanonicalizeBindings",
     "ChooseImplementations",
+    "ChooseLayouts",
     "CombineParallelMatmuls",
     "DispatchToLibrary",
     "EliminateCommonSubexpressions",
@@ -105,6 +115,7 @@ __all__ = [
     "LambdaLift",
     "LegalizeOps",
     "LiftTransformParams",
+    "MoveLayoutConversions",
     "PartitionByAnnotation",
     "PartitionForLibrary",
     "Pass",
@@ -114,6 +125,7 @@ __all__ = [
     "Rule",
     "ScheduleDefault",
     "Simplify",
+    "TransformLayouts",
     "Weights",
     "default_pipeline",
     "implementations",

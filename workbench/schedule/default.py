@@ -157,7 +157,7 @@ def _schedule_stage(
     options: ScheduleOptions,
     choices: list[str],
 ) -> Stmt:
-    columns = _column_axis(stage)
+    columns = column_axis(stage)
     if _prefers_lanes(stage, options):
         lanes = lane_reduction(ids, stage, options.lanes, _parallel_axis(stage, None, options))
         if lanes is not None:
@@ -167,7 +167,7 @@ def _schedule_stage(
         last = len(stage.spatial) - 1 if stage.spatial else None
         tile = Tile(last, 1, parallel=_parallel_axis(stage, None, options))
     else:
-        tile = _choose_tile(stage, columns, options)
+        tile = choose_tile(stage, columns, options)
     builder = TileBuilder(ids, stage, tile)
     where = "" if tile.parallel is None else f", {stage.spatial[tile.parallel].name} parallel"
     choices.append(f"{stage.block.name} {tile.rows}x{tile.columns}{where}")
@@ -192,7 +192,7 @@ def _prefers_lanes(stage: Stage, options: ScheduleOptions) -> bool:
         return False
     if isinstance(axis.extent, IntImm) and axis.extent.value < options.lanes:
         return False
-    columns = _column_axis(stage)
+    columns = column_axis(stage)
     return columns is None or _short(stage, columns, options) or not _contiguous(stage, columns)
 
 
@@ -206,7 +206,7 @@ def _short(stage: Stage, axis: int, options: ScheduleOptions) -> bool:
     return isinstance(extent, IntImm) and extent.value < options.lanes // 2
 
 
-def _column_axis(stage: Stage) -> int | None:
+def column_axis(stage: Stage) -> int | None:
     """The spatial axis to vectorise.
 
     Contiguous in the output, contiguous or constant in most loads.
@@ -228,16 +228,17 @@ def _column_axis(stage: Stage) -> int | None:
     return None if best is None else best[1]
 
 
-def _choose_tile(stage: Stage, columns: int, options: ScheduleOptions) -> Tile:
+def choose_tile(stage: Stage, columns: int, options: ScheduleOptions) -> Tile:
+    """The register tile of a stage whose vectors run along the axis at position `columns`."""
     row = _row_axis(stage, columns) if stage.reduce else None
-    extent = _extent(stage, columns)
-    rows_extent = 1 if row is None else _extent(stage, row)
+    extent = extent_of(stage, columns)
+    rows_extent = 1 if row is None else extent_of(stage, row)
     if not stage.reduce:
         width = options.lanes * (2 if extent is None or extent >= 2 * options.lanes else 1)
         return Tile(
             columns, min(width, extent or width), None, 1, _parallel_axis(stage, None, options)
         )
-    rows, vectors = _register_tile(rows_extent, extent, _gathers(stage, columns), options)
+    rows, vectors = register_tile(rows_extent, extent, gathers_along(stage, columns), options)
     width = vectors * options.lanes
     return Tile(
         columns,
@@ -248,12 +249,13 @@ def _choose_tile(stage: Stage, columns: int, options: ScheduleOptions) -> Tile:
     )
 
 
-def _extent(stage: Stage, position: int) -> int | None:
+def extent_of(stage: Stage, position: int) -> int | None:
+    """The extent of a spatial axis, None where it is symbolic."""
     extent = stage.extents[stage.spatial[position].id]
     return extent.value if isinstance(extent, IntImm) else None
 
 
-def _gathers(stage: Stage, columns: int) -> bool:
+def gathers_along(stage: Stage, columns: int) -> bool:
     """Whether some load moves along the columns in steps of more than one."""
     return any(step_of(load, stage.spatial[columns]) not in (0, 1) for load in stage.loads)
 
@@ -264,7 +266,7 @@ GATHER_REGISTERS = 8
 """Accumulators beside which such a vector can be put together without spills."""
 
 
-def _register_tile(
+def register_tile(
     rows: int | None, columns: int | None, gathers: bool, options: ScheduleOptions
 ) -> tuple[int, int]:
     """The tile with the least work.
@@ -282,35 +284,46 @@ def _register_tile(
         and (rows is None or r <= max(rows, 1))
         and (not gathers or r * v <= GATHER_REGISTERS)
     ]
+    return min(fitting, key=lambda tile: tile_cycles(rows, columns, tile, options, gathers=gathers))
+
+
+def tile_cycles(
+    rows: int | None,
+    columns: int | None,
+    tile: tuple[int, int],
+    options: ScheduleOptions,
+    *,
+    gathers: bool,
+) -> float:
+    """Cycles for one step of the reduction over all tiles of a plane, waste included.
+
+    Multiply-adds or loads, whichever bounds, two of each in a cycle.
+    """
+    r, v = tile
+    rows_work = -(-(rows or 1) // r) * r
+    full, rest = divmod(columns or 4096, v * options.lanes)
+    vectors = full * v + -(-rest // options.lanes) * 1.25
     vector_cost = GATHER_LOADS if gathers else 1
-
-    def cost(tile: tuple[int, int]) -> float:
-        r, v = tile
-        rows_work = -(-(rows or 1) // r) * r
-        width = v * options.lanes
-        full, rest = divmod(columns or 4096, width)
-        vectors = full * v + -(-rest // options.lanes) * 1.25
-        loads = rows_work * vectors * (vector_cost / r + 1 / v) / 2
-        latency = max(1.0, 8 / (r * v))
-        return max(rows_work * vectors / 2 * latency, loads)
-
-    return min(fitting, key=cost)
+    loads = rows_work * vectors * (vector_cost / r + 1 / v) / 2
+    latency = max(1.0, 8 / (r * v))
+    return max(rows_work * vectors / 2 * latency, loads)
 
 
 def _row_axis(stage: Stage, columns: int) -> int | None:
     """The axis to unroll beside the columns.
 
-    One that the vector loads do not move with, so that they are reused.
+    One that the vector loads do not move with, so that they are reused; of equal ones the
+    innermost, whose rows lie nearest to each other.
     """
     vector_loads = [x for x in stage.loads if step_of(x, stage.spatial[columns]) != 0]
     best: tuple[int, int] | None = None
     for position, axis in enumerate(stage.spatial):
-        if position == columns or _extent(stage, position) in (None, 1):
+        if position == columns or extent_of(stage, position) in (None, 1):
             continue
         moving = sum(step_of(load, axis) != 0 for load in vector_loads)
         if moving < len(vector_loads) or not vector_loads:
-            gain = _extent(stage, position) or 0
-            if best is None or gain > best[0]:
+            gain = extent_of(stage, position) or 0
+            if best is None or gain >= best[0]:
                 best = (gain, position)
     return None if best is None else best[1]
 
@@ -320,7 +333,7 @@ def _parallel_axis(stage: Stage, row: int | None, options: ScheduleOptions) -> i
     if not options.parallel or _work(stage) < PARALLEL_ELEMENTS:
         return None
     for position in range(len(stage.spatial)):
-        extent = _extent(stage, position)
+        extent = extent_of(stage, position)
         if extent is not None and extent >= (8 if position == row else 4):
             return position
     return None

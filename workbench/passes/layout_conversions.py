@@ -1,0 +1,287 @@
+"""Conversions between layouts in a graph function: making them, moving them, dropping them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from workbench.analysis.index_map import IndexMap
+from workbench.analysis.uses import argument_vars
+from workbench.ir import (
+    Arg,
+    Binding,
+    CallOp,
+    CallTIR,
+    Constant,
+    IRModule,
+    TensorFunction,
+    TensorType,
+    Var,
+    free_vars,
+    leaf_vars,
+    type_of,
+)
+from workbench.rewrite import ModuleEditor, NodeRef, Relation
+from workbench.schedule.layout_flow import Found, canonical, flow_forward
+from workbench.schedule.relayout import relaid_function
+from workbench.support import NodeId
+
+CONVERSION = "layout_transform"
+"""The operator that converts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A binding that gives a value in another layout."""
+
+    binding: Binding
+    source: Arg
+    layout: IndexMap
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """The extents of the source."""
+        type_ = type_of(self.source)
+        assert isinstance(type_, TensorType)
+        return type_.shape or ()
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """A value in another layout: `var` is the value at `layout`."""
+
+    var: Var
+    layout: IndexMap
+
+
+def conversion(binding: Binding) -> Conversion | None:
+    """The conversion that a binding is, None where it is something else."""
+    call = binding.value
+    if not isinstance(call, CallOp) or call.op != CONVERSION:
+        return None
+    type_ = type_of(call.args[0])
+    text = dict(call.attrs).get("index_map")
+    if not isinstance(type_, TensorType) or type_.shape is None or not isinstance(text, str):
+        return None
+    return Conversion(binding, call.args[0], canonical(IndexMap.of(text)))
+
+
+def undone(layout: IndexMap, type_: TensorType) -> IndexMap | None:
+    """The way back to a tensor of that type; None where the layout has padding.
+
+    Or where the way back would need the extents of the tensor.
+    """
+    assert type_.shape is not None
+    inverse = layout.inverse(type_.shape)
+    own = {var.id for var in inverse.variables}
+    used = {var for value in inverse.values for var in free_vars(value)}
+    if inverse.inside is not None or not used <= own:
+        return None
+    return canonical(IndexMap(inverse.variables, inverse.values))
+
+
+def laid_type(layout: IndexMap, type_: TensorType) -> TensorType:
+    """The type of a tensor in another layout."""
+    assert type_.shape is not None
+    return replace(type_, shape=layout.map_shape(type_.shape), ndim=None)
+
+
+def converted(leaf: Arg, layout: IndexMap) -> CallOp:
+    """The call that converts."""
+    return CallOp(CONVERSION, (leaf,), (("index_map", layout.text),))
+
+
+@dataclass
+class Relayer:
+    """Lays out calls of one graph function anew, with conversions of what they read and give.
+
+    `laid` has the values that are there in another layout too; `calls` the values that belong to
+    each call that was laid out.
+    """
+
+    editor: ModuleEditor
+    function: str
+    rule: str
+    laid: dict[NodeId, Laid] = field(default_factory=dict[NodeId, Laid])
+    calls: list[tuple[NodeId, ...]] = field(default_factory=list[tuple[NodeId, ...]])
+    _made: dict[tuple[object, str], Var] = field(default_factory=dict[tuple[object, str], Var])
+
+    def note(self, found: Conversion) -> None:
+        """Remember a conversion that is there: its result is its source in another layout."""
+        var, source = found.binding.var, found.source
+        assert isinstance(var.type, TensorType)
+        self._made.setdefault((_key(source), found.layout.text), var)
+        type_ = type_of(source)
+        assert isinstance(type_, TensorType)
+        back = undone(found.layout, type_)
+        leaves_blocks = len(found.layout.final) < len(found.layout.initial)
+        if isinstance(source, Var) and back is not None and leaves_blocks:
+            self.laid[var.id] = Laid(source, back)
+
+    def same(self, found: Conversion) -> Var | None:
+        """The value that a conversion gives, where it is there already."""
+        source = found.source
+        known = self.laid.get(source.id) if isinstance(source, Var) else None
+        if known is not None and known.layout == found.layout:
+            return known.var
+        return None
+
+    def follow(self, binding: Binding) -> str | None:
+        """Lay out a call as an operand of it; a reason where not, None where none has a layout."""
+        callee = self.callee(binding)
+        if callee is None:
+            return None
+        call = binding.value
+        assert isinstance(call, CallTIR)
+        pairs = list(zip(callee.params, call.args, strict=False))
+        given = {
+            param.id: self.laid[arg.id].layout
+            for param, arg in pairs
+            if isinstance(arg, Var) and arg.id in self.laid
+        }
+        if not given:
+            return None
+        layouts = flow_forward(callee, given)
+        if isinstance(layouts, str):
+            return layouts
+        return self._too_much(binding, callee, layouts) or self.lay_out(binding, callee, layouts)
+
+    def callee(self, binding: Binding) -> TensorFunction | None:
+        """The tensor function of one output that a binding calls."""
+        call = binding.value
+        if not isinstance(call, CallTIR) or len(call.out_types) != 1:
+            return None
+        found = self.editor.function(call.callee)
+        if isinstance(found, TensorFunction) and isinstance(binding.var.type, TensorType):
+            return found
+        return None
+
+    def _too_much(self, binding: Binding, callee: TensorFunction, layouts: Found) -> str:
+        """Whether more would have to be converted for the call than is saved."""
+        call = binding.value
+        assert isinstance(call, CallTIR)
+        saved = needed = 0
+        first = ""
+        for param, arg in zip(callee.params, call.args, strict=False):
+            has = self.laid.get(arg.id) if isinstance(arg, Var) else None
+            layout = layouts.get(param.id)
+            if has is not None and has.layout == layout:
+                saved += elements(has.var)
+            elif layout is not None and isinstance(arg, Var) and not self._constant(arg):
+                needed += elements(arg)
+                first = first or arg.name
+        return f"`{first}` would have to be converted instead" if needed > saved else ""
+
+    def _constant(self, value: Var) -> bool:
+        binding = self.editor.binding(self.function, value.id)
+        return binding is not None and not argument_vars(binding.value)
+
+    def lay_out(self, binding: Binding, callee: TensorFunction, layouts: Found) -> str:
+        """Let a binding call the function in new layouts; a reason where it cannot be.
+
+        The value keeps its id; where its layout changes it is converted back, and the call gives a
+        new value.
+        """
+        call, var = binding.value, binding.var
+        assert isinstance(call, CallTIR)
+        assert isinstance(var.type, TensorType)
+        out = layouts.get(callee.params[len(call.args)].id)
+        back = None if out is None else undone(out, var.type)
+        if out is not None and back is None:
+            return f"`{var.name}` would get padding"
+        made = relaid_function(callee, layouts)
+        if isinstance(made, str):
+            return made
+        name = self.editor.add_function(f"{call.callee}_layout", replace(made, private=True))
+        args = tuple(
+            self.leaf(arg, layouts[param.id], var.id) if param.id in layouts else arg
+            for param, arg in zip(callee.params, call.args, strict=False)
+        )
+        moved = [
+            a.id for a, old in zip(args, call.args, strict=True) if a != old and isinstance(a, Var)
+        ]
+        if out is None or back is None:
+            self.calls.append((var.id, *moved))
+            new = replace(call, callee=name, args=args)
+            self.editor.replace_value(self.function, var.id, new, self.rule)
+            return ""
+        type_ = laid_type(out, var.type)
+        result = self.editor.new_var(self.function, f"{var.name}_layout", type_)
+        new = replace(call, callee=name, args=args, out_types=(type_,))
+        self.editor.insert_before(self.function, var.id, Binding(result, new))
+        self.editor.replace_value(self.function, var.id, converted(result, back), self.rule)
+        self._derive(var, result)
+        self.calls.append((var.id, result.id, *moved))
+        self.laid[var.id] = Laid(result, out)
+        return ""
+
+    def leaf(self, arg: Arg, layout: IndexMap, anchor: NodeId) -> Arg:
+        """A leaf in a layout: the one that is there, or a conversion before `anchor`."""
+        known = self.laid.get(arg.id) if isinstance(arg, Var) else None
+        if known is not None and known.layout == layout:
+            return known.var
+        key = _key(arg), layout.text
+        if key not in self._made:
+            type_ = type_of(arg)
+            assert isinstance(type_, TensorType)
+            name = f"{arg.name}_layout" if isinstance(arg, Var) else "layout"
+            var = self.editor.new_var(self.function, name, laid_type(layout, type_))
+            self.editor.insert_before(self.function, anchor, Binding(var, converted(arg, layout)))
+            self._made[key] = var
+            if isinstance(arg, Var):
+                self._derive(arg, var)
+        return self._made[key]
+
+    def _derive(self, source: Var, result: Var) -> None:
+        refs = NodeRef(self.function, source.id), NodeRef(self.function, result.id)
+        self.editor.derive(self.rule, refs[:1], refs[1:], Relation.LAYOUT)
+
+
+def _key(leaf: Arg) -> object:
+    return leaf.id if isinstance(leaf, Var) else leaf
+
+
+def elements(value: Arg) -> int:
+    """The number of elements, symbolic extents taken as 1."""
+    type_ = type_of(value)
+    shape = type_.shape if isinstance(type_, TensorType) else None
+    count = 1
+    for extent in shape or ():
+        count *= extent if isinstance(extent, int) else 1
+    return count
+
+
+def conversions(module: IRModule) -> Iterator[tuple[str, Conversion]]:
+    """All conversions in dataflow blocks, by function and in program order."""
+    for name, function in module.graph_functions.items():
+        for block in function.blocks:
+            for binding in block.bindings if block.dataflow else ():
+                found = conversion(binding)
+                if found is not None:
+                    yield name, found
+
+
+def of_constant(found: Conversion, constants: frozenset[NodeId]) -> bool:
+    """Whether a conversion can be computed now."""
+    source = found.source
+    return isinstance(source, Constant) or (isinstance(source, Var) and source.id in constants)
+
+
+def without_unused_conversions(module: IRModule) -> IRModule:
+    """The module without conversions that nothing reads."""
+    editor = ModuleEditor(module)
+    for name, function in module.graph_functions.items():
+        reads: dict[NodeId, int] = {}
+        for binding in function.bindings:
+            for var in argument_vars(binding.value):
+                reads[var.id] = reads.get(var.id, 0) + 1
+        for var in leaf_vars(function.result):
+            reads[var.id] = reads.get(var.id, 0) + 1
+        for block in reversed(function.blocks):
+            for binding in reversed(block.bindings if block.dataflow else ()):
+                if conversion(binding) is None or reads.get(binding.var.id):
+                    continue
+                editor.remove(name, binding.var.id)
+                for var in argument_vars(binding.value):
+                    reads[var.id] -= 1
+    return editor.commit()
