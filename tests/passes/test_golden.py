@@ -42,7 +42,7 @@ def read(path: Path) -> dict[str, str]:
 
 def the_pass(text: str) -> Pass:
     """The pass that a case names: a call of a class of `workbench.passes`."""
-    names = {name: getattr(passes, name) for name in passes.__all__}
+    names = {name: getattr(passes, name) for name in passes.__all__} | {"np": np}
     found = eval(text, {"__builtins__": {}}, names)
     assert isinstance(found, Pass)
     return found

@@ -12,6 +12,7 @@ import workbench.ops
 from workbench.interpret.matching import Symbols, Value, evaluate, mismatch_code, read_leaf
 from workbench.interpret.tensor import call_tensor_function, fresh_array, run_tensor_function
 from workbench.ir.expr import ScalarType, TensorType, Type, Var
+from workbench.ir.externals import library_of, why_missing_in
 from workbench.ir.graph import (
     Alias,
     Arg,
@@ -30,7 +31,7 @@ from workbench.ir.graph import (
     TupleItem,
 )
 from workbench.ir.module import IRModule
-from workbench.ir.registry import find_library, library_keywords, operator, why_missing
+from workbench.ir.registry import library_keywords, operator
 from workbench.ir.tensor import TensorFunction
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.ids import NodeId
@@ -232,7 +233,8 @@ class _Frame:
         )
 
     def _call_packed(self, call: CallPacked) -> Value:
-        library, why = find_library(call.symbol), why_missing(call.symbol)
+        library = library_of(self.module, call.symbol)
+        why = why_missing_in(self.module, call.symbol)
         if library is None or why:
             raise CompileError(
                 Diagnostic("library/unavailable", f"cannot call `{call.symbol}`: {why}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import assert_never
 
 import numpy as np
 
 from workbench.ir.expr import ObjectType, ScalarType, TensorType, TupleType, Type, Var
+from workbench.ir.externals import external_of, externals, with_externals
 from workbench.ir.graph import (
     Alias,
     Arg,
@@ -23,12 +24,13 @@ from workbench.ir.graph import (
     GraphFunction,
     IfThenElse,
     MatchCast,
+    PackedStyle,
     TupleItem,
     TupleValue,
 )
 from workbench.ir.module import IRModule
 from workbench.ir.registry import infer_type, type_of
-from workbench.ir.tensor import Attrs
+from workbench.ir.tensor import Attr, Attrs
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.ids import IdSource
 from workbench.support.spans import Span
@@ -68,6 +70,29 @@ class GraphBuilder:
         var = Var(self.ids.new(), name or f"lv{len(self.bindings)}", inferred)
         self.bindings.append(Binding(var, value, span))
         return var
+
+    def call_library(
+        self,
+        function: str | Callable[..., object],
+        args: Sequence[Arg],
+        out: Type | Sequence[Type],
+        name: str = "",
+        *,
+        style: PackedStyle = PackedStyle.DPS,
+        **attrs: Attr,
+    ) -> Var:
+        """Bind the call of a library function: a symbol, or any callable of this process.
+
+        `out` is the type of the result, or those of several. A callable comes with the module
+        (`externals`).
+        """
+        if not isinstance(function, str):
+            found = external_of(function, externals(self.module))
+            self.module = with_externals(self.module, (found,))
+            function = found.symbol
+        outs = (out,) if isinstance(out, Type) else tuple(out)
+        items = tuple(sorted(attrs.items()))
+        return self.emit(CallPacked(function, tuple(args), outs, style, items), name)
 
     def constant(self, array: object, name: str, span: Span | None = None) -> Var:
         """Put an array into the pool and bind it."""

@@ -11,6 +11,7 @@ from workbench.passes.cross.choose_layouts import ChooseLayouts
 from workbench.passes.cross.dispatch_to_library import DispatchToLibrary
 from workbench.passes.cross.fuse_tensor_functions import FuseTensorFunctions
 from workbench.passes.cross.implement import Implement
+from workbench.passes.cross.implement_by_function import ImplementByFunction
 from workbench.passes.cross.legalize_ops import LegalizeOps
 from workbench.passes.cross.move_layout_conversions import MoveLayoutConversions
 from workbench.passes.cross.partition_by_annotation import PartitionByAnnotation
@@ -65,6 +66,7 @@ BUILTIN_PASSES: tuple[type[Pass], ...] = (
     EliminateDeadCode,
     RemoveUnusedParameters,
     Implement,
+    ImplementByFunction,
     ReplaceFunction,
 )
 """The passes that we ship, in the order in which people usually want them."""
@@ -111,6 +113,7 @@ __all__ = [
     "FuseOps",
     "FuseTensorFunctions",
     "Implement",
+    "ImplementByFunction",
     "InlinePrivateFunctions",
     "LambdaLift",
     "LegalizeOps",

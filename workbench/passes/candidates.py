@@ -11,6 +11,7 @@ from workbench.analysis.op_pattern import is_contraction
 from workbench.analysis.stages import stages
 from workbench.ir import (
     Arg,
+    Attrs,
     Binding,
     BufferType,
     CallOp,
@@ -22,8 +23,11 @@ from workbench.ir import (
     TensorFunction,
     TensorType,
     Var,
+    externals,
     find_library,
     find_operator,
+    type_of,
+    why_missing_in,
 )
 from workbench.passes.library_calls import (
     call_library,
@@ -98,6 +102,7 @@ def implementations(module: IRModule, function: str, binding: Binding) -> tuple[
         found += _generated(module, call, algorithm, name)
         found += _libraries(call, algorithm)
     found += _user_functions(module, binding, algorithm, name)
+    found += _externals(module, binding)
     return tuple(found)
 
 
@@ -207,6 +212,48 @@ def _user_functions(
             )
 
 
+def algorithm_attrs(editor: ModuleEditor, binding: Binding) -> Attrs:
+    """The attribute that says what a library call computes; adds the function where needed."""
+    algorithm, name = algorithm_behind(editor.current, binding)
+    if algorithm is None:
+        return ()
+    call = binding.value
+    stem = call.op.rsplit(".", maxsplit=1)[-1] if isinstance(call, CallOp) else "algorithm"
+    return (("algorithm", name or editor.add_function(stem, algorithm)),)
+
+
+def _externals(module: IRModule, binding: Binding) -> Iterator[Candidate]:
+    """Code that came with the module and computes a call of the same types somewhere."""
+    args = call_arguments(module, binding)
+    if args is None or not externals(module):
+        return
+    wanted = ([type_of(arg) for arg in args], (binding.var.type,))
+    current = binding.value.symbol if isinstance(binding.value, CallPacked) else ""
+    for symbol, call in _external_calls(module).items():
+        if ([type_of(arg) for arg in call.args], call.out_types) == wanted:
+            reason = why_missing_in(module, symbol)
+            yield Candidate(
+                f"external {symbol}",
+                "user",
+                f"function `{symbol}` that came with the module",
+                current=symbol == current,
+                available=not reason,
+                reason=reason,
+            )
+
+
+def _external_calls(module: IRModule) -> dict[str, CallPacked]:
+    """For each external function a call of it, which says how it is called."""
+    symbols = {external.symbol for external in externals(module)}
+    found: dict[str, CallPacked] = {}
+    for function in module.graph_functions.values():
+        for binding in all_bindings(function):
+            call = binding.value
+            if isinstance(call, CallPacked) and call.symbol in symbols:
+                found.setdefault(call.symbol, call)
+    return found
+
+
 def implement(
     editor: ModuleEditor, function: str, binding: Binding, chosen: Candidate, rule: str
 ) -> None:
@@ -220,6 +267,14 @@ def implement(
             editor, function, _as_call(editor, binding, algorithm, name), algorithm, form, rule
         )
         return
+    if chosen.name.startswith("external "):
+        like = _external_calls(editor.current)[chosen.name.removeprefix("external ")]
+        args = call_arguments(editor.current, binding)
+        assert args is not None
+        attrs = dict(like.attrs) | dict(algorithm_attrs(editor, binding))
+        call = replace(like, args=args, attrs=tuple(sorted(attrs.items())))
+        editor.replace_value(function, value, call, rule)
+        return
     if chosen.kind == "user":
         call = _as_call(editor, binding, algorithm, name).value
         assert isinstance(call, CallTIR)
@@ -232,6 +287,20 @@ def implement(
     if chosen.kind == "schedule":
         call = replace(call, callee=add_scheduled(editor, call.callee, SCHEDULES[chosen.name]))
     editor.replace_value(function, value, call, rule)
+
+
+def call_arguments(module: IRModule, binding: Binding) -> tuple[Arg, ...] | None:
+    """The tensors that a call takes, in the order of what computes it; None for other calls."""
+    call = binding.value
+    if isinstance(call, CallOp):
+        call = call_of("", call, binding.var.type)
+        if call.scalars:
+            return None
+    if isinstance(call, CallPacked):
+        return _arguments(call, algorithm_behind(module, binding)[0])
+    if not isinstance(call, CallTIR) or call.scalars or len(call.out_types) != 1:
+        return None
+    return call.args
 
 
 def _arguments(call: CallPacked, algorithm: TensorFunction | None) -> tuple[Arg, ...]:

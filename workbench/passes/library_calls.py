@@ -83,6 +83,9 @@ def library_arguments(call: CallPacked, algorithm: TensorFunction) -> dict[NodeI
     """The arguments of a library call by the parameters of the algorithm; empty if unknown."""
     forms = (form for form in library_forms(algorithm) if form.symbol == call.symbol)
     form = next(forms, None)
+    inputs = algorithm.params[:-1]
+    if form is None and len(inputs) == len(call.args) and len(call.out_types) == 1:
+        return {param.id: arg for param, arg in zip(inputs, call.args, strict=True)}
     if form is None or len(form.inputs) != len(call.args):
         return {}
     return {buffer.id: arg for buffer, arg in zip(form.inputs, call.args, strict=True)}
@@ -102,7 +105,8 @@ def algorithm_call(
     if not isinstance(name, str) or not isinstance(algorithm, TensorFunction):
         return None
     args = library_arguments(call, algorithm)
-    rest = _epilogue(algorithm, library_forms(algorithm)[0]) if args else None
+    form = next((f for f in library_forms(algorithm) if f.symbol == call.symbol), None)
+    rest = _epilogue(algorithm, form) if args and form is not None else None
     if rest is not None:
         target = _epilogue_call(module, function, binding.var, rest)
         if target is None:

@@ -1,5 +1,6 @@
 """From modules to results: build, executables, kernel cache, thread pool, profiles."""
 
+from workbench.runtime.arguments import CopiedArgumentWarning
 from workbench.runtime.build import build
 from workbench.runtime.context import CancelToken
 from workbench.runtime.executable import Executable
@@ -12,6 +13,7 @@ __all__ = [
     "CancelToken",
     "Cancelled",
     "CompileError",
+    "CopiedArgumentWarning",
     "Executable",
     "Profile",
     "Timing",

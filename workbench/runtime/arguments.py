@@ -1,11 +1,12 @@
 """Arguments of a call: checked against the parameters' types, converted where that costs nothing.
 
 Arrays of the right dtype and shape are passed as they are, those that are not row-major are
-copied, others are refused.
+copied, which a `CopiedArgumentWarning` says, others are refused.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -41,6 +42,10 @@ from workbench.runtime.signature import show_shape
 from workbench.support import CompileError, Diagnostic
 
 
+class CopiedArgumentWarning(UserWarning):
+    """An argument was copied, since native code reads row-major arrays only."""
+
+
 class Parameters:
     """Checks the arguments of one graph function."""
 
@@ -49,8 +54,10 @@ class Parameters:
         self.params = tuple(params)
         self._plain = tuple(_plain(param.type) for param in params)
 
-    def check(self, arguments: Sequence[Any]) -> tuple[list[Any], Symbols]:
-        """Converted arguments, and the symbols that they bind.
+    def check(
+        self, arguments: Sequence[Any], *, say_copies: bool = False
+    ) -> tuple[list[Any], Symbols]:
+        """Converted arguments, and the symbols that they bind; says which ones it copied.
 
         Raises:
             CompileError: `run/wrong-argument`, one diagnostic a parameter that does not fit.
@@ -63,7 +70,21 @@ class Parameters:
         symbols = Symbols()
         converted: list[Any] = [None] * len(arguments)
         self._slowly(arguments, converted, symbols)
+        if say_copies:
+            self._say_copies(arguments)
         return converted, symbols
+
+    def _say_copies(self, arguments: Sequence[Any]) -> None:
+        for param, argument in zip(self.params, arguments, strict=True):
+            if not isinstance(param.type, TensorType):
+                continue
+            array = as_array(argument)
+            if is_array(array) and not is_direct(array):
+                text = (
+                    f"argument `{param.name}` of `{self.name}` is not row-major, or not aligned, and was copied; "
+                    "`np.ascontiguousarray` or `contiguous()` does that once"
+                )
+                warnings.warn(text, CopiedArgumentWarning, stacklevel=5)
 
     def _quickly(self, arguments: Sequence[Any]) -> tuple[list[Any], Symbols] | None:
         """What `check` gives where all arguments are arrays that fit as they are, else None."""

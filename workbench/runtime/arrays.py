@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import weakref
 from collections.abc import Sequence
 from typing import Any, TypeGuard
@@ -59,13 +60,19 @@ def as_array(value: Any) -> Any:  # noqa: ANN401
     if is_array(value) or not hasattr(value, "__dlpack__"):
         return value
     try:
+        if str(getattr(value, "dtype", "")) == "torch.bfloat16":  # DLPack's, but not numpy's
+            bits = importlib.import_module("torch").uint16
+            return np.from_dlpack(value.detach().view(bits)).view(ml_dtypes.bfloat16)
         return np.from_dlpack(value)
     except (BufferError, RuntimeError, TypeError) as error:
+        learns = bool(getattr(value, "requires_grad", False))
         raise CompileError(
             Diagnostic(
                 "run/foreign-array",
                 f"a `{type(value).__name__}` cannot be read through DLPack: {error}",
-                hint="copy it into the memory of this machine first",
+                hint="give its `detach()`: no gradient comes back from here"
+                if learns
+                else "copy it into the memory of this machine first",
             )
         ) from error
 

@@ -65,8 +65,9 @@ class Executable:
         """The result of a graph function: fresh numpy arrays, tuples of them for tuples.
 
         Arguments are numpy arrays or anything with DLPack; row-major ones of the right dtype are
-        not copied. A tensor function is called in destination-passing style, its outputs are
-        arguments, and gives None. `cancel` stops the call from another thread.
+        not copied (others are, with a warning), and torch takes the results without a copy:
+        `torch.from_dlpack(result)`. A tensor function is called in destination-passing style, its
+        outputs are arguments, and gives None. `cancel` stops the call from another thread.
 
         Raises:
             CompileError: `run/wrong-argument`, `run/overlapping-arguments`,
@@ -78,7 +79,7 @@ class Executable:
         try:
             found = self._functions.get(function)
             if found is not None:
-                return found.call(arrays, token)
+                return found.call(arrays, token, say_copies=True)
             self._call_directly(function, arrays, token)
         finally:
             self._running.discard(token)
@@ -239,8 +240,8 @@ class _Function:
         self._layouts: dict[tuple[Any, ...], Layout] = {}
         self._lock = threading.Lock()
 
-    def call(self, arrays: Sequence[Any], token: CancelToken) -> Any:  # noqa: ANN401
-        arguments, symbols = self.parameters.check(arrays)
+    def call(self, arrays: Sequence[Any], token: CancelToken, *, say_copies: bool = False) -> Any:  # noqa: ANN401
+        arguments, symbols = self.parameters.check(arrays, say_copies=say_copies)
         if self._program is None:
             return self._stepwise(arguments, token)[0]
         key = tuple(symbols.values())

@@ -13,11 +13,11 @@ from workbench.ir import (
     CallPacked,
     GraphFunction,
     IRModule,
-    find_library,
     library_keywords,
+    library_of,
     operator,
     walk,
-    why_missing,
+    why_missing_in,
 )
 from workbench.runtime.arrays import Array, as_array, is_array, numpy_dtype
 from workbench.runtime.program import HostCall, Place
@@ -40,16 +40,16 @@ FOREIGN_FAULTS = (
 """What code that is not ours may raise; becomes a diagnostic at the call."""
 
 
-def library_call(called: CallPacked) -> HostCall:
-    """The callable behind a symbol; its failures are diagnostics.
+def library_call(module: IRModule, called: CallPacked) -> HostCall:
+    """The callable behind a symbol of a module; its failures are diagnostics.
 
     Raises:
         CompileError: `library/unavailable`; the call itself `library/raised`.
     """
     symbol = called.symbol
-    library = find_library(symbol)
-    if library is None or why_missing(symbol):
-        raise CompileError(_missing(symbol, ()))
+    library = library_of(module, symbol)
+    if library is None or why_missing_in(module, symbol):
+        raise CompileError(_missing(module, symbol, ()))
     function, keywords = library.function, library_keywords(called)
 
     def call(*values: Any) -> Any:  # noqa: ANN401
@@ -88,10 +88,12 @@ def check_libraries(module: IRModule) -> None:
     """
     calls: dict[str, list[str]] = {}
     for function, name, call in _packed_calls(module):
-        if why_missing(call.symbol):
+        if why_missing_in(module, call.symbol):
             calls.setdefault(call.symbol, []).append(f"`{name}` in `{function}` calls it")
     if calls:
-        raise CompileError(_missing(symbol, tuple(where)) for symbol, where in calls.items())
+        raise CompileError(
+            _missing(module, symbol, tuple(where)) for symbol, where in calls.items()
+        )
 
 
 def _packed_calls(module: IRModule) -> Iterator[tuple[str, str, CallPacked]]:
@@ -104,10 +106,10 @@ def _packed_calls(module: IRModule) -> Iterator[tuple[str, str, CallPacked]]:
                             yield function, binding.var.name, node
 
 
-def _missing(symbol: str, calls: tuple[str, ...]) -> Diagnostic:
+def _missing(module: IRModule, symbol: str, calls: tuple[str, ...]) -> Diagnostic:
     return Diagnostic(
         "library/unavailable",
-        f"cannot call library function `{symbol}`: {why_missing(symbol)}",
+        f"cannot call library function `{symbol}`: {why_missing_in(module, symbol)}",
         notes=calls[:6],
         hint="register it with `register_library`, or choose another implementation of the call",
     )

@@ -260,7 +260,7 @@ class _Lowering:
         return self._value(Value(Storage.ARENA, self._dims(scope, type_.shape), type_.dtype))
 
     def _call_packed(self, scope: _Scope, call: CallPacked, type_: Type, place: Place) -> Operand:
-        function = library_call(call)
+        function = library_call(self.module, call)
         if call.style is not PackedStyle.DPS:
             return self._host(
                 scope, HostKind.LIBRARY, call.symbol, function, call.args, type_, place

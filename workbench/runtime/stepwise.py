@@ -174,7 +174,7 @@ class Activation:
         return np.empty(self.symbols.shape(type_.shape), numpy_dtype(type_.dtype))
 
     def _call_packed(self, call: CallPacked, type_: Type) -> Value:
-        function = library_call(call)
+        function = library_call(self.machine.module, call)
         if call.style is not PackedStyle.DPS:
             return self._host(call.symbol, function, call.args, type_)
         outputs = self._outputs(call.out_types)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
-from workbench.ir import Attr, Attrs, DType, Function, Type
+from workbench.ir import Attr, Attrs, DType, External, Function, Type
 from workbench.script.scope import Dialect, Namespace, Scope
 from workbench.script.source import FaultyError, Report, near
 from workbench.script.vocabulary import DTYPES
@@ -51,6 +51,8 @@ class Context:
     symbols: set[str] = field(default_factory=set[str])
     """Symbolic dimensions declared outside the functions."""
     module_names: set[str] = field(default_factory=lambda: {"cls"})
+    externals: list[External] = field(default_factory=list[External])
+    """Code of libraries that comes with the module."""
 
 
 class Reader:

@@ -14,6 +14,8 @@ from workbench.ir import (
     Function,
     GraphFunction,
     IRModule,
+    externals,
+    with_externals,
 )
 from workbench.script.carry import carry_function, carry_module
 from workbench.script.read_module import ModuleReader
@@ -64,7 +66,8 @@ def parse_into(
     """
     report = Report(text, filename)
     read = read_script(report, text, module.pool, namespace or {}, module)
-    return replace(carry_module(read.module, module), name=module.name, attrs=module.attrs)
+    carried = replace(carry_module(read.module, module), name=module.name, attrs=module.attrs)
+    return with_externals(carried, externals(read.module))
 
 
 def parse_function(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+from types import ModuleType
 from typing import Any
 
 from workbench.ir import (
@@ -16,6 +17,7 @@ from workbench.ir import (
     TensorFunction,
     TensorType,
     Type,
+    external_of,
 )
 from workbench.script.context import Signature, frozen
 from workbench.script.read_leaves import LeafReader, Value
@@ -205,8 +207,30 @@ class CallReader(LeafReader):
                 lambda: self._argument_tuple(args_node),
                 lambda: self._out_types(node, given),
             )
-            return CallPacked(self.string(symbol), args, outs, style, attrs)
+            return CallPacked(self._library(symbol), args, outs, style, attrs)
         return self._effect(node, style, rest, attrs)
+
+    def _library(self, node: ast.expr) -> str:
+        """The symbol of a library function: a string, or a callable of the namespace."""
+        function = self._python_value(node)
+        if isinstance(function, str) or not callable(function):
+            return self.string(node)
+        known = self.context.externals
+        found = external_of(function, known)
+        if found not in known:
+            known.append(found)
+        return found.symbol
+
+    def _python_value(self, node: ast.expr) -> object:
+        """What a name, or a name in a package, stands for in the namespace; None for all else."""
+        match node:
+            case ast.Name(id=name) if self.scope.get(name) is None:
+                return self.context.namespace.get(name)
+            case ast.Attribute(value=inner, attr=name):
+                home = self._python_value(inner)
+                return vars(home).get(name) if isinstance(home, ModuleType) else None
+            case _:
+                return None
 
     def _effect(
         self,
@@ -229,5 +253,5 @@ class CallReader(LeafReader):
             value = keyword.value
             items = value.elts if isinstance(value, ast.List | ast.Tuple) else [value]
             types = tuple(self.report.collect(functools.partial(self.type, item) for item in items))
-        symbol = self.string(node.args[0])
+        symbol = self._library(node.args[0])
         return CallPacked(symbol, self.leaves(node.args[1:]), types, style, attrs)

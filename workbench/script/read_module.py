@@ -15,6 +15,8 @@ from workbench.ir import (
     IRModule,
     TensorFunction,
     Type,
+    externals,
+    with_externals,
 )
 from workbench.script.constants import Constants, metadata_arrays, metadata_text
 from workbench.script.context import Context, Signature, frozen
@@ -22,7 +24,7 @@ from workbench.script.names import identifier
 from workbench.script.read_graph import GraphReader
 from workbench.script.read_tensor import Options, TensorReader
 from workbench.script.source import FaultyError, Report, near
-from workbench.support.diagnostics import Diagnostic
+from workbench.support.diagnostics import CompileError, Diagnostic
 
 _TENSOR, _GRAPH, _MODULE = "T.prim_func", "R.function", "I.ir_module"
 _DIALECT_MODULES = {"tir": "T", "tirx": "T", "relax": "R", "ir": "I"}
@@ -63,6 +65,7 @@ class ModuleReader:
             self.adopt(name, function)
         if surroundings is not None:
             self.context.module_names |= {"Module", identifier(surroundings.name)}
+            self.context.externals += externals(surroundings)
 
     def read(self, tree: ast.Module) -> IRModule:
         """The module; faults are in the report.
@@ -94,7 +97,8 @@ class ModuleReader:
             for name, entry in self.entries.items()
             if entry.function is not None
         )
-        return IRModule(functions, self.constants.pool, self.attrs, self.name)
+        module = IRModule(functions, self.constants.pool, self.attrs, self.name)
+        return with_externals(module, self.context.externals)
 
     # --- top level --------------------------------------------------------------------------
 
@@ -162,6 +166,11 @@ class ModuleReader:
             case ast.Expr(value=ast.Call(func=func) as call) if _last(func) == "module_attrs":
                 reader = TensorReader(self.context)
                 self.attrs = frozen(reader.attr_dict(call))
+                try:
+                    self.context.externals += externals(IRModule(attrs=self.attrs))
+                except CompileError as error:
+                    self.report.fault(call, "script/attribute", error.diagnostics[0].message)
+                    self.attrs = ()
             case ast.Expr(value=ast.Call(func=func)) if _last(func) == "module_global_infos":
                 pass
             case ast.Expr(value=ast.Constant()) | ast.Pass():

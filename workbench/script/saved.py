@@ -16,7 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from workbench.ir import Constant, ConstantPool, IRModule, content_digest, walk
+from workbench.ir import (
+    Constant,
+    ConstantPool,
+    External,
+    IRModule,
+    content_digest,
+    externals,
+    walk,
+)
 from workbench.ir.pool import Array
 from workbench.script.constants import numpy_dtype
 from workbench.script.parser import parse
@@ -32,7 +40,7 @@ def save(module: IRModule, path: str | os.PathLike[str]) -> None:
 
     Raises:
         CompileError: `script/missing-constant` if the pool lacks one of them, `save/bad-path` if
-            no file can be written there.
+            no file can be written there, `save/no-source` for library functions without text.
     """
     arrays = used_constants(module)
     index = {
@@ -87,6 +95,9 @@ def used_constants(module: IRModule) -> dict[str, Array]:
     digests: set[str] = set()
     for function in module.graph_functions.values():
         digests |= {node.digest for node in walk(function) if isinstance(node, Constant)}
+    code = externals(module)
+    digests |= {item.content for item in code if item.kind == "object"}
+    _refuse_unsaveable(code)
     missing = sorted(digests - set(module.pool))
     if missing:
         raise CompileError(
@@ -97,6 +108,19 @@ def used_constants(module: IRModule) -> dict[str, Array]:
             )
         )
     return {digest: module.pool[digest] for digest in sorted(digests)}
+
+
+def _refuse_unsaveable(code: tuple[External, ...]) -> None:
+    """Code that only this process has cannot be saved."""
+    names = [f"`{item.symbol}`" for item in code if item.kind == "process"]
+    if names:
+        raise CompileError(
+            Diagnostic(
+                "save/no-source",
+                f"{', '.join(names)} has no source text that could be saved with the module",
+                hint="define it with `def`, without reading variables of a function around it",
+            )
+        )
 
 
 def load_saved(path: str | os.PathLike[str]) -> IRModule:

@@ -124,13 +124,27 @@ def pass_code(item: Pass) -> str:
         value = getattr(item, f.name)
         default = f.default_factory() if callable(f.default_factory) else f.default
         if f.init and (default is dataclasses.MISSING or value != default):
-            shown.append(f"{f.name}={value!r}")
+            shown.append(f"{f.name}={_parameter(value)}")
     return f"{_prefix(kind)}{kind.__name__}({', '.join(shown)})"
+
+
+def _parameter(value: object) -> str:
+    """A parameter as code; functions by name, which a recipe defines or imports."""
+    return getattr(value, "__name__", "") or repr(value) if callable(value) else repr(value)
+
+
+def functions_in(item: Pass) -> tuple[Any, ...]:
+    """The functions among the parameters of a pass."""
+    fields = dataclasses.fields(item) if dataclasses.is_dataclass(item) else ()
+    found = (getattr(item, f.name) for f in fields)
+    return tuple(value for value in found if callable(value))
 
 
 def same_pass(a: Pass, b: Pass) -> bool:
     """Whether two passes are of one name with equal parameters; their code may differ."""
     if type(a).__qualname__ != type(b).__qualname__ or pass_code(a) != pass_code(b):
+        return False
+    if functions_in(a) != functions_in(b):
         return False
     return dataclasses.is_dataclass(a) or repr(vars(a)) == repr(vars(b))
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from workbench import passes
 from workbench.ir import Binding, CallTIR, IRModule, Var
@@ -56,8 +56,10 @@ def binding_of(value: FlowValue) -> Binding | None:
     return Binding(Var(value.ref.id, value.name, value.type), value.expr)
 
 
-def implementation_pass(value: FlowValue, implementation: str) -> Pass:
-    """The pass that computes the value by that implementation."""
+def implementation_pass(value: FlowValue, implementation: str | Callable[..., Any]) -> Pass:
+    """The pass that computes the value by that implementation, or by a function."""
+    if not isinstance(implementation, str):
+        return passes.ImplementByFunction(qualified_name(value), implementation)
     return passes.Implement(qualified_name(value), implementation)
 
 

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from workbench.ir import CallOp, CallPacked, IRModule, find_library, find_operator, walk
+from workbench.ir import CallOp, CallPacked, IRModule, find_operator, library_of, walk
 
 PACKAGE = "workbench."
 
@@ -19,16 +19,16 @@ def local_code(module: IRModule) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for function in module.graph_functions.values():
         for node in walk(function):
-            for name, code in _called(node):
+            for name, code in _called(module, node):
                 if not _home(code).startswith(PACKAGE):
                     found[_description(name, code)] = None
     return tuple(found)
 
 
-def _called(node: object) -> Iterator[tuple[str, Callable[..., Any]]]:
+def _called(module: IRModule, node: object) -> Iterator[tuple[str, Callable[..., Any]]]:
     match node:
         case CallPacked(symbol=symbol):
-            library = find_library(symbol)
+            library = library_of(module, symbol)
             if library is not None:
                 yield symbol, library.function
         case CallOp(op=op):

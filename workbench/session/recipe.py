@@ -8,11 +8,11 @@ from workbench.ir import IRModule, module_digest
 from workbench.ir.registry import find_tensor_intrinsic
 from workbench.schedule.intrinsics import registration
 from workbench.schedule.primitives import Tensorize
-from workbench.session.catalogue import is_builtin, pass_code
-from workbench.session.embed import Definitions, literal_text
+from workbench.session.catalogue import functions_in, is_builtin, pass_code
 from workbench.session.snapshot import Snapshot
 from workbench.session.sources import Source, source_of
 from workbench.support import CompileError, Diagnostic
+from workbench.support.embed import Definitions, literal_text
 
 
 def write_recipe(name: str, path: Sequence[Snapshot]) -> str:
@@ -31,6 +31,8 @@ def write_recipe(name: str, path: Sequence[Snapshot]) -> str:
             continue
         if not is_builtin(type(snapshot.applied)):
             definitions.add(type(snapshot.applied))
+        for function in functions_in(snapshot.applied):
+            definitions.add(function)
         if isinstance(snapshot.applied, Tensorize):
             name = snapshot.applied.intrinsic
             if (own := find_tensor_intrinsic(name)) is not None:

@@ -6,7 +6,7 @@ import dataclasses
 import re
 from typing import cast
 
-from workbench.passes import Implement
+from workbench.passes import Implement, ImplementByFunction
 from workbench.schedule import Primitive
 from workbench.session.lineage import Lineage
 from workbench.session.naming import find_value, operation
@@ -23,10 +23,13 @@ def step_title(snapshot: Snapshot, before: Lineage | None) -> str:
     """
     if isinstance(snapshot.applied, Primitive):
         return _primitive_title(snapshot.applied)
-    if before is None or not isinstance(snapshot.applied, Implement):
-        return snapshot.name
     chosen = snapshot.applied
-    return f"{_operation_of(chosen.value, before)} → {chosen.implementation}"
+    if before is None or not isinstance(chosen, Implement | ImplementByFunction):
+        return snapshot.name
+    if isinstance(chosen, Implement):
+        return f"{_operation_of(chosen.value, before)} → {chosen.implementation}"
+    function = getattr(chosen.function, "__name__", type(chosen.function).__name__)
+    return f"{_operation_of(chosen.value, before)} → {function}"
 
 
 def _primitive_title(primitive: Primitive) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
 
 from workbench.ir import IRModule, module_digest
 from workbench.ir.verify import check as check_module
@@ -177,8 +179,16 @@ class SessionTree(ABC):
         self._changed()
         return self.head
 
-    def swap(self, name: str, implementation: str, at: int | Step | None = None) -> Step:
-        """Compute the value `name` by another of its `implementations`; a new step.
+    def swap(
+        self,
+        name: str,
+        implementation: str | Callable[..., Any],
+        at: int | Step | None = None,
+    ) -> Step:
+        """Compute the value `name` by another of its `implementations`, or by a function of yours.
+
+        A function of numpy, torch or your own gets the arrays of the call and fills the last one,
+        or returns the result. A new step.
 
         Raises:
             CompileError: `session/unknown-value`, or why the implementation does not fit.

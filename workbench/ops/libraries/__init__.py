@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import importlib.util
 
-from workbench.ir import LibraryFunction, register_library
-from workbench.ops.libraries import blas, dnnl, offers, onednn, pytorch
+from workbench.ir import LibraryFunction, register_adapter, register_library, register_loader
+from workbench.ops.libraries import blas, dnnl, offers, onednn, pytorch, shared_objects
 
 FLOAT = ("float32",)
 TORCH_FLOATS = ("float32", "float64")
@@ -57,6 +57,8 @@ def _torch() -> None:
     offers.offer_conv2d("torch", "torch.conv2d", TORCH_FLOATS, groups=False)
 
 
+register_adapter(pytorch.adapted)
+register_loader(shared_objects.load)
 _numpy()
 _onednn()
 _torch()

@@ -133,7 +133,7 @@ class ChooseImplementations(Rule):
         binding = editor.binding(site.function, site.nodes[0])
         assert binding is not None
         name = site.implementation
-        kind = next(kind for word, kind in KINDS.items() if name.startswith(word))
+        kind = KINDS[next(word for word in KINDS if name.startswith(word))]
         implement(editor, site.function, binding, Candidate(name, kind, ""), self.name)
 
 

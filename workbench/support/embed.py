@@ -11,7 +11,7 @@ import textwrap
 import types
 from typing import Any
 
-from workbench.support import CompileError, Diagnostic
+from workbench.support.diagnostics import CompileError, Diagnostic
 
 PLAIN = (int, float, str, bytes, bool, type(None))
 
@@ -52,8 +52,8 @@ class Definitions:
         if isinstance(item, PLAIN) or _plain_container(item):
             self._code[name] = f"{name} = {item!r}"
             return
-        home = getattr(item, "__module__", None)
-        if isinstance(home, str) and _importable(home, item):
+        home = home_of(item)
+        if home:
             self._import(f"from {home} import {item.__name__}", name, item.__name__)
             return
         self._embed(name, item)
@@ -78,6 +78,20 @@ class Definitions:
                 self._add(used, space[used])
         self._code[name] = source
         self._open.discard(name)
+
+
+def home_of(item: Any) -> str:  # noqa: ANN401
+    """The module that a class or function can be imported from by its name; empty for none.
+
+    Functions written in C may not know their module: loaded packages are asked for those.
+    """
+    home = getattr(item, "__module__", None)
+    if isinstance(home, str):
+        return home if _importable(home, item) else ""
+    name = getattr(item, "__name__", "")
+    packages = sorted(key for key in sys.modules if "." not in key and not key.startswith("_"))
+    found = (key for key in packages if vars(sys.modules[key]).get(name) is item)
+    return next((key for key in found if _importable(key, item)), "")
 
 
 def source_text(item: Any) -> str | None:  # noqa: ANN401
