@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import TypeAlias, cast
 
 from typing_extensions import override
@@ -124,22 +124,7 @@ class IndexMap:
         Raises:
             CompileError: `index-map/not-invertible`.
         """
-        try:
-            found = layout_digits(self.initial, self.final, shape)
-        except NoDigitsError as error:
-            found = inverse_affine(self.initial, self.final, shape)
-            if found is None:
-                raise self._refused(str(error)) from None
-        variables = index_variables([f"d{n}" for n in range(len(self.final))], len(self.initial))
-        back = found(variables)
-        facts = Facts()
-        for var, extent in zip(variables, back.extents, strict=True):
-            facts = facts.with_range(var, loop_interval(IntImm(0), as_expr(extent)))
-        values = tuple(facts.simplify(value) for value in back.values)
-        bounds = _bounds(values, shape)
-        needed = [c for c in (*back.conditions, *bounds) if facts.proves(c) is not True]
-        extents = tuple(_dim(extent) for extent in back.extents)
-        return InverseMap(variables, values, extents, conjunction(needed))
+        return _inverse(self, shape)
 
     def tells_apart(self, shape: Shape) -> bool:
         """Whether it is proved that different elements of a box have different places.
@@ -154,7 +139,8 @@ class IndexMap:
             return False
         return True
 
-    def _refused(self, why: str) -> CompileError:
+    def refused(self, why: str) -> CompileError:
+        """The error that says why the map is no layout."""
         return CompileError(
             Diagnostic(
                 "index-map/not-invertible",
@@ -163,6 +149,26 @@ class IndexMap:
                 "element keeps a place of its own",
             )
         )
+
+
+@lru_cache(maxsize=1024)
+def _inverse(layout: IndexMap, shape: Shape) -> InverseMap:
+    try:
+        found = layout_digits(layout.initial, layout.final, shape)
+    except NoDigitsError as error:
+        found = inverse_affine(layout.initial, layout.final, shape)
+        if found is None:
+            raise layout.refused(str(error)) from None
+    variables = index_variables([f"d{n}" for n in range(len(layout.final))], len(layout.initial))
+    back = found(variables)
+    facts = Facts()
+    for var, extent in zip(variables, back.extents, strict=True):
+        facts = facts.with_range(var, loop_interval(IntImm(0), as_expr(extent)))
+    values = tuple(facts.simplify(value) for value in back.values)
+    bounds = _bounds(values, shape)
+    needed = [c for c in (*back.conditions, *bounds) if facts.proves(c) is not True]
+    extents = tuple(_dim(extent) for extent in back.extents)
+    return InverseMap(variables, values, extents, conjunction(needed))
 
 
 def index_variables(names: Sequence[str], first: int = 0) -> tuple[Var, ...]:

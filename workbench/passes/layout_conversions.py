@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from workbench.analysis.index_map import IndexMap
 from workbench.analysis.uses import argument_vars
@@ -63,9 +64,15 @@ def conversion(binding: Binding) -> Conversion | None:
     text = dict(call.attrs).get("index_map")
     if not isinstance(type_, TensorType) or type_.shape is None or not isinstance(text, str):
         return None
-    return Conversion(binding, call.args[0], canonical(IndexMap.of(text)))
+    return Conversion(binding, call.args[0], _read(text))
 
 
+@lru_cache(maxsize=1024)
+def _read(text: str) -> IndexMap:
+    return canonical(IndexMap.of(text))
+
+
+@lru_cache(maxsize=1024)
 def undone(layout: IndexMap, type_: TensorType) -> IndexMap | None:
     """The way back to a tensor of that type; None where the layout has padding.
 
@@ -80,6 +87,7 @@ def undone(layout: IndexMap, type_: TensorType) -> IndexMap | None:
     return canonical(IndexMap(inverse.variables, inverse.values))
 
 
+@lru_cache(maxsize=1024)
 def laid_type(layout: IndexMap, type_: TensorType) -> TensorType:
     """The type of a tensor in another layout."""
     assert type_.shape is not None
@@ -192,7 +200,7 @@ class Relayer:
         made = relaid_function(callee, layouts)
         if isinstance(made, str):
             return made
-        name = self.editor.add_function(f"{call.callee}_layout", replace(made, private=True))
+        name = self.editor.add_function(f"{call.callee}_layout", made)
         args = tuple(
             self.leaf(arg, layouts[param.id], var.id) if param.id in layouts else arg
             for param, arg in zip(callee.params, call.args, strict=False)

@@ -40,6 +40,21 @@ def flow_forward(function: TensorFunction, given: Found) -> Found | str:
 
     The first operand of a stage that has a layout decides; the others follow.
     """
+    key = (id(function), frozenset(given.items()))
+    if key not in _FLOWS:
+        while len(_FLOWS) >= KEPT:
+            _FLOWS.pop(next(iter(_FLOWS)))
+        _FLOWS[key] = (function, _flow(function, given))
+    found = _FLOWS[key][1]
+    return found if isinstance(found, str) else dict(found)
+
+
+KEPT = 1024
+_FLOWS: dict[object, tuple[TensorFunction, Found | str]] = {}
+"""Memo of a pure function by the object given: networks repeat their layers."""
+
+
+def _flow(function: TensorFunction, given: Found) -> Found | str:
     found = _stages(function)
     if found is None:
         return "its loops are no sequence of plain nests"

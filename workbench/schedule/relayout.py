@@ -44,6 +44,7 @@ Layouts = Mapping[NodeId, IndexMap]
 def relaid_function(function: TensorFunction, layouts: Layouts) -> TensorFunction | str:
     """The function with buffers in new layouts, parameters included; a reason where it cannot be.
 
+    It is private: only calls that convert can use it.
     Stages whose output is laid out anew run over its new dimensions, in order. Reduction axes are
     split where layouts take them apart; the inner parts become the innermost loops, so that sums
     are reassociated.
@@ -51,6 +52,20 @@ def relaid_function(function: TensorFunction, layouts: Layouts) -> TensorFunctio
     Raises:
         CompileError: `index-map/not-invertible`, `index-map/not-a-map`.
     """
+    key = (id(function), frozenset(layouts.items()))
+    if key not in _RELAID:
+        while len(_RELAID) >= KEPT:
+            _RELAID.pop(next(iter(_RELAID)))
+        _RELAID[key] = (function, _relaid(function, layouts))
+    return _RELAID[key][1]
+
+
+KEPT = 1024
+_RELAID: dict[object, tuple[TensorFunction, TensorFunction | str]] = {}
+"""Memo of a pure function by the object given: networks repeat their layers."""
+
+
+def _relaid(function: TensorFunction, layouts: Layouts) -> TensorFunction | str:
     found = stages(function)
     if found is None:
         return "its loops are no sequence of plain nests"
@@ -69,7 +84,14 @@ def relaid_function(function: TensorFunction, layouts: Layouts) -> TensorFunctio
     body = nests[0] if len(nests) == 1 else Seq(nests)
     params = tuple(work.buffer(p) for p in function.params)
     inner = tuple(work.buffer(a) for a in function.allocations)
-    return replace(function, params=params, body=body, allocations=inner, next_id=work.ids.next)
+    return replace(
+        function,
+        params=params,
+        body=body,
+        allocations=inner,
+        private=True,
+        next_id=work.ids.next,
+    )
 
 
 def plain(buffer: Var) -> BufferType:
