@@ -114,10 +114,11 @@ def run_side(engine: Engine, module: IRModule, inputs: Inputs, function: str, jo
 def result_of(module: IRModule, function: str, values: Mapping[NodeId, Value]) -> tuple[Value, ...]:
     """The values that the function returns."""
     target = module.graph_functions[function]
-    return tuple(values[var.id] for var in _result_vars(target) if var.id in values)
+    return tuple(values[var.id] for var in result_vars(target) if var.id in values)
 
 
-def _result_vars(function: GraphFunction) -> Iterator[Var]:
+def result_vars(function: GraphFunction) -> Iterator[Var]:
+    """The variables that a function returns, a tuple's fields one by one."""
     result = function.result
     if isinstance(result, Var):
         yield result
@@ -185,12 +186,12 @@ def _check(
     total = sum(lengths.values())
     drifts = [
         compare(expected, found, total, function, var)
-        for expected, found, var in zip(reference, outputs, _result_vars(new), strict=False)
+        for expected, found, var in zip(reference, outputs, result_vars(new), strict=False)
     ]
     local = list(findings.values())
     local += [
         compare(expected, found, total, function, var)
-        for expected, found, var in zip(before.outputs, outputs, _result_vars(new), strict=False)
+        for expected, found, var in zip(before.outputs, outputs, result_vars(new), strict=False)
         if var.id not in findings
     ]
     return conclude(local, drifts, len(findings) or len(outputs), inputs.source)

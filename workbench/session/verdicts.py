@@ -14,6 +14,7 @@ from workbench.session.engine import Engine
 from workbench.session.inputs import Inputs, Interval, entry_function, seeded_inputs
 from workbench.session.interpreter_cost import interpreter_can_run
 from workbench.session.kernel_check import check_kernels
+from workbench.session.other_parameters import check_against_import, takes_others
 from workbench.session.snapshot import Snapshot
 from workbench.session.verdict import (
     CANCELLED,
@@ -146,6 +147,11 @@ class Verdicts:
             return check_kernels(self._engine, old, snapshot.module, self._ranges, job)
         inputs = self.inputs()
         entry = entry_function(snapshot.module)
+        origin = self._snapshot(0).module
+        if takes_others(origin, snapshot.module, entry):
+            return check_against_import(
+                self._engine, origin, snapshot.module, entry, inputs, self._ranges, job
+            )
         reference = self.side(0, job).outputs
         job.checkpoint()
         before = self.side(snapshot.parent, job)
