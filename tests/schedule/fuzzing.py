@@ -14,18 +14,24 @@ from itertools import islice
 
 import numpy as np
 
+from tests.analysis.dependence.brute import Machine, carried
 from tests.generate.choices import Choices, Seeded, chance, pick
 from tests.generate.index_maps import random_index_map
 from tests.generate.nests import Program, random_nests
 from workbench.analysis.dependence import AnswerKind
 from workbench.interpret import run_tensor_function
-from workbench.ir import For, IRModule, TensorFunction, structurally_equal
+from workbench.ir import For, IRModule, TensorFunction, free_vars, structurally_equal
 from workbench.ir.verify import check
 from workbench.schedule import PRIMITIVES, Primitive, Schedule
 from workbench.schedule.primitive import answer_of
+from workbench.schedule.primitives.bind import Bind
+from workbench.schedule.primitives.parallel import Parallel
+from workbench.schedule.primitives.vectorize import Vectorize
 from workbench.schedule.scope import Scope
 from workbench.script import parse, print_module
 
+AT_ONCE = (Parallel, Vectorize, Bind)
+"""Primitives whose illegal answers are confirmed by running the program instance by instance."""
 TRIES = 12
 LONGEST = 5
 OFFERS = 6
@@ -44,6 +50,8 @@ class Report:
     """An affine program by the primitive and message that was unproved on it."""
     applied: int = 0
     schedules: int = 0
+    confirmed: int = 0
+    """Illegal answers that a run by instances confirmed."""
 
     def merge(self, other: Report) -> None:
         self.answers += other.answers
@@ -51,6 +59,7 @@ class Report:
         self.unproved.update(other.unproved)
         self.applied += other.applied
         self.schedules += other.schedules
+        self.confirmed += other.confirmed
 
     @property
     def unproved_share(self) -> float:
@@ -65,6 +74,7 @@ class Report:
             counts = "".join(f"{self.answers[name, kind]:14}" for kind in kinds)
             rows.append(f"{name:28}{counts}")
         rows.append(f"{self.schedules} schedules, {self.applied} primitives applied")
+        rows.append(f"{self.confirmed} illegal answers confirmed by brute force")
         rows.append(f"unproved on affine programs: {self.unproved_share:.2%}")
         return "\n".join(rows)
 
@@ -123,9 +133,32 @@ def _extend(
             report.affine[answer.kind] += 1
             if answer.kind is AnswerKind.UNPROVED:
                 report.unproved[f"{candidate}: {answer.message}"] = print_module(schedule.module)
+        illegal = answer.kind is AnswerKind.ILLEGAL
         if answer.applies:
             schedule.apply(candidate)
             report.applied += 1
+        elif program.affine and illegal and isinstance(candidate, AT_ONCE):
+            _confirm(program, schedule.tensor_function, candidate)
+            report.confirmed += 1
+
+
+def _confirm(
+    program: Program, function: TensorFunction, refused: Parallel | Vectorize | Bind
+) -> None:
+    """A run, instance by instance, must show two iterations that touch one element."""
+    machine = Machine(
+        {
+            symbol.id: program.symbols[symbol.name]
+            for param in function.params
+            for symbol in free_vars(param.type).values()
+        }
+    )
+    for param, array in zip(function.params, program.arguments(function, 0), strict=True):
+        for place, value in np.ndenumerate(array):
+            machine.memory[param.id, place] = value.item()
+    loop = Scope("f", function).loop(refused.loop)
+    events = machine.run(function)
+    assert carried(events, loop.var.id), f"{refused} is called illegal, but no two instances meet"
 
 
 def random_primitive(

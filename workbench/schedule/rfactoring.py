@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from workbench.analysis.arith import Facts, loop_interval
 from workbench.analysis.dependence import Answer, applies, illegal, inapplicable, unproved
 from workbench.ir import (
+    Allocate,
     Axis,
     AxisKind,
     Binary,
@@ -230,10 +231,15 @@ class _Factoring:
         buffer = Var(scope.ids.new(), named, replace(found.type, shape=shape, strides=()))
         partial = self._partial(name, buffer)
         whole, loops = self._whole(buffer)
-        stmt = self._nested(partial)
-        body = replace_statement(scope.function.body, found.nest.outermost, sequence([stmt, whole]))
-        function = scope.with_body(body)
-        function = replace(function, allocations=(*function.allocations, buffer))
+        both = sequence([self._nested(partial), whole])
+        inside = any(isinstance(stmt, For) for stmt in found.nest.around)
+        if inside:  # each iteration has partial results of its own: the loops may be parallel
+            both = Allocate(buffer, both)
+        function = scope.with_body(
+            replace_statement(scope.function.body, found.nest.outermost, both)
+        )
+        if not inside:
+            function = replace(function, allocations=(*function.allocations, buffer))
         rounds = is_float(found.type.dtype) and found.op in {BinaryOp.ADD, BinaryOp.MUL}
         return Factored(found.nest.block, partial.id, buffer.id, loops, function, rounds)
 

@@ -149,3 +149,21 @@ def test_an_axis_that_is_none() -> None:
         Schedule(parse(FLOATS)).rfactor("k", 2)
     assert raised.value.diagnostics[0].code == "schedule/bad-axis"
     assert "expected `-2` to `1`" in raised.value.diagnostics[0].message
+
+
+def test_under_a_parallel_loop_each_iteration_has_partial_results_of_its_own() -> None:
+    text = """
+@T.prim_func
+def f(A: T.Buffer((4, 20), "int32"), S: T.Buffer((4,), "int32"), R: T.Buffer((4,), "int32")):
+    for i in T.parallel(4):
+        for k in range(20):
+            with T.sblock("S"):
+                vi, vk = T.axis.remap("SR", [i, k])
+                with T.init():
+                    S[vi] = T.int32(0)
+                S[vi] = S[vi] + A[vi, vk]
+        R[i] = S[i] * T.int32(2)
+"""
+    after = applied(parse(text), Rfactor(loop="k"))
+    begin = 'for i in T.parallel(4):\n    with T.alloc_buffer((20, 4), "int32") as S_rf:\n'
+    assert body(after).startswith(begin)
