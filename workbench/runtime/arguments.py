@@ -81,8 +81,8 @@ class Parameters:
             array = as_array(argument)
             if is_array(array) and not is_direct(array):
                 text = (
-                    f"argument `{param.name}` of `{self.name}` is not row-major, or not aligned, and was copied; "
-                    "`np.ascontiguousarray` or `contiguous()` does that once"
+                    f"argument `{param.name}` of `{self.name}` is not row-major, or not aligned, "
+                    "and was copied; `np.ascontiguousarray` or `contiguous()` does that once"
                 )
                 warnings.warn(text, CopiedArgumentWarning, stacklevel=5)
 

@@ -40,6 +40,10 @@ FOREIGN_FAULTS = (
 """What code that is not ours may raise; becomes a diagnostic at the call."""
 
 
+PACKAGED = ("onednn", "torch")
+"""Libraries that are extras of the package."""
+
+
 def library_call(module: IRModule, called: CallPacked) -> HostCall:
     """The callable behind a symbol of a module; its failures are diagnostics.
 
@@ -107,11 +111,17 @@ def _packed_calls(module: IRModule) -> Iterator[tuple[str, str, CallPacked]]:
 
 
 def _missing(module: IRModule, symbol: str, calls: tuple[str, ...]) -> Diagnostic:
+    known = library_of(module, symbol)
+    hint = "choose another implementation of the call"
+    if known is None:
+        hint = f"register it with `register_library`, or {hint}"
+    elif known.library in PACKAGED:
+        hint = f"`pip install 'compiler-workbench[{known.library}]'`, or {hint}"
     return Diagnostic(
         "library/unavailable",
         f"cannot call library function `{symbol}`: {why_missing_in(module, symbol)}",
         notes=calls[:6],
-        hint="register it with `register_library`, or choose another implementation of the call",
+        hint=hint,
     )
 
 
