@@ -24,7 +24,7 @@ from workbench.ir import (
     children,
     walk,
 )
-from workbench.schedule.inlining import Inliner, without_buffer
+from workbench.schedule.blocks.inlining import Inliner, without_buffer
 from workbench.schedule.scope import sequence
 from workbench.schedule.touches import touches_of
 from workbench.support import NodeId

@@ -8,7 +8,7 @@ from workbench.analysis.dependence import Answer
 from workbench.analysis.index_map import IndexMap, MapLike
 from workbench.ir import Var
 from workbench.schedule.base import BlockLike, BlockRef, LoopLike, LoopRef, ScheduleBase
-from workbench.schedule.operands import buffer_of, place_named, plain_buffer
+from workbench.schedule.buffers.operands import buffer_of, place_named, plain_buffer
 from workbench.schedule.primitives.cache_read import CacheRead
 from workbench.schedule.primitives.cache_write import CacheWrite
 from workbench.schedule.primitives.decompose_padding import DecomposePadding

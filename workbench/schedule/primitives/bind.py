@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from workbench.analysis.dependence import Answer, inapplicable
 from workbench.ir import Block, For, LoopKind
-from workbench.schedule.kinds import independent
+from workbench.schedule.loops.kinds import independent
 from workbench.schedule.primitive import Primitive, Rewritten, all_apply, bad_parameter
 from workbench.schedule.scope import Scope, walk_statements
 

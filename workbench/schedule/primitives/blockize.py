@@ -10,9 +10,9 @@ from typing_extensions import override
 
 from workbench.analysis.dependence import Answer, applies, inapplicable
 from workbench.ir import AxisKind, Block, For, Seq, Stmt, TensorFunction
-from workbench.schedule.lift_init import lifted
-from workbench.schedule.outer_block import outer_block, outermost_blocks
-from workbench.schedule.outer_guard import with_guard
+from workbench.schedule.blocks.lift_init import lifted
+from workbench.schedule.blocks.outer_block import outer_block, outermost_blocks
+from workbench.schedule.blocks.outer_guard import with_guard
 from workbench.schedule.primitive import Derived, Primitive, Rewritten, bad_parameter
 from workbench.schedule.scope import Scope
 from workbench.support import NodeId

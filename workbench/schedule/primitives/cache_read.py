@@ -12,26 +12,26 @@ from workbench.analysis.dependence import Answer, applies
 from workbench.analysis.dependence.flows import unchanged_before_reads
 from workbench.ir import Block, For, Var
 from workbench.rewrite import Relation
-from workbench.schedule.accesses import accesses
-from workbench.schedule.caching import (
+from workbench.schedule.buffers.accesses import accesses
+from workbench.schedule.buffers.caching import (
     SCOPES_NOTE,
     cache_buffer,
     copy_nest,
     not_redirected,
     stores_to,
 )
-from workbench.schedule.facts import facts_of
-from workbench.schedule.footprint import facts_around, hull
-from workbench.schedule.levels import Level, levels, with_run
-from workbench.schedule.operands import (
+from workbench.schedule.buffers.footprint import facts_around, hull
+from workbench.schedule.buffers.levels import Level, levels, with_run
+from workbench.schedule.buffers.operands import (
     buffers_read,
     check_storage,
     consumers_of,
     read_buffer,
 )
+from workbench.schedule.buffers.racing import without_races
+from workbench.schedule.buffers.redirect import redirected, shifted_by, with_readers
+from workbench.schedule.facts import facts_of
 from workbench.schedule.primitive import Derived, Primitive, Rewritten
-from workbench.schedule.racing import without_races
-from workbench.schedule.redirect import redirected, shifted_by, with_readers
 from workbench.schedule.scope import Scope
 
 

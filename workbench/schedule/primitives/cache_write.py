@@ -11,15 +11,15 @@ from typing_extensions import override
 from workbench.analysis.dependence import Answer, applies
 from workbench.ir import Block, For
 from workbench.rewrite import Relation
-from workbench.schedule.caching import SCOPES_NOTE, cache_buffer, copy_nest
+from workbench.schedule.buffers.caching import SCOPES_NOTE, cache_buffer, copy_nest
+from workbench.schedule.buffers.levels import with_run
+from workbench.schedule.buffers.operands import buffers_written, check_storage
+from workbench.schedule.buffers.racing import without_races
+from workbench.schedule.buffers.redirect import redirected, shifted_by, with_readers
+from workbench.schedule.buffers.staging import Stage, staged
 from workbench.schedule.facts import facts_of
-from workbench.schedule.levels import with_run
-from workbench.schedule.operands import buffers_written, check_storage
 from workbench.schedule.primitive import Derived, Primitive, Rewritten
-from workbench.schedule.racing import without_races
-from workbench.schedule.redirect import redirected, shifted_by, with_readers
 from workbench.schedule.scope import Scope
-from workbench.schedule.staging import Stage, staged
 
 
 @dataclass(frozen=True)

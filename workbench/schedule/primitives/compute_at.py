@@ -10,10 +10,10 @@ from typing_extensions import override
 
 from workbench.analysis.dependence import Answer
 from workbench.ir import Block, For
-from workbench.schedule.moved import recomputed
+from workbench.schedule.blocks.moved import recomputed
+from workbench.schedule.blocks.producer import Plan, compute_under
 from workbench.schedule.plans import planned
 from workbench.schedule.primitive import Derived, Primitive, Rewritten
-from workbench.schedule.producer import Plan, compute_under
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope
 from workbench.schedule.touches import touches_of

@@ -11,7 +11,7 @@ from typing_extensions import override
 from workbench.analysis.dependence import Answer
 from workbench.ir import Block, For
 from workbench.rewrite import Relation
-from workbench.schedule.inlining import inline_everywhere, inlined_producer, inlining_keeps
+from workbench.schedule.blocks.inlining import inline_everywhere, inlined_producer, inlining_keeps
 from workbench.schedule.primitive import Derived, Primitive, Rewritten
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope

@@ -10,11 +10,11 @@ from typing_extensions import override
 
 from workbench.analysis.dependence import Answer, Time, applies
 from workbench.ir import Block, For, Load, Select, Stmt, Store, walk
+from workbench.schedule.buffers.padding import Padding, interior, padding_of
 from workbench.schedule.copies import copied
-from workbench.schedule.padding import Padding, interior, padding_of
+from workbench.schedule.loops.times import time_within
 from workbench.schedule.primitive import Derived, Primitive, Rewritten
 from workbench.schedule.scope import Scope, enclosed, replace_statement, sequence
-from workbench.schedule.times import time_within
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from workbench.analysis.dependence import Answer
 from workbench.ir import AxisKind, Block, For, free_vars
-from workbench.schedule.initial import Decomposed, decomposed, init_keeps
+from workbench.schedule.blocks.initial import Decomposed, decomposed, init_keeps
 from workbench.schedule.plans import planned
 from workbench.schedule.primitive import Derived, Primitive, Rewritten
 from workbench.schedule.refusal import RefusedError

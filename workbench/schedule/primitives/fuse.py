@@ -24,9 +24,9 @@ from workbench.ir import (
     binary,
     dtype_of,
 )
-from workbench.schedule.bounds import fixed, settled
 from workbench.schedule.facts import facts_at, with_loop
-from workbench.schedule.perfect_nests import distinct_loops, loop_below, nest_of
+from workbench.schedule.loops.bounds import fixed, settled
+from workbench.schedule.loops.perfect_nests import distinct_loops, loop_below, nest_of
 from workbench.schedule.primitive import Derived, Primitive, Rewritten
 from workbench.schedule.resolve import resolved
 from workbench.schedule.scope import Scope

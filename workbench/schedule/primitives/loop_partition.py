@@ -23,10 +23,10 @@ from workbench.ir import (
     binary,
     dtype_of,
 )
-from workbench.schedule.bounds import settled
 from workbench.schedule.copies import Copy, copied
-from workbench.schedule.factors import checked_factors
 from workbench.schedule.facts import facts_at, with_loop
+from workbench.schedule.loops.bounds import settled
+from workbench.schedule.loops.factors import checked_factors
 from workbench.schedule.primitive import Derived, Primitive, Rewritten, bad_parameter
 from workbench.schedule.resolve import resolved
 from workbench.schedule.scope import Scope, sequence

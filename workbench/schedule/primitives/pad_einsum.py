@@ -10,12 +10,17 @@ from typing_extensions import override
 
 from workbench.analysis.dependence import Answer, applies, inapplicable
 from workbench.ir import Block, For, IntImm
-from workbench.schedule.block_nests import BlockNest, block_nest
-from workbench.schedule.einsums import Einsum, einsum_of, zeros_vanish
-from workbench.schedule.levels import Level, with_run
-from workbench.schedule.padded import PaddedEinsum, begins_with_contents, level_of, padded_extents
+from workbench.schedule.buffers.block_nests import BlockNest, block_nest
+from workbench.schedule.buffers.einsums import Einsum, einsum_of, zeros_vanish
+from workbench.schedule.buffers.levels import Level, with_run
+from workbench.schedule.buffers.padded import (
+    PaddedEinsum,
+    begins_with_contents,
+    level_of,
+    padded_extents,
+)
+from workbench.schedule.buffers.racing import without_races
 from workbench.schedule.primitive import Derived, Primitive, Rewritten, bad_parameter
-from workbench.schedule.racing import without_races
 from workbench.schedule.scope import Scope, replace_statement
 
 

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from workbench.analysis.dependence import Answer
 from workbench.ir import LoopKind
-from workbench.schedule.kinds import LoopKindPrimitive, independent
+from workbench.schedule.loops.kinds import LoopKindPrimitive, independent
 from workbench.schedule.scope import Scope
 
 

@@ -11,14 +11,14 @@ from typing_extensions import override
 from workbench.analysis.dependence import Answer, applies
 from workbench.ir import Block, For, Stmt
 from workbench.rewrite import Relation
-from workbench.schedule.caching import nest
+from workbench.schedule.buffers.caching import nest
+from workbench.schedule.buffers.levels import with_run
+from workbench.schedule.buffers.operands import buffers_read, buffers_written
+from workbench.schedule.buffers.racing import without_races
+from workbench.schedule.buffers.redirect import redirected, with_readers
+from workbench.schedule.buffers.reindexing import Reindexing, reindexing
 from workbench.schedule.facts import facts_of
-from workbench.schedule.levels import with_run
-from workbench.schedule.operands import buffers_read, buffers_written
 from workbench.schedule.primitive import Derived, Primitive, Rewritten
-from workbench.schedule.racing import without_races
-from workbench.schedule.redirect import redirected, with_readers
-from workbench.schedule.reindexing import Reindexing, reindexing
 from workbench.schedule.scope import Scope
 from workbench.support import NodeId
 

@@ -10,11 +10,11 @@ from typing_extensions import override
 
 from workbench.analysis.dependence import Answer, applies
 from workbench.ir import Block, For, LoopKind, TensorFunction
-from workbench.schedule.exchange import Box, boxed, nest_around
 from workbench.schedule.facts import facts_at
-from workbench.schedule.guards import guarded
-from workbench.schedule.kinds import kinds_hold
-from workbench.schedule.perfect_nests import distinct_loops, loop_below, nest_of
+from workbench.schedule.loops.exchange import Box, boxed, nest_around
+from workbench.schedule.loops.guards import guarded
+from workbench.schedule.loops.kinds import kinds_hold
+from workbench.schedule.loops.perfect_nests import distinct_loops, loop_below, nest_of
 from workbench.schedule.primitive import Primitive, Rewritten, all_apply
 from workbench.schedule.scope import Scope
 from workbench.support import NodeId

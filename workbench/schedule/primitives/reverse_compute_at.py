@@ -10,8 +10,8 @@ from typing_extensions import override
 
 from workbench.analysis.dependence import Answer
 from workbench.ir import Block, For
-from workbench.schedule.consumer import ConsumerPlan, consume_under
-from workbench.schedule.moved import moved_once
+from workbench.schedule.blocks.consumer import ConsumerPlan, consume_under
+from workbench.schedule.blocks.moved import moved_once
 from workbench.schedule.plans import planned
 from workbench.schedule.primitive import Derived, Primitive, Rewritten
 from workbench.schedule.refusal import RefusedError

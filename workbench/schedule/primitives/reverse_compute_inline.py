@@ -10,8 +10,8 @@ from typing_extensions import override
 
 from workbench.analysis.dependence import Answer
 from workbench.ir import Block, For
-from workbench.schedule.epilogue import Merged, merged
-from workbench.schedule.moved import moved_once
+from workbench.schedule.blocks.epilogue import Merged, merged
+from workbench.schedule.blocks.moved import moved_once
 from workbench.schedule.plans import planned
 from workbench.schedule.primitive import Derived, Primitive, Rewritten
 from workbench.schedule.refusal import RefusedError

@@ -11,10 +11,10 @@ from typing_extensions import override
 from workbench.analysis.dependence import Answer
 from workbench.ir import AxisKind, Block, For, free_vars
 from workbench.rewrite import Relation
+from workbench.schedule.blocks.rfactoring import Factored, factored, factoring_keeps
 from workbench.schedule.plans import planned
 from workbench.schedule.primitive import Derived, Primitive, Rewritten
 from workbench.schedule.refusal import RefusedError
-from workbench.schedule.rfactoring import Factored, factored, factoring_keeps
 from workbench.schedule.scope import Scope, walk_statements
 
 

@@ -10,8 +10,8 @@ from typing_extensions import override
 
 from workbench.analysis.dependence import Answer, applies, inapplicable
 from workbench.ir import Block, For, PrimExpr, Var, substitute
-from workbench.schedule.caching import SCOPES_NOTE
-from workbench.schedule.operands import (
+from workbench.schedule.buffers.caching import SCOPES_NOTE
+from workbench.schedule.buffers.operands import (
     STORAGE,
     buffer_of,
     buffers_written,

@@ -12,10 +12,10 @@ from typing_extensions import override
 from workbench.analysis.arith import Facts
 from workbench.analysis.dependence import Answer, applies
 from workbench.ir import Block, For, IntImm, PrimExpr, Stmt, Var, dtype_of
-from workbench.schedule.bounds import settled
-from workbench.schedule.factors import checked_factors
 from workbench.schedule.facts import facts_at, with_loop
-from workbench.schedule.guards import guarded
+from workbench.schedule.loops.bounds import settled
+from workbench.schedule.loops.factors import checked_factors
+from workbench.schedule.loops.guards import guarded
 from workbench.schedule.primitive import Derived, Primitive, Rewritten, bad_parameter
 from workbench.schedule.resolve import resolved
 from workbench.schedule.scope import Scope

@@ -11,13 +11,13 @@ from typing_extensions import override
 from workbench.analysis.dependence import Answer, inapplicable
 from workbench.analysis.dependence.lifetimes import written_in_iteration
 from workbench.ir import Allocate, Block, For, Stmt, TensorFunction, Var, as_dim
-from workbench.schedule.accesses import accesses
-from workbench.schedule.caching import not_redirected
-from workbench.schedule.footprint import facts_around, hull
-from workbench.schedule.mentions import accesses_buffer
-from workbench.schedule.operands import is_parameter, plain_buffer
+from workbench.schedule.buffers.accesses import accesses
+from workbench.schedule.buffers.caching import not_redirected
+from workbench.schedule.buffers.footprint import facts_around, hull
+from workbench.schedule.buffers.mentions import accesses_buffer
+from workbench.schedule.buffers.operands import is_parameter, plain_buffer
+from workbench.schedule.buffers.redirect import redirected, shifted_by
 from workbench.schedule.primitive import Primitive, Rewritten
-from workbench.schedule.redirect import redirected, shifted_by
 from workbench.schedule.scope import Scope, replace_statement, walk_statements
 
 

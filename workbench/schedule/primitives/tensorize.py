@@ -13,14 +13,14 @@ from workbench.analysis.arith import Facts
 from workbench.analysis.dependence import Answer, applies, inapplicable
 from workbench.ir import AxisKind, Block, For, Seq, Stmt, TensorFunction
 from workbench.ir.registry import TensorIntrinsic, registry_version
+from workbench.schedule.blocks.lift_init import lifted, perfect_nest
+from workbench.schedule.blocks.outer_guard import guarded_outside
 from workbench.schedule.facts import facts_at, inside_block
 from workbench.schedule.intrinsics.instance import instance, is_opaque
 from workbench.schedule.intrinsics.matching import Match, MismatchError, match
 from workbench.schedule.intrinsics.overlap import overlaps
 from workbench.schedule.intrinsics.plain import described, plain, plausible
 from workbench.schedule.intrinsics.registry import intrinsic, intrinsic_names
-from workbench.schedule.lift_init import lifted, perfect_nest
-from workbench.schedule.outer_guard import guarded_outside
 from workbench.schedule.places import place_of
 from workbench.schedule.primitive import Derived, Primitive, Rewritten, all_apply
 from workbench.schedule.primitives.blockize import wrapping

@@ -32,12 +32,12 @@ from workbench.ir import (
     free_vars,
     substitute,
 )
-from workbench.schedule.block_nests import BlockNest, alone, block_nest
+from workbench.schedule.buffers.block_nests import BlockNest, alone, block_nest
 from workbench.schedule.facts import with_loop
+from workbench.schedule.loops.times import time_within
 from workbench.schedule.primitive import Derived, Primitive, Rewritten
 from workbench.schedule.resolve import resolved
 from workbench.schedule.scope import Scope
-from workbench.schedule.times import time_within
 from workbench.support import NodeId
 
 N = TypeVar("N")

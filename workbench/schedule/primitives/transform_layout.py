@@ -12,9 +12,9 @@ from workbench.analysis.dependence import Answer, applies, inapplicable
 from workbench.analysis.index_map import IndexMap
 from workbench.ir import Block, BufferType, For, Var
 from workbench.rewrite import Relation
-from workbench.schedule.caching import not_redirected
-from workbench.schedule.layouts import LAYOUT_HINT, Layout, converted, relaid
-from workbench.schedule.operands import (
+from workbench.schedule.buffers.caching import not_redirected
+from workbench.schedule.buffers.layouts import LAYOUT_HINT, Layout, converted, relaid
+from workbench.schedule.buffers.operands import (
     buffer_of,
     buffers_read,
     buffers_written,

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from workbench.analysis.dependence import Answer, applies, inapplicable
 from workbench.ir import IntImm, LoopKind
-from workbench.schedule.kinds import LoopKindPrimitive
+from workbench.schedule.loops.kinds import LoopKindPrimitive
 from workbench.schedule.scope import Scope
 
 

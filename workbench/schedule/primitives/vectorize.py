@@ -22,7 +22,7 @@ from workbench.ir import (
     While,
     free_vars,
 )
-from workbench.schedule.kinds import LoopKindPrimitive, independent
+from workbench.schedule.loops.kinds import LoopKindPrimitive, independent
 from workbench.schedule.scope import Scope, walk_statements
 from workbench.support import IdSource, NodeId
 

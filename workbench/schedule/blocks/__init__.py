@@ -1,0 +1,1 @@
+"""What primitives that move, inline and factor blocks share."""

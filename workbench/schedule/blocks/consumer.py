@@ -1,0 +1,149 @@
+"""Consumers: where a block can run as soon as what it reads is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from workbench.analysis.arith import Facts
+from workbench.analysis.dependence import inapplicable, unproved
+from workbench.ir import (
+    Axis,
+    Block,
+    For,
+    IntImm,
+    Load,
+    Seq,
+    TensorFunction,
+    walk,
+)
+from workbench.schedule.blocks.axis_spans import completing
+from workbench.schedule.blocks.loops_by_axes import UnsolvedError, apart
+from workbench.schedule.blocks.movement import placed
+from workbench.schedule.blocks.nest import CARRIED, Nest, known_at, nest_of
+from workbench.schedule.blocks.required_region import region
+from workbench.schedule.refusal import RefusedError
+from workbench.schedule.scope import Scope, replace_statement, sequence
+from workbench.schedule.symbolic_box import UNKNOWN, Span, at_most, least
+from workbench.schedule.touches import touches_of
+from workbench.support import NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerPlan:
+    """A move that is drawn up: the nest that moves, the function afterwards, its new loops."""
+
+    nest: Nest
+    function: TensorFunction
+    loops: tuple[NodeId, ...]
+    regenerated: bool
+
+
+def consume_under(
+    scope: Scope, block: Block, loop: For, index: int, *, keep_unit_loops: bool
+) -> ConsumerPlan:
+    """The function with a consumer under a loop of its producers.
+
+    In each iteration it runs for the instances whose last input is written there.
+
+    Raises:
+        RefusedError: what is missing.
+    """
+    if any(stmt is loop for stmt in scope.paths[block.id]):
+        message = f"`{block.name}` is under the loop `{loop.var.name}` already"
+        raise RefusedError(inapplicable(message, block.id))
+    items = loop.body.body if isinstance(loop.body, Seq) else (loop.body,)
+    touched = touches_of(block)
+    if touched.effects:
+        message = f"`{block.name}` calls something for its effect"
+        raise RefusedError(unproved(message, block.id))
+    sources = touched.reads.keys() - touched.writes.keys()
+    producers = [n for n, item in enumerate(items) if sources & touches_of(item).writes.keys()]
+    if not producers:
+        message = f"nothing under the loop `{loop.var.name}` writes what `{block.name}` reads"
+        raise RefusedError(inapplicable(message, block.id))
+    place = _place(index, producers[-1] + 1, len(items), block, loop)
+    path = (*scope.paths[loop.var.id], loop)
+    nest = nest_of(scope, block, path)
+    facts = known_at(scope.function, path)
+    spans = _ready(nest, loop, sources, facts)
+    regenerate = any(
+        span.known is not None
+        for axis, span in zip(nest.block.axes, spans, strict=True)
+        if axis.kind in CARRIED
+    ) or bool(nest.mixed)
+    try:
+        made = placed(
+            scope,
+            nest,
+            spans,
+            facts,
+            keep_unit_loops=keep_unit_loops,
+            regenerate=regenerate,
+            once=True,
+        )
+    except UnsolvedError as error:
+        raise RefusedError(apart(block, error.var)) from error
+    body = sequence([*items[:place], made.stmt, *items[place:]])
+    changed = replace_statement(scope.function.body, nest.outermost, None)
+    changed = replace_statement(changed, loop, replace(loop, body=body))
+    return ConsumerPlan(nest, scope.with_body(changed), made.loops, regenerate)
+
+
+def _place(index: int, first: int, last: int, block: Block, loop: For) -> int:
+    if index in {-1, -2}:
+        return last if index == -1 else first
+    if not first <= index <= last:
+        message = (
+            f"index `{index}` is no place after what `{block.name}` reads is written in the loop "
+            f"`{loop.var.name}`, expected `{first}` to `{last}`"
+        )
+        raise RefusedError(inapplicable(message, block.id))
+    return index
+
+
+def _ready(nest: Nest, loop: For, sources: set[NodeId], facts: Facts) -> tuple[Span, ...]:
+    """For each axis the instances whose last input is written in one iteration of the loop."""
+    boxes = {
+        source: box
+        for source in sorted(sources)
+        if (box := region(loop.body, source, facts, write=True)) is not None
+    }
+    found: list[Span] = []
+    for axis in nest.block.axes:
+        spans = list(_spans(axis, nest, boxes, facts))
+        span = _earliest(facts, spans) if spans else UNKNOWN
+        found.append(UNKNOWN if _everything(axis, span, facts) else span)
+    return tuple(found)
+
+
+def _everything(axis: Axis, span: Span, facts: Facts) -> bool:
+    """Whether a span has all values of an axis."""
+    if span.low is None or span.high is None:
+        return True
+    return at_most(facts, span.low, IntImm(0)) and at_most(facts, axis.extent - 1, span.high)
+
+
+def _spans(
+    axis: Axis, nest: Nest, boxes: dict[NodeId, tuple[Span, ...]], facts: Facts
+) -> Iterator[Span]:
+    """The axis where the last element that its instance reads lies in a box, read by read."""
+    for node in walk(nest.block.body):
+        if not isinstance(node, Load) or node.buffer.id not in boxes:
+            continue
+        for index, span in zip(node.indices, boxes[node.buffer.id], strict=True):
+            found = completing(nest.block, axis, index, span, facts)
+            if found.known is not None:
+                yield found
+
+
+def _earliest(facts: Facts, spans: Sequence[Span]) -> Span:
+    """What is ready for every read: the least of all ends."""
+    low, high = spans[0].low, spans[0].high
+    for span in spans[1:]:
+        assert low is not None
+        assert high is not None
+        assert span.low is not None
+        assert span.high is not None
+        low, high = least(facts, low, span.low), least(facts, high, span.high)
+    return Span(low, high)

@@ -1,0 +1,151 @@
+"""Epilogues: an elementwise consumer computed in the block that computes its input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from workbench.analysis.arith import Facts
+from workbench.analysis.dependence import inapplicable
+from workbench.ir import (
+    Binary,
+    BinaryOp,
+    Block,
+    IntImm,
+    Let,
+    Load,
+    PrimExpr,
+    ScalarType,
+    Stmt,
+    TensorFunction,
+    Var,
+    dtype_of,
+    substitute,
+    transform,
+    walk,
+)
+from workbench.schedule.blocks.inlining import Element, element_of, without_buffer
+from workbench.schedule.blocks.inverse import solved
+from workbench.schedule.blocks.loops_by_axes import LoopsByAxes, UnsolvedError, apart
+from workbench.schedule.blocks.nest import conjunction, conjuncts, known_at
+from workbench.schedule.blocks.producer import only_buffer
+from workbench.schedule.refusal import RefusedError
+from workbench.schedule.scope import Scope, replace_statement, sequence
+from workbench.schedule.touches import touches_of
+from workbench.support import NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A consumer and its producer, the function with one after the other, and with both in one."""
+
+    producer: Block
+    consumer: Block
+    between: TensorFunction
+    function: TensorFunction
+
+
+def merged(scope: Scope, block: Block) -> Merged:
+    """The function with a consumer computed in its producer.
+
+    Raises:
+        RefusedError: what is missing.
+    """
+    producer = _producer(scope, block)
+    source = next(b for b in scope.blocks if b.id == producer.nest.block.id)
+    consumer = element_of(scope, block, (*scope.paths[source.id], source))
+    buffer = producer.buffer
+    indices = _read_indices(consumer, buffer)
+    axes = solved(consumer.axes, indices, producer.store.indices)
+    if axes is None:
+        message = (
+            f"the axes of `{block.name}` cannot be computed from the element of `{buffer.name}` "
+            "that it reads"
+        )
+        raise RefusedError(inapplicable(message, block.id))
+    facts = known_at(scope.function, (*scope.paths[source.id], source))
+    values = {axis: facts.simplify(value) for axis, value in axes.items()}
+    moved = _moved(consumer, values, facts)
+    between = replace(source, body=sequence([source.body, moved]), writes=None, reads=None)
+    rest = replace_statement(scope.function.body, consumer.nest.outermost, None)
+    before = scope.with_body(replace_statement(rest, source, between))
+    one = _one(scope, source, producer, consumer, moved)
+    function = scope.with_body(replace_statement(rest, source, one))
+    return Merged(source, block, before, without_buffer(function, buffer.id))
+
+
+def _one(scope: Scope, source: Block, producer: Element, consumer: Element, moved: Block) -> Block:
+    """The producer that stores what the consumer stores."""
+    buffer, value = producer.buffer, producer.store.value
+    store = substitute(consumer.store, {a.var.id: a.value for a in moved.axes})
+    count = sum(isinstance(n, Load) and n.buffer.id == buffer.id for n in walk(store))
+    var = scope.fresh(buffer.name, ScalarType(dtype_of(value))) if count > 1 else None
+
+    def load(node: object) -> object:
+        if isinstance(node, Load) and node.buffer.id == buffer.id:
+            return value if var is None else var
+        return node
+
+    body: Stmt = transform(store, load)
+    if var is not None:
+        body = Let(var, value, body)
+    loops = {axis.var.id: axis.value for axis in source.axes}
+    extra = None if moved.predicate is None else substitute(moved.predicate, loops)
+    predicate = conjunction(source.predicate, extra)
+    return replace(source, body=body, predicate=predicate, writes=None, reads=None)
+
+
+def _producer(scope: Scope, block: Block) -> Element:
+    """The block that computes what a consumer reads, for it alone."""
+    read = touches_of(block).reads
+    params = {param.id for param in scope.function.params}
+    found = [
+        other
+        for other in scope.blocks
+        if other.id != block.id
+        and any(b in read and b not in params for b in touches_of(other).writes)
+    ]
+    if not found:
+        message = f"no block computes what `{block.name}` reads"
+        raise RefusedError(inapplicable(message, block.id))
+    producer = found[-1]
+    only_buffer(scope, producer)
+    element = element_of(scope, producer)
+    for other in scope.blocks:
+        if other.id != block.id and element.buffer.id in touches_of(other).reads:
+            message = f"`{other.name}` reads `{element.buffer.name}` as well as `{block.name}`"
+            raise RefusedError(inapplicable(message, block.id))
+    return element
+
+
+def _read_indices(consumer: Element, buffer: Var) -> tuple[PrimExpr, ...]:
+    block = consumer.nest.block
+    found = {
+        node.indices
+        for node in walk(consumer.store)
+        if isinstance(node, Load) and node.buffer.id == buffer.id
+    }
+    if len(found) != 1:
+        message = f"`{block.name}` reads `{len(found)}` elements of `{buffer.name}`, expected one"
+        raise RefusedError(inapplicable(message, block.id))
+    return next(iter(found))
+
+
+def _moved(consumer: Element, values: dict[NodeId, PrimExpr], facts: Facts) -> Block:
+    """The consumer at the element that its producer has just stored."""
+    block = consumer.nest.block
+    axes = tuple(replace(a, value=values[a.var.id]) for a in block.axes)
+    inside = [
+        condition
+        for axis in axes
+        for condition in (
+            Binary(BinaryOp.GE, axis.value, IntImm(0)),
+            Binary(BinaryOp.LT, axis.value, axis.extent),
+        )
+    ]
+    loops = LoopsByAxes(block, consumer.nest.loops, values, facts)
+    try:
+        old = [loops.expression(part) for part in conjuncts(block.predicate)]
+    except UnsolvedError as error:
+        raise RefusedError(apart(block, error.var)) from error
+    kept = [c for c in map(facts.simplify, (*inside, *old)) if c != IntImm(1, "bool")]
+    return replace(block, axes=axes, predicate=conjunction(*kept))

@@ -1,0 +1,221 @@
+"""What a move has to keep: every read finds what it found, every instance that counts runs."""
+
+from __future__ import annotations
+
+from workbench.analysis.dependence import (
+    Answer,
+    applies,
+    dependences,
+    illegal,
+    inapplicable,
+    unproved,
+)
+from workbench.analysis.dependence.comparison import Clash, Comparison, Group, Witness
+from workbench.analysis.dependence.sets import TooLargeError
+from workbench.analysis.dependence.versions import Event, Version
+from workbench.ir import Block, For, LoopKind, Stmt, TensorFunction, Var
+from workbench.schedule.blocks.producer import Plan
+from workbench.schedule.primitive import all_apply
+from workbench.schedule.scope import Scope
+from workbench.schedule.touches import part_about, places_of, touches_of
+from workbench.support import NodeId
+
+
+def recomputed(before: TensorFunction, plan: Plan) -> Answer:
+    """Whether a block may be computed where a plan has it, again where it overlaps itself.
+
+    It is a pure function of what it reads. No instance may run that did not run before, reads
+    outside of it keep what they found, other writes of its buffer stay before or after it, and
+    what it reads is the same at both places.
+    """
+    block, buffer = plan.nest.block, plan.buffer
+    rounds = False
+    try:
+        found = compared(before, plan.function, block.id)
+        extra = found.extra_instance()
+        if extra is not None:
+            return _extra(block, extra)
+        clash = found.reordered(own=buffer.id)
+        if clash is not None:
+            return clash_answer(block, clash)
+        lost = found.lost_value(buffer.id) or found.gained_value(buffer.id)
+        if lost is not None:
+            return _lost(block, buffer, lost)
+        if plan.regenerated is not None:
+            clash = found.reordered_within(plan.regenerated)
+            if clash is not None:
+                return clash_answer(block, clash)
+            rounds = found.updates_reordered(plan.regenerated)
+        if plan.output:
+            written = _all_written(block, buffer, found)
+            if not written.applies:
+                return written
+    except TooLargeError:
+        return too_large(block)
+    return all_apply(applies(reassociates=rounds), independent(before, plan.function, block))
+
+
+def independent(before: TensorFunction, after: TensorFunction, block: Block) -> Answer:
+    """Whether loops that run at once, and that a block has come under, are independent still."""
+    known = {loop.var.id for loop in _around(before, block)}
+    for loop in _around(after, block):
+        if loop.var.id not in known and loop.kind in _AT_ONCE:
+            answer = dependences(after).independent(loop.var.id)
+            if not answer.applies:
+                return answer
+    return applies()
+
+
+_AT_ONCE = frozenset({LoopKind.PARALLEL, LoopKind.VECTORIZED})
+
+
+def _around(function: TensorFunction, block: Block) -> tuple[For, ...]:
+    return Scope("", function).loops_around(block.id)
+
+
+def moved_once(
+    before: TensorFunction, after: TensorFunction, block: Block, *, within: bool
+) -> Answer:
+    """Whether a block may run where `after` has it, each instance once.
+
+    `within`: the order of its own instances may have changed too. Updates of one reduction may
+    change theirs; the answer says so.
+    """
+    try:
+        found = compared(before, after, block.id)
+        clash = found.reordered() or (found.reordered_within() if within else None)
+        if clash is not None:
+            return clash_answer(block, clash)
+        extra = found.extra_instance()
+        if extra is not None:
+            return _extra(block, extra)
+        lost = found.lost_instance() or found.repeated_instance(found.after)
+        if lost is not None:
+            return _not_once(block, lost)
+        rounds = within and found.updates_reordered()
+    except TooLargeError:
+        return too_large(block)
+    return all_apply(applies(reassociates=rounds), independent(before, after, block))
+
+
+def _not_once(block: Block, witness: Witness) -> Answer:
+    note = f"an instance is {witness.text}"
+    if witness.inexact:
+        message = f"it is not proved that each instance of `{block.name}` would run once"
+        return unproved(message, block.id, (note, *witness.inexact[:2]))
+    return inapplicable(f"not each instance of `{block.name}` would run once", block.id, (note,))
+
+
+def compared(before: TensorFunction, after: TensorFunction, block: NodeId) -> Comparison:
+    """A function before and after a block was moved, with the statements that matter to it."""
+    moved = next(place.stmt for place in places_of(before) if _is(place.stmt, block))
+    touched = touches_of(moved)
+    buffers = touched.reads.keys() | touched.writes.keys()
+    old, new = (Version(part_about(function, buffers)) for function in (before, after))
+    return Comparison(Group.of(old, block), Group.of(new, block))
+
+
+def _is(stmt: Stmt, block: NodeId) -> bool:
+    return isinstance(stmt, Block) and stmt.id == block
+
+
+def too_large(block: Block) -> Answer:
+    """The answer where isl gives up."""
+    return unproved(f"the instances of `{block.name}` are too many to compare", block.id)
+
+
+def _extra(block: Block, witness: Witness) -> Answer:
+    if witness.inexact:
+        return unproved(
+            f"it is not proved that `{block.name}` runs only where it ran before",
+            block.id,
+            (f"it may run at {witness.text}", *witness.inexact[:2]),
+        )
+    return unproved(
+        f"`{block.name}` does not run over a box of its axes",
+        block.id,
+        (f"it does not run at {witness.text}",),
+    )
+
+
+def clash_answer(block: Block, clash: Clash) -> Answer:
+    """A pair of accesses whose order would change."""
+    mine, other = clash.mine, clash.other
+    if clash.inexact:
+        return unproved(
+            f"it is not proved that {_name(mine)} still {_verb(mine)} "
+            f"{'before' if clash.first else 'after'} {_name(other)} {_verb_it(other)}",
+            block.id,
+            clash.inexact[:2],
+        )
+    order = "after" if clash.first else "before"
+    return illegal(
+        f"{_name(mine)} would {_plain(mine)} {order} {_name(other)} {_verb_it(other)}"
+        if not (mine.access.write and other.access.write)
+        else f"{_name(mine)} would {_plain(mine)} {order} {_name(other)} does",
+        block.id,
+        (
+            f"the {_noun(mine)}{_at(clash, mine, 'x')} would come {order} the {_noun(other)}"
+            f"{_at(clash, other, 'z')}",
+        ),
+    )
+
+
+def _name(event: Event) -> str:
+    return f"`{event.statement.name}`"
+
+
+def _at(clash: Clash, event: Event, prefix: str) -> str:
+    loops = clash.loops(event, prefix)
+    return f" at {loops}" if loops else ""
+
+
+def _verb(event: Event) -> str:
+    return f"writes {event.text}" if event.access.write else f"reads {event.text}"
+
+
+def _verb_it(event: Event) -> str:
+    return "writes it" if event.access.write else "reads it"
+
+
+def _plain(event: Event) -> str:
+    return f"write {event.text}" if event.access.write else f"read {event.text}"
+
+
+def _noun(event: Event) -> str:
+    return "write" if event.access.write else "read"
+
+
+def _lost(block: Block, buffer: Var, clash: Clash) -> Answer:
+    reader = clash.mine
+    where = ", ".join(
+        f"{reader.model.terms[key].name}={clash.point[f'x{key}']}"
+        for key in reader.statement.keys
+        if f"x{key}" in clash.point
+    )
+    at = f" at {where}" if where else ""
+    if clash.inexact:
+        return unproved(
+            f"it is not proved that `{block.name}` has written it when {_name(reader)} "
+            f"{_verb(reader)}",
+            block.id,
+            clash.inexact[:2],
+        )
+    written = "would have" if clash.first else "would not have"
+    return illegal(
+        f"{_name(reader)} {_verb(reader)}, which `{block.name}` {written} written by then",
+        block.id,
+        (f"`{reader.statement.name}`{at} reads {reader.text} of `{buffer.name}`",),
+    )
+
+
+def _all_written(block: Block, buffer: Var, found: Comparison) -> Answer:
+    missing = found.unwritten(buffer.id)
+    if missing is None:
+        return applies()
+    element = ", ".join(str(missing[name]) for name in sorted(missing) if name.startswith("o"))
+    return illegal(
+        f"`{buffer.name}` is an output, and `{block.name}` would not compute all of it there",
+        block.id,
+        (f"`{buffer.name}[{element}]` would not be computed",),
+    )

@@ -1,0 +1,199 @@
+"""Producers: where a block that computes a buffer can be computed again, and for what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from workbench.analysis.dependence import dependences, illegal, inapplicable, unproved
+from workbench.ir import (
+    Allocate,
+    Block,
+    For,
+    Load,
+    LoopKind,
+    Seq,
+    Stmt,
+    TensorFunction,
+    Var,
+    walk,
+)
+from workbench.schedule.blocks.axis_spans import axis_spans
+from workbench.schedule.blocks.loops_by_axes import UnsolvedError, apart
+from workbench.schedule.blocks.movement import placed
+from workbench.schedule.blocks.nest import (
+    Nest,
+    known_at,
+    nest_of,
+    stores_of,
+)
+from workbench.schedule.blocks.required_region import region
+from workbench.schedule.refusal import RefusedError
+from workbench.schedule.scope import Scope, replace_statement, sequence, walk_statements
+from workbench.schedule.symbolic_box import Span, hull
+from workbench.schedule.touches import aliased, places_of, touches_of
+from workbench.support import NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A move that is drawn up: the nest that moves, its buffer, the function afterwards.
+
+    `regenerated` has the loops around the new place where the loops of a reduction were made anew,
+    so that the order of its updates may have changed.
+    """
+
+    nest: Nest
+    buffer: Var
+    function: TensorFunction
+    loops: tuple[NodeId, ...]
+    output: bool
+    regenerated: frozenset[NodeId] | None
+
+
+def compute_under(
+    scope: Scope, block: Block, loop: For, index: int, *, keep_unit_loops: bool
+) -> Plan:
+    """The function with a producer under a loop of its consumers.
+
+    Raises:
+        RefusedError: what is missing, or in the way.
+    """
+    if any(stmt is loop for stmt in scope.paths[block.id]):
+        message = f"`{block.name}` is under the loop `{loop.var.name}` already"
+        raise RefusedError(inapplicable(message, block.id))
+    buffer = written_buffer(scope, block)
+    items = _items(loop)
+    place = insertion_place(items, block, loop, buffer, index)
+    path = (*scope.paths[loop.var.id], loop)
+    nest = nest_of(scope, block, path)
+    facts = known_at(scope.function, path)
+    needed: tuple[Span, ...] | None = None
+    for item in items[place:]:
+        found = region(item, buffer.id, facts)
+        if found is not None:
+            pairs = zip(needed or found, found, strict=True)
+            needed = tuple(hull(facts, a, b) for a, b in pairs)
+    assert needed is not None
+    spans = axis_spans(nest.block, stores_of(nest.block), needed, facts)
+    mixed = bool(nest.mixed)
+    try:
+        made = placed(scope, nest, spans, facts, keep_unit_loops=keep_unit_loops, regenerate=mixed)
+    except UnsolvedError as error:
+        raise RefusedError(apart(block, error.var)) from error
+    body = sequence([*items[:place], made.stmt, *items[place:]])
+    changed = replace_statement(scope.function.body, loop, replace(loop, body=body))
+    changed = replace_statement(changed, nest.outermost, None)
+    function = _private(scope.with_body(changed), buffer, path, scope.paths[block.id])
+    output = any(param.id == buffer.id for param in scope.function.params)
+    around = frozenset(s.var.id for s in path if isinstance(s, For))
+    return Plan(nest, buffer, function, made.loops, output, around if mixed else None)
+
+
+def _private(
+    function: TensorFunction, buffer: Var, path: Sequence[Stmt], before: Sequence[Stmt]
+) -> TensorFunction:
+    """A buffer that is used under one parallel loop alone is allocated in it, where that helps."""
+    entered = [stmt for stmt in path if not any(stmt is other for other in before)]
+    loop = next((s for s in entered if isinstance(s, For) and s.kind is LoopKind.PARALLEL), None)
+    kept = tuple(a for a in function.allocations if a.id != buffer.id)
+    if loop is None or len(kept) == len(function.allocations):
+        return function
+    there = next(
+        s for s in walk_statements(function.body) if isinstance(s, For) and s.var.id == loop.var.id
+    )
+    rest = replace_statement(function.body, there, None)
+    if touches_of(rest).touches((buffer.id,)):
+        return function
+    if dependences(function).independent(loop.var.id).applies:
+        return function
+    private = replace(there, body=Allocate(buffer, there.body))
+    body = replace_statement(function.body, there, private)
+    return replace(function, body=body, allocations=kept)
+
+
+def _items(loop: For) -> tuple[Stmt, ...]:
+    return loop.body.body if isinstance(loop.body, Seq) else (loop.body,)
+
+
+def only_buffer(scope: Scope, block: Block) -> Var:
+    """The buffer that a block alone writes, as a pure function of others.
+
+    Raises:
+        RefusedError: as `written_buffer`; others write it.
+    """
+    buffer = written_buffer(scope, block)
+    for place in places_of(scope.function):
+        other = place.stmt
+        if buffer.id in place.writes and other is not block:
+            name = other.name if isinstance(other, Block) else f"the store to {buffer.name}"
+            message = f"`{name}` writes `{buffer.name}` as well as `{block.name}`"
+            raise RefusedError(illegal(message, block.id))
+    return buffer
+
+
+def written_buffer(scope: Scope, block: Block) -> Var:
+    """The one buffer that a block writes, as a pure function of others.
+
+    Raises:
+        RefusedError: it writes several, or reads what other instances wrote.
+    """
+    touched = touches_of(block)
+    written = touched.writes
+    names = ", ".join(f"`{buffer.name}`" for buffer in written.values())
+    if len(written) != 1 or not stores_of(block):
+        message = f"`{block.name}` writes {names or 'no buffer'}, expected one buffer"
+        raise RefusedError(inapplicable(message, block.id))
+    (buffer,) = written.values()
+    if touched.effects:
+        message = f"`{block.name}` calls something for its effect"
+        raise RefusedError(unproved(message, block.id))
+    alias = aliased(scope.function, buffer.id)
+    if alias:
+        message = f"`{buffer.name}` is not only loaded and stored: {alias}"
+        raise RefusedError(unproved(message, block.id))
+    _refuse_own_reads(block, buffer)
+    return buffer
+
+
+def _refuse_own_reads(block: Block, buffer: Var) -> None:
+    """A block may read its own buffer only to update the element that it stores."""
+    for store in stores_of(block.body):
+        for node in walk(store):
+            if not isinstance(node, Load) or node.buffer.id != buffer.id:
+                continue
+            if block.init is None or node.indices != store.indices:
+                message = f"`{block.name}` reads `{buffer.name}`, which other instances of it wrote"
+                raise RefusedError(illegal(message, block.id))
+
+
+def insertion_place(items: Sequence[Stmt], block: Block, loop: For, buffer: Var, index: int) -> int:
+    """Before which statement of a loop a producer goes.
+
+    Raises:
+        RefusedError: nothing there reads the buffer, or the index is none.
+    """
+    readers = [n for n, item in enumerate(items) if _reads(item, buffer)]
+    if not readers:
+        message = f"nothing under the loop `{loop.var.name}` reads `{buffer.name}`"
+        raise RefusedError(inapplicable(message, block.id))
+    if index == -1:
+        return readers[0]
+    sources = touches_of(block).reads.keys() - {buffer.id}
+    written = [
+        n for n, item in enumerate(items[: readers[0]]) if sources & touches_of(item).writes.keys()
+    ]
+    first = written[-1] + 1 if written else 0
+    if index == -2:
+        return first
+    if not 0 <= index <= readers[0]:
+        message = (
+            f"index `{index}` is no place before the readers of `{buffer.name}` in the loop "
+            f"`{loop.var.name}`, expected `0` to `{readers[0]}`"
+        )
+        raise RefusedError(inapplicable(message, block.id))
+    return index
+
+
+def _reads(item: Stmt, buffer: Var) -> bool:
+    return buffer.id in touches_of(item).reads

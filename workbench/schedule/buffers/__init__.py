@@ -1,0 +1,1 @@
+"""What primitives on buffers and layouts share: footprints, copies, redirected accesses."""

@@ -1,0 +1,154 @@
+"""Caching: copies of a part of a buffer, and what stands in the way of using them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from functools import reduce
+
+from workbench.analysis.arith import Facts
+from workbench.analysis.dependence import Answer, inapplicable
+from workbench.ir import (
+    Axis,
+    AxisKind,
+    Binary,
+    BinaryOp,
+    Block,
+    BufferType,
+    Evaluate,
+    For,
+    IntImm,
+    Load,
+    PrimExpr,
+    ScalarType,
+    Stmt,
+    Store,
+    Var,
+    as_dim,
+)
+from workbench.schedule.buffers.accesses import as_index
+from workbench.schedule.buffers.footprint import Box
+from workbench.schedule.buffers.levels import defines
+from workbench.schedule.buffers.mentions import accesses_buffer, is_opaque, mentions
+from workbench.schedule.scope import Scope, walk_statements
+from workbench.support import NodeId
+
+Indices = tuple[PrimExpr, ...]
+
+SCOPES_NOTE = "on a CPU all scopes are plain memory: the scope only names the place"
+
+
+def stores_to(items: Sequence[Stmt], buffer: NodeId) -> bool:
+    """Whether some statement writes the buffer."""
+    return any(buffer in mentions(item).stores for item in items)
+
+
+def loads_from(items: Sequence[Stmt], buffer: NodeId) -> bool:
+    """Whether some statement reads the buffer."""
+    return any(buffer in mentions(item).loads for item in items)
+
+
+def not_redirected(
+    items: Sequence[Stmt], buffer: Var, places: Sequence[For | Block] = ()
+) -> Answer | None:
+    """Why accesses of a buffer cannot go to another one, None where they can.
+
+    A block gives a part of it another name or passes it on as a whole, or it lives only inside
+    of one of `places`.
+    """
+    for item in items:
+        if buffer.id not in mentions(item).regions:
+            continue
+        for stmt in walk_statements(item):
+            if isinstance(stmt, Block) and _passes_on(stmt, buffer.id):
+                message = f"block `{stmt.name}` uses `{buffer.name}` as a whole or by another name"
+                return inapplicable(message, stmt.id)
+            if isinstance(stmt, Evaluate) and buffer.id in mentions(stmt).loads:
+                return inapplicable(f"a call is given `{buffer.name}`", buffer.id)
+    for place in places:
+        if any(defines(stmt, buffer) for stmt in walk_statements(place)):
+            name = place.var.name if isinstance(place, For) else place.name
+            message = f"`{buffer.name}` lives only inside of `{name}`"
+            return inapplicable(message, buffer.id, hint="name a loop or block further in")
+    return None
+
+
+def _passes_on(block: Block, buffer: NodeId) -> bool:
+    if any(match.source.buffer.id == buffer for match in block.match_buffers):
+        return True
+    regions = (*(block.reads or ()), *(block.writes or ()))
+    declared = any(region.buffer.id == buffer for region in regions)
+    return declared and (is_opaque(block) or not accesses_buffer(block, buffer))
+
+
+def cache_buffer(scope: Scope, buffer: Var, box: Box, storage: str, name: str = "") -> Var:
+    """A buffer for a copy of the box; named as in TVM: `A_local`."""
+    assert isinstance(buffer.type, BufferType)
+    shape = tuple(as_dim(r.extent) for r in box.ranges)
+    type_ = BufferType(shape, buffer.type.dtype, storage)
+    return scope.fresh(name or f"{buffer.name}_{storage.replace('.', '_')}", type_)
+
+
+def nest(
+    scope: Scope,
+    name: str,
+    extents: Sequence[PrimExpr],
+    body: Callable[[Indices], Stmt],
+    predicate: Callable[[Indices], PrimExpr | None] | None = None,
+) -> tuple[Stmt, NodeId]:
+    """Loops `ax0`, ... around a block with spatial axes `v0`, ..., and the id of the block."""
+    extents = [as_index(extent) for extent in extents]
+    loops = [scope.fresh(f"ax{n}", ScalarType()) for n in range(len(extents))]
+    names = [Var(scope.ids.new(), f"v{n}", ScalarType()) for n in range(len(extents))]
+    axes = tuple(
+        Axis(var, AxisKind.SPATIAL, extent, loop)
+        for var, extent, loop in zip(names, extents, loops, strict=True)
+    )
+    where = predicate(tuple(names)) if predicate is not None else None
+    name = free_block_name(scope, name)
+    block = Block(scope.ids.new(), name, axes, body(tuple(names)), predicate=where)
+    result: Stmt = block
+    for loop, extent in zip(reversed(loops), reversed(extents), strict=True):
+        result = For(loop, IntImm(0), extent, result)
+    return result, block.id
+
+
+def free_block_name(scope: Scope, name: str) -> str:
+    """`name`, or the first of `name_1`, ... that no block has; a buffer may have it, as in TVM."""
+    taken = {block.name for block in scope.blocks}
+    tries = (f"{name}_{n}" if n else name for n in itertools.count())
+    return next(found for found in tries if found not in taken)
+
+
+def copy_nest(
+    scope: Scope, name: str, buffer: Var, cache: Var, box: Box, facts: Facts, *, back: bool = False
+) -> tuple[Stmt, NodeId]:
+    """The block that copies the box into the cache, or `back`."""
+    assert isinstance(buffer.type, BufferType)
+    dims = buffer.type.shape
+
+    def outer(indices: Indices) -> Indices:
+        moved = zip(indices, box.ranges, strict=True)
+        return tuple(facts.simplify(r.start + i) for i, r in moved)
+
+    def body(indices: Indices) -> Stmt:
+        there = outer(indices)
+        if back:
+            return Store(buffer, there, Load(cache, indices))
+        return Store(cache, indices, Load(buffer, there))
+
+    def where(indices: Indices) -> PrimExpr | None:
+        there = outer(indices)
+        inside = [c for n in box.guarded for c in (there[n] >= 0, there[n] < dims[n])]
+        needed = [c for c in inside if facts.proves(c) is not True]
+        return conjoined(needed)
+
+    return nest(scope, name, [r.extent for r in box.ranges], body, where)
+
+
+def conjoined(conditions: Sequence[PrimExpr | None]) -> PrimExpr | None:
+    """All conditions at once; None holds always."""
+    known = [condition for condition in conditions if condition is not None]
+    if not known:
+        return None
+    return reduce(lambda a, b: Binary(BinaryOp.AND, a, b), known)

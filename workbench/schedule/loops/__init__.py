@@ -1,0 +1,1 @@
+"""What primitives on loops share: kinds, factors, ranges, guards."""

@@ -1,0 +1,30 @@
+"""Factors of loops: whole positive numbers, one of which may be left to be computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from workbench.schedule.primitive import bad_parameter
+from workbench.schedule.scope import Scope
+
+
+def checked_factors(
+    scope: Scope, what: str, factors: Sequence[object], *, at_least: int
+) -> list[int | None]:
+    """The factors as plain numbers; at most one of them is None.
+
+    Raises:
+        CompileError: `schedule/bad-factor`.
+    """
+    known = [f for f in factors if f is not None]
+    whole = [int(f) for f in known if isinstance(f, int) and not isinstance(f, bool) and f > 0]
+    if len(factors) < at_least or len(whole) < max(1, len(factors) - 1) or len(whole) < len(known):
+        count = "two or more positive factors" if at_least == 2 else "positive extents"
+        message = f"`{what}` needs {count}, at most one of them None, got `{_shown(factors)}`"
+        raise bad_parameter(scope, "schedule/bad-factor", message)
+    numbers = iter(whole)
+    return [None if f is None else next(numbers) for f in factors]
+
+
+def _shown(factors: Sequence[object]) -> str:
+    return f"[{', '.join(str(f) if isinstance(f, int) else repr(f) for f in factors)}]"

@@ -1,0 +1,73 @@
+"""Guards: leave out iterations that a transformed nest runs beyond its old extent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from workbench.codegen.division import DIVISIONS
+from workbench.ir import (
+    Allocate,
+    Binary,
+    BinaryOp,
+    Block,
+    BufferType,
+    For,
+    If,
+    IntImm,
+    Let,
+    Load,
+    PrimExpr,
+    Seq,
+    Stmt,
+    dtype_of,
+    is_float,
+    walk,
+)
+from workbench.schedule.scope import walk_statements
+
+
+def guarded(body: Stmt, condition: PrimExpr) -> Stmt:
+    """The predicate on every outermost block, or a branch around what holds no block.
+
+    What is computed on the way to a block, such as bounds of loops, is computed where the
+    condition does not hold; where that may fault, the branch is around it.
+    """
+    if not any(isinstance(node, Block) for node in walk_statements(body)):
+        return If(condition, body)
+    match body:
+        case Block(predicate=predicate, axes=axes):
+            if not all(_harmless(axis.value) for axis in axes):
+                return If(condition, body)
+            whole = condition if predicate is None else Binary(BinaryOp.AND, condition, predicate)
+            return replace(body, predicate=whole)
+        case For(start=start, extent=extent, body=inner) if _harmless(start, extent):
+            return replace(body, body=guarded(inner, condition))
+        case Let(value=value, body=inner) if _harmless(value):
+            return replace(body, body=guarded(inner, condition))
+        case Allocate(buffer=buffer, body=inner) if _constant(buffer.type):
+            return replace(body, body=guarded(inner, condition))
+        case If(condition=held, then=then, otherwise=None) if _harmless(held):
+            return replace(body, then=guarded(then, condition))
+        case Seq(body=items):
+            return Seq(tuple(guarded(item, condition) for item in items))
+        case _:
+            return If(condition, body)
+
+
+def _harmless(*values: PrimExpr) -> bool:
+    """Whether values can be computed anywhere: they read nothing and divide by constants only."""
+    return not any(_faults(node) for value in values for node in walk(value))
+
+
+def _faults(node: object) -> bool:
+    match node:
+        case Load():
+            return True
+        case Binary(op=op, b=b) if op in DIVISIONS and not is_float(dtype_of(b)):
+            return not isinstance(b, IntImm) or b.value == 0
+        case _:
+            return False
+
+
+def _constant(type_: object) -> bool:
+    return isinstance(type_, BufferType) and all(isinstance(dim, int) for dim in type_.shape)

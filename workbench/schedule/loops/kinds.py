@@ -1,0 +1,67 @@
+"""Kinds of loops: what holds of a loop whose iterations do not run one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+from typing_extensions import override
+
+from workbench.analysis.dependence import Answer, AnswerKind, applies
+from workbench.ir import AxisKind, Block, For, LoopKind
+from workbench.schedule.primitive import Primitive, Rewritten, all_apply
+from workbench.schedule.scope import Scope, uses, walk_statements
+
+
+@dataclass(frozen=True)
+class LoopKindPrimitive(Primitive):
+    """Gives a loop another kind."""
+
+    kind: ClassVar[LoopKind]
+
+    loop: str = ""
+
+    @override
+    def rewrite(self, scope: Scope) -> Rewritten:
+        loop = scope.loop(self.loop)
+        new = replace(loop, kind=self.kind, thread="")
+        return Rewritten(scope.replaced(loop, new), (loop.var.id,))
+
+    @override
+    @classmethod
+    def offers(cls, scope: Scope, node: For | Block) -> Iterator[Self]:
+        if isinstance(node, For) and node.kind is not cls.kind:
+            yield cls(scope.name, scope.label(node))
+
+
+def independent(scope: Scope, loop: For) -> Answer:
+    """Whether the iterations of a loop may run at the same time, with a hint where they may not."""
+    answer = scope.dependences_around(loop).independent(loop.var.id)
+    if answer.kind is not AnswerKind.ILLEGAL or answer.hint or not _reduces(loop):
+        return answer
+    return replace(answer, hint="`rfactor` gives each iteration a part of the reduction")
+
+
+def kinds_hold(scope: Scope, loops: Sequence[For]) -> Answer:
+    """Whether loops, which run in no fixed order, are independent in a function that has them."""
+    return all_apply(applies(), *(_independent_in(scope, loop) for loop in loops))
+
+
+def _independent_in(scope: Scope, loop: For) -> Answer:
+    inside = scope.node(loop.var.id)
+    assert isinstance(inside, For)
+    answer = scope.dependences_around(inside).independent(loop.var.id)
+    if answer.applies:
+        return answer
+    message = f"`{loop.var.name}` is {loop.kind.value}, and then {answer.message}"
+    return replace(answer, message=message)
+
+
+def _reduces(loop: For) -> bool:
+    return any(
+        axis.kind is AxisKind.REDUCE and uses(axis.value, loop.var.id)
+        for stmt in walk_statements(loop)
+        if isinstance(stmt, Block)
+        for axis in stmt.axes
+    )
