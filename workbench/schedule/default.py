@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from workbench.analysis.affine import step_of
-from workbench.analysis.op_pattern import OpPattern, stage_pattern
-from workbench.analysis.stages import Stage, indices_are, stages
+from workbench.analysis.stages import Stage, stages
 from workbench.ir import (
     For,
     IntImm,
@@ -23,6 +22,7 @@ from workbench.ir import (
     Var,
     walk,
 )
+from workbench.schedule.followers import tile_followers
 from workbench.schedule.inline import inline_stages
 from workbench.schedule.lanes import contiguous_axis, lane_reduction
 from workbench.schedule.tile import Tile, TileBuilder
@@ -103,10 +103,9 @@ def _schedule(function: TensorFunction, options: ScheduleOptions) -> TensorFunct
         if stage.block.id in done:
             continue
         lanes = _prefers_lanes(stage, options)
-        epilogue = None if lanes else _epilogue(inlined, found, position)
-        bodies.append(_schedule_stage(stage, epilogue, ids, options, choices))
-        if epilogue is not None:
-            done.add(epilogue.block.id)
+        followers = () if lanes else tile_followers(inlined, found, position)
+        bodies.append(_schedule_stage(stage, followers, ids, options, choices))
+        done |= {follower.block.id for follower in followers}
     kept = _still_used(inlined, bodies)
     attrs = tuple(sorted((*inlined.attrs, ("scheduled", _description(choices)))))
     body = bodies[0] if len(bodies) == 1 else Seq(tuple(bodies))
@@ -129,30 +128,9 @@ def _accesses(body: Stmt) -> list[Store | Load]:
     return [node for node in walk(body) if isinstance(node, Store | Load)]
 
 
-def _epilogue(function: TensorFunction, found: tuple[Stage, ...], position: int) -> Stage | None:
-    """The next stage, where it is elementwise on this reduction and its only reader."""
-    stage = found[position]
-    if not stage.reduce or position + 1 >= len(found):
-        return None
-    following = found[position + 1]
-    readers = [s for s in found if any(x.buffer.id == stage.buffer.id for x in s.loads)]
-    local = stage.buffer.id in {a.id for a in function.allocations}
-    if not local or [s.block.id for s in readers] != [following.block.id]:
-        return None
-    if stage_pattern(following) > OpPattern.INJECTIVE or not _same_space(stage, following):
-        return None
-    ours = [x for x in following.loads if x.buffer.id == stage.buffer.id]
-    return following if all(indices_are(x.indices, following.spatial) for x in ours) else None
-
-
-def _same_space(a: Stage, b: Stage) -> bool:
-    extents = [[s.extents[v.id] for v in s.spatial] for s in (a, b)]
-    return extents[0] == extents[1] and b.writes_identity and a.writes_identity
-
-
 def _schedule_stage(
     stage: Stage,
-    epilogue: Stage | None,
+    followers: tuple[Stage, ...],
     ids: IdSource,
     options: ScheduleOptions,
     choices: list[str],
@@ -170,12 +148,13 @@ def _schedule_stage(
         tile = choose_tile(stage, columns, options)
     builder = TileBuilder(ids, stage, tile)
     where = "" if tile.parallel is None else f", {stage.spatial[tile.parallel].name} parallel"
-    choices.append(f"{stage.block.name} {tile.rows}x{tile.columns}{where}")
+    names = " + ".join(s.block.name for s in (stage, *followers))
+    choices.append(f"{names} {tile.rows}x{tile.columns}{where}")
     if stage.reduction is not None:
-        return builder.reduction(epilogue)
+        return builder.reduction(followers)
     if stage.reduce or not stage.writes_identity:
         return _as_it_is(stage)
-    return builder.spatial()
+    return builder.spatial(followers)
 
 
 def _as_it_is(stage: Stage) -> Stmt:

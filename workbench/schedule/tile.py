@@ -87,7 +87,7 @@ class _Split:
 
 
 class TileBuilder:
-    """Builds the loops of one stage, and of the elementwise stage that follows it in its tile."""
+    """Builds the loops of one stage, and of the elementwise stages that follow it in its tile."""
 
     def __init__(self, ids: IdSource, stage: Stage, tile: Tile) -> None:
         self.ids = ids
@@ -96,20 +96,52 @@ class TileBuilder:
         self.axes = [a for a in stage.block.axes if a.kind is AxisKind.SPATIAL]
         self.splits = [self._split(n, axis) for n, axis in enumerate(self.axes)]
 
-    def spatial(self) -> Stmt:
-        """The nest of a stage without reduction."""
-        return self._outer(self._vector_nest(self._instance(self.stage, self._values(self.stage))))
+    def spatial(self, followers: Sequence[Stage] = ()) -> Stmt:
+        """The nest of a stage without reduction, and of the stages that follow it in its tile."""
+        if not followers:
+            return self._outer(
+                self._vector_nest(self._instance(self.stage, self._values(self.stage)))
+            )
+        return self._outer(self._in_tile((self.stage, *followers), {}))
 
-    def reduction(self, epilogue: Stage | None) -> Stmt:
+    def reduction(self, followers: Sequence[Stage] = ()) -> Stmt:
         """The nest of a reduction that accumulates in a local tile.
 
-        Stored through the epilogue if there is one.
+        Stored through the stages that follow it, if there are some, the values between them in
+        local tiles too.
         """
-        accumulator, indices = self._accumulator()
+        accumulator, indices = self._accumulator(self.stage)
         init = self._vector_nest(self._init(accumulator, indices))
         update = self._reduce_nest(accumulator, indices)
-        store = self._vector_nest(self._store(epilogue, accumulator, indices))
+        if followers:
+            store = self._in_tile(followers, {self.stage.buffer.id: accumulator})
+        else:
+            store = self._vector_nest(self._copied(accumulator, indices))
         return self._outer(Allocate(accumulator, Seq((init, update, store))))
+
+    def _in_tile(self, chain: Sequence[Stage], local: dict[NodeId, Var]) -> Stmt:
+        """Stages one after the other in a tile; what but the last one computes is local to it."""
+        tiles = {s.buffer.id: self._accumulator(s)[0] for s in chain[:-1]}
+        local = local | tiles
+        nests = [self._vector_nest(self._local_instance(s, local)) for s in chain]
+        body: Stmt = nests[0] if len(nests) == 1 else Seq(tuple(nests))
+        for tile in reversed(tiles.values()):
+            body = Allocate(tile, body)
+        return body
+
+    def _local_instance(self, stage: Stage, local: dict[NodeId, Var]) -> Block:
+        """A stage that reads and writes the tiles of the values that are local."""
+        indices = self._tile_indices()
+
+        def redirect(node: object) -> object:
+            if isinstance(node, Load) and node.buffer.id in local:
+                return Load(local[node.buffer.id], indices)
+            return node
+
+        store = replace(stage.store, value=transform(stage.store.value, redirect))
+        if stage.buffer.id in local:
+            store = replace(store, buffer=local[stage.buffer.id], indices=indices)
+        return self._block(stage, stage.block.name, store, self._values(stage))
 
     def _split(self, position: int, axis: Axis) -> _Split:
         name = axis.var.name
@@ -148,15 +180,16 @@ class TileBuilder:
                 body = For(split.inner, ZERO, IntImm(split.size), body, kind)
         return _fresh_loops(body, self.ids)
 
-    def _accumulator(self) -> tuple[Var, tuple[PrimExpr, ...]]:
+    def _accumulator(self, stage: Stage) -> tuple[Var, tuple[PrimExpr, ...]]:
         """A local buffer of the tile's shape, and where an instance finds its element."""
-        inner = [s for s in self._tiled() if s.inner is not None]
-        shape = tuple(s.size for s in inner) or (1,)
-        assert isinstance(self.stage.buffer.type, BufferType)
-        type_ = BufferType(shape, self.stage.buffer.type.dtype, "local")
-        buffer = Var(self.ids.new(), f"{self.stage.buffer.name}_local", type_)
-        indices = tuple(s.inner for s in inner if s.inner is not None)
-        return buffer, indices or (ZERO,)
+        shape = tuple(s.size for s in self._tiled() if s.inner is not None) or (1,)
+        assert isinstance(stage.buffer.type, BufferType)
+        type_ = BufferType(shape, stage.buffer.type.dtype, "local")
+        buffer = Var(self.ids.new(), f"{stage.buffer.name}_local", type_)
+        return buffer, self._tile_indices()
+
+    def _tile_indices(self) -> tuple[PrimExpr, ...]:
+        return tuple(s.inner for s in self._tiled() if s.inner is not None) or (ZERO,)
 
     def _tiled(self) -> list[_Split]:
         order = [p for p in (self.tile.row_axis, self.tile.column_axis) if p is not None]
@@ -204,21 +237,10 @@ class TileBuilder:
         dtype = load.buffer.type.dtype
         return Select(conjunction(guards), load, as_expr(0.0 if is_float(dtype) else 0, dtype))
 
-    def _store(
-        self, epilogue: Stage | None, accumulator: Var, indices: tuple[PrimExpr, ...]
-    ) -> Block:
-        if epilogue is None:
-            store = Store(self.stage.buffer, self.stage.store.indices, Load(accumulator, indices))
-            return self._block(
-                self.stage, f"{self.stage.block.name}_store", store, self._values(self.stage)
-            )
-
-        def redirect(node: object) -> object:
-            is_ours = isinstance(node, Load) and node.buffer.id == self.stage.buffer.id
-            return Load(accumulator, indices) if is_ours else node
-
-        store = replace(epilogue.store, value=transform(epilogue.store.value, redirect))
-        return self._block(epilogue, epilogue.block.name, store, self._values(epilogue))
+    def _copied(self, accumulator: Var, indices: tuple[PrimExpr, ...]) -> Block:
+        store = Store(self.stage.buffer, self.stage.store.indices, Load(accumulator, indices))
+        name = f"{self.stage.block.name}_store"
+        return self._block(self.stage, name, store, self._values(self.stage))
 
     def _instance(self, stage: Stage, values: dict[NodeId, PrimExpr]) -> Block:
         return self._block(stage, stage.block.name, stage.store, values)

@@ -15,6 +15,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
+from workbench.analysis.uses import callees
 from workbench.ir import (
     CallFunction,
     CallTIR,
@@ -25,8 +26,20 @@ from workbench.ir import (
     TensorFunction,
     TensorType,
     Var,
+    transform,
 )
-from workbench.rewrite import Derivation, ModuleEditor, NodeRef, Refusal, Relation, Rule, Site, note
+from workbench.rewrite import (
+    Derivation,
+    ModuleEditor,
+    NodeRef,
+    Refusal,
+    Relation,
+    Rule,
+    Site,
+    all_bindings,
+    is_fused,
+    note,
+)
 from workbench.schedule.inline import inline_stages
 from workbench.schedule.renaming import Renaming
 from workbench.support import NodeId
@@ -39,8 +52,11 @@ SUFFIX = "_tir"
 class FuseTensorFunctions(Rule):
     """Replace calls of fused graph functions by calls of one tensor function.
 
-    Intermediate values become buffers of the new function, elementwise ones are computed where
-    they are read. Reference: `relax.transform.FuseTIR`.
+    An elementwise value is computed where it is read, so that a chain is one loop nest with all
+    between in registers. What follows a contraction or reduction, and what is too costly to
+    compute at each read, stays a nest over a buffer of the function: `ScheduleDefault` computes it
+    in the same tile, and `ReverseComputeAt` puts it there by hand. Functions that are not private
+    stay, for callers from outside. Reference: `relax.transform.FuseTIR`.
     """
 
     name: ClassVar[str] = "fuse-tensor-functions"
@@ -50,7 +66,7 @@ class FuseTensorFunctions(Rule):
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:
         mergeable = {name: _why_not(module, f) for name, f in _primitives(module).items()}
         for name, function in module.graph_functions.items():
-            for binding in function.bindings:
+            for binding in all_bindings(function):
                 call = binding.value
                 if isinstance(call, CallFunction) and call.callee in mergeable:
                     if reason := mergeable[call.callee]:
@@ -81,14 +97,9 @@ class FuseTensorFunctions(Rule):
     @override
     def finish(self, editor: ModuleEditor) -> IRModule:
         module = editor.commit()
-        called = {
-            b.value.callee
-            for f in module.graph_functions.values()
-            for b in f.bindings
-            if isinstance(b.value, CallFunction)
-        }
-        for name in _primitives(module):
-            if name not in called:
+        called = callees(module)
+        for name, function in _primitives(module).items():
+            if function.private and name not in called:
                 editor.remove_function(name)
         return _take_names(editor.commit())
 
@@ -109,24 +120,17 @@ def _take_names(module: IRModule) -> IRModule:
 
 
 def _rename_calls(function: GraphFunction, names: dict[str, str]) -> GraphFunction:
-    blocks = tuple(
-        replace(
-            block,
-            bindings=tuple(
-                replace(b, value=replace(b.value, callee=names[b.value.callee]))
-                if isinstance(b.value, CallTIR) and b.value.callee in names
-                else b
-                for b in block.bindings
-            ),
-        )
-        for block in function.blocks
-    )
-    return replace(function, blocks=blocks)
+    def renamed(node: object) -> object:
+        if isinstance(node, CallTIR) and node.callee in names:
+            return replace(node, callee=names[node.callee])
+        return node
+
+    return transform(function, renamed)
 
 
 def _primitives(module: IRModule) -> dict[str, GraphFunction]:
     functions = module.graph_functions.items()
-    return {name: f for name, f in functions if dict(f.attrs).get("Primitive")}
+    return {name: f for name, f in functions if is_fused(f)}
 
 
 def _why_not(module: IRModule, function: GraphFunction) -> str:
