@@ -70,7 +70,7 @@ def test_a_small_program_is_seen_and_opened(tour: Lab) -> None:
     view.select("matmul")
     expect(view.panel).to_contain_text("f32[64, 96]")
     expect(view.panel).to_contain_text("x: f32[64, 128]")
-    loops = view.panel.get_by_role("table", name="Loops").get_by_role("row")
+    loops = view.panel.get_by_role("treegrid", name="Loops").get_by_role("row")
     expect(loops.filter(has_text=re.compile(r"^for .* in 128"))).to_have_count(1)
     expect(view.tab("Script")).to_contain_text("R.matmul(x, w)")
     expect(view.tab("Origin")).to_contain_text("line")

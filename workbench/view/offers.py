@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 from collections.abc import Mapping
 from itertools import islice
-from typing import cast
+from typing import Any, cast, get_type_hints
 
 import msgspec
 
@@ -21,6 +21,8 @@ from workbench.support import CompileError, Diagnostic, NodeId
 from workbench.view.protocol import ChoiceView, OfferView, Parameter, Scalar
 
 PLACES = ("function", "loop", "block")
+RECURSIVE = {"ann_val"}
+"""Parameters whose type msgspec cannot convert to: attributes hold attributes."""
 MOST_CHOICES = 8
 MOST_CARRIED = 6
 OWN = {
@@ -101,21 +103,32 @@ def primitive_of(name: str, arguments: Mapping[str, Parameter]) -> Primitive:
     if kind is None:
         raise CompileError(Diagnostic("view/unknown-primitive", f"no primitive `{name}`"))
     try:
-        return msgspec.convert(_read(kind, arguments), kind)
+        return kind(**_read(kind, arguments))
     except (msgspec.ValidationError, TypeError) as error:
         message = f"parameters of `{name}` do not fit: {error}"
         raise CompileError(Diagnostic("view/bad-parameters", message)) from error
 
 
-def _read(kind: type[Primitive], arguments: Mapping[str, Parameter]) -> dict[str, Parameter]:
-    """The parameters; a text for a tuple is read as its items."""
+def _read(kind: type[Primitive], arguments: Mapping[str, Parameter]) -> dict[str, Any]:
+    """The parameters as the fields have them; a text for a tuple is read as its items."""
     defaults = {f.name: f.default for f in dataclasses.fields(kind)}
-    return {
-        name: _items(value)
-        if isinstance(value, str) and isinstance(defaults.get(name), tuple)
-        else value
-        for name, value in arguments.items()
-    }
+    hints = get_type_hints(kind)
+    found: dict[str, Any] = {}
+    for name, value in arguments.items():
+        if name not in defaults:
+            raise TypeError(f"there is no `{name}`")
+        if isinstance(value, str) and isinstance(defaults[name], tuple):
+            value = _items(value)
+        exact = name not in RECURSIVE
+        found[name] = msgspec.convert(value, hints[name]) if exact else _attribute(value)
+    return found
+
+
+def _attribute(value: object) -> object:
+    """Lists as tuples."""
+    if isinstance(value, list):
+        return tuple(_attribute(item) for item in cast("list[object]", value))
+    return value
 
 
 def _items(text: str) -> list[int | float | str | bool | list[Scalar] | None]:
@@ -198,4 +211,6 @@ def _text(value: object) -> str:
     if isinstance(value, tuple):
         items = cast("tuple[object, ...]", value)
         return f"[{', '.join(_text(item) for item in items)}]"
+    if isinstance(value, str) and value.startswith("lambda "):
+        return value.partition(": ")[2]
     return value if isinstance(value, str) else repr(value)

@@ -235,7 +235,7 @@ function tokens(text: string): TokenView[] {
   }));
 }
 
-function loop(
+export function loop(
   depth: number,
   code: string,
   kind: LoopRow['kind'],

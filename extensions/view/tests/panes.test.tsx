@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { mount, readSaved, type AnyIntent, type View } from '../src/index.js';
 import { VERSION } from '../src/protocol/generated.js';
-import { ACTIONS, detailView, hello, moduleView, sessionView } from './fixture.js';
+import { ACTIONS, detailView, hello, loop, moduleView, sessionView } from './fixture.js';
 
 interface Rig {
   readonly root: HTMLElement;
@@ -161,5 +161,80 @@ describe('saved data', () => {
     expect(readSaved({ ...saved, version: VERSION + 1 })).toBeNull();
     expect(readSaved(null)).toBeNull();
     expect(readSaved('x')).toBeNull();
+  });
+});
+
+describe('loop rows', () => {
+  it('offer what applies, apply with Enter, and say why not', async () => {
+    const { root, view, sent } = rig();
+    await settled();
+    labelled(root, 'button', 'matmul, f32[1, 512, 256]').dispatchEvent(
+      new MouseEvent('click', { bubbles: true }),
+    );
+    const asked = sent.find((intent) => intent.type === 'detail');
+    const rows = ['i', 'k'].map((name, depth) =>
+      loop(depth, `for ${name} in 8`, 'serial', { node: `f/${name}`, name, cost: '8 op · 4 B' }),
+    );
+    const known = { ...detailView(2, 'main/8'), callee: 'f', loops: rows };
+    view.receive({ type: 'detail', reply_to: asked?.id ?? 0, detail: known });
+    await settled();
+    const [first, second] = root.querySelectorAll<HTMLElement>('[role="treegrid"] [role="row"]');
+    expect(first?.textContent).toContain('8 op · 4 B');
+    second?.click();
+    await settled();
+    expect(second?.getAttribute('aria-selected')).toBe('true');
+    const wanted = sent[sent.length - 1];
+    expect(wanted).toMatchObject({ type: 'offers', place: 'f/k', step: 2 });
+    const choice = (factor: number) => ({
+      label: `[None, ${factor}]`,
+      arguments: { loop: 'k', factors: [null, factor] },
+      code: `s.apply(Split(${factor}))`,
+    });
+    const plain = { doc: '', reason: '', notes: [], hint: '', own: '' };
+    view.receive({
+      type: 'offers',
+      reply_to: wanted?.id ?? 0,
+      step: 2,
+      place: 'f/k',
+      carries: ['flow of C'],
+      offers: [
+        { ...plain, name: 'Split', answer: 'applies', choices: [choice(2), choice(4)] },
+        {
+          ...plain,
+          name: 'Parallel',
+          answer: 'illegal',
+          reason: 'a reduction',
+          notes: ['k=1 reads what k=0 writes'],
+          choices: [choice(1)],
+        },
+      ],
+    });
+    await settled();
+    expect(root.textContent).toContain('carries: flow of C');
+    expect(root.textContent).toContain('✗ illegal');
+    expect(root.textContent).not.toContain('k=0 writes');
+    labelled(root, 'button', 'Parallel').click();
+    await settled();
+    expect(root.textContent).toContain('k=0 writes');
+    const second_choice = labelled(root, 'radio', '[None, 4]');
+    second_choice.click();
+    await settled();
+    expect(root.querySelector('.wb-python-code')?.textContent).toBe('s.apply(Split(4))');
+    expect(sent[sent.length - 1]).toMatchObject({ type: 'try', arguments: { loop: 'k' } });
+    second_choice.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
+    const tries = sent[sent.length - 1];
+    view.receive({
+      type: 'offers',
+      reply_to: tries?.id ?? 0,
+      step: 2,
+      place: 'f/k',
+      carries: [],
+      offers: [{ ...plain, name: 'Split', answer: 'applies', choices: [choice(4)] }],
+    });
+    expect(sent[sent.length - 1]).toMatchObject({
+      type: 'perform',
+      name: 'Split',
+      arguments: { loop: 'k', factors: [null, 4] },
+    });
   });
 });

@@ -226,7 +226,7 @@ function Cells({ row, refusal }: CellsProps): JSX.Element {
           {shown}
         </span>
       )}
-      {row.cost !== '' && (
+      {row.cost !== '' && refusal === '' && (
         <span class="wb-fact wb-loop-cost" role="gridcell" title={row.cost_detail}>
           {row.cost}
         </span>

@@ -192,15 +192,23 @@ function Applicable({ offer, live, state, dispatch }: OfferProps): JSX.Element {
       }}
     >
       <span class="wb-offer-name">{offer.name}</span>
-      <span class="wb-offer-doc">{[offer.doc, ...offer.notes].join(' ')}</span>
-      <button type="button" aria-label={`Apply ${offer.name}`} disabled={!ready} onClick={apply}>
-        Apply
-      </button>
+      <span class="wb-offer-doc" title={[offer.doc, ...offer.notes].join(' ')}>
+        {[offer.doc, ...offer.notes].join(' ')}
+      </span>
       <span class="wb-offer-choices">
         <Choices offer={offer} chosen={text === null ? index : -1} choose={choose} />
         {offer.own !== '' && <Own offer={offer} text={text} setText={setText} />}
         {checked !== null && <Checked offer={checked} />}
       </span>
+      <button
+        type="button"
+        class="wb-offer-apply"
+        aria-label={`Apply ${offer.name}`}
+        disabled={!ready}
+        onClick={apply}
+      >
+        Apply
+      </button>
     </li>
   );
 }
@@ -333,26 +341,24 @@ function Choices({ offer, chosen, choose }: ChoicesProps): JSX.Element | null {
   );
 }
 
-/** One primitive that does not apply; the witness shows while it has the focus, or by a click. */
+/** One primitive that does not apply; keys that come to it, or a click, show the witness. */
 function Refused({ offer }: { readonly offer: OfferView }): JSX.Element {
-  const [focused, setFocused] = useState(false);
-  const [pinned, setPinned] = useState(false);
+  const [opened, setOpened] = useState(false);
   const more = offer.notes.length > 0 || offer.hint !== '';
-  const open = more && (focused || pinned);
+  const open = more && opened;
   return (
     <li class="wb-offer wb-off" data-offer={offer.name}>
       <button
         type="button"
         class="wb-action-name"
         aria-expanded={more ? open : undefined}
-        onFocus={() => {
-          setFocused(true);
-        }}
-        onBlur={() => {
-          setFocused(false);
+        onFocus={(event) => {
+          if (event.currentTarget.matches(':focus-visible')) {
+            setOpened(true);
+          }
         }}
         onClick={() => {
-          setPinned(!pinned);
+          setOpened(!opened);
         }}
       >
         {offer.name}

@@ -5,7 +5,7 @@ import type { JSX } from 'preact';
 import { canAct, isApplying, moduleOf, stepOf } from '../store/selectors.js';
 import type { State } from '../store/state.js';
 import type { PaneProps } from './props.js';
-import { graphTitle, verdictTone } from './words.js';
+import { verdictTone } from './words.js';
 
 export function Title({ state, dispatch }: PaneProps): JSX.Element {
   const { session, chosen } = state;
@@ -98,7 +98,7 @@ function Verdict({ state, dispatch }: PaneProps): JSX.Element | null {
 function Functions({ state, dispatch }: PaneProps): JSX.Element {
   const functions = moduleOf(state, state.drawn)?.functions ?? [];
   if (functions.length < 2) {
-    return <span class="wb-function">{graphTitle(state.graph)}</span>;
+    return state.graph === '' ? <></> : <span class="wb-function">@{state.graph}</span>;
   }
   return (
     <select
@@ -126,6 +126,10 @@ function callsText(state: State): string {
   const module = moduleOf(state, state.drawn);
   if (module === null) {
     return '';
+  }
+  if (module.functions.every((one) => one.name === '')) {
+    const count = module.cards.length;
+    return count === 1 ? '1 tensor function' : `${count} tensor functions`;
   }
   const now = total(module.calls);
   const before = total(module.calls_before);

@@ -66,7 +66,7 @@ function focusRow(list: HTMLElement, key: string | null): void {
 /** The first thing to press in what applies at the selected row. */
 function offersOf(list: HTMLElement): HTMLElement | null {
   const details = list.closest('.wb-detail');
-  return details?.querySelector<HTMLElement>('.wb-offers [role="radio"], .wb-offers button') ?? null;
+  return details?.querySelector<HTMLElement>('.wb-offer [role="radio"], .wb-offer button') ?? null;
 }
 
 /** Alt+Up puts the loop around the next outer one, Alt+Down into the next inner one. */
