@@ -23,6 +23,7 @@ from workbench.ir import (
     Binding,
     BindingBlock,
     CallFunction,
+    CallOp,
     Dim,
     GraphFunction,
     ScalarType,
@@ -104,6 +105,13 @@ class _Copy(Dimensions):
 
     @override
     def apply(self, node: Any) -> Any:
+        kind = node.__class__
+        if kind is Var:
+            return self._var(node)
+        if kind is Binding:
+            return Binding(self._var(node.var), self.apply(node.value), node.span)
+        if kind is CallOp:  # most of what is copied
+            return CallOp(node.op, tuple(map(self.apply, node.args)), node.attrs)
         if isinstance(node, BindingBlock):
             bindings = tuple(self.apply(binding) for binding in node.bindings)
             outputs = tuple(

@@ -124,7 +124,8 @@ def _calls(match: Match) -> dict[str, Binding]:
 
 
 def _attribute(call: CallOp, name: str) -> Any:  # noqa: ANN401
-    return dict((*operator(call.op).attributes, *call.attrs))[name]
+    given = (*call.attrs, *operator(call.op).attributes)
+    return next(value for key, value in given if key == name)
 
 
 def _channel(conv: CallOp) -> int:
