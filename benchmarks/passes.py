@@ -40,6 +40,7 @@ from workbench.ir import (
     content_digest,
 )
 from workbench.rewrite import Pass
+from workbench.session.catalogue import required_parameters
 from workbench.support import IdSource
 
 SIZES = (100, 1000, 10_000)
@@ -90,7 +91,17 @@ def _cell(seconds: float, limit: float) -> str:
 
 
 def cases() -> list[Case]:
-    """Every pass that works on graph functions, each on bindings that it has to do with."""
+    """Every pass that we ship and that needs no value's name, on bindings that it has to do with.
+
+    One that is not in the list gets the chain with tensor functions.
+    """
+    chosen = _chosen()
+    there = {type(case.applied) for case in chosen}
+    others = [kind for kind in passes.BUILTIN_PASSES if kind not in there]
+    return [*chosen, *(Case(k(), legalized) for k in others if not required_parameters(k))]
+
+
+def _chosen() -> list[Case]:
     return [
         Case(passes.BindParameters({"w": np.zeros((8, 8), "float32")}), chain),
         Case(passes.BindSymbolicVariables({"n": 8}), symbolic),
