@@ -69,7 +69,8 @@ def _numeric(call: OpCall, x: NDArray[Any]) -> NDArray[Any]:
     result = np.full(extents, call["pad_value"]).astype(x.dtype)
     indices = np.indices(x.shape, sparse=True)
     known = {var.id: index for var, index in zip(layout.initial, indices, strict=True)}
-    result[tuple(_value(value, known) for value in layout.final)] = x
+    places = [np.broadcast_to(_value(value, known), x.shape) for value in layout.final]
+    result[tuple(places)] = x
     return result
 
 

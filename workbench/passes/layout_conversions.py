@@ -14,16 +14,18 @@ from workbench.ir import (
     CallOp,
     CallTIR,
     Constant,
+    IntImm,
     IRModule,
     TensorFunction,
     TensorType,
+    Type,
     Var,
     free_vars,
     leaf_vars,
     type_of,
 )
 from workbench.rewrite import ModuleEditor, NodeRef, Relation
-from workbench.schedule.layout_flow import Found, canonical, flow_forward
+from workbench.schedule.layout_flow import Found, canonical, flow_forward, places, same_layout
 from workbench.schedule.relayout import relaid_function
 from workbench.support import NodeId
 
@@ -40,11 +42,9 @@ class Conversion:
     layout: IndexMap
 
     @property
-    def shape(self) -> tuple[object, ...]:
-        """The extents of the source."""
-        type_ = type_of(self.source)
-        assert isinstance(type_, TensorType)
-        return type_.shape or ()
+    def type_(self) -> TensorType:
+        """The type of the source."""
+        return tensor_type(self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +76,22 @@ def _read(text: str) -> IndexMap:
 def undone(layout: IndexMap, type_: TensorType) -> IndexMap | None:
     """The way back to a tensor of that type; None where the layout has padding.
 
-    Or where the way back would need the extents of the tensor.
+    Or where the way back would need the extents of the tensor. Dimensions of one element come from
+    one in the layout, in order, as far as there are any.
     """
     assert type_.shape is not None
     inverse = layout.inverse(type_.shape)
     own = {var.id for var in inverse.variables}
-    used = {var for value in inverse.values for var in free_vars(value)}
-    if inverse.inside is not None or not used <= own:
+    used = {var for value in inverse.values for var in free_vars(value).values()}
+    if inverse.inside is not None or not {var.id for var in used} <= own:
         return None
-    return canonical(IndexMap(inverse.variables, inverse.values))
+    units = iter(
+        var
+        for var, extent in zip(inverse.variables, inverse.shape, strict=True)
+        if extent == 1 and var not in used
+    )
+    values = (next(units, value) if value == IntImm(0) else value for value in inverse.values)
+    return canonical(IndexMap(inverse.variables, tuple(values)))
 
 
 @lru_cache(maxsize=1024)
@@ -112,16 +119,14 @@ class Relayer:
     rule: str
     laid: dict[NodeId, Laid] = field(default_factory=dict[NodeId, Laid])
     calls: list[tuple[NodeId, ...]] = field(default_factory=list[tuple[NodeId, ...]])
-    _made: dict[tuple[object, str], Var] = field(default_factory=dict[tuple[object, str], Var])
+    _made: dict[object, Var] = field(default_factory=dict[object, Var])
 
     def note(self, found: Conversion) -> None:
         """Remember a conversion that is there: its result is its source in another layout."""
         var, source = found.binding.var, found.source
         assert isinstance(var.type, TensorType)
-        self._made.setdefault((_key(source), found.layout.text), var)
-        type_ = type_of(source)
-        assert isinstance(type_, TensorType)
-        back = undone(found.layout, type_)
+        self._made.setdefault(_key(source, found.layout), var)
+        back = undone(found.layout, found.type_)
         leaves_blocks = len(found.layout.final) < len(found.layout.initial)
         if isinstance(source, Var) and back is not None and leaves_blocks:
             self.laid[var.id] = Laid(source, back)
@@ -130,7 +135,7 @@ class Relayer:
         """The value that a conversion gives, where it is there already."""
         source = found.source
         known = self.laid.get(source.id) if isinstance(source, Var) else None
-        if known is not None and known.layout == found.layout:
+        if known is not None and _same(known.layout, found.layout, found.type_):
             return known.var
         return None
 
@@ -173,7 +178,7 @@ class Relayer:
         for param, arg in zip(callee.params, call.args, strict=False):
             has = self.laid.get(arg.id) if isinstance(arg, Var) else None
             layout = layouts.get(param.id)
-            if has is not None and has.layout == layout:
+            if has is not None and layout is not None and _same(has.layout, layout, type_of(arg)):
                 saved += elements(has.var)
             elif layout is not None and isinstance(arg, Var) and not self._constant(arg):
                 needed += elements(arg)
@@ -226,12 +231,11 @@ class Relayer:
     def leaf(self, arg: Arg, layout: IndexMap, anchor: NodeId) -> Arg:
         """A leaf in a layout: the one that is there, or a conversion before `anchor`."""
         known = self.laid.get(arg.id) if isinstance(arg, Var) else None
-        if known is not None and known.layout == layout:
+        if known is not None and _same(known.layout, layout, type_of(arg)):
             return known.var
-        key = _key(arg), layout.text
+        key = _key(arg, layout)
         if key not in self._made:
-            type_ = type_of(arg)
-            assert isinstance(type_, TensorType)
+            type_ = tensor_type(arg)
             name = f"{arg.name}_layout" if isinstance(arg, Var) else "layout"
             var = self.editor.new_var(self.function, name, laid_type(layout, type_))
             self.editor.insert_before(self.function, anchor, Binding(var, converted(arg, layout)))
@@ -245,8 +249,22 @@ class Relayer:
         self.editor.derive(self.rule, refs[:1], refs[1:], Relation.LAYOUT)
 
 
-def _key(leaf: Arg) -> object:
-    return leaf.id if isinstance(leaf, Var) else leaf
+def _key(leaf: Arg, layout: IndexMap) -> object:
+    """What a conversion of a leaf gives, whatever the text of the map."""
+    value = leaf.id if isinstance(leaf, Var) else leaf
+    return value, places(layout, tensor_type(leaf).shape or ())
+
+
+def _same(a: IndexMap, b: IndexMap, type_: Type) -> bool:
+    assert isinstance(type_, TensorType)
+    return same_layout(a, b, type_.shape or ())
+
+
+def tensor_type(leaf: Arg) -> TensorType:
+    """The type of a leaf that is a tensor."""
+    type_ = type_of(leaf)
+    assert isinstance(type_, TensorType)
+    return type_
 
 
 def elements(value: Arg) -> int:

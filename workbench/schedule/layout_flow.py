@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from workbench.analysis.affine import affine
-from workbench.analysis.arith import Facts
+from workbench.analysis.arith import Facts, loop_interval
 from workbench.analysis.index_map import IndexMap, index_variables
 from workbench.analysis.op_pattern import is_contraction
 from workbench.analysis.stages import Stage, stages
@@ -23,8 +24,10 @@ from workbench.ir import (
     IntImm,
     Load,
     PrimExpr,
+    Shape,
     TensorFunction,
     Var,
+    as_expr,
     substitute,
     transform,
     walk,
@@ -285,6 +288,20 @@ def canonical(layout: IndexMap) -> IndexMap:
     """The same map of indices named `i0`, `i1`, so that equal maps are equal."""
     initial = _variables(len(layout.initial))
     return IndexMap(initial, layout.apply(initial))
+
+
+def same_layout(a: IndexMap, b: IndexMap, shape: Shape) -> bool:
+    """Whether two maps put all elements of a box of that shape into the same places."""
+    return a == b or places(a, shape) == places(b, shape)
+
+
+@lru_cache(maxsize=1024)
+def places(layout: IndexMap, shape: Shape) -> tuple[PrimExpr, ...]:
+    """Where the elements of a box lie, in normal form: dimensions of one element are 0."""
+    facts = Facts()
+    for var, extent in zip(layout.initial, shape, strict=True):
+        facts = facts.with_range(var, loop_interval(IntImm(0), as_expr(extent)))
+    return tuple(facts.simplify(value) for value in layout.final)
 
 
 def is_identity(layout: IndexMap) -> bool:

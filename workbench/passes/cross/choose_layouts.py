@@ -47,9 +47,13 @@ from workbench.schedule.relayout import relaid_function
 from workbench.support import Diagnostic, NodeId
 
 
+WORST = 1.25
+"""How much slower a kernel may become that lies between others that gain."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A convolution that gets faster in a blocked layout; cycles before and after."""
+    """A convolution that can have a blocked layout; cycles before and after."""
 
     layouts: Found
     before: float
@@ -105,7 +109,7 @@ class ChooseLayouts(Pass):
     def _candidates(
         self, module: IRModule, name: str, function: GraphFunction
     ) -> tuple[dict[NodeId, _Candidate], list[Diagnostic]]:
-        """The convolutions of a function that get faster, and why others do not."""
+        """The convolutions of a function that can be blocked, and why others cannot."""
         known: dict[str, _Candidate | str | None] = {}
         found: dict[NodeId, _Candidate] = {}
         refused: list[Diagnostic] = []
@@ -133,7 +137,7 @@ class ChooseLayouts(Pass):
         before, after = kernel_cycles(function, options), kernel_cycles(made, options)
         assert before is not None
         assert after is not None
-        if after >= before:
+        if after > WORST * before:
             return (
                 f"blocks of `{blocking.outputs}` channels would take `{after:.3g}` cycles, "
                 f"it takes `{before:.3g}`"

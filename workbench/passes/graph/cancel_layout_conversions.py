@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from workbench.ir import IRModule, TensorType, Var, type_of
+from workbench.ir import IRModule, Var
 from workbench.passes.layout_conversions import (
     Conversion,
     conversion,
@@ -26,7 +26,7 @@ from workbench.passes.layout_conversions import (
     without_unused_conversions,
 )
 from workbench.rewrite import ModuleEditor, NodeRef, Refusal, Relation, Rule, Site, note
-from workbench.schedule.layout_flow import is_identity
+from workbench.schedule.layout_flow import is_identity, same_layout
 from workbench.support import NodeId
 
 
@@ -88,11 +88,9 @@ class CancelLayoutConversions(Rule):
 
 
 def _why_not(first: Conversion, last: Conversion) -> str:
-    type_ = type_of(first.source)
-    assert isinstance(type_, TensorType)
-    back = undone(first.layout, type_)
+    back = undone(first.layout, first.type_)
     if back is None:
         return f"`{first.binding.var.name}` has padding, which is not undone"
-    if back != last.layout:
+    if not same_layout(back, last.layout, last.type_.shape or ()):
         return f"`{last.binding.var.name}` does not undo `{first.binding.var.name}`"
     return ""
