@@ -36,6 +36,7 @@ from workbench.passes import (
     EliminateDeadCode,
     FuseOps,
     FuseTensorFunctions,
+    Implement,
     LegalizeOps,
     PartitionByAnnotation,
     PartitionForLibrary,
@@ -267,3 +268,34 @@ def test_time_grows_with_the_length_not_its_square(step: Pass) -> None:
         return min(times)
 
     assert seconds(3200) < 8 * seconds(800) + 0.05
+
+
+def test_what_a_library_computes_at_once_can_be_operators_again() -> None:
+    need("onednn")
+    module = parse(NETWORK)
+    parted = after(module, PartitionForLibrary("onednn"))
+    name = next(n for n in parted.graph_functions if n.startswith("onednn_conv2d"))
+    back = after(parted, Implement("a", "operators"))
+    assert symbols(back) == ["onednn.matmul", "onednn.matmul", "onednn.softmax"]
+    assert [p.name for p in back.graph_functions[name].params] == ["x", "k", "b"]
+    done = after(back, LegalizeOps(), FuseOps(), FuseTensorFunctions(), EliminateDeadCode())
+    assert any(isinstance(n, CallTIR) for n in walk(done.graph_functions["main"]))
+
+
+def test_the_operators_of_a_call_hold_for_constants_and_repeated_arguments() -> None:
+    need("onednn")
+    module = parse("""
+@I.ir_module
+class Module:
+    @R.function
+    def main(x: R.Tensor((2, 2), "float32")):
+        with R.dataflow():
+            h = R.matmul(x, x)
+            b = R.add(h, R.const([1.0, -9.0], "float32"))
+            y = R.nn.relu(b)
+            R.output(y)
+        return y
+""")
+    parted = after(module, PartitionForLibrary("onednn"))
+    assert symbols(parted) == ["onednn.matmul"]
+    assert symbols(after(parted, Implement("y", "operators"))) == []

@@ -14,6 +14,7 @@ from workbench.ir import (
     Attrs,
     Binding,
     BufferType,
+    CallFunction,
     CallOp,
     CallPacked,
     CallTIR,
@@ -101,9 +102,29 @@ def implementations(module: IRModule, function: str, binding: Binding) -> tuple[
     if algorithm is not None:
         found += _generated(module, call, algorithm, name)
         found += _libraries(call, algorithm)
+    found += _operators(module, call)
     found += _user_functions(module, binding, algorithm, name)
     found += _externals(module, binding)
     return tuple(found)
+
+
+OPERATORS = "operators"
+
+
+def _operators(module: IRModule, call: CallOp | CallTIR | CallPacked) -> Iterator[Candidate]:
+    """The operators that a library call took the place of."""
+    if operators_behind(module, call) is not None:
+        yield Candidate(OPERATORS, "generated", "the operators that the library computes at once")
+
+
+def operators_behind(module: IRModule, call: CallOp | CallTIR | CallPacked) -> CallFunction | None:
+    """A call of the function with the operators that a library computes at once, if any."""
+    name = dict(call.attrs).get("algorithm") if isinstance(call, CallPacked) else None
+    function = module[name] if isinstance(name, str) and name in module else None
+    if not isinstance(call, CallPacked) or not isinstance(function, GraphFunction):
+        return None
+    assert isinstance(name, str)
+    return CallFunction(name, call.args) if len(function.params) == len(call.args) else None
 
 
 def algorithm_behind(module: IRModule, binding: Binding) -> tuple[TensorFunction | None, str]:
@@ -258,8 +279,13 @@ def implement(
     editor: ModuleEditor, function: str, binding: Binding, chosen: Candidate, rule: str
 ) -> None:
     """Compute a call as the candidate says."""
-    algorithm, name = algorithm_behind(editor.current, binding)
     value = binding.var.id
+    if chosen.name == OPERATORS and isinstance(binding.value, CallPacked):
+        operators = operators_behind(editor.current, binding.value)
+        assert operators is not None
+        editor.replace_value(function, value, operators, rule)
+        return
+    algorithm, name = algorithm_behind(editor.current, binding)
     if chosen.kind == "library":
         assert algorithm is not None
         form = next(f for f in library_forms(algorithm) if chosen.name == f"library {f.symbol}")

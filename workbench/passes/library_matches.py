@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workbench.analysis.contraction import LibraryForm, library_forms
 from workbench.analysis.patterns import (
@@ -19,20 +19,25 @@ from workbench.analysis.patterns import (
 from workbench.ir import (
     Arg,
     Binding,
+    BindingBlock,
     CallOp,
     CallPacked,
     CallTIR,
+    Constant,
+    GraphFunction,
     IRModule,
     PackedStyle,
     TensorFunction,
     TensorType,
+    TupleValue,
     Var,
     find_library,
+    type_of,
 )
 from workbench.passes.library_calls import algorithm_of, call_library
 from workbench.passes.tensor_forms import tensor_form
-from workbench.rewrite import ModuleEditor, NodeRef, Relation, Site
-from workbench.support import NodeId
+from workbench.rewrite import FUSED, ModuleEditor, NodeRef, Relation, Site
+from workbench.support import IdSource, NodeId
 
 CODEGEN = "Codegen"
 """The attribute of a function that names the library it is meant for."""
@@ -174,5 +179,42 @@ def call_offered(
     leaves = tuple(match[name] for name in offered.arguments)
     known = given or {}
     args = tuple(known.get(arg.id, arg) if isinstance(arg, Var) else arg for arg in leaves)
-    call = CallPacked(offered.symbol, args, (out,), PackedStyle.DPS, offered.attrs(match))
+    attrs = dict(offered.attrs(match))
+    operators = _operators(editor, match, leaves)
+    if operators is not None:
+        stem = offered.symbol.replace(".", "_")
+        attrs["algorithm"] = editor.add_function(f"{stem}_operators", operators)
+    items = tuple(sorted(attrs.items()))
+    call = CallPacked(offered.symbol, args, (out,), PackedStyle.DPS, items)
     editor.replace_value(site.function, binding.var.id, call, rule)
+
+
+def _operators(editor: ModuleEditor, match: Match, leaves: tuple[Arg, ...]) -> GraphFunction | None:
+    """What the call computes as a function of its arguments; None where names of values hide it."""
+    home = editor.base.graph_functions[match.function]
+    ids = IdSource(home.next_id)
+    params: list[Var] = []
+    known: dict[Arg, Arg] = {member.var: member.var for member in match.members}
+    for position, leaf in enumerate(leaves):
+        if isinstance(leaf, Var) and leaf not in known:
+            param = leaf
+        else:
+            param = Var(ids.new(), f"p{position}", type_of(leaf))
+        params.append(param)
+        known.setdefault(leaf, param)
+    members: list[Binding] = []
+    for member in match.members:
+        call = member.value
+        if not isinstance(call, CallOp) or any(_is_new(arg, known) for arg in call.args):
+            return None
+        args = tuple(known.get(arg, arg) for arg in call.args)
+        members.append(Binding(member.var, replace(call, args=args)))
+    root = match.root.var
+    block = BindingBlock(tuple(members), dataflow=True, outputs=(root.id,))
+    return GraphFunction(
+        tuple(params), (block,), root, root.type, FUSED, private=True, next_id=ids.next
+    )
+
+
+def _is_new(arg: Arg, known: Mapping[Arg, Arg]) -> bool:
+    return isinstance(arg, Var | Constant | TupleValue) and arg not in known
