@@ -328,9 +328,7 @@ def _rebuild_block(
                 otherwise=_rebuild_body(value.otherwise, pending, substitution),
             )
         value = substitution(value)
-        bindings.append(
-            binding if value is binding.value else replace(binding, value=value, span=None)
-        )
+        bindings.append(binding if value is binding.value else Binding(binding.var, value))
     return replace(block, bindings=tuple(bindings), outputs=_outputs(block, bindings, pending))
 
 
@@ -402,5 +400,6 @@ class _Substitution:
             return leaf  # pyright: ignore[reportReturnType]
         if isinstance(node, Binding):
             value = self._apply(node.value)
-            return node if value is node.value else replace(node, value=value)
+            changed = node if value is node.value else Binding(node.var, value, node.span)
+            return changed  # pyright: ignore[reportReturnType]
         return map_children(node, self._apply)

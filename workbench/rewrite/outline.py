@@ -11,7 +11,7 @@ Rewrite::
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from workbench.ir import (
     Alias,
@@ -32,6 +32,7 @@ from workbench.ir import (
     Var,
     type_of,
 )
+from workbench.ir.traverse import evolve
 from workbench.rewrite.derivation import Derivation, NodeRef, Relation
 from workbench.rewrite.editor import ModuleEditor
 from workbench.support import CompileError, Diagnostic, IdSource, NodeId
@@ -112,7 +113,7 @@ def _function(
                 return arg
 
     bindings = tuple(
-        replace(member, value=_with_leaves(member, leaf, function)) for member in members
+        evolve(member, {"value": _with_leaves(member, leaf, function)}) for member in members
     )
     result: Arg = results[0] if len(results) == 1 else TupleValue(tuple(results))
     block = BindingBlock(bindings, dataflow=True, outputs=tuple(var.id for var in results))
@@ -133,9 +134,9 @@ def _with_leaves(member: Binding, leaf: object, function: str) -> GraphExpr:
     value = member.value
     match value:
         case CallOp() | CallTIR() | CallPacked() | CallFunction():
-            return replace(value, args=tuple(leaf(arg) for arg in value.args))
+            return evolve(value, {"args": tuple(leaf(arg) for arg in value.args)})
         case TupleItem() | Alias():
-            return replace(value, value=leaf(value.value))
+            return evolve(value, {"value": leaf(value.value)})
         case _:
             raise CompileError(
                 Diagnostic(
