@@ -154,6 +154,13 @@ def test_an_inner_dimension_of_zero_gives_zeros_and_bias() -> None:
     np.testing.assert_array_equal(out, [[1, 0, 2], [1, 0, 2]])
 
 
+def test_relu_of_what_is_no_number_is_zero_as_documented() -> None:
+    need("onednn")
+    a, out = np.array([[np.nan, -1], [2, 3]], np.float32), np.empty((2, 2), np.float32)
+    onednn.matmul(a, np.eye(2, dtype=np.float32), out, activation="relu")
+    np.testing.assert_array_equal(out, [[0, 0], [2, 3]])
+
+
 def test_threads_must_be_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKBENCH_ONEDNN_THREADS", "many")
     with pytest.raises(CompileError, match="must be a number above 0, got `many`"):
