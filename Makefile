@@ -87,8 +87,8 @@ format: setup  ## rewrite the source as the formatter and the simple fixes of ru
 	ruff check --fix .
 	ruff format .
 
-fuzz: setup  ## many random schedules against the interpreter: make fuzz COUNT=100000
-	$(BIN)/python tools/fuzz.py $(or $(COUNT),100000)
+fuzz: setup  ## random schedules and passes against the interpreter: make fuzz COUNT=100000 MODULES=20000
+	$(BIN)/python tools/fuzz.py $(or $(COUNT),100000) --modules $(or $(MODULES),20000)
 
 golden: setup  ## rewrite the golden files; then read the difference
 	pytest tests -k golden --update-golden --ignore=tests/notebooks --ignore=tests/ui

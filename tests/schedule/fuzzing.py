@@ -182,9 +182,9 @@ def random_primitive(
         changes["factors"] = (None, *inner)
     if "index" in names:
         changes["index"] = pick(choices, (-1, -1, -2, 0, 1))
-    if "loop" in names and "block" in names and chance(choices, 2):
+    if "loop" in names and "block" in names and scope.loops and chance(choices, 2):
         changes["loop"] = scope.label(pick(choices, scope.loops))
-    if "loops" in names and chance(choices, 2):
+    if "loops" in names and scope.loops and chance(choices, 2):
         changes["loops"] = _some_loops(choices, scope, node)
     if "index_map" in names and chance(choices, 2):
         indices = str(getattr(offer, "index_map", "")).partition(":")[0]
