@@ -68,6 +68,7 @@ class Library:
     def __init__(self, path: Path) -> None:
         _prepare(path)
         self._c: Any = ctypes.CDLL(str(path))
+        self._functions: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._primitives: OrderedDict[object, Primitive] = OrderedDict()
         self.engine = Pointer()
@@ -85,7 +86,10 @@ class Library:
         Raises:
             RuntimeError: its status is not success.
         """
-        status = getattr(self._c, f"dnnl_{name}")(*arguments)
+        function = self._functions.get(name)
+        if function is None:
+            function = self._functions[name] = getattr(self._c, f"dnnl_{name}")
+        status = function(*arguments)
         if status:
             message = f"dnnl_{name}: {_STATUS.get(status, f'status {status}')}"
             raise RuntimeError(message)
@@ -178,7 +182,8 @@ class Primitive:
         """
         library = self._library
         for memory, array in zip(self._memories, arrays, strict=True):
-            library.check("memory_set_data_handle", memory, Pointer(array.ctypes.data))
+            address = array.__array_interface__["data"][0]
+            library.check("memory_set_data_handle", memory, Pointer(address))
         library.check(
             "primitive_execute",
             self._primitive,
