@@ -138,6 +138,36 @@ def _require(stage: Stage, out: IndexMap, layouts: Found, written: set[NodeId]) 
     return ""
 
 
+def with_inner_buffers(function: TensorFunction, layouts: Found) -> Found:
+    """The layouts, and those of inner buffers that can follow what they are computed from.
+
+    Parameters keep theirs.
+    """
+    found = dict(layouts)
+    inner = {buffer.id for buffer in function.allocations}
+    written: set[NodeId] = set()
+    for stage in _stages(function) or ():
+        buffer = stage.buffer
+        if buffer.id in inner and buffer.id not in written and stage.writes_identity:
+            followed = (_followed(stage, load, found) for load in stage.loads)
+            layout = next((layout for layout in followed if layout is not None), None)
+            if layout is not None:
+                found[buffer.id] = layout
+        elif buffer.id in inner:
+            found.pop(buffer.id, None)
+        written.add(buffer.id)
+    return found
+
+
+def _followed(stage: Stage, load: Load, layouts: Found) -> IndexMap | None:
+    """The layout without padding that the output of a stage takes from a load of it."""
+    layout = layouts.get(load.buffer.id)
+    found = None if layout is None else _output_layout(stage, load, layout)
+    if not isinstance(found, IndexMap):
+        return None
+    return found if found.inverse(plain(stage.buffer).shape).inside is None else None
+
+
 # --- convolutions -------------------------------------------------------------------------------
 
 

@@ -46,7 +46,6 @@ from workbench.schedule.layout_flow import Found, blocked_convolution
 from workbench.schedule.relayout import relaid_function
 from workbench.support import Diagnostic, NodeId
 
-
 WORST = 1.25
 """How much slower a kernel may become that lies between others that gain."""
 

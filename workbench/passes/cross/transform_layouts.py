@@ -20,7 +20,7 @@ from workbench.analysis.index_map import IndexMap
 from workbench.ir import Binding, CallTIR, GraphFunction, IRModule, TensorFunction, Var
 from workbench.passes.layout_conversions import Relayer, undone
 from workbench.rewrite import ModuleEditor, PassResult, Refusal, Rule, Site, note
-from workbench.schedule.layout_flow import Found, canonical
+from workbench.schedule.layout_flow import Found, canonical, with_inner_buffers
 from workbench.schedule.relayout import plain, relaid_function
 from workbench.support import CompileError, Diagnostic, NodeId
 
@@ -31,7 +31,8 @@ class TransformLayouts(Rule):
 
     Each of `layouts` is `(callee or value, parameter, index map)`: the parameter of a tensor
     function by name, in all calls of the function or in the one that gives a value. Inputs are
-    converted before the call, outputs behind it. What is read only may get padding. Reference:
+    converted before the call, outputs behind it; inner buffers that are computed from what has a
+    new layout follow. What is read only may get padding. Reference:
     `relax.transform.AlterOpImpl`, `tvm.s_tir.Schedule.transform_layout`.
 
     Raises:
@@ -81,7 +82,8 @@ class TransformLayouts(Rule):
         assert isinstance(binding.value, CallTIR)
         callee = editor.function(binding.value.callee)
         assert isinstance(callee, TensorFunction)
-        found = dict(layout for _, layout in self._wanted(site.function, binding, callee))
+        wanted = dict(layout for _, layout in self._wanted(site.function, binding, callee))
+        found = with_inner_buffers(callee, wanted)
         refused = Relayer(editor, site.function, self.name).lay_out(binding, callee, found)
         assert not refused
 
