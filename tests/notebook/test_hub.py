@@ -288,3 +288,46 @@ def test_widget_follows_the_session_and_leads_it(session: Session) -> None:
     assert session.selection == "main/4"
     session.select("main/5")
     assert widget.selection == "main/5"
+
+
+def test_primitives_at_a_loop_are_offered_tried_and_performed() -> None:
+    session = wb.open(
+        wb.parse(
+            """
+@T.prim_func
+def total(A: T.Buffer((64,), "float32"), B: T.Buffer((1,), "float32")):
+    for i in range(64):
+        with T.block("B"):
+            vi = T.axis.reduce(64, i)
+            with T.init():
+                B[0] = T.float32(0)
+            B[0] = B[0] + A[vi]
+"""
+        )
+    )
+    comm = connect(session.key)
+    comm.say(type="detail", id=2, step=0, node="total/")
+    rows = comm.wait("detail", reply_to=2)["detail"]["loops"]
+    place = next(row["node"] for row in rows if row["name"] == "i")
+    offers: list[dict[str, Any]] = []
+    skip, number = 0, 3
+    while skip is not None:
+        comm.say(type="offers", id=number, step=0, place=place, skip=skip)
+        reply = comm.wait("offers", reply_to=number)
+        offers += reply["offers"]
+        skip, number = reply["next"], number + 1
+    assert any("reduction" in line for line in reply["carries"])
+    answers = {offer["name"]: offer["answer"] for offer in offers}
+    assert answers["Split"] == "applies"
+    assert answers["Parallel"] == "illegal"
+    tried = {"name": "Split", "arguments": {"loop": "i", "factors": "None, 4"}}
+    comm.say(type="try", id=90, step=0, place=place, **tried)
+    (offer,) = comm.wait("offers", reply_to=90)["offers"]
+    assert len(session.steps) == 1
+    arguments = offer["choices"][0]["arguments"]
+    comm.say(type="perform", id=91, step=0, name="Split", arguments=arguments)
+    assert comm.wait("applied", reply_to=91)["step"] == 1
+    assert session.head.label.startswith("Split i [None, 4]")
+    comm.say(type="perform", id=92, step=0, name="Parallel", arguments={"loop": "i"})
+    failed = comm.wait("failed", reply_to=92)
+    assert failed["diagnostics"][0]["code"] == "schedule/illegal"

@@ -1,10 +1,12 @@
 """A person schedules a matrix product by hand in the picture."""
 
 import re
+from pathlib import Path
 
 from playwright.sync_api import Locator, expect
 
 from tests.ui.lab import Lab
+from tests.ui.test_looks import AUDIT, AXE
 from tests.ui.view import SECONDS, View
 
 MATMUL = '''
@@ -95,7 +97,7 @@ def opened(lab: Lab, name: str, *cells: str) -> Nest:
     return Nest(view)
 
 
-def test_a_matmul_is_scheduled_by_hand(lab: Lab) -> None:
+def test_a_matmul_is_scheduled_by_hand(lab: Lab, repository: Path) -> None:
     nest = opened(lab, "schedule.ipynb", MATMUL, PRINT)
     view = nest.view
     # The only function is selected, and its rows say what they cost.
@@ -133,6 +135,8 @@ def test_a_matmul_is_scheduled_by_hand(lab: Lab) -> None:
     expect(refused).to_contain_text("✗ illegal")
     refused.get_by_role("button", name="Parallel").click()
     expect(refused).to_contain_text(re.compile(r"k=1.*which .*k=0"))
+    lab.page.add_script_tag(path=repository / AXE)
+    assert view.root.get_by_role("region", name="Workbench: Module").evaluate(AUDIT) == []
     view.screenshot("schedule-refused")
     # Verdicts and recipe.
     expect(view.steps()).to_have_count(5)

@@ -8,7 +8,13 @@ import pytest
 import workbench as wb
 from workbench.session import Session
 from workbench.support import CompileError
-from workbench.view.offers import carried_by, place_offers, primitive_of, try_primitive
+from workbench.view.offers import (
+    carried_by,
+    place_offers,
+    primitive_of,
+    some_offers,
+    try_primitive,
+)
 from workbench.view.protocol import OfferView
 from workbench.view.views import SessionViews
 
@@ -135,6 +141,20 @@ def test_the_list_at_a_loop_comes_at_once(session: Session) -> None:
         place_offers(session.module, key, "s")
         times.append(time.perf_counter() - started)
     assert sorted(times)[len(times) // 2] < 8 * SECONDS
+
+
+def test_a_list_that_takes_long_comes_in_parts(session: Session) -> None:
+    key = place(session, "j")
+    whole, end = some_offers(session.module, key, "s")
+    assert end is None
+    first, following = some_offers(session.module, key, "s", seconds=-1)
+    assert following == 1
+    parts = list(first)
+    while following is not None:
+        more, following = some_offers(session.module, key, "s", following, -1)
+        assert len(more) <= 1
+        parts += more
+    assert parts == whole
 
 
 def test_a_module_of_tensor_functions_is_a_picture(session: Session) -> None:

@@ -40,10 +40,13 @@ from workbench.view.messages import (
     TextReply,
     Try,
 )
-from workbench.view.offers import carried_by, place_offers, primitive_of, try_primitive
+from workbench.view.offers import carried_by, primitive_of, some_offers, try_primitive
 from workbench.view.protocol import VERSION
 from workbench.view.text import plain_text
 from workbench.view.views import SessionViews
+
+OFFER_SECONDS = 0.03
+"""After this a list of offers is sent as far as it is; the view asks for the rest."""
 
 
 class Desk(Protocol):
@@ -109,14 +112,18 @@ def _actions(desk: Desk, intent: Actions) -> Message:
 
 def _offers(desk: Desk, intent: Offers | Try) -> Message:
     module, variable = desk.session.snapshot(intent.step).module, desk.views.variable
-    carries: list[str] = []
-    if isinstance(intent, Offers):
-        found = place_offers(module, intent.place, variable)
-        carries = carried_by(module, intent.place)
-    else:
+    if isinstance(intent, Try):
         found = [try_primitive(module, intent.name, intent.arguments, variable)]
+        return OffersReply(reply_to=intent.id, step=intent.step, place=intent.place, offers=found)
+    found, more = some_offers(module, intent.place, variable, intent.skip, OFFER_SECONDS)
     return OffersReply(
-        reply_to=intent.id, step=intent.step, place=intent.place, offers=found, carries=carries
+        reply_to=intent.id,
+        step=intent.step,
+        place=intent.place,
+        offers=found,
+        carries=carried_by(module, intent.place) if more is None else [],
+        skip=intent.skip,
+        next=more,
     )
 
 

@@ -76,7 +76,10 @@ class OffersReply(Struct, tag="offers", frozen=True):
     place: str
     offers: list[OfferView]
     carries: list[str] = msgspec.field(default_factory=list[str])
-    """What the loop carries from one iteration to the next, for `offers`."""
+    """What the loop carries from one iteration to the next, with the last offers."""
+    skip: int = 0
+    next: int | None = None
+    """Where to go on asking: not all primitives were looked at yet."""
 
 
 class DiffReply(Struct, tag="diff", frozen=True):
@@ -198,9 +201,13 @@ class Apply(Intent, tag="apply", frozen=True):
 
 
 class Offers(Intent, tag="offers", frozen=True):
-    """Which schedule primitives apply at a loop or block (`matmul/12`), and why not the others."""
+    """Which schedule primitives apply at a loop or block (`matmul/12`), and why not the others.
+
+    An answer takes a moment, no more; those from number `skip` on are looked at.
+    """
 
     place: str
+    skip: int = 0
 
 
 class Try(Intent, tag="try", frozen=True):

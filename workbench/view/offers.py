@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import math
+import time
 from collections.abc import Mapping
 from itertools import islice
 from typing import Any, cast, get_type_hints
@@ -48,10 +50,29 @@ def place_offers(module: IRModule, place: str, variable: str) -> list[OfferView]
     Raises:
         CompileError: `view/unknown-place`.
     """
+    found, _ = some_offers(module, place, variable)
+    return sorted(found, key=lambda offer: offer.answer != "applies")
+
+
+def some_offers(
+    module: IRModule, place: str, variable: str, skip: int = 0, seconds: float = math.inf
+) -> tuple[list[OfferView], int | None]:
+    """Offers of the primitives from number `skip` on, and where to go on; None at the end.
+
+    Stops after the first primitive that ends later than `seconds` from now.
+
+    Raises:
+        CompileError: `view/unknown-place`.
+    """
+    end = time.monotonic() + seconds
     scope, node = _find(module, place)
-    found = [_offer(kind, scope, node, variable) for kind in PRIMITIVES]
-    offers = [offer for offer in found if offer is not None]
-    return sorted(offers, key=lambda offer: offer.answer != "applies")
+    found: list[OfferView] = []
+    for number in range(skip, len(PRIMITIVES)):
+        offer = _offer(PRIMITIVES[number], scope, node, variable)
+        found += [] if offer is None else [offer]
+        if time.monotonic() > end and number + 1 < len(PRIMITIVES):
+            return found, number + 1
+    return found, None
 
 
 def try_primitive(

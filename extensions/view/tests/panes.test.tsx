@@ -196,6 +196,8 @@ describe('loop rows', () => {
       reply_to: wanted?.id ?? 0,
       step: 2,
       place: 'f/k',
+      skip: 0,
+      next: null,
       carries: ['flow of C'],
       offers: [
         { ...plain, name: 'Split', answer: 'applies', choices: [choice(2), choice(4)] },
@@ -228,6 +230,8 @@ describe('loop rows', () => {
       reply_to: tries?.id ?? 0,
       step: 2,
       place: 'f/k',
+      skip: 0,
+      next: null,
       carries: [],
       offers: [{ ...plain, name: 'Split', answer: 'applies', choices: [choice(4)] }],
     });

@@ -60,7 +60,7 @@ describe('scheduling by hand', () => {
   it('asks what applies at a row once, and keeps it by step', () => {
     const asked = atLoop();
     expect(asked.outbox.at(-1)).toMatchObject({ type: 'offers', step: 2, place: 'f/j' });
-    const state = run(
+    const more = run(
       asked,
       { type: 'sent' },
       received({
@@ -69,10 +69,28 @@ describe('scheduling by hand', () => {
         step: 2,
         place: 'f/j',
         offers: [offer('Split')],
-        carries: ['flow of C'],
+        carries: [],
+        skip: 0,
+        next: 7,
       }),
     );
-    expect(offers(state)?.map((one) => one.name)).toEqual(['Split']);
+    expect(asked.outbox.at(-1)).toMatchObject({ skip: 0 });
+    expect(more.outbox).toMatchObject([{ type: 'offers', place: 'f/j', skip: 7 }]);
+    const state = run(
+      more,
+      { type: 'sent' },
+      received({
+        type: 'offers',
+        reply_to: lastId(more),
+        step: 2,
+        place: 'f/j',
+        offers: [offer('Unroll')],
+        carries: ['flow of C'],
+        skip: 7,
+        next: null,
+      }),
+    );
+    expect(offers(state)?.map((one) => one.name)).toEqual(['Split', 'Unroll']);
     expect(state.carries['2|f/j']).toEqual(['flow of C']);
     expect(run(state, { type: 'hover', key: null }).outbox).toEqual([]);
   });
@@ -92,6 +110,8 @@ describe('scheduling by hand', () => {
         place: 'f/j',
         offers: [offer('Split', { choices: [{ label: '', arguments: exact, code: '' }] })],
         carries: [],
+        skip: 0,
+        next: null,
       }),
     );
     expect(state.outbox).toMatchObject([{ type: 'perform', name: 'Split', arguments: exact }]);
@@ -113,6 +133,8 @@ describe('scheduling by hand', () => {
         place: 'f/j',
         offers: [answer],
         carries: [],
+        skip: 0,
+        next: null,
       }),
     );
     expect(state.refusal?.reason).toContain('k=0');

@@ -4,7 +4,7 @@ import type { JSX } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { ChoiceView, LoopRow, OfferView } from '../protocol/generated.js';
 import { canAct, isApplying } from '../store/selectors.js';
-import { offers, placedRow, refusalText, tried, type Move } from '../store/scheduling.js';
+import { offers, placedRow, refusalText, tried, wantsOffers, type Move } from '../store/scheduling.js';
 import { detailKey, type State } from '../store/state.js';
 import type { PaneProps } from './props.js';
 import { answerMark } from './words.js';
@@ -60,19 +60,27 @@ export function Offers({ state, dispatch }: PaneProps): JSX.Element {
             <Refused key={offer.name} offer={offer} />
           ))}
       </ul>
-      {lacking.length > 0 && (
-        <details class="wb-lacking">
-          <summary>
-            {answerMark('inapplicable')}: {lacking.map((offer) => offer.name).join(', ')}
-          </summary>
-          <ul role="list">
-            {lacking.map((offer) => (
-              <Refused key={offer.name} offer={offer} />
-            ))}
-          </ul>
-        </details>
+      {known !== null && wantsOffers(state) !== null && canAct(state) && (
+        <p class="wb-fact">looking for more…</p>
       )}
+      <Lacking offers={lacking} />
     </section>
+  );
+}
+
+/** What misses some structure here, folded: it is often the longest part. */
+function Lacking({ offers: found }: { readonly offers: readonly OfferView[] }): JSX.Element | null {
+  return found.length === 0 ? null : (
+    <details class="wb-lacking">
+      <summary>
+        {answerMark('inapplicable')}: {found.map((offer) => offer.name).join(', ')}
+      </summary>
+      <ul role="list">
+        {found.map((offer) => (
+          <Refused key={offer.name} offer={offer} />
+        ))}
+      </ul>
+    </details>
   );
 }
 

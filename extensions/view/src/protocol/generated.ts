@@ -321,6 +321,8 @@ export interface OffersReply {
   readonly place: string;
   readonly offers: readonly OfferView[];
   readonly carries: readonly string[];
+  readonly skip: number;
+  readonly next: number | null;
 }
 
 /** Answer to `diff`. */
@@ -432,6 +434,7 @@ export interface Offers {
   readonly id: number;
   readonly step: number;
   readonly place: string;
+  readonly skip: number;
 }
 
 /** Whether a primitive applies with these parameters, without applying it. */

@@ -69,9 +69,11 @@ function withOffers(state: State, message: OffersReply, asked: Request | undefin
     return first === undefined ? state : answeredTry(state, asked, first);
   }
   const key = detailKey(message.step, message.place);
+  const before = message.skip === 0 ? [] : (state.offers[key] ?? []);
   return {
     ...state,
-    offers: { ...state.offers, [key]: message.offers },
+    offers: { ...state.offers, [key]: [...before, ...message.offers] },
+    offersNext: { ...state.offersNext, [key]: message.next },
     carries: { ...state.carries, [key]: message.carries },
   };
 }

@@ -36,8 +36,9 @@ function ensure(before: State): State {
     if (known === undefined) {
       return askOnce(state, { type: 'detail', step: state.cursor, node: node.key });
     }
-    return wantsOffers(state) && state.place !== null
-      ? askOnce(state, { type: 'offers', step: state.cursor, place: state.place })
+    const skip = wantsOffers(state);
+    return skip !== null && state.place !== null
+      ? askOnce(state, { type: 'offers', step: state.cursor, place: state.place, skip })
       : state;
   }
   if (state.actions[state.cursor] === undefined) {

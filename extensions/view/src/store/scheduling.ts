@@ -2,7 +2,7 @@
 
 import type { LoopRow, OfferView, Try } from '../protocol/generated.js';
 import { ask } from './requests.js';
-import { detail, selectedNode, stepOf } from './selectors.js';
+import { detail, stepOf } from './selectors.js';
 import { detailKey, type State } from './state.js';
 
 export type Arguments = Try['arguments'];
@@ -94,15 +94,14 @@ export function refusedTry(name: string, reason: string): OfferView {
   return { name, answer, doc: '', reason, notes: [], hint: '', choices: [], own: '' };
 }
 
-/** Asks for what applies at the selected place, where the view does not know it. */
-export function wantsOffers(state: State): boolean {
-  const row = placedRow(state);
-  return (
-    row !== null &&
-    selectedNode(state) !== null &&
-    state.drawn === state.cursor &&
-    offers(state) === null
-  );
+/** The number of the first primitive that the view knows nothing of at the place; else null. */
+export function wantsOffers(state: State): number | null {
+  const ready = placedRow(state) !== null && state.drawn === state.cursor;
+  if (!ready || state.place === null) {
+    return null;
+  }
+  const next = state.offersNext[detailKey(state.cursor, state.place)];
+  return next === undefined ? 0 : next;
 }
 
 /** Where a loop is on another step: primitives on the way replaced it, or what it came from. */

@@ -62,6 +62,8 @@ export interface State {
   readonly actions: Readonly<Record<number, readonly ActionView[]>>;
   /** Schedule primitives at a loop or block, by step and place. */
   readonly offers: Readonly<Record<string, readonly OfferView[]>>;
+  /** Where to go on asking for offers, by step and place; null where all are there. */
+  readonly offersNext: Readonly<Record<string, number | null>>;
   /** What loops carry, by step and place. */
   readonly carries: Readonly<Record<string, readonly string[]>>;
   /** Key of the selected loop or block of the selected function. */
@@ -140,6 +142,7 @@ const EMPTY: State = {
   details: {},
   actions: {},
   offers: {},
+  offersNext: {},
   carries: {},
   place: null,
   spot: null,
