@@ -21,7 +21,7 @@ def test_a_matmul_moves_each_operand_once_and_multiplies_and_adds() -> None:
     assert found.operations == 2 * 8 * 16 * 32
     assert found.working_set == 4 * (8 * 32 + 32 * 16 + 8 * 16)
     assert found.read == 3 * 4 * 8 * 16 * 32
-    assert found.intensity == pytest.approx(8192 / 3584)  # pyright: ignore[reportUnknownMemberType]
+    assert found.intensity == pytest.approx(8192 / 3584)
 
 
 def test_the_inner_loop_of_a_matmul_touches_a_row_a_column_and_one_element() -> None:

@@ -58,8 +58,9 @@ def test_a_chain_with_arguments_in_any_order() -> None:
     (found,) = matches(pattern)
     assert [b.var.name for b in found.members] == ["a", "b", "c"]
     assert found.closed
-    assert isinstance(found["x"], Var)
-    assert found["x"].name == "x"
+    x = found["x"]
+    assert isinstance(x, Var)
+    assert x.name == "x"
 
 
 def test_without_any_order_the_near_miss_says_what_was_found() -> None:
