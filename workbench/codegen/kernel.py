@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from workbench.analysis.arith import Facts, Interval
+from workbench.analysis.simplify import simplify_statement
 from workbench.codegen.autovectorize import vectorize_serial
 from workbench.codegen.emitter import Emitter, Kernel
 from workbench.codegen.expressions import value
@@ -19,7 +20,6 @@ from workbench.codegen.lower import lower
 from workbench.codegen.partition import partition
 from workbench.codegen.promote import promote
 from workbench.codegen.proofs import safe_expressions
-from workbench.analysis.simplify import simplify_statement
 from workbench.codegen.statements import Statements
 from workbench.codegen.target import Target
 from workbench.codegen.values import Value, integer, value_type

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 from workbench.analysis.dependence.linear import Linear
 from workbench.analysis.dependence.relations import Relation, Side
-from workbench.analysis.dependence.versions import Event, Version, coordinates, ordered, within_block
+from workbench.analysis.dependence.versions import (
+    Event,
+    Version,
+    coordinates,
+    ordered,
+    within_block,
+)
 from workbench.ir.expr import BufferType, as_expr
 from workbench.support.ids import NodeId
 
