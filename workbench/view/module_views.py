@@ -47,7 +47,9 @@ def module_bundle(module: IRModule) -> dict[str, Any]:
     pictures = [function_svg(function) for function in view.functions if function.nodes]
     parts = [image(svg, f"{f.name}") for svg, f in zip(pictures, view.functions, strict=False)]
     if len(script) <= MOST_SCRIPT:
-        parts.append(folded("script", script_block(module_tokens(module)), open_=not module.graph_functions))
+        parts.append(
+            folded("script", script_block(module_tokens(module)), open_=not module.graph_functions)
+        )
     bundle: dict[str, Any] = {"text/html": "".join(parts), "text/plain": script}
     if pictures:
         bundle["image/svg+xml"] = pictures[0]
