@@ -76,6 +76,8 @@ def test_golden(path: Path, rng: np.random.Generator, update_golden: bool) -> No
         case = read(path)
     assert printed == case["expect"]
     assert remarks == case["remarks"]
+    if missing := missing_libraries(result.module):
+        pytest.skip(f"compared as text only, {missing} cannot be called here")
     before = values(module, arguments(module, result.module, rng))
     params = result.module.graph_functions["main"].params
     after = values(result.module, [before[param.id] for param in params])
