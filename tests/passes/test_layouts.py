@@ -231,6 +231,20 @@ def test_few_conversions_are_left(network: Callable[..., IRModule], batch: int |
     close(plain(x), blocked(x))
 
 
+@pytest.mark.parametrize("batch", [1, None], ids=["one", "any"])
+def test_functions_on_blocks_are_fused_and_scheduled_as_before(batch: int | None) -> None:
+    module = FoldConstant()(LegalizeOps()(resnet18(batch, 32, width=0.25)).module).module
+    result = FoldConstant()(ChooseLayouts(lanes=4, bytes_per_cycle=1e9)(module).module)
+    plain, blocked = (called(optimize(m)) for m in (module, result.module))
+    assert len(blocked) <= len(plain) + 1
+    assert all(dict(function.attrs).get("scheduled") for function in blocked)
+
+
+def called(module: IRModule) -> list[TensorFunction]:
+    calls = [b.value for b in module.graph_functions["main"].bindings]
+    return [module.tensor_functions[c.callee] for c in calls if isinstance(c, CallTIR)]
+
+
 def test_a_region_is_left_alone_where_its_conversions_cost_more() -> None:
     module = LegalizeOps()(resnet18(1, 32, width=0.125)).module
     result = ChooseLayouts(bytes_per_cycle=1e-6)(module)

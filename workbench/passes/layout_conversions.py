@@ -14,7 +14,6 @@ from workbench.ir import (
     CallOp,
     CallTIR,
     Constant,
-    IntImm,
     IRModule,
     TensorFunction,
     TensorType,
@@ -26,7 +25,7 @@ from workbench.ir import (
 )
 from workbench.rewrite import ModuleEditor, NodeRef, Relation
 from workbench.schedule.layout_flow import Found, canonical, flow_forward, places, same_layout
-from workbench.schedule.relayout import relaid_function
+from workbench.schedule.relayout import relaid_function, with_unit_variables
 from workbench.support import NodeId
 
 CONVERSION = "layout_transform"
@@ -76,8 +75,7 @@ def _read(text: str) -> IndexMap:
 def undone(layout: IndexMap, type_: TensorType) -> IndexMap | None:
     """The way back to a tensor of that type; None where the layout has padding.
 
-    Or where the way back would need the extents of the tensor. Dimensions of one element come from
-    one in the layout, in order, as far as there are any.
+    Or where the way back would need the extents of the tensor.
     """
     assert type_.shape is not None
     inverse = layout.inverse(type_.shape)
@@ -85,13 +83,7 @@ def undone(layout: IndexMap, type_: TensorType) -> IndexMap | None:
     used = {var for value in inverse.values for var in free_vars(value).values()}
     if inverse.inside is not None or not {var.id for var in used} <= own:
         return None
-    units = iter(
-        var
-        for var, extent in zip(inverse.variables, inverse.shape, strict=True)
-        if extent == 1 and var not in used
-    )
-    values = (next(units, value) if value == IntImm(0) else value for value in inverse.values)
-    return canonical(IndexMap(inverse.variables, tuple(values)))
+    return canonical(IndexMap(inverse.variables, with_unit_variables(inverse)))
 
 
 @lru_cache(maxsize=1024)

@@ -109,6 +109,8 @@ def _why_not(stage: Stage, inverses: Mapping[NodeId, InverseMap]) -> str:
         return ""
     if not stage.writes_identity:
         return f"`{stage.block.name}` does not write its buffer element by element in order"
+    if not stage.spatial:
+        return f"`{stage.block.name}` writes a single element, which no axis numbers"
     if inverse.inside is not None:
         return f"`{stage.buffer.name}` would get padding that nothing writes"
     return ""
@@ -120,6 +122,8 @@ class _Relayout:
     layouts: Layouts
     inverses: Mapping[NodeId, InverseMap]
     _buffers: dict[NodeId, Var] = field(default_factory=dict[NodeId, Var])
+    _own: tuple[NodeId, tuple[Var, ...]] | None = None
+    """What the stage at work writes, and the new axes that are its indices."""
 
     def buffer(self, old: Var) -> Var:
         """The buffer in its new layout, under its id."""
@@ -133,10 +137,12 @@ class _Relayout:
     def nest(self, stage: Stage) -> Stmt:
         """The nest of a stage over its new axes."""
         values: dict[NodeId, PrimExpr] = {}
+        self._own = None
         axes = [*self._spatial(stage, values), *self._reduction(stage, values)]
         facts = Facts()
         for axis in axes:
-            facts = facts.with_range(axis.var, loop_interval(IntImm(0), axis.extent))
+            if axis.extent != IntImm(1):  # an axis stays an index, also where it is always 0
+                facts = facts.with_range(axis.var, loop_interval(IntImm(0), axis.extent))
         init = None if stage.init is None else self._rewritten(stage.init, values, facts)
         update = self._rewritten(stage.store, values, facts)
         block = replace(
@@ -161,10 +167,11 @@ class _Relayout:
             axis = self._axis(source, part, as_expr(extent))
             fresh.append(axis.var)
             yield axis
-        old = inverse.at(fresh)[0]
-        for index, value in zip(stage.store.indices, old, strict=True):
+        known = {v.id: e for v, e in zip(inverse.variables, fresh, strict=True)}
+        for index, value in zip(stage.store.indices, with_unit_variables(inverse), strict=True):
             if isinstance(index, Var):
-                values[index.id] = value
+                values[index.id] = substitute(value, dict[NodeId, PrimExpr](known))
+        self._own = stage.buffer.id, tuple(fresh)
 
     def _reduction(self, stage: Stage, values: dict[NodeId, PrimExpr]) -> Iterator[Axis]:
         inner: list[Axis] = []
@@ -221,6 +228,8 @@ class _Relayout:
         def relaid(node: object) -> object:
             match node:
                 case Load(buffer=buffer, indices=indices):
+                    if own and buffer.id == stmt.buffer.id and indices == at:
+                        return Load(self.buffer(buffer), fresh)
                     return Load(self.buffer(buffer), self._indices(buffer, indices, facts))
                 case Select(condition=condition):
                     decided = facts.simplify(condition)
@@ -231,8 +240,10 @@ class _Relayout:
                     return node
 
         at = tuple(substitute(index, values) for index in stmt.indices)
+        own = self._own is not None and self._own[0] == stmt.buffer.id
+        fresh = self._own[1] if own and self._own is not None else ()
         value = transform(substitute(stmt.value, values), relaid)
-        indices = self._indices(stmt.buffer, at, facts)
+        indices = fresh if own else self._indices(stmt.buffer, at, facts)
         return Store(self.buffer(stmt.buffer), indices, value)
 
     def _indices(
@@ -241,6 +252,20 @@ class _Relayout:
         layout = self.layouts.get(buffer.id)
         placed = indices if layout is None else layout.apply(indices)
         return tuple(facts.simplify(index) for index in placed)
+
+
+def with_unit_variables(inverse: InverseMap) -> tuple[PrimExpr, ...]:
+    """The old indices, where dimensions of one element come from such dimensions of the layout.
+
+    In order, as far as there are any; an inverse map says 0 for them.
+    """
+    used = {node for value in inverse.values for node in walk(value) if isinstance(node, Var)}
+    units = iter(
+        var
+        for var, extent in zip(inverse.variables, inverse.shape, strict=True)
+        if extent == 1 and var not in used
+    )
+    return tuple(next(units, value) if value == IntImm(0) else value for value in inverse.values)
 
 
 def digit_sizes(layout: IndexMap, var: Var) -> Iterator[int]:
