@@ -183,12 +183,15 @@ class ModuleEditor:
 
     # --- edits of the module -----------------------------------------------------------------
 
-    def add_function(self, name: str, function: Function, *, share: bool = True) -> str:
+    def add_function(
+        self, name: str, function: Function, *, share: bool = True, caller: str = ""
+    ) -> str:
         """Add a function under `name` or the next free `name1`; gives the name.
 
-        An equal private function that is there already is used instead where `share`.
+        An equal private function that is there already is used instead where `share`, unless it
+        is the `caller`, which would call itself, or was edited and may come to call that.
         """
-        if share and (known := self._find_equal(function)) is not None:
+        if share and (known := self._find_equal(function, caller)) is not None:
             return known
         free, count = name, self._names.get(name, 0)
         while free in self._functions:
@@ -201,7 +204,7 @@ class ModuleEditor:
             self._equal.setdefault(_bucket(function), []).append(free)
         return free
 
-    def _find_equal(self, function: Function) -> str | None:
+    def _find_equal(self, function: Function, caller: str) -> str | None:
         if self._equal is None:
             self._equal = {}
             for name, known in self._functions.items():
@@ -211,7 +214,8 @@ class ModuleEditor:
             if isinstance(known, TensorFunction):
                 return name
             private = isinstance(known, GraphFunction) and known.private
-            if private and structurally_equal(known, function):
+            edited = name == caller or (name in self.base and name in self._pending)
+            if private and not edited and structurally_equal(known, function):
                 return name
         return None
 

@@ -77,7 +77,7 @@ def outline(
     assert isinstance(caller, GraphFunction)
     results = tuple(outputs) or (members[-1].var,)
     made, args = _function(caller, members, results, attrs, function)
-    callee = editor.add_function(name, made)
+    callee = editor.add_function(name, made, caller=function)
     _call(editor, function, members, results, callee, args, rule)
     inside = editor.function(callee)
     assert isinstance(inside, GraphFunction)
