@@ -18,9 +18,9 @@ from typing_extensions import override
 
 from workbench.analysis.index_map import IndexMap
 from workbench.ir import Binding, CallTIR, GraphFunction, IRModule, TensorFunction, Var
-from workbench.passes.layout_conversions import Relayer, undone
+from workbench.passes.layout_conversions import Relayer, read_layout, undone
 from workbench.rewrite import ModuleEditor, PassResult, Refusal, Rule, Site, note
-from workbench.schedule.layout_flow import Found, canonical, with_inner_buffers
+from workbench.schedule.layout_flow import Found, with_inner_buffers
 from workbench.schedule.relayout import plain, relaid_function
 from workbench.support import CompileError, Diagnostic, NodeId
 
@@ -56,7 +56,8 @@ class TransformLayouts(Rule):
             unused -= {entry for entry, _ in wanted}
             if not wanted:
                 continue
-            why = _why_not(binding, callee, dict(layout for _, layout in wanted))
+            found = with_inner_buffers(callee, dict(layout for _, layout in wanted))
+            why = _why_not(binding, callee, found)
             call = binding.value
             assert isinstance(call, CallTIR)
             if why:
@@ -96,14 +97,15 @@ class TransformLayouts(Rule):
         names = {call.callee, var.name, f"{function}.{var.name}"}
         params = {p.name: p for p in callee.params[: len(call.args) + 1]}
         return [
-            (entry, (params[entry[1]].id, canonical(_map(entry[2], params[entry[1]]))))
+            (entry, (params[entry[1]].id, _map(entry[2], params[entry[1]])))
             for entry in self.layouts
             if entry[0] in names and entry[1] in params
         ]
 
 
 def _map(text: str, buffer: Var) -> IndexMap:
-    return IndexMap.of(text, len(plain(buffer).shape))
+    found, rank = read_layout(text), len(plain(buffer).shape)
+    return found if len(found.initial) == rank else IndexMap.of(text, rank)
 
 
 def _calls(module: IRModule) -> Iterator[tuple[str, Binding, TensorFunction]]:
