@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, reduce
 from typing import TypeAlias, cast
 
@@ -66,6 +66,15 @@ class IndexMap:
 
     initial: tuple[Var, ...]
     final: tuple[PrimExpr, ...]
+    _hash: int | None = field(default=None, init=False, compare=False, repr=False)
+
+    @override
+    def __hash__(self) -> int:
+        """Computed once: maps are keys of memos."""
+        if self._hash is None:
+            object.__setattr__(self, "_hash", hash((self.initial, self.final)))
+        assert self._hash is not None
+        return self._hash
 
     @staticmethod
     def of(source: MapLike, rank: int | None = None) -> IndexMap:

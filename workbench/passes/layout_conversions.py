@@ -63,11 +63,16 @@ def conversion(binding: Binding) -> Conversion | None:
     text = dict(call.attrs).get("index_map")
     if not isinstance(type_, TensorType) or type_.shape is None or not isinstance(text, str):
         return None
-    return Conversion(binding, call.args[0], _read(text))
+    return Conversion(binding, call.args[0], read_layout(text))
 
 
 @lru_cache(maxsize=1024)
-def _read(text: str) -> IndexMap:
+def read_layout(text: str) -> IndexMap:
+    """The map that a text says, of indices `i0`, `i1`.
+
+    Raises:
+        CompileError: `index-map/not-a-map`.
+    """
     return canonical(IndexMap.of(text))
 
 
@@ -95,7 +100,12 @@ def laid_type(layout: IndexMap, type_: TensorType) -> TensorType:
 
 def converted(leaf: Arg, layout: IndexMap) -> CallOp:
     """The call that converts."""
-    return CallOp(CONVERSION, (leaf,), (("index_map", layout.text),))
+    return CallOp(CONVERSION, (leaf,), (("index_map", _text(layout)),))
+
+
+@lru_cache(maxsize=1024)
+def _text(layout: IndexMap) -> str:
+    return layout.text
 
 
 @dataclass
