@@ -306,3 +306,47 @@ def test_each_edge_that_is_in_no_group_has_a_reason() -> None:
         }
         said = {m.split("`", 2)[1] for m in remarks(fused)}
         assert edges <= {f"`{name}` -> " for name in said}
+
+
+IN_A_BRANCH = """
+@I.ir_module
+class Module:
+    @R.function(private=True)
+    def group(x: R.Tensor(("n", 4), "float32")):
+        R.func_attr({"Primitive": 1})
+        n = T.int64()
+        with R.dataflow():
+            a = R.exp(x)
+            b = R.negative(a)
+            R.output(b)
+        return b
+
+    @R.function
+    def main(x: R.Tensor(("m", 4), "float32"), c: R.Tensor((), "bool")):
+        m = T.int64()
+        cls = Module
+        if c:
+            y = cls.group(x)
+        else:
+            y = R.negative(x)
+        with R.dataflow():
+            s = R.nn.relu(y)
+            t = R.multiply(s, x)
+            z = R.add(t, y)
+            R.output(z)
+        return z
+"""
+
+
+@pytest.mark.parametrize("rows", [1, 5, 17])
+def test_groups_in_branches_and_of_symbolic_shape_are_merged(rows: int) -> None:
+    original = module = wb.parse(IN_A_BRANCH)
+    for step in PIPELINE:
+        module = step(module).module
+    assert verify(module) == ()
+    assert not any(dict(f.attrs).get("Primitive") for f in module.graph_functions.values())
+    assert calls(module) == ["fused_relu_multiply_add_scheduled"]
+    x = np.random.default_rng(rows).normal(size=(rows, 4)).astype("float32")
+    for condition in (np.array(True), np.array(False)):
+        expected = run(original, x, condition)
+        np.testing.assert_allclose(wb.build(module)(x, condition), expected, rtol=1e-5, atol=1e-6)
