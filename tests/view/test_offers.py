@@ -9,7 +9,7 @@ import workbench as wb
 from workbench.session import Session
 from workbench.support import CompileError
 from workbench.view.offers import (
-    carried_by,
+    place_facts,
     place_offers,
     primitive_of,
     some_offers,
@@ -115,13 +115,24 @@ def test_own_parameters_that_fit_nowhere_are_answered_or_refused(session: Sessio
 
 
 def test_what_a_loop_carries_is_said_once_for_all_kinds(session: Session) -> None:
-    lines = carried_by(session.module, place(session, "k"))
+    lines = place_facts(session.module, place(session, "k"))
     update = next(line for line in lines if line.endswith("(reduction)"))
-    assert update.startswith("anti, flow, output of C, C → C, distance (k +)")
-    assert carried_by(session.module, place(session, "i")) == []
-    assert carried_by(session.module, place(session, "C")) == []
+    assert update.startswith("carries: anti, flow, output of C, C → C, distance (k +)")
+    for name in ("i", "C"):
+        facts = place_facts(session.module, place(session, name))
+        assert not any(line.startswith("carries") for line in facts)
+
+
+def test_what_a_loop_reads_and_writes_is_a_box(session: Session) -> None:
+    reads, writes, *_ = place_facts(session.module, place(session, "k"))
+    assert reads.startswith("reads ")
+    assert "A[i, 0:" in reads
+    assert writes == "writes C[i, j]"
+
+
+def test_a_place_that_is_gone_is_said(session: Session) -> None:
     with pytest.raises(CompileError) as gone:
-        carried_by(session.module, "matmul/999")
+        place_facts(session.module, "matmul/999")
     assert gone.value.diagnostics[0].code == "view/unknown-place"
 
 

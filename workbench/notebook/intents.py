@@ -40,7 +40,7 @@ from workbench.view.messages import (
     TextReply,
     Try,
 )
-from workbench.view.offers import carried_by, primitive_of, some_offers, try_primitive
+from workbench.view.offers import place_facts, primitive_of, some_offers, try_primitive
 from workbench.view.protocol import VERSION
 from workbench.view.text import plain_text
 from workbench.view.views import SessionViews
@@ -121,7 +121,7 @@ def _offers(desk: Desk, intent: Offers | Try) -> Message:
         step=intent.step,
         place=intent.place,
         offers=found,
-        carries=carried_by(module, intent.place) if more is None else [],
+        facts=place_facts(module, intent.place) if more is None else [],
         skip=intent.skip,
         next=more,
     )

@@ -75,8 +75,8 @@ class OffersReply(Struct, tag="offers", frozen=True):
     step: int
     place: str
     offers: list[OfferView]
-    carries: list[str] = msgspec.field(default_factory=list[str])
-    """What the loop carries from one iteration to the next, with the last offers."""
+    facts: list[str] = msgspec.field(default_factory=list[str])
+    """What the place reads and writes, and what a loop carries; with the last offers."""
     skip: int = 0
     next: int | None = None
     """Where to go on asking: not all primitives were looked at yet."""

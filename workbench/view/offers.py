@@ -14,10 +14,13 @@ import msgspec
 
 from workbench.analysis.dependence import Answer
 from workbench.analysis.dependence.carried import Carried
+from workbench.analysis.dependence.regions import Region, regions
 from workbench.ir import Block, For, IRModule
 from workbench.schedule import PRIMITIVES, Primitive
 from workbench.schedule.primitive import answer_of
 from workbench.schedule.scope import Scope
+from workbench.script.print_blocks import write_region
+from workbench.script.tokens import Writer
 from workbench.session.catalogue import pass_code
 from workbench.support import CompileError, Diagnostic, NodeId
 from workbench.view.protocol import ChoiceView, OfferView, Parameter, Scalar
@@ -88,19 +91,35 @@ def try_primitive(
     return _view(type(primitive), answer_of(primitive, scope), [primitive], variable)
 
 
-def carried_by(module: IRModule, place: str) -> list[str]:
-    """What a loop carries from one iteration to the next, in words; nothing for a block.
+def place_facts(module: IRModule, place: str) -> list[str]:
+    """What one run of a loop or block reads and writes, and what a loop carries, in words.
 
     Raises:
         CompileError: `view/unknown-place`.
     """
     scope, node = _find(module, place)
-    if isinstance(node, Block):
-        return []
+    found = regions(scope.function, node)
+    touched = [
+        f"{verb} {', '.join(_region(item) for item in items)}"
+        for verb, items in (("reads", found.reads), ("writes", found.writes))
+        if items
+    ]
+    return touched + ([] if isinstance(node, Block) else _carries(scope, node))
+
+
+def _region(item: Region) -> str:
+    """`A[i, 0:48]`, marked where only some elements of the box are touched."""
+    w = Writer()
+    write_region(w, item.region)
+    text = "".join(token.text for token in w.tokens)
+    return text if item.exact else f"{text} in part"
+
+
+def _carries(scope: Scope, node: For) -> list[str]:
     kinds: dict[str, list[str]] = {}
     for item in scope.dependences.carried(node.var.id):
         kinds.setdefault(_carried(item), []).append(item.kind)
-    lines = [f"{', '.join(dict.fromkeys(found))} {text}" for text, found in kinds.items()]
+    lines = [f"carries: {', '.join(dict.fromkeys(k))} {text}" for text, k in kinds.items()]
     more = [f"and {len(lines) - MOST_CARRIED} more"] if len(lines) > MOST_CARRIED else []
     return lines[:MOST_CARRIED] + more
 

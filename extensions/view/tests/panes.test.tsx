@@ -198,7 +198,7 @@ describe('loop rows', () => {
       place: 'f/k',
       skip: 0,
       next: null,
-      carries: ['flow of C'],
+      facts: ['flow of C'],
       offers: [
         { ...plain, name: 'Split', answer: 'applies', choices: [choice(2), choice(4)] },
         {
@@ -212,7 +212,7 @@ describe('loop rows', () => {
       ],
     });
     await settled();
-    expect(root.textContent).toContain('carries: flow of C');
+    expect(root.textContent).toContain('flow of C');
     expect(root.textContent).toContain('✗ illegal');
     expect(root.textContent).not.toContain('k=0 writes');
     labelled(root, 'button', 'Parallel').click();
@@ -232,7 +232,7 @@ describe('loop rows', () => {
       place: 'f/k',
       skip: 0,
       next: null,
-      carries: [],
+      facts: [],
       offers: [{ ...plain, name: 'Split', answer: 'applies', choices: [choice(4)] }],
     });
     expect(sent[sent.length - 1]).toMatchObject({

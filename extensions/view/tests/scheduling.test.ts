@@ -69,7 +69,7 @@ describe('scheduling by hand', () => {
         step: 2,
         place: 'f/j',
         offers: [offer('Split')],
-        carries: [],
+        facts: [],
         skip: 0,
         next: 7,
       }),
@@ -85,13 +85,13 @@ describe('scheduling by hand', () => {
         step: 2,
         place: 'f/j',
         offers: [offer('Unroll')],
-        carries: ['flow of C'],
+        facts: ['flow of C'],
         skip: 7,
         next: null,
       }),
     );
     expect(offers(state)?.map((one) => one.name)).toEqual(['Split', 'Unroll']);
-    expect(state.carries['2|f/j']).toEqual(['flow of C']);
+    expect(state.facts['2|f/j']).toEqual(['flow of C']);
     expect(run(state, { type: 'hover', key: null }).outbox).toEqual([]);
   });
 
@@ -109,7 +109,7 @@ describe('scheduling by hand', () => {
         step: 2,
         place: 'f/j',
         offers: [offer('Split', { choices: [{ label: '', arguments: exact, code: '' }] })],
-        carries: [],
+        facts: [],
         skip: 0,
         next: null,
       }),
@@ -132,7 +132,7 @@ describe('scheduling by hand', () => {
         step: 2,
         place: 'f/j',
         offers: [answer],
-        carries: [],
+        facts: [],
         skip: 0,
         next: null,
       }),

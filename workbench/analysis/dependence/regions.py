@@ -12,7 +12,7 @@ from workbench.analysis.dependence.boxes import Box, box_of, joined
 from workbench.analysis.dependence.dependences import dependences
 from workbench.analysis.dependence.statements import Model, Statement
 from workbench.ir.expr import Var
-from workbench.ir.tensor import Block, BufferRegion, TensorFunction
+from workbench.ir.tensor import Block, BufferRegion, For, Stmt, TensorFunction
 from workbench.support.ids import NodeId
 
 
@@ -40,10 +40,10 @@ class Regions:
     writes: tuple[Region, ...]
 
 
-def regions(function: TensorFunction, part: Block | Statement) -> Regions:
-    """The regions of a block, over all that runs inside of it, or of one statement.
+def regions(function: TensorFunction, part: Block | For | Statement) -> Regions:
+    """The regions of a block or loop, over all that runs inside of it, or of one statement.
 
-    Loops inside of the block range; loops around it, and its axes, stay as they are.
+    A loop and the loops inside of it range; loops around, and axes of a block, stay as they are.
     """
     model = dependences(function).model
     inside = _statements(model, part)
@@ -68,18 +68,14 @@ def regions(function: TensorFunction, part: Block | Statement) -> Regions:
     )
 
 
-def _statements(model: Model, part: Block | Statement) -> tuple[Statement, ...]:
+def _statements(model: Model, part: Block | For | Statement) -> tuple[Statement, ...]:
     if isinstance(part, Statement):
         return (part,)
-    return tuple(
-        s
-        for s in model.statements
-        if any(isinstance(node, Block) and node.id == part.id for node in s.path)
-    )
+    return tuple(s for s in model.statements if any(_is(node, part) for node in s.path))
 
 
 def _outer_keys(
-    model: Model, part: Block | Statement, inside: Sequence[Statement]
+    model: Model, part: Block | For | Statement, inside: Sequence[Statement]
 ) -> frozenset[int]:
     """The loops around a block; around one statement, all its loops."""
     if not inside:
@@ -89,8 +85,14 @@ def _outer_keys(
         return frozenset(statement.keys)
     count = 0
     for node in statement.path:
-        if isinstance(node, Block) and node.id == part.id:
+        if _is(node, part):
             break
         count += any(node is loop for loop in statement.loops)
     inner = {key for loop in statement.loops[count:] for key in model.loops[loop.var.id]}
     return frozenset(statement.keys) - inner
+
+
+def _is(node: Stmt, part: Block | For) -> bool:
+    if isinstance(part, Block):
+        return isinstance(node, Block) and node.id == part.id
+    return isinstance(node, For) and node.var.id == part.var.id

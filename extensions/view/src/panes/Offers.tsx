@@ -114,13 +114,13 @@ function Facts({
   readonly row: LoopRow | null;
   readonly state: State;
 }): JSX.Element | null {
-  const carries = state.carries[detailKey(state.drawn, state.place ?? '')] ?? [];
+  const facts = state.facts[detailKey(state.drawn, state.place ?? '')] ?? [];
   return row === null ? null : (
     <div class="wb-offers-facts">
       {row.cost_detail !== '' && <p class="wb-fact">{row.cost_detail}</p>}
-      {carries.map((line) => (
+      {facts.map((line) => (
         <p key={line} class="wb-fact">
-          carries: {line}
+          {line}
         </p>
       ))}
     </div>

@@ -320,7 +320,7 @@ export interface OffersReply {
   readonly step: number;
   readonly place: string;
   readonly offers: readonly OfferView[];
-  readonly carries: readonly string[];
+  readonly facts: readonly string[];
   readonly skip: number;
   readonly next: number | null;
 }

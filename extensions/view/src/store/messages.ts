@@ -74,7 +74,7 @@ function withOffers(state: State, message: OffersReply, asked: Request | undefin
     ...state,
     offers: { ...state.offers, [key]: [...before, ...message.offers] },
     offersNext: { ...state.offersNext, [key]: message.next },
-    carries: { ...state.carries, [key]: message.carries },
+    facts: { ...state.facts, [key]: message.facts },
   };
 }
 

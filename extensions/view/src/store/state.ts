@@ -65,7 +65,7 @@ export interface State {
   /** Where to go on asking for offers, by step and place; null where all are there. */
   readonly offersNext: Readonly<Record<string, number | null>>;
   /** What loops carry, by step and place. */
-  readonly carries: Readonly<Record<string, readonly string[]>>;
+  readonly facts: Readonly<Record<string, readonly string[]>>;
   /** Key of the selected loop or block of the selected function. */
   readonly place: string | null;
   /** The primitive that the person asked for at the place, to go to. */
@@ -143,7 +143,7 @@ const EMPTY: State = {
   actions: {},
   offers: {},
   offersNext: {},
-  carries: {},
+  facts: {},
   place: null,
   spot: null,
   tried: {},
