@@ -1,6 +1,15 @@
 """Run all benchmarks."""
 
-from benchmarks import bench_dependence, fusion, interactive, models, passes, schedules, tensorize
+from benchmarks import (
+    bench_dependence,
+    fusion,
+    interactive,
+    layouts,
+    models,
+    passes,
+    schedules,
+    tensorize,
+)
 
 if __name__ == "__main__":
     models.main()
@@ -8,5 +17,6 @@ if __name__ == "__main__":
     schedules.main()
     passes.main()
     fusion.main()
+    layouts.main()
     tensorize.main()
     bench_dependence.main()
