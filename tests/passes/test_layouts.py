@@ -35,6 +35,7 @@ from workbench.passes import (
     FoldConstant,
     LegalizeOps,
     MoveLayoutConversions,
+    ScheduleDefault,
     TransformLayouts,
     optimize,
 )
@@ -308,6 +309,13 @@ def test_an_unknown_place_is_said() -> None:
     with pytest.raises(CompileError) as caught:
         TransformLayouts((("mine", "nobody", "lambda i, j: (j, i)"),))(module)
     assert [d.code for d in caught.value.diagnostics] == ["layout/unknown-place"]
+
+
+def test_what_has_a_schedule_keeps_its_layout() -> None:
+    module = ScheduleDefault()(parse(USERS.replace("INDEX", "T.float32(2.0)"))).module
+    result = TransformLayouts((("b", "q", "lambda i, j: (j, i)"),))(module)
+    assert result.module is module
+    assert [d.code for d in result.remarks] == ["layout/not-transformed"]
 
 
 def test_padding_of_what_is_read_changes_nothing() -> None:
