@@ -350,3 +350,30 @@ def test_groups_in_branches_and_of_symbolic_shape_are_merged(rows: int) -> None:
     for condition in (np.array(True), np.array(False)):
         expected = run(original, x, condition)
         np.testing.assert_allclose(wb.build(module)(x, condition), expected, rtol=1e-5, atol=1e-6)
+
+
+NO_ARGUMENT_SAYS_N = """
+@I.ir_module
+class Module:
+    @R.function
+    def main(x: R.Tensor(("n",), "float32")):
+        n = T.int64()
+        with R.dataflow():
+            a = R.concat((x, x), axis=0)
+            b = R.nn.relu(a)
+            c = R.max(a, axis=[0])
+            d = R.tanh(c)
+            y = R.add(b, d)
+            R.output(y)
+        return y
+"""
+
+
+def test_a_group_whose_arguments_do_not_say_a_dimension_is_none() -> None:
+    original = module = wb.parse(NO_ARGUMENT_SAYS_N)
+    fused = FuseOps()(LegalizeOps()(module).module)
+    assert "`c` -> `d`: a function of the group would not know `n`" in remarks(fused)
+    for step in PIPELINE:
+        module = step(module).module
+    x = np.random.default_rng(0).normal(size=7).astype("float32")
+    np.testing.assert_allclose(wb.build(module)(x), run(original, x), rtol=1e-6)

@@ -11,7 +11,7 @@ from heapq import heappop, heappush
 from workbench.analysis.fusion_edges import Edge, edges_apart
 from workbench.analysis.fusion_facts import OUTSIDE, FusionFacts, fusion_facts, obstacle
 from workbench.analysis.op_pattern import OpPattern
-from workbench.ir import Binding, GraphFunction, IRModule, Var, free_vars
+from workbench.ir import Binding, GraphFunction, IRModule, TensorType, Var, free_vars
 from workbench.support import NodeId
 
 LARGEST_GROUP = 32
@@ -89,7 +89,7 @@ class _Growing:
     """For each member that others read, how many of those are outside."""
     needed: dict[NodeId, Var] = field(default_factory=dict[NodeId, Var])
     bound: set[NodeId] = field(default_factory=set[NodeId])
-    """Dimensions in the types of what it reads."""
+    """Dimensions that what it reads has as they are: `n`, but not the `n` of `n * 2`."""
     waiting: list[int] = field(default_factory=list[int])
     seen: set[int] = field(default_factory=set[int])
 
@@ -99,7 +99,8 @@ class _Growing:
             if var.id in self.readers:
                 self.readers[var.id] -= 1
             else:
-                self.bound.update(free_vars(var.type))
+                self.needed |= free_vars(var.type)
+                self.bound.update(_bound_by(var))
         self.needed |= free_vars(member.var.type)
         self.members.append(member)
         readers = facts.users.get(value, ())
@@ -146,3 +147,9 @@ def _grow(seed: Binding, made: _Made) -> list[Binding]:
         else:
             closed = len(growing.members)
     return growing.members[:closed]
+
+
+def _bound_by(var: Var) -> set[NodeId]:
+    """The dimensions that an argument of this type says."""
+    shape = var.type.shape if isinstance(var.type, TensorType) else None
+    return {extent.id for extent in shape or () if isinstance(extent, Var)}
