@@ -15,3 +15,8 @@ def test_random_schedules_compute_the_same(chunk: int) -> None:
         total.merge(fuzz(chunk * PER_CHUNK + number))
     assert total.applied > PER_CHUNK // 2, total.table()
     assert total.unproved_share < 0.01, (total.table(), *total.unproved.items())
+
+
+@pytest.mark.parametrize("seed", [20864, 47059, 47298, 47681, 47954])
+def test_schedules_that_were_wrong_once(seed: int) -> None:
+    assert fuzz(seed).schedules == 1

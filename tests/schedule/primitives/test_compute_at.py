@@ -11,6 +11,7 @@ from tests.schedule.checks import answered, applied, body, only
 from workbench.analysis.dependence import AnswerKind
 from workbench.ir import For
 from workbench.schedule import Schedule
+from workbench.schedule.primitives.blockize import Blockize
 from workbench.schedule.primitives.compute_at import ComputeAt
 from workbench.schedule.primitives.decompose_reduction import DecomposeReduction
 from workbench.schedule.primitives.fuse import Fuse
@@ -297,3 +298,11 @@ def test_a_decomposed_producer_reads_what_its_init_wrote() -> None:
 def test_loops_without_blocks_offer_nothing_to_move() -> None:
     scope = Schedule(parse(scripts.STENCIL)).scope
     assert not list(ComputeAt.offers(scope, scope.loops[0]))
+
+
+def test_a_block_does_not_move_into_itself() -> None:
+    module = parse(stages.ROW_SUMS.replace("DTYPE", "int32"))
+    outer = applied(module, Blockize(loop="k"))
+    answer = answered(outer, ComputeAt(block="S_o", loop="k"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "the loop `k` is inside of `S_o`"

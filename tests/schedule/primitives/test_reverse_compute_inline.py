@@ -123,3 +123,24 @@ def f(
 """
     after = applied(parse(text), INLINE)
     assert "T.where" not in body(after)
+
+
+def test_a_reader_outside_of_blocks_keeps_the_buffer() -> None:
+    module = parse("""
+@T.prim_func
+def f(A: T.Buffer((8,), "int32"), B: T.Buffer((8,), "int32"), C: T.Buffer((8,), "int32")):
+    t = T.alloc_buffer((8,), "int32")
+    for i in range(8):
+        with T.sblock("t"):
+            vi = T.axis.spatial(8, i)
+            t[vi] = A[vi] + T.int32(1)
+    for i in range(8):
+        B[i] = t[i] * T.int32(2)
+    for i in range(8):
+        with T.sblock("C"):
+            vi = T.axis.spatial(8, i)
+            C[vi] = t[vi] * T.int32(3)
+""")
+    answer = answered(module, ReverseComputeInline(block="C"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "a statement outside of blocks reads `t` as well as `C`"

@@ -52,6 +52,9 @@ def consume_under(
     if any(stmt is loop for stmt in scope.paths[block.id]):
         message = f"`{block.name}` is under the loop `{loop.var.name}` already"
         raise RefusedError(inapplicable(message, block.id))
+    if any(stmt is block for stmt in scope.paths[loop.var.id]):
+        message = f"the loop `{loop.var.name}` is inside of `{block.name}`"
+        raise RefusedError(inapplicable(message, block.id))
     items = loop.body.body if isinstance(loop.body, Seq) else (loop.body,)
     touched = touches_of(block)
     if touched.effects:

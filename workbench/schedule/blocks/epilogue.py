@@ -28,9 +28,10 @@ from workbench.schedule.blocks.inverse import solved
 from workbench.schedule.blocks.loops_by_axes import LoopsByAxes, UnsolvedError, apart
 from workbench.schedule.blocks.nest import conjunction, conjuncts, known_at
 from workbench.schedule.blocks.producer import only_buffer
+from workbench.schedule.buffers.levels import defines
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, replace_statement, sequence
-from workbench.schedule.touches import touches_of
+from workbench.schedule.touches import places_of, touches_of
 from workbench.support import NodeId
 
 
@@ -53,6 +54,7 @@ def merged(scope: Scope, block: Block) -> Merged:
     producer = _producer(scope, block)
     source = next(b for b in scope.blocks if b.id == producer.nest.block.id)
     consumer = element_of(scope, block, (*scope.paths[source.id], source))
+    _in_scope(scope, block, source)
     buffer = producer.buffer
     indices = _read_indices(consumer, buffer)
     axes = solved(consumer.axes, indices, producer.store.indices)
@@ -110,11 +112,32 @@ def _producer(scope: Scope, block: Block) -> Element:
     producer = found[-1]
     only_buffer(scope, producer)
     element = element_of(scope, producer)
-    for other in scope.blocks:
-        if other.id != block.id and element.buffer.id in touches_of(other).reads:
-            message = f"`{other.name}` reads `{element.buffer.name}` as well as `{block.name}`"
+    for place in places_of(scope.function):
+        other = place.stmt
+        if other is not block and element.buffer.id in place.reads:
+            name = (
+                f"`{other.name}`" if isinstance(other, Block) else "a statement outside of blocks"
+            )
+            message = f"{name} reads `{element.buffer.name}` as well as `{block.name}`"
             raise RefusedError(inapplicable(message, block.id))
     return element
+
+
+def _in_scope(scope: Scope, block: Block, source: Block) -> None:
+    """What the consumer touches lives where its producer stands.
+
+    Raises:
+        RefusedError: it does not.
+    """
+    here = (*scope.paths[source.id], source)
+    touched = touches_of(block)
+    for stmt in scope.paths[block.id]:
+        if any(stmt is outer for outer in here):
+            continue
+        for buffer in (*touched.reads.values(), *touched.writes.values()):
+            if defines(stmt, buffer):
+                message = f"`{buffer.name}` does not live at `{source.name}` yet"
+                raise RefusedError(inapplicable(message, block.id))
 
 
 def _read_indices(consumer: Element, buffer: Var) -> tuple[PrimExpr, ...]:

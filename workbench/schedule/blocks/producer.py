@@ -62,6 +62,9 @@ def compute_under(
     if any(stmt is loop for stmt in scope.paths[block.id]):
         message = f"`{block.name}` is under the loop `{loop.var.name}` already"
         raise RefusedError(inapplicable(message, block.id))
+    if any(stmt is block for stmt in scope.paths[loop.var.id]):
+        message = f"the loop `{loop.var.name}` is inside of `{block.name}`"
+        raise RefusedError(inapplicable(message, block.id))
     buffer = written_buffer(scope, block)
     items = _items(loop)
     place = insertion_place(items, block, loop, buffer, index)
