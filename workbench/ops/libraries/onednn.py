@@ -1,8 +1,8 @@
 """Library functions that oneDNN brings: products and convolutions with bias and activation, norms.
 
 All take and fill row-major float32 arrays. oneDNN differs from the operators in one thing: its relu
-gives 0 for what is not a number, its softmax numbers beside one. Reference: oneDNN's matmul, convolution, softmax and
-layer normalisation primitives with post-operations.
+gives 0 for what is not a number, its softmax numbers beside one. Reference: oneDNN's matmul,
+convolution, softmax and layer normalisation primitives with post-operations.
 """
 
 from __future__ import annotations
