@@ -310,13 +310,15 @@ def total(A: T.Buffer((64,), "float32"), B: T.Buffer((1,), "float32")):
     rows = comm.wait("detail", reply_to=2)["detail"]["loops"]
     place = next(row["node"] for row in rows if row["name"] == "i")
     offers: list[dict[str, Any]] = []
+    facts: list[str] = []
     skip, number = 0, 3
     while skip is not None:
         comm.say(type="offers", id=number, step=0, place=place, skip=skip)
         reply = comm.wait("offers", reply_to=number)
         offers += reply["offers"]
+        facts = reply["facts"]
         skip, number = reply["next"], number + 1
-    assert any("reduction" in line for line in reply["carries"])
+    assert any("reduction" in line for line in facts)
     answers = {offer["name"]: offer["answer"] for offer in offers}
     assert answers["Split"] == "applies"
     assert answers["Parallel"] == "illegal"
