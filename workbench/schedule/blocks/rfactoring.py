@@ -344,6 +344,23 @@ class _Factoring:
         ]
         return conjunction(*kept)
 
+    def _check_start(self, facts: Facts) -> None:
+        """The first update of the nest is the one that init precedes: reduction axes are zero.
+
+        Raises:
+            RefusedError: where that is not proved.
+        """
+        nest = self.reduction.nest
+        starts = {loop.var.id: loop.start for loop in nest.carried}
+        for axis in nest.block.axes:
+            first = facts.simplify(substitute(axis.value, starts))
+            if axis.kind is AxisKind.REDUCE and first != IntImm(0):
+                message = (
+                    f"it is not proved that the axis `{axis.var.name}` of `{nest.block.name}` "
+                    "begins at `0`, where its init runs"
+                )
+                raise RefusedError(unproved(message, nest.block.id))
+
     def _nested(self, block: Block) -> Stmt:
         """The loops of the nest around another block."""
         stmt: Stmt = block
@@ -378,7 +395,9 @@ class _Factoring:
         indices = found.store.indices
         place = (*indices[: self.place], reduced, *indices[self.place :])
         own = Load(found.store.buffer, indices)
-        kept = self._initialised(self._facts())
+        facts = self._facts()
+        self._check_start(facts)
+        kept = self._initialised(facts)
         block = replace(
             old,
             axes=tuple(axes),

@@ -177,9 +177,15 @@ def _rebuilt(
         replace(axis, value=facts.simplify(substitute(axis.value, moved))) for axis in block.axes
     )
     body = replace(padding.store, value=choice.true_value)
-    parts = [block.predicate, choice.condition]
+    values = {axis.var.id: axis.value for axis in axes}
+    guard = [
+        c
+        for c in _conjuncts(block.predicate)
+        if facts.proves(substitute(substitute(c, moved), values)) is not True
+    ]
+    # Axes keep to their extents where the predicate holds, so only after it has been judged.
     known = inside_block(facts, replace(block, axes=axes, predicate=None))
-    where = [c for part in parts for c in _conjuncts(part) if known.proves(c) is not True]
+    where = [*guard, *(c for c in _conjuncts(choice.condition) if known.proves(c) is not True)]
     inner: Stmt = resolved(
         replace(block, body=body, predicate=conjoined(where), reads=None, writes=None),
         moved,
