@@ -167,3 +167,68 @@ def f(A: T.Buffer((4, 20), "int32"), S: T.Buffer((4,), "int32"), R: T.Buffer((4,
     after = applied(parse(text), Rfactor(loop="k"))
     begin = 'for i in T.parallel(4):\n    with T.alloc_buffer((20, 4), "int32") as S_rf:\n'
     assert body(after).startswith(begin)
+
+
+INSTANCES = """
+@T.prim_func
+def f(A: T.Buffer((4, 12), "float32"), C: T.Buffer((4,), "float32")):
+    for i, k, l in T.grid(4, 6, 1):
+        with T.sblock("C"):
+            vi = T.axis.spatial(4, i)
+            vk = T.axis.reduce(12, k)
+            with T.init():
+                C[vi] = T.float32(0)
+            C[vi] = C[vi] + A[vi, vk]
+"""
+INNER_SPATIAL = INSTANCES.replace("for i, k, l in T.grid(4, 6, 1)", "for k, i in T.grid(6, 4)")
+
+
+@pytest.mark.parametrize("value", ["5 - k", "k + 1", "k // 2 * 2", "k // 2", "k % 3"])
+def test_an_init_that_does_not_run_once_and_first(value: str) -> None:
+    answer = answered(parse(INSTANCES.replace("(12, k)", f"(12, {value})")), Rfactor(loop="k"))
+    assert answer.kind is AnswerKind.UNPROVED
+
+
+@pytest.mark.parametrize("value", ["k", "k * 2", "k * 2 + l"])
+def test_an_init_that_runs_once_and_first(value: str) -> None:
+    text = INSTANCES.replace("(12, k)", f"(12, {value})").replace("6, 1)", "6, 2)")
+    text = text if "l" in value else text.replace("6, 2)", "6, 1)")
+    applied(parse(text), Rfactor(loop="k"))
+
+
+def test_a_loop_that_repeats_the_reduction() -> None:
+    text = INSTANCES.replace("6, 1)", "6, 3)")
+    answer = answered(parse(text), Rfactor(loop="k"))
+    assert answer.kind is AnswerKind.UNPROVED
+    assert answer.message == (
+        "it is not proved that the loops around `C` that do not reduce lead to different elements "
+        "of `C`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("C[vi]", "C[vi // 2]"), ("C[vi]", "C[0]"), ("(4, i)", "(4, i // 2)")],
+)
+def test_elements_that_share_an_init(old: str, new: str) -> None:
+    applied(parse(INNER_SPATIAL), Rfactor(loop="k"))
+    answer = answered(parse(INNER_SPATIAL.replace(old, new)), Rfactor(loop="k"))
+    assert answer.kind is AnswerKind.UNPROVED
+
+
+def test_a_result_at_a_reduction_axis() -> None:
+    text = INNER_SPATIAL.replace("C[vi]", "C[vi + vk]").replace(
+        "C: T.Buffer((4,)", "C: T.Buffer((16,)"
+    )
+    assert answered(parse(text), Rfactor(loop="k")).kind is AnswerKind.UNPROVED
+
+
+@pytest.mark.parametrize("loops", ["for l in range(3):\n        for k in range(l, l + 4)"])
+def test_a_loop_that_starts_where_another_says(loops: str) -> None:
+    text = INSTANCES.replace("for i, k, l in T.grid(4, 6, 1)", loops)
+    head, _, rest = text.partition("l + 4):\n")
+    text = head + "l + 4):\n" + "\n".join(f"    {x}" for x in rest.splitlines())
+    text = text.replace("(4, i)", "(4, 0)").replace("(12, k)", "(12, l * 4 + k - l)")
+    answer = answered(parse(text), Rfactor(loop="k"))
+    assert answer.kind is AnswerKind.UNPROVED
+    assert "depends on" in answer.message

@@ -38,6 +38,7 @@ from workbench.ir import (
     walk,
 )
 from workbench.schedule.blocks.nest import Nest, conjunction, conjuncts, known_at, nest_of
+from workbench.schedule.blocks.one_to_one import tells_apart
 from workbench.schedule.primitive import bad_parameter
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, replace_statement, sequence
@@ -145,6 +146,7 @@ def _reduction(scope: Scope, loop: For) -> _Reduction:
         )
         raise RefusedError(inapplicable(message, block.id))
     _check_operand(found)
+    _check_instances(found, known_at(scope.function, nest.around))
     return found
 
 
@@ -206,12 +208,51 @@ def _check_loops(nest: Nest, loop: For) -> None:
     if any(axis.kind is AxisKind.SCAN for axis in block.axes):
         message = f"`{block.name}` is a scan, whose order counts"
         raise RefusedError(illegal(message, block.id))
-    used = {var for stmt in nest.loops for var in free_vars(stmt.extent) | free_vars(stmt.start)}
-    if loop.var.id in used:
-        message = f"the extent of another loop depends on `{loop.var.name}`"
-        raise RefusedError(unproved(message, block.id))
-    if loop.var.id not in used and free_vars(loop.extent).keys() & {x.var.id for x in nest.loops}:
+    _check_bounds(nest, loop)
+
+
+def _bounds(loop: For) -> set[NodeId]:
+    return {*free_vars(loop.start), *free_vars(loop.extent)}
+
+
+def _check_bounds(nest: Nest, loop: For) -> None:
+    """No loop runs from or to what depends on a reduction loop; the factored one on none."""
+    block = nest.block
+    for carried in nest.carried:
+        if any(carried.var.id in _bounds(other) for other in nest.loops):
+            message = f"the extent of another loop depends on `{carried.var.name}`"
+            raise RefusedError(unproved(message, block.id))
+    if _bounds(loop) & {x.var.id for x in nest.loops}:
         message = f"the extent of the loop `{loop.var.name}` depends on other loops"
+        raise RefusedError(unproved(message, block.id))
+
+
+def _check_instances(found: _Reduction, facts: Facts) -> None:
+    """Init runs once for each element, and each element has a nest of its own.
+
+    `_Factoring._check_start` looks after the first update.
+
+    Raises:
+        RefusedError: where that is not proved.
+    """
+    nest, block = found.nest, found.nest.block
+    reduced = [axis for axis in block.axes if axis.kind is AxisKind.REDUCE]
+    if not tells_apart(nest.carried, [axis.value for axis in reduced], facts):
+        message = f"it is not proved that the init of `{block.name}` runs once for each element"
+        raise RefusedError(unproved(message, block.id))
+    own = {axis.var.id for axis in reduced}
+    for part in (*found.store.indices, found.init.value):
+        if own & free_vars(part).keys():
+            message = f"`{block.name}` uses a reduction axis where its result is stored"
+            raise RefusedError(unproved(message, block.id))
+    known = {axis.var.id: axis.value for axis in block.axes}
+    places = [substitute(index, known) for index in found.store.indices]
+    free = [loop for loop in nest.free if loop.extent != IntImm(1)]
+    if not tells_apart(free, places, facts):
+        message = (
+            f"it is not proved that the loops around `{block.name}` that do not reduce lead to "
+            f"different elements of `{found.store.buffer.name}`"
+        )
         raise RefusedError(unproved(message, block.id))
 
 
