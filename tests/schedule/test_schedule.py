@@ -83,6 +83,19 @@ def test_something_that_is_no_place_is_refused(loop: object) -> None:
     assert code_of(work) == "schedule/not-a-place"
 
 
+@pytest.mark.parametrize("module", [None, "text", 3])
+def test_what_is_no_module_is_refused(module: object) -> None:
+    work = lambda: Schedule(module)  # noqa: E731  # pyright: ignore[reportArgumentType]
+    assert code_of(work) == "schedule/which-function"
+
+
+@pytest.mark.parametrize("factors", [4, None, "8", [2**32, 2**32], [None, 2**70]])
+def test_factors_that_are_no_list_or_too_large_are_refused(factors: object) -> None:
+    schedule = Schedule(matmul())
+    work = lambda: schedule.split("i", factors)  # noqa: E731  # pyright: ignore[reportArgumentType]
+    assert code_of(work) == "schedule/bad-factor"
+
+
 @pytest.mark.parametrize("factors", [[None, 0], [0, 4], [None, -2], [None, None], [4], [2, 4]])
 def test_factors_that_fit_nowhere_are_refused(factors: list[int | None]) -> None:
     schedule = Schedule(matmul())

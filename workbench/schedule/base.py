@@ -57,6 +57,14 @@ class ScheduleBase:
         """Start on `function` of the module; `seed` is that of the sampling methods."""
         if isinstance(module, TensorFunction):
             module, function = IRModule((("main", module),)), "main"
+        if not isinstance(module, IRModule):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise CompileError(
+                Diagnostic(
+                    "schedule/which-function",
+                    f"expected a module or a tensor function, got `{type(module).__name__}`",
+                    hint="`wb.parse` reads a script, `session.module` is the module of the head",
+                )
+            )
         self.module = module
         self.function = Scope.of(module, function or "").name
         self.reassociates = False

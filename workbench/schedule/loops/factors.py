@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from workbench.schedule.primitive import bad_parameter
 from workbench.schedule.scope import Scope
+
+LARGEST = 2**31
+"""Iterations that factors may stand for; index arithmetic is far from overflow then."""
 
 
 def checked_factors(
@@ -21,6 +25,9 @@ def checked_factors(
     if len(factors) < at_least or len(whole) < max(1, len(factors) - 1) or len(whole) < len(known):
         count = "two or more positive factors" if at_least == 2 else "positive extents"
         message = f"`{what}` needs {count}, at most one of them None, got `{_shown(factors)}`"
+        raise bad_parameter(scope, "schedule/bad-factor", message)
+    if math.prod(whole) > LARGEST:
+        message = f"the factors `{_shown(factors)}` of `{what}` multiply to more than `2**31`"
         raise bad_parameter(scope, "schedule/bad-factor", message)
     numbers = iter(whole)
     return [None if f is None else next(numbers) for f in factors]

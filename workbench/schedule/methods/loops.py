@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 import numpy as np
 
 from workbench.ir import Attr, Block, For
 from workbench.schedule.base import BlockLike, BlockRef, LoopLike, LoopRef, ScheduleBase
+from workbench.schedule.primitive import bad_parameter
 from workbench.schedule.primitives.add_unit_loop import AddUnitLoop
 from workbench.schedule.primitives.annotate import Annotate, Unannotate
 from workbench.schedule.primitives.bind import Bind
@@ -18,6 +20,7 @@ from workbench.schedule.primitives.reorder import Reorder
 from workbench.schedule.primitives.split import Split
 from workbench.schedule.primitives.unroll import Unroll
 from workbench.schedule.primitives.vectorize import Vectorize
+from workbench.schedule.scope import Scope
 from workbench.support import CompileError, Diagnostic
 
 Place = LoopRef | BlockRef | str
@@ -33,7 +36,7 @@ class LoopMethods(ScheduleBase):
         Raises:
             CompileError: `schedule/bad-factor`, `schedule/no-such-loop`.
         """
-        done = self.apply(Split(self.function, self.loop_name(loop), _whole(factors)))
+        done = self.apply(Split(self.function, self.loop_name(loop), _whole(self.scope, factors)))
         return tuple(self.loop_ref(place) for place in done.results)
 
     def fuse(self, *loops: LoopLike) -> LoopRef:
@@ -60,7 +63,9 @@ class LoopMethods(ScheduleBase):
         Raises:
             CompileError: `schedule/bad-factor`, `schedule/inapplicable`, `schedule/no-such-loop`.
         """
-        done = self.apply(LoopPartition(self.function, self.loop_name(loop), _whole(factors)))
+        done = self.apply(
+            LoopPartition(self.function, self.loop_name(loop), _whole(self.scope, factors))
+        )
         return tuple(self.loop_ref(place) for place in done.results)
 
     def parallel(self, loop: LoopLike) -> None:
@@ -179,9 +184,17 @@ class LoopMethods(ScheduleBase):
         return labels.get("loop", ""), labels.get("block", "")
 
 
-def _whole(factors: Sequence[int | None]) -> tuple[int | None, ...]:
-    """Whole numbers of numpy as plain ones; all else as it is."""
-    return tuple(int(f) if isinstance(f, np.integer) else f for f in factors)
+def _whole(scope: Scope, factors: object) -> tuple[int | None, ...]:
+    """Whole numbers of numpy as plain ones; all else as it is.
+
+    Raises:
+        CompileError: `schedule/bad-factor` for what is no list.
+    """
+    if not isinstance(factors, Iterable) or isinstance(factors, str):
+        message = f"expected a list of factors, got `{factors!r}`"
+        raise bad_parameter(scope, "schedule/bad-factor", message, "write `[None, 4]`")
+    numbers = cast("Iterable[int | None]", factors)
+    return tuple(int(f) if isinstance(f, np.integer) else f for f in numbers)
 
 
 def _frozen(value: Attr | Sequence[Attr]) -> Attr:
