@@ -220,3 +220,45 @@ def test_native_code_computes_the_same() -> None:
     c = np.zeros((8, 12), np.float32)
     wb.build(IRModule((("main", only(module)),)))(a, b, c)
     assert np.allclose(c, a @ b, rtol=1e-5)
+
+
+OUTER_SUM = """
+@T.prim_func
+def f(A: T.Buffer((4, 6), "float32"), C: T.Buffer((4,), "float32")):
+    for k in range(6):
+        for i in range(4):
+            with T.sblock("C"):
+                vi = T.axis.spatial(4, VALUE)
+                vk = T.axis.reduce(6, k)
+                with T.init():
+                    C[vi] = T.float32(0)
+                C[vi] = C[vi] + A[vi, vk]
+"""
+
+
+@pytest.mark.parametrize(
+    ("value", "moves"), [("i", True), ("3 - i", True), ("i // 2", False), ("i % 2", False)]
+)
+def test_the_initialisation_moves_where_elements_are_different(value: str, *, moves: bool) -> None:
+    done = applied(parse(OUTER_SUM.replace("VALUE", value)), Blockize("f", "i"))
+    assert (block(done, "C_o").init is not None) is moves
+    assert (block(done, "C").init is None) is moves
+
+
+@pytest.mark.parametrize("n", [0, 1, 3])
+def test_a_reduction_that_may_have_no_iterations_keeps_what_was_there(n: int) -> None:
+    text = """
+@T.prim_func
+def f(A: T.Buffer((4, 2, "n"), "float32"), C: T.Buffer((4,), "float32")):
+    n = T.int64()
+    for o, i, k in T.grid(2, 4, n):
+        with T.sblock("C"):
+            vi = T.axis.spatial(4, i)
+            vo = T.axis.reduce(2, o)
+            vk = T.axis.reduce(n, k)
+            with T.init():
+                C[vi] = T.float32(3)
+            C[vi] = C[vi] + A[vi, vo, vk]
+"""
+    done = applied(parse(text), Blockize("f", "i"), n=n)
+    assert block(done, "C_o").init is not None

@@ -36,6 +36,8 @@ from workbench.ir import (
     substitute,
     walk,
 )
+from workbench.schedule.blocks.nest import conjunction, known_at
+from workbench.schedule.blocks.one_to_one import tells_apart
 from workbench.schedule.scope import Scope
 from workbench.support import NodeId
 
@@ -45,7 +47,7 @@ def lifted(scope: Scope, outer: Block) -> Block | None:
     loops, block = perfect_nest(outer.body)
     if not isinstance(block, Block) or block.init is None or outer.init is not None:
         return None
-    if not _movable(loops, block, block.init, outer):
+    if not _movable(loops, block, block.init, outer) or not _apart(scope, loops, block):
         return None
     body: Stmt = replace(block, init=None)
     for loop in reversed(loops):
@@ -74,6 +76,14 @@ def _movable(loops: tuple[For, ...], block: Block, init: Stmt, outer: Block) -> 
     if any(loop.start != IntImm(0) for loop in loops if loop.var.id in reducing):
         return False
     return all(_starts_at_zero(axis, loops, outer) for axis in _reduce_axes(block))
+
+
+def _apart(scope: Scope, loops: tuple[For, ...], block: Block) -> bool:
+    """Whether the loops that do not reduce lead to different elements, so each has one init."""
+    reducing, _ = _roles(loops, block)
+    free = [loop for loop in loops if loop.var.id not in reducing]
+    values = [axis.value for axis in block.axes if axis.kind is not AxisKind.REDUCE]
+    return tells_apart(free, values, known_at(scope.function, ()))
 
 
 def _roles(loops: tuple[For, ...], block: Block) -> tuple[set[NodeId], set[NodeId]]:
@@ -146,7 +156,7 @@ def _initial(scope: Scope, loops: tuple[For, ...], block: Block, outer: Block) -
         scope.free_name(f"{block.name}_init"),
         tuple(axes),
         substitute(block.init, values),
-        predicate=_first(block.predicate, values),
+        predicate=_first(conjunction(*_runs(loops, reducing), block.predicate), values),
     )
     for loop, var in zip(reversed(kept), reversed(fresh), strict=True):
         kind = loop.kind
@@ -155,6 +165,12 @@ def _initial(scope: Scope, loops: tuple[For, ...], block: Block, outer: Block) -
         start, extent = substitute(loop.start, values), substitute(loop.extent, values)
         body = For(var, start, extent, body, kind)
     return body
+
+
+def _runs(loops: tuple[For, ...], reducing: set[NodeId]) -> list[PrimExpr]:
+    """That the reduction has iterations, where that is not known."""
+    found = [loop.extent > 0 for loop in loops if loop.var.id in reducing]
+    return [condition for condition in found if Facts().proves(condition) is not True]
 
 
 def _first(predicate: PrimExpr | None, values: dict[NodeId, PrimExpr]) -> PrimExpr | None:
