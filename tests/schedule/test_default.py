@@ -8,6 +8,7 @@ from workbench.analysis.stages import stages
 from workbench.interpret import run_tensor_function
 from workbench.ir import BufferType, For, LoopKind, TensorFunction, Var, walk
 from workbench.schedule.default import PARALLEL_ELEMENTS, ScheduleOptions, schedule_function
+from workbench.script import parse
 
 CASES = {
     "matmul": programs.matmul(13, 21, 9),
@@ -97,3 +98,34 @@ def test_inlining_leaves_one_nest_of_an_elementwise_chain() -> None:
     assert found is not None
     assert len(found) == 3
     assert len([a for a in scheduled.allocations if a.name == "double"]) == 0
+
+
+WRITTEN_BETWEEN = """
+@T.prim_func
+def f(A: T.Buffer((8, 8), "float32"), C: T.Buffer((8, 8), "float32")):
+    B = T.alloc_buffer((8, 8), "float32")
+    for i, j in T.grid(8, 8):
+        with T.sblock("B"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            B[vi, vj] = A[vi, vj] * T.float32(2)
+    for i, j in T.grid(8, 8):
+        with T.sblock("A2"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            A[vi, vj] = B[7 - vi, vj] + T.float32(1)
+    for i, j in T.grid(8, 8):
+        with T.sblock("C"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            C[vi, vj] = B[vi, vj] + A[vj, vi]
+"""
+
+
+def test_a_producer_whose_input_is_overwritten_is_not_inlined(rng: np.random.Generator) -> None:
+    function = parse(WRITTEN_BETWEEN).tensor_functions["f"]
+    scheduled = schedule_function(function)
+    assert isinstance(scheduled, TensorFunction)
+    expected = arrays_of(function, rng)
+    found = [a.copy() for a in expected]
+    run_tensor_function(function, expected)
+    run_tensor_function(scheduled, found)
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-6)
+    np.testing.assert_allclose(found[1], expected[1], rtol=1e-6)

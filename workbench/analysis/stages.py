@@ -6,8 +6,10 @@ do) are asked of this view.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from workbench.analysis.affine import Affine, affine
 from workbench.ir import (
     AxisKind,
     Binary,
@@ -128,7 +130,43 @@ def _stage(nest: Stmt) -> Stage | None:
         return None
     if not (nest.init is None or isinstance(nest.init, Store)):
         return None
-    return Stage(nest, nest.body, nest.init, tuple(loops))
+    stage = Stage(nest, nest.body, nest.init, tuple(loops))
+    return stage if _reads_its_own_element(stage) and _sums_apart(stage) else None
+
+
+def _reads_its_own_element(stage: Stage) -> bool:
+    """Whether what is read of the stage's own buffer is the element that is stored."""
+    loads = [x for x in walk(stage.block) if isinstance(x, Load) and x.buffer == stage.buffer]
+    return all(load.indices == stage.store.indices for load in loads)
+
+
+def _sums_apart(stage: Stage) -> bool:
+    """Whether no two spatial instances of a reduction share an element, as far as can be shown."""
+    if not stage.reduce or stage.writes_identity:
+        return True
+    extents = {a.var.id: a.extent for a in stage.block.axes if a.kind is AxisKind.SPATIAL}
+    unknown = {var for var, extent in extents.items() if extent != IntImm(1)}
+    forms = [form for i in stage.store.indices if (form := affine(i)) is not None]
+    while found := {v for form in forms for v in _determined(form, unknown, extents)}:
+        unknown -= found
+    return not unknown
+
+
+def _determined(
+    form: Affine, unknown: set[NodeId], extents: Mapping[NodeId, PrimExpr]
+) -> list[NodeId]:
+    """The unknown variables, where the value of the form and the known ones tell all of them."""
+    terms = sorted(((abs(c), v) for v, c in form.coefficients if v in unknown))
+    reach = 0
+    for position, (factor, var) in enumerate(terms):
+        if factor <= reach:
+            return []
+        extent = extents[var]
+        if isinstance(extent, IntImm):
+            reach += factor * (extent.value - 1)
+        elif position < len(terms) - 1:
+            return []
+    return [var for _, var in terms]
 
 
 def _plain(block: Block, loops: list[For]) -> bool:

@@ -39,7 +39,8 @@ def inline_stages(function: TensorFunction) -> TensorFunction:
     """Inline every producer that is elementwise, broadcast or injective and not costly to repeat.
 
     A producer that is expensive and read more than once per element, or that guards (padding) and
-    feeds a reduction, stays. The function comes back as it is where it has no stages.
+    feeds a reduction, or that reads what is written later, stays. The function comes back as it is
+    where it has no stages.
     """
     while (found := stages(function)) is not None:
         producer = next((s for s in found[:-1] if _may_inline(s, found, function)), None)
@@ -55,6 +56,7 @@ def _may_inline(producer: Stage, found: tuple[Stage, ...], function: TensorFunct
     if (
         stage_pattern(producer) > OpPattern.INJECTIVE
         or sum(s.buffer.id == producer.buffer.id for s in found) > 1
+        or _overwritten(producer, found)
     ):
         return False
     readers = [s for s in found if any(x.buffer.id == producer.buffer.id for x in s.loads)]
@@ -64,6 +66,12 @@ def _may_inline(producer: Stage, found: tuple[Stage, ...], function: TensorFunct
         and (len(readers) == 1 or not is_expensive(producer.store.value))
         and all(_stays_small(producer, reader) for reader in readers)
     )
+
+
+def _overwritten(producer: Stage, found: tuple[Stage, ...]) -> bool:
+    """Whether the producer or a stage behind it writes what the producer reads."""
+    written = {stage.buffer.id for stage in found[found.index(producer) :]}
+    return any(load.buffer.id in written for load in producer.loads)
 
 
 def _stays_small(producer: Stage, reader: Stage) -> bool:
