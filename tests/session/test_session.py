@@ -9,7 +9,8 @@ import workbench as wb
 from tests.session.programs import Identity, Raises, small
 from workbench.ir import GraphFunction, IRModule, LibraryFunction, register_library
 from workbench.rewrite import Pass, PassResult
-from workbench.session import Session
+from workbench.session import Session, tree
+from workbench.support import Diagnostic
 
 LIBRARY = """
 @R.function
@@ -247,3 +248,36 @@ def test_listeners_hear_of_steps_and_selection(session: Session) -> None:
     count = len(heard)
     session.checkout(0)
     assert len(heard) == count
+
+
+LOOP = """
+@T.prim_func
+def f(A: T.Buffer((8,), "float32"), C: T.Buffer((8,), "float32")):
+    for i in range(8):
+        with T.sblock("C"):
+            vi = T.axis.spatial(8, i)
+            C[vi] = A[vi] + T.float32(1)
+"""
+
+
+def test_a_step_that_the_session_refuses_leaves_the_schedule_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(module: IRModule) -> None:
+        raise wb.CompileError(Diagnostic("ir/planted", f"{len(module.functions)} are too many"))
+
+    session = wb.open(wb.parse(LOOP))
+    schedule = session.schedule()
+    (i,) = schedule.get_loops("C")
+    before = schedule.module
+    with monkeypatch.context() as patch:
+        patch.setattr(tree, "check_module", refuse)
+        with pytest.raises(wb.CompileError) as caught:
+            schedule.split(i, factors=[None, 4])
+    assert caught.value.diagnostics[0].code == "session/ill-formed-result"
+    assert schedule.module is before
+    assert schedule.trace.instructions == ()
+    assert schedule.step.index == session.head.index == 0
+    schedule.split(i, factors=[None, 4])
+    assert schedule.step.index == session.head.index == 1
+    assert schedule.step.module == schedule.module

@@ -10,6 +10,7 @@ from workbench.ir import IRModule
 from workbench.schedule import Primitive, Schedule
 from workbench.schedule.primitive import Rewritten
 from workbench.session.step import Step
+from workbench.support import CompileError
 
 Apply = Callable[[Primitive, Step], Step]
 
@@ -33,6 +34,12 @@ class SessionSchedule(Schedule):
 
     @override
     def apply(self, primitive: Primitive) -> Rewritten:
+        module, reassociates = self.module, self.reassociates
         done = super().apply(primitive)
-        self.step = self._step_after(primitive, self.step)
+        try:
+            self.step = self._step_after(primitive, self.step)
+        except CompileError:
+            self.module, self.reassociates = module, reassociates
+            self._instructions.pop()
+            raise
         return done
