@@ -158,6 +158,35 @@ def test_constants_are_sent_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _error(session.compare().bars[1]) < 1e-6
 
 
+def test_constants_that_could_not_be_sent_are_sent_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = np.random.default_rng(1).standard_normal((8, 4)).astype("f4")
+    session = wb.open(_with_constant(weights))
+    session.apply("LegalizeOps")
+    encode = messages.encode
+
+    def too_deep(message: messages.Request) -> list[Any]:
+        if isinstance(message, messages.Measure):
+            raise RecursionError
+        return encode(message)
+
+    process = child.Child(child.current_settings())
+    job = Job("test", lambda job: job)
+    module = session.head.module
+    x = np.ones((2, 8), "f4")
+    work = Experiment((Trial("step", module),), (x,), x @ weights)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(child, "encode", too_deep)
+            with pytest.raises(RecursionError):
+                process.measure(work, job)
+        (outcome,) = process.measure(work, job).outcomes
+    finally:
+        process.end()
+    assert outcome.failed == ""
+    assert outcome.error is not None
+    assert outcome.error < 1e-5
+
+
 def _error(bar: Bar) -> float:
     assert bar.error is not None
     return bar.error

@@ -123,7 +123,9 @@ class Child:
             RecursionError: a module is nested too deeply to be sent.
         """
         number = next(self._numbers)
-        parts = encode(self._request(number, experiment))
+        request, held = self._request(number, experiment)
+        parts = encode(request)
+        self._held = held
         self._heard, self._asked = time.monotonic(), False
         threading.Thread(target=self._send, args=(parts,), daemon=True).start()
         try:
@@ -151,18 +153,20 @@ class Child:
 
     # --- requests --------------------------------------------------------------------------------
 
-    def _request(self, number: int, experiment: Experiment) -> Measure:
+    def _request(self, number: int, experiment: Experiment) -> tuple[Measure, dict[str, int]]:
+        """The message, and the constants (bytes by hash) that the process holds once it has it."""
         constants = _constants(trial.module for trial in experiment.trials)
         new = {digest: array for digest, array in constants.items() if digest not in self._held}
         size = sum(self._held.values()) + sum(array.nbytes for array in new.values())
         forget = size > MOST_CONSTANTS and bool(self._held)
         if forget:
-            self._held, new = {}, constants
-        self._held |= {digest: array.nbytes for digest, array in new.items()}
+            new = constants
+        held = {} if forget else self._held
+        held = held | {digest: array.nbytes for digest, array in new.items()}
         trials = tuple(_without_pool(trial) for trial in experiment.trials)
         arrays = tuple(_plain(array) for array in experiment.arrays)
         sent = Experiment(trials, arrays, _plain(experiment.expected))
-        return Measure(number, sent, new, forget)
+        return Measure(number, sent, new, forget), held
 
     def _send(self, parts: list[Any]) -> None:
         """Write a message; that the process is gone shows at the other pipe."""
