@@ -150,7 +150,10 @@ def _prepare(
 
 
 def largest_error(expected: Any, found: Any) -> float:  # noqa: ANN401
-    """Largest absolute difference of two values; infinite where shapes differ."""
+    """Largest absolute difference of two values; infinite where shapes differ.
+
+    Infinite too where only one of two elements is NaN; equal infinities, or two NaN, differ by 0.
+    """
     left, right = _arrays(expected), _arrays(found)
     if len(left) != len(right):
         return float("inf")
@@ -169,4 +172,7 @@ def _array_error(a: np.ndarray, b: np.ndarray) -> float:
         return float("inf")
     if a.size == 0:
         return 0.0
-    return float(np.max(np.abs(a.astype(np.float64) - b.astype(np.float64))))
+    left, right = a.astype(np.float64), b.astype(np.float64)
+    equal = (left == right) | (np.isnan(left) & np.isnan(right))
+    differences = np.abs(np.subtract(left, right, out=np.zeros_like(left), where=~equal))
+    return float(np.max(np.nan_to_num(differences, nan=np.inf, posinf=np.inf)))
