@@ -88,3 +88,31 @@ def f(A: T.Buffer((6,), "bfloat16"), B: T.Buffer((6,), "float16")):
         B[i] = T.Cast("float16", A[i])
 """)
     assert cost(found).working_set == 24
+
+
+@pytest.mark.parametrize(
+    ("inner", "expected"),
+    [("i, 6", 36), ("i + 1", 36), ("6 - i", 36), ("i, i + 2", 12), ("2, 5 - i", 18)],
+)
+def test_a_loop_counts_with_its_largest_extent(inner: str, expected: int) -> None:
+    found = function(f"""
+@T.prim_func
+def f(A: T.Buffer((8, 8), "float32")):
+    for i in range(6):
+        for j in range({inner}):
+            A[i, j] = A[i, j] + T.float32(1)
+""")
+    assert cost(found).operations == expected
+
+
+def test_the_bounds_of_a_loop_reach_through_another() -> None:
+    found = function("""
+@T.prim_func
+def f(A: T.Buffer((8,), "float32")):
+    for i in range(6):
+        for j in range(i, 6):
+            for k in range(j, 6):
+                A[k] = A[k] + T.float32(1)
+""")
+    assert cost(found).operations == 6**3
+    assert cost(found).working_set == 4 * 6

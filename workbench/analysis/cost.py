@@ -118,6 +118,7 @@ class _Count:
         self.found: dict[NodeId, Cost] = {}
         self.extents: dict[NodeId, Poly] = {}
         self.starts: dict[NodeId, Poly] = {}
+        self.lasts: dict[NodeId, Poly] = {}
         self.inside: list[NodeId] = []
 
     def total(self, function: TensorFunction) -> Cost:
@@ -162,7 +163,8 @@ class _Count:
 
     def _loop(self, loop: For, known: Mapping[NodeId, PrimExpr]) -> _Tally:
         self.extents[loop.var.id] = self._largest(loop.extent, known)
-        self.starts[loop.var.id] = self._largest(loop.start, known)
+        self.starts[loop.var.id] = self._largest(loop.start, known, sign=-1)
+        self.lasts[loop.var.id] = self._largest(loop.start + loop.extent - 1, known)
         self.inside.append(loop.var.id)
         first = len(self.inside) - 1
         tally = self._statement(loop.body, known)
@@ -196,13 +198,22 @@ class _Count:
                     tally.operations += Poly.const(1)
         return tally
 
-    def _largest(self, extent: PrimExpr, known: Mapping[NodeId, PrimExpr]) -> Poly:
-        """An extent with the variables of the loops around it at their last value."""
-        poly = polynomial(substitute(extent, dict(known)))
-        for var in reversed(self.inside):
-            last = self.starts[var] + self.extents[var].shift(-1)
-            poly = _replace(poly, var, last)
-        return poly
+    def _largest(self, expr: PrimExpr, known: Mapping[NodeId, PrimExpr], sign: int = 1) -> Poly:
+        """The largest value (with sign -1 the smallest) over the loops around.
+
+        Each of their variables, where it is a factor by itself, is at the end that the sign of its
+        term asks for.
+        """
+        found = Poly({})
+        inside = set(self.inside)
+        for key, factor in polynomial(substitute(expr, dict(known))).terms.items():
+            ends = self.lasts if factor * sign > 0 else self.starts
+            term = Poly.const(factor)
+            for atom in key:
+                at_end = isinstance(atom, Var) and atom.id in inside
+                term *= ends[atom.id] if at_end else Poly.atom(atom)
+            found += term
+        return found
 
     def _cost(self, tally: _Tally, loops: tuple[NodeId, ...]) -> Cost:
         touched = self._touched(tally.accesses.values(), frozenset(loops))
@@ -331,18 +342,6 @@ def _bytes(buffer: Var) -> int:
     assert isinstance(buffer.type, BufferType)
     dtype = buffer.type.dtype
     return 2 if dtype == "bfloat16" else np.dtype(dtype).itemsize
-
-
-def _replace(poly: Poly, var: NodeId, value: Poly) -> Poly:
-    """`poly` with a variable replaced, where it is a factor by itself."""
-    found = Poly({})
-    for key, factor in poly.terms.items():
-        term = Poly.const(factor)
-        for atom in key:
-            plain = isinstance(atom, Var) and atom.id == var
-            term *= value if plain else Poly.atom(atom)
-        found += term
-    return found
 
 
 def _dim(poly: Poly) -> Dim:
