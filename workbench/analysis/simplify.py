@@ -94,7 +94,9 @@ def _if(stmt: If, facts: Facts) -> Stmt:
     if stmt.otherwise is not None:
         other = simplify_statement(stmt.otherwise, facts.assume(condition, holds=False))
         other = None if other == NOTHING else other
-    return NOTHING if then == NOTHING and other is None else If(condition, then, other)
+    if then == NOTHING and other is None:
+        return NOTHING
+    return replace(stmt, condition=condition, then=then, otherwise=other)
 
 
 def _block(stmt: Block, facts: Facts) -> Stmt:
