@@ -122,3 +122,16 @@ def test_the_method_gives_the_block_that_fills() -> None:
     again = Schedule(module)
     exec(schedule.trace.python(), {"sch": again})
     assert again.module.script() == schedule.module.script()
+
+
+def test_a_loop_that_does_not_start_at_zero_is_not_shifted() -> None:
+    text = """
+@T.prim_func
+def f(A: T.Buffer((6,), "float32"), P: T.Buffer((9,), "float32")):
+    for i in range(1, 9):
+        with T.sblock("P"):
+            vi = T.axis.spatial(9, i)
+            P[vi] = T.if_then_else(vi >= 2 and vi < 7, A[vi - 2], T.float32(0))
+"""
+    after = applied(parse(text), DecomposePadding(block="P", loop="i"))
+    assert "for i in range(1, 9):" in body(after)

@@ -140,7 +140,7 @@ def interior(scope: Scope, padding: Padding) -> tuple[Stmt, tuple[Stmt]]:
     shrunk: dict[int, tuple[PrimExpr, PrimExpr]] = {}
     for axis in block.axes:
         loop = next((x for x in loops if x.var == axis.value), None)
-        if loop is None or axis.var.id not in bounds:
+        if loop is None or loop.start != IntImm(0) or axis.var.id not in bounds:
             continue
         low, high = bounds[axis.var.id]
         known = facts_at(scope, loop.var.id)
@@ -152,7 +152,7 @@ def interior(scope: Scope, padding: Padding) -> tuple[Stmt, tuple[Stmt]]:
 
 
 def _shrinkable(scope: Scope, padding: Padding) -> tuple[For, ...]:
-    """Loops under `loop` that hold just each other and the block, and start at zero."""
+    """Loops under `loop` that hold just each other and the block."""
     chain = chain_above(scope.paths[padding.block.id], padding.block)
     inside = {loop.var.id for loop in padding.inside}
     return tuple(loop for loop in chain if loop.var.id in inside)
