@@ -128,3 +128,39 @@ def f(L: T.Buffer((4,), "int64"), A: T.Buffer((4, 6), "float32"), B: T.Buffer((4
         for j in range(L[i]):
             B[i, j] = A[i, j]
 """
+
+VIEW = """
+@T.prim_func
+def f(C: T.Buffer((8, 8), "float32")):
+    for i in range(4):
+        with T.sblock("v"):
+            vi = T.axis.spatial(4, i)
+            W = T.match_buffer(C[vi * 2:vi * 2 + 2, 0:8], (2, 8), "float32")
+            for b in range(8):
+                with T.sblock("w"):
+                    vb = T.axis.spatial(8, b)
+                    W[1, vb] = W[0, vb] * T.float32(0.5)
+"""
+
+SHORT = """
+@T.prim_func
+def f(A: T.Buffer(("n",), "float32"), C: T.Buffer(("n",), "float32")):
+    n = T.int64()
+    for i in range(n - 5):
+        with T.sblock("C"):
+            vi = T.axis.spatial(n, i)
+            C[vi] = A[vi] + A[vi + 2]
+"""
+
+SHORT_SUM = """
+@T.prim_func
+def f(A: T.Buffer(("n", "n"), "float32"), C: T.Buffer(("n",), "float32")):
+    n = T.int64()
+    for i, k in T.grid(n - 3, n - 4):
+        with T.sblock("C"):
+            vi = T.axis.spatial(n - 3, i)
+            vk = T.axis.reduce(n - 4, k)
+            with T.init():
+                C[vi] = T.float32(0)
+            C[vi] = C[vi] + A[vi, vk]
+"""

@@ -247,3 +247,49 @@ def f(A: T.Buffer((20,), "float32"), C: T.Buffer((20,), "float32")):
 """
     after = applied(parse(text), CacheRead(block="i"))
     assert "for ax0 in range(19):" in body(after)
+
+
+def test_a_view_is_inapplicable() -> None:
+    answer = answered(parse(scripts.VIEW), CacheRead(block="w", read_buffer_index="W"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "`W` is another name for a part of `C`"
+
+
+def test_what_a_view_may_write_is_inapplicable() -> None:
+    text = scripts.VIEW.replace("W[1, vb] =", "C[vi * 2, vb] = C[vi * 2 + 1, vb] +")
+    answer = answered(parse(text), CacheRead(block="b", read_buffer_index="C"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "block `v` has another name for a part of `C`"
+
+
+@pytest.mark.parametrize("n", [0, 3, 5, 9])
+def test_loops_that_run_less_than_no_times(n: int) -> None:
+    after = applied(parse(scripts.SHORT), CacheRead(block="C", read_buffer_index="A"), n=n)
+    assert "max(" in after.script()
+
+
+WHILE = """
+@T.prim_func
+def f(N: T.Buffer((1,), "int64"), A: T.Buffer((8,), "float32"), D: T.Buffer((8,), "float32")):
+    while N[0] < 5:
+        N[0] = N[0] + 1
+        for j in range(8):
+            with T.sblock("R"):
+                vj = T.axis.spatial(8, j)
+                D[vj] = A[vj] + D[vj]
+        for j in range(8):
+            with T.sblock("W"):
+                vj = T.axis.spatial(8, j)
+                A[vj] = A[vj] * D[vj]
+"""
+
+
+def test_what_a_while_loop_writes_again_is_not_proved_unchanged() -> None:
+    answer = answered(parse(WHILE), CacheRead(block="W", read_buffer_index="A"))
+    assert answer.kind is AnswerKind.UNPROVED
+    assert "a `while` loop writes it" in answer.message
+
+
+def test_each_iteration_of_a_while_loop_may_have_its_copy() -> None:
+    after = applied(parse(WHILE), CacheRead(block="R", read_buffer_index="A"))
+    assert "while" in after.script().split("A_global[v0]")[0]

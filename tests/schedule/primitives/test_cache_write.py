@@ -166,3 +166,22 @@ def f(A: T.Buffer((4,), "float32"), B: T.Buffer((4,), "float32")):
     answer = answered(parse(text), CacheWrite(block="i", write_buffer_index="s"))
     assert answer.kind is AnswerKind.INAPPLICABLE
     assert answer.message == "`s` lives only inside of `i`"
+
+
+def test_a_view_is_inapplicable() -> None:
+    answer = answered(parse(scripts.VIEW), CacheWrite(block="w", write_buffer_index="W"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "`W` is another name for a part of `C`"
+
+
+def test_what_a_view_may_write_is_inapplicable() -> None:
+    text = scripts.VIEW.replace("W[1, vb] =", "C[vi * 2, vb] = C[vi * 2 + 1, vb] +")
+    answer = answered(parse(text), CacheWrite(block="b", write_buffer_index="C"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "block `v` has another name for a part of `C`"
+
+
+@pytest.mark.parametrize("n", [0, 3, 5, 9])
+def test_loops_that_run_less_than_no_times(n: int) -> None:
+    after = applied(parse(scripts.SHORT), CacheWrite(block="C", write_buffer_index="C"), n=n)
+    assert "max(" in after.script()

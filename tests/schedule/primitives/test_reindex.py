@@ -158,3 +158,9 @@ def f(A: T.Buffer((4,), "float32"), B: T.Buffer((4,), "float32"), C: T.Buffer((4
     assert answer.kind is AnswerKind.ILLEGAL
     assert answer.message.startswith("the copy would race under `i`: an iteration of `i` reads")
     applied(parse(text.replace("parallel", "serial")), Reindex(block="C", buffer="B"))
+
+
+@pytest.mark.parametrize("buffer", ["A", "C"])
+@pytest.mark.parametrize("n", [0, 3, 9])
+def test_axes_of_less_than_no_elements(buffer: str, n: int) -> None:
+    applied(parse(scripts.SHORT_SUM), Reindex(block="C", buffer=buffer), n=n)

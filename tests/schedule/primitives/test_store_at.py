@@ -3,12 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.schedule import scripts
 from tests.schedule.checks import answered, applied, body, only
 from workbench.analysis.dependence import AnswerKind
 from workbench.interpret import run_tensor_function
 from workbench.runtime import build
 from workbench.schedule import Schedule
 from workbench.schedule.primitives.store_at import StoreAt
+from workbench.schedule.scope import Scope
 from workbench.script import parse
 
 TILES = """
@@ -147,3 +149,12 @@ def test_caches_under_loops_let_these_be_parallel() -> None:
     again = Schedule(module)
     exec(schedule.trace.python(), {"sch": again})
     assert again.module.script() == schedule.module.script()
+
+
+def test_a_view_is_inapplicable_and_not_offered() -> None:
+    module = parse(scripts.VIEW)
+    answer = answered(module, StoreAt(buffer="W", loop="b"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "`W` is another name for a part of `C`"
+    scope = Scope.of(module, "")
+    assert not list(StoreAt.offers(scope, scope.loop("b")))

@@ -162,3 +162,10 @@ def test_the_method_takes_a_function_and_its_trace_replays() -> None:
     expected = arrays[0] * 2 + (arrays[0] * 2)[::-1]
     run_tensor_function(only(again.module), arrays)
     np.testing.assert_array_equal(arrays[1], expected)
+
+
+def test_a_view_is_inapplicable() -> None:
+    step = TransformLayout(block="w", buffer="W", index_map=SWAPPED)
+    answer = answered(parse(scripts.VIEW), step)
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "`W` is another name for a part of `C`"

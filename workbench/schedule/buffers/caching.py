@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import reduce
 
 from workbench.analysis.arith import Facts
-from workbench.analysis.dependence import Answer, inapplicable
+from workbench.analysis.dependence import Answer, inapplicable, unproved
 from workbench.ir import (
     Axis,
     AxisKind,
@@ -24,11 +24,12 @@ from workbench.ir import (
     Stmt,
     Store,
     Var,
+    While,
     as_dim,
 )
 from workbench.schedule.buffers.accesses import as_index
 from workbench.schedule.buffers.footprint import Box
-from workbench.schedule.buffers.levels import defines
+from workbench.schedule.buffers.levels import Level, defines
 from workbench.schedule.buffers.mentions import accesses_buffer, is_opaque, mentions
 from workbench.schedule.scope import Scope, walk_statements
 from workbench.support import NodeId
@@ -73,12 +74,47 @@ def not_redirected(
     return None
 
 
+def named_twice(scope: Scope, buffer: Var, path: Sequence[Stmt] = ()) -> Answer | None:
+    """Why accesses under `path` may touch a buffer by another name, None where they do not.
+
+    The buffer is a view (`match_buffer`) of another one, or a block of `path` has a view of it.
+    """
+    for block in scope.blocks:
+        for match in block.match_buffers:
+            if match.buffer.id == buffer.id:
+                source = match.source.buffer.name
+                message = f"`{buffer.name}` is another name for a part of `{source}`"
+                return inapplicable(message, block.id)
+    for stmt in path:
+        if isinstance(stmt, Block) and _has_view(stmt, buffer.id):
+            message = f"block `{stmt.name}` has another name for a part of `{buffer.name}`"
+            return inapplicable(message, stmt.id)
+    return None
+
+
+def repeats_writes(level: Level, buffer: Var) -> Answer | None:
+    """Why a copy before a run may be stale: a `while` loop writes the buffer again and again."""
+    around = any(isinstance(stmt, While) for stmt in level.path)
+    inside = (s for item in level.run for s in walk_statements(item) if isinstance(s, While))
+    if stores_to(level.run if around else tuple(inside), buffer.id):
+        message = (
+            f"it is not proved that `{buffer.name}` is as it was when it was copied: "
+            "a `while` loop writes it"
+        )
+        return unproved(message, buffer.id)
+    return None
+
+
 def _passes_on(block: Block, buffer: NodeId) -> bool:
-    if any(match.source.buffer.id == buffer for match in block.match_buffers):
+    if _has_view(block, buffer):
         return True
     regions = (*(block.reads or ()), *(block.writes or ()))
     declared = any(region.buffer.id == buffer for region in regions)
     return declared and (is_opaque(block) or not accesses_buffer(block, buffer))
+
+
+def _has_view(block: Block, buffer: NodeId) -> bool:
+    return any(match.source.buffer.id == buffer for match in block.match_buffers)
 
 
 def cache_buffer(scope: Scope, buffer: Var, box: Box, storage: str, name: str = "") -> Var:

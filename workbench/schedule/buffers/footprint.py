@@ -81,10 +81,17 @@ def hull(buffer: Var, found: Sequence[Access], facts: Facts, local: bool) -> Box
         if (low and high) or (moves and local and smaller):
             if not (low and high):
                 guarded.append(n)
-            ranges.append(Range(span[0], length))
+            ranges.append(Range(span[0], at_least_zero(length, facts)))
         else:
             ranges.append(Range(IntImm(0), extent))
     return Box(tuple(ranges), tuple(guarded))
+
+
+def at_least_zero(length: PrimExpr, facts: Facts) -> PrimExpr:
+    """Loops may run less than no times, but no buffer has less than no elements."""
+    if facts.proves(length >= 0) is True:
+        return length
+    return facts.simplify(Binary(BinaryOp.MAX, length, IntImm(0)))
 
 
 def _varies(expr: PrimExpr, facts: Facts, buffer: Var) -> bool:

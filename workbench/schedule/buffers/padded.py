@@ -25,7 +25,14 @@ from workbench.ir import (
 )
 from workbench.schedule.buffers.accesses import accesses
 from workbench.schedule.buffers.block_nests import BlockNest
-from workbench.schedule.buffers.caching import Indices, conjoined, nest, not_redirected, stores_to
+from workbench.schedule.buffers.caching import (
+    Indices,
+    conjoined,
+    named_twice,
+    nest,
+    not_redirected,
+    stores_to,
+)
 from workbench.schedule.buffers.einsums import Einsum
 from workbench.schedule.buffers.footprint import hull
 from workbench.schedule.buffers.levels import Level, levels
@@ -53,7 +60,9 @@ def level_of(scope: Scope, found: BlockNest, einsum: Einsum) -> Level | Answer:
     first: Answer | None = None
     for level in levels(scope, [found.top], output):
         for buffer in (*buffers.values(), output):
-            other = not_redirected(level.run, buffer, [found.top])
+            other = named_twice(scope, buffer, level.path) or not_redirected(
+                level.run, buffer, [found.top]
+            )
             if other is not None:
                 return other
         answers = [_unchanged(scope, level, b, block) for b in buffers]

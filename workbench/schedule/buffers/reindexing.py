@@ -29,8 +29,15 @@ from workbench.ir import (
     walk,
 )
 from workbench.schedule.buffers.accesses import accesses, as_index
-from workbench.schedule.buffers.caching import Indices, conjoined, not_redirected, stores_to
-from workbench.schedule.buffers.footprint import facts_around, whole
+from workbench.schedule.buffers.caching import (
+    Indices,
+    conjoined,
+    named_twice,
+    not_redirected,
+    repeats_writes,
+    stores_to,
+)
+from workbench.schedule.buffers.footprint import at_least_zero, facts_around, whole
 from workbench.schedule.buffers.levels import Level, levels
 from workbench.schedule.buffers.operands import buffer_of, plain_buffer
 from workbench.schedule.buffers.redirect import redirected
@@ -106,7 +113,9 @@ def reindexing(
         return found
     buffer, writes = found
     level = levels(scope, [block], buffer)[0]
-    refused = not_redirected(level.run, buffer, [block])
+    refused = named_twice(scope, buffer, scope.paths[block.id]) or not_redirected(
+        level.run, buffer, [block]
+    )
     if refused is not None:
         return refused
     indices = _place(scope, block, buffer)
@@ -114,7 +123,8 @@ def reindexing(
         return indices
     mentioned = {v for index in indices for v in free_vars(index)}
     used = tuple(axis for axis in block.axes if axis.var.id in mentioned)
-    shape = tuple(as_dim(as_index(axis.extent)) for axis in used)
+    facts = facts_of(scope.function)
+    shape = tuple(as_dim(at_least_zero(as_index(axis.extent), facts)) for axis in used)
     type_ = BufferType(shape, plain_buffer(buffer).dtype)
     cache = Var(NodeId(-1), f"{buffer.name}_reindex", type_)
     plan = Reindexing(block, buffer, cache, indices, used, level, writes)
@@ -155,7 +165,9 @@ def _read(scope: Scope, plan: Reindexing) -> Reindexing | Answer:
     for level in levels(scope, [plan.block], plan.buffer):
         if not stores_to(level.run, plan.buffer.id):
             return _at(plan, level, ())
-        answer = unchanged_before_reads(scope.dependences, plan.buffer.id, level.run, [plan.block])
+        answer = repeats_writes(level, plan.buffer) or unchanged_before_reads(
+            scope.dependences, plan.buffer.id, level.run, [plan.block]
+        )
         if answer.applies:
             return _at(plan, level, answer.notes)
         first = first or answer

@@ -9,7 +9,7 @@ from workbench.analysis.arith import Facts
 from workbench.analysis.dependence import Answer, inapplicable, unproved
 from workbench.ir import Block, For, LoopKind, Stmt, Store, Var, While, walk
 from workbench.schedule.buffers.accesses import Access, accesses
-from workbench.schedule.buffers.caching import loads_from, not_redirected, stores_to
+from workbench.schedule.buffers.caching import loads_from, named_twice, not_redirected, stores_to
 from workbench.schedule.buffers.coverage import covers
 from workbench.schedule.buffers.footprint import Box, facts_around, hull, whole
 from workbench.schedule.buffers.levels import Level, defines, levels, place_id
@@ -47,7 +47,9 @@ def staged(scope: Scope, place: str, which: int | str, consumers: Sequence[str])
     if isinstance(buffer, Answer):
         return buffer
     level = levels(scope, [producer], buffer)[0]
-    refused = not_redirected(level.run, buffer, [producer])
+    refused = named_twice(scope, buffer, level.path) or not_redirected(
+        level.run, buffer, [producer]
+    )
     if refused is not None:
         return refused
     facts = facts_around(scope.function, level.path, level.suite)
@@ -80,7 +82,7 @@ def needs_contents(found: Sequence[Access], box: Box, facts: Facts) -> bool:
 
 def has_contents(scope: Scope, level: Level, buffer: Var) -> bool:
     """Whether something may have written the buffer before a run begins."""
-    if is_parameter(scope, buffer):
+    if is_parameter(scope, buffer) or named_twice(scope, buffer) is not None:
         return True
     defined = max((n for n, stmt in enumerate(level.path) if defines(stmt, buffer)), default=-1)
     if any(isinstance(stmt, For | While) for stmt in level.path[defined + 1 :]):

@@ -17,7 +17,9 @@ from workbench.schedule.buffers.caching import (
     SCOPES_NOTE,
     cache_buffer,
     copy_nest,
+    named_twice,
     not_redirected,
+    repeats_writes,
     stores_to,
 )
 from workbench.schedule.buffers.footprint import facts_around, hull
@@ -113,7 +115,9 @@ class CacheRead(Primitive):
         if isinstance(buffer, Answer):
             return buffer
         found = levels(scope, consumers, buffer)
-        refused = not_redirected(found[0].run, buffer, consumers)
+        refused = named_twice(scope, buffer, found[-1].path) or not_redirected(
+            found[0].run, buffer, consumers
+        )
         if refused is not None:
             return refused
         first: Answer | None = None
@@ -130,7 +134,9 @@ def _unchanged(scope: Scope, level: Level, consumers: list[For | Block], buffer:
     """Whether the buffer has the same contents where the copy is made and where it is read."""
     if not stores_to(level.run, buffer.id):
         return applies()
-    return unchanged_before_reads(scope.dependences, buffer.id, level.run, consumers)
+    return repeats_writes(level, buffer) or unchanged_before_reads(
+        scope.dependences, buffer.id, level.run, consumers
+    )
 
 
 def _why(level: Level, buffer: Var) -> tuple[str, ...]:

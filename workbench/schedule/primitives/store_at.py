@@ -12,7 +12,7 @@ from workbench.analysis.dependence import Answer, inapplicable
 from workbench.analysis.dependence.lifetimes import written_in_iteration
 from workbench.ir import Allocate, Block, For, Stmt, TensorFunction, Var, as_dim
 from workbench.schedule.buffers.accesses import accesses
-from workbench.schedule.buffers.caching import not_redirected
+from workbench.schedule.buffers.caching import named_twice, not_redirected
 from workbench.schedule.buffers.footprint import facts_around, hull
 from workbench.schedule.buffers.mentions import accesses_buffer
 from workbench.schedule.buffers.operands import is_parameter, plain_buffer
@@ -74,7 +74,8 @@ class StoreAt(Primitive):
             return
         for buffer in scope.buffers:
             inside = accesses_buffer(node, buffer.id)
-            if inside and not is_parameter(scope, buffer) and not _defined_in(node, buffer):
+            given = is_parameter(scope, buffer) or named_twice(scope, buffer) is not None
+            if inside and not given and not _defined_in(node, buffer):
                 yield cls(scope.name, buffer.name, scope.label(node))
 
 
@@ -89,7 +90,7 @@ def _refused(scope: Scope, buffer: Var, loop: For) -> Answer | None:
     if accesses_buffer(scope.replaced(loop, None).body, buffer.id):
         message = f"`{name}` is accessed outside of loop `{loop.var.name}` as well"
         return inapplicable(message, loop.var.id, hint="move that under the loop: `compute_at`")
-    return not_redirected([scope.function.body], buffer)
+    return named_twice(scope, buffer) or not_redirected([scope.function.body], buffer)
 
 
 def _defined_in(stmt: Stmt, buffer: Var) -> bool:

@@ -12,7 +12,7 @@ from workbench.analysis.dependence import Answer, applies, inapplicable
 from workbench.analysis.index_map import IndexMap
 from workbench.ir import Block, BufferType, For, Var
 from workbench.rewrite import Relation
-from workbench.schedule.buffers.caching import not_redirected
+from workbench.schedule.buffers.caching import named_twice, not_redirected
 from workbench.schedule.buffers.layouts import LAYOUT_HINT, Layout, converted, relaid
 from workbench.schedule.buffers.operands import (
     buffer_of,
@@ -101,7 +101,7 @@ class TransformLayout(Primitive):
         return found if isinstance(found, Answer) else found[0]
 
     def _refused(self, scope: Scope, buffer: Var) -> Answer | None:
-        refused = not_redirected([scope.function.body], buffer)
+        refused = named_twice(scope, buffer) or not_redirected([scope.function.body], buffer)
         if refused is not None:
             return refused
         if plain_buffer(buffer).strides:
