@@ -140,3 +140,28 @@ def test_the_method_and_its_trace() -> None:
     again = Schedule(module)
     exec(schedule.trace.python(), {"sch": again})
     assert again.module.script() == schedule.module.script()
+
+
+@pytest.mark.parametrize(
+    "value", ["B[7 - vi * 2]", "A[vi, 0]", 'T.Cast("float32", 12 // (4 - vi))']
+)
+def test_an_init_is_not_run_beyond_its_axes(value: str) -> None:
+    text = f"""
+@T.prim_func
+def f(A: T.Buffer((4, 6), "float32"), B: T.Buffer((8,), "float32"), C: T.Buffer((4,), "float32")):
+    for i, k in T.grid(4, 6):
+        with T.sblock("C"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                C[vi] = {value}
+            C[vi] = C[vi] + A[vi, vk]
+"""
+    answer = answered(parse(text), PadEinsum(block="C", padding=(8, 1)))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "the init of block `C` depends on `vi`, which would grow"
+
+
+def test_extents_that_may_be_negative_are_not_proved() -> None:
+    answer = answered(parse(scripts.SHORT_SUM), PadEinsum(block="C", padding=(4, 1)))
+    assert answer.kind is AnswerKind.UNPROVED
+    assert "the extent of axis `vi` is not negative" in answer.message

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from workbench.analysis.dependence import Answer, inapplicable, unproved
@@ -20,6 +20,7 @@ from workbench.ir import (
     Store,
     Var,
     dtype_of,
+    free_vars,
     is_float,
 )
 from workbench.schedule.buffers.operands import plain_buffer
@@ -84,9 +85,18 @@ def _at_axes(block: Block, access: Load) -> bool:
     return len(found) == len(access.indices) == len(set(found))
 
 
-def zeros_vanish(einsum: Einsum, padded: Collection[NodeId]) -> Answer | None:
-    """Whether products at padded reduction axes add nothing; None where that is so."""
+def zeros_vanish(einsum: Einsum, padded: AbstractSet[NodeId]) -> Answer | None:
+    """Whether products at padded reduction axes add nothing; None where that is so.
+
+    An init runs at padded elements too, so it must not depend on the axes that grow.
+    """
     block = einsum.block
+    if isinstance(block.init, Store):
+        used = free_vars(block.init.value)
+        grown = next((a.var.name for a in block.axes if {a.var.id} & padded & set(used)), None)
+        if grown is not None:
+            message = f"the init of block `{block.name}` depends on `{grown}`, which would grow"
+            return inapplicable(message, block.id, hint="`decompose_reduction` first")
     reduce = [a for a in block.axes if a.kind is not AxisKind.SPATIAL and a.var.id in padded]
     if not reduce:
         return None

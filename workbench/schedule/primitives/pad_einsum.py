@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from workbench.analysis.dependence import Answer, applies, inapplicable
+from workbench.analysis.dependence import Answer, applies, inapplicable, unproved
 from workbench.ir import Block, For, IntImm
 from workbench.schedule.buffers.block_nests import BlockNest, block_nest
 from workbench.schedule.buffers.einsums import Einsum, einsum_of, zeros_vanish
@@ -101,5 +101,10 @@ class PadEinsum(Primitive):
             if axis.value not in plain and axis.value != IntImm(0):
                 message = f"axis `{axis.var.name}` of block `{block.name}` is no loop by itself"
                 return inapplicable(message, block.id, hint="pad before splitting or fusing loops")
+            if nest.facts.proves(axis.extent >= 0) is not True:
+                message = (
+                    f"it is not proved that the extent of axis `{axis.var.name}` is not negative"
+                )
+                return unproved(message, block.id)
         level = level_of(scope, nest, einsum)
         return level if isinstance(level, Answer) else (nest, einsum, level)
