@@ -176,8 +176,10 @@ def f(A: T.Buffer((4, 5, 6), "DTYPE"), C: T.Buffer((4,), "DTYPE")):
         answer = reordered(add.replace("DTYPE", dtype), "mkn")
         assert answer.applies
         assert answer.reassociates is marked
-    maximum = text.replace("OP", "T.max").replace("DTYPE", "float32")
-    assert reordered(maximum, "mkn") == Answer(APPLIES)
+    maximum = text.replace("OP", "T.max")
+    for dtype, marked in (("float32", True), ("int32", False)):
+        found = reordered(maximum.replace("DTYPE", dtype), "mkn")
+        assert found == Answer(APPLIES, reassociates=marked)
     answer = asked(add.replace("DTYPE", "float32"))["k"]
     assert answer.kind is ILLEGAL
     assert answer.message == "the iterations of `k` update the same element of `C`, a sum"

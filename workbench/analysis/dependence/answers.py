@@ -23,8 +23,8 @@ class Answer:
 
     `message` is a lower-case sentence, `notes` hold the witness in the program's own names, `hint`
     says what would help. `reassociates`: legal only because updates of one floating point
-    reduction are reordered, so that results may differ by rounding (integers, minimum and maximum
-    stay exact and do not set it).
+    reduction are reordered, so that results may differ by rounding, or in the sign of a zero for
+    minimum and maximum (integers stay exact and do not set it).
     """
 
     kind: AnswerKind

@@ -47,9 +47,11 @@ class Update:
 
     @property
     def rounds(self) -> bool:
-        """Whether another order of the updates may give another result."""
-        inexact = self.op in {BinaryOp.ADD, BinaryOp.MUL}
-        return inexact and is_float(dtype_of(self.own))
+        """Whether another order of the updates may give another result.
+
+        In floating point that is so of all of them: `max(0.0, -0.0)` depends on the order as well.
+        """
+        return is_float(dtype_of(self.own))
 
 
 def update_of(store: Store) -> Update | None:

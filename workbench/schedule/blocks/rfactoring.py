@@ -281,7 +281,7 @@ class _Factoring:
         )
         if not inside:
             function = replace(function, allocations=(*function.allocations, buffer))
-        rounds = is_float(found.type.dtype) and found.op in {BinaryOp.ADD, BinaryOp.MUL}
+        rounds = is_float(found.type.dtype)  # `min` and `max` choose between zeros of two signs
         return Factored(found.nest.block, partial.id, buffer.id, loops, function, rounds)
 
     def _with(self, items: Sequence[Dim], new: Dim) -> tuple[Dim, ...]:
