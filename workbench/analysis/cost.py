@@ -210,8 +210,10 @@ class _Count:
             ends = self.lasts if factor * sign > 0 else self.starts
             term = Poly.const(factor)
             for atom in key:
-                at_end = isinstance(atom, Var) and atom.id in inside
-                term *= ends[atom.id] if at_end else Poly.atom(atom)
+                if isinstance(atom, Var) and atom.id in inside:
+                    term *= ends[atom.id]
+                else:
+                    term *= Poly.atom(atom)
             found += term
         return found
 
