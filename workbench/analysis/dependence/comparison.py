@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from workbench.analysis.dependence.linear import Linear
 from workbench.analysis.dependence.relations import Relation, Side
@@ -126,6 +127,20 @@ class Comparison:
 
     before: Group
     after: Group
+
+    def unlike(self) -> str | None:
+        """The buffer of an access that one version alone has, as by a guard that reads memory."""
+        for old, new in zip_longest(self.before.events, self.after.events):
+            if old is None or new is None:
+                event = old or new
+                return event.access.buffer.name if event is not None else None
+            if _kind(old) != _kind(new):
+                longer = len(self.before.events) > len(self.after.events)
+                return (old if longer else new).access.buffer.name
+        for buffer in {e.access.buffer.id: e.access.buffer for e in self.before.events}.values():
+            if len(self.before.others(buffer.id)) != len(self.after.others(buffer.id)):
+                return buffer.name
+        return None
 
     # --- which instances run --------------------------------------------------------------
 
@@ -404,6 +419,10 @@ class Comparison:
 def _reasons(*parts: Relation | Event) -> tuple[str, ...]:
     """What the parts leave out, each once."""
     return tuple(dict.fromkeys(reason for part in parts for reason in part.inexact))
+
+
+def _kind(event: Event) -> tuple[NodeId, bool]:
+    return event.access.buffer.id, event.access.write
 
 
 def _one_sum(a: Event, b: Event) -> bool:

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from workbench.analysis.dependence import reorders
-from workbench.analysis.dependence.answers import Answer, applies, inapplicable
+from workbench.analysis.dependence.answers import Answer, applies
 from workbench.analysis.dependence.carried import Carried, carried_by
 from workbench.analysis.dependence.model import model_of
 from workbench.analysis.dependence.moves import Time, order_kept
@@ -79,7 +79,7 @@ class Dependences:
         """
         found = self.loop(loop)
         if found is None:
-            return inapplicable("the loop is gone", loop)
+            return reorders.missing(self.model, loop)
         key = ("independent", loop, frozenset(private))
         if key not in self._answers:
             self._answers[key] = self._independent(found, private)

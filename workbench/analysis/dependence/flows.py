@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from workbench.analysis.dependence.answers import Answer, illegal
+from workbench.analysis.dependence.answers import Answer, illegal, unproved
 from workbench.analysis.dependence.dependences import Dependences
 from workbench.analysis.dependence.pairs import pairs_between
 from workbench.analysis.dependence.questions import Finding, Pair, Question, Solver
+from workbench.analysis.dependence.statements import Statement
 from workbench.analysis.dependence.verdicts import Collector, node_of, pair_of, told
-from workbench.ir.tensor import For, Stmt
+from workbench.ir.tensor import For, Stmt, While
 from workbench.support.ids import NodeId
 
 
@@ -24,6 +25,8 @@ def unchanged_before_reads(
     model = found.model
     inside = [s for s in model.statements if _within((*s.path, s.node), tuple(run))]
     reading = [s for s in inside if _within((*s.path, s.node), tuple(readers))]
+    if not reading or any(_rewrites(s, buffer) for s in reading):
+        return unproved("what reads the buffer lies under a `while`")
     depth = min((_depth(s.path, tuple(run)) for s in inside), default=0)
     solver, collector = Solver(model), Collector(model)
     for pair in pairs_between(inside, reading):
@@ -34,6 +37,12 @@ def unchanged_before_reads(
             if collector.take(solver.decide(question), lambda f: _stale(found, f)):
                 return collector.answer()
     return collector.answer(inside)
+
+
+def _rewrites(statement: Statement, buffer: NodeId) -> bool:
+    """Whether a `while` writes a buffer: its iterations are not told apart."""
+    writes = any(a.write and a.buffer.id == buffer for a in statement.accesses)
+    return writes and isinstance(statement.node, While)
 
 
 def _within(path: Collection[Stmt], places: Collection[Stmt]) -> bool:

@@ -11,7 +11,7 @@ from workbench.analysis.dependence.questions import Found, Pair, Question, Solve
 from workbench.analysis.dependence.statements import Model, Statement
 from workbench.analysis.dependence.verdicts import Collector, reversed_order
 from workbench.ir.expr import PrimExpr, Var
-from workbench.ir.tensor import For
+from workbench.ir.tensor import For, While
 from workbench.ir.traverse import walk
 from workbench.support.ids import NodeId
 
@@ -45,7 +45,7 @@ def _structure(model: Model, loops: Sequence[NodeId], order: Sequence[NodeId]) -
         return inapplicable("the new order must name the same loops, each once")
     for loop in loops:
         if loop not in model.nodes:
-            return inapplicable("the loop is gone", loop)
+            return missing(model, loop)
     spans = [model.spans[loop] for loop in loops]
     for outer, inner, first, second in zip(spans, spans[1:], loops, loops[1:], strict=False):
         names = model.nodes[first].var.name, model.nodes[second].var.name
@@ -57,6 +57,16 @@ def _structure(model: Model, loops: Sequence[NodeId], order: Sequence[NodeId]) -
             message = f"`{name}` stands between `{names[0]}` and `{names[1]}`"
             return inapplicable(message, second, hint="move it into a nest of its own first")
     return None
+
+
+def missing(model: Model, loop: NodeId) -> Answer:
+    """The answer for a loop that the model does not have."""
+    for statement in model.statements:
+        if isinstance(statement.node, While):
+            for node in walk(statement.node):
+                if isinstance(node, For) and node.var.id == loop:
+                    return unproved(f"the loop `{node.var.name}` lies under a `while`", loop)
+    return inapplicable("the loop is gone", loop)
 
 
 def _encloses(model: Model, outer: NodeId, inner: NodeId) -> bool:

@@ -21,6 +21,7 @@ from workbench.schedule.blocks.axis_spans import completing
 from workbench.schedule.blocks.loops_by_axes import UnsolvedError, apart
 from workbench.schedule.blocks.movement import placed
 from workbench.schedule.blocks.nest import CARRIED, Nest, known_at, nest_of
+from workbench.schedule.blocks.producer import refuse_unknown_times
 from workbench.schedule.blocks.required_region import region
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, replace_statement, sequence
@@ -67,6 +68,7 @@ def consume_under(
         raise RefusedError(inapplicable(message, block.id))
     place = _place(index, producers[-1] + 1, len(items), block, loop)
     path = (*scope.paths[loop.var.id], loop)
+    refuse_unknown_times(scope, block, path)
     nest = nest_of(scope, block, path)
     facts = known_at(scope.function, path)
     spans = _ready(nest, loop, sources, facts)

@@ -19,6 +19,7 @@ from workbench.ir import (
     TensorFunction,
     Var,
     dtype_of,
+    free_vars,
     substitute,
     transform,
     walk,
@@ -27,7 +28,7 @@ from workbench.schedule.blocks.inlining import Element, element_of, without_buff
 from workbench.schedule.blocks.inverse import solved
 from workbench.schedule.blocks.loops_by_axes import LoopsByAxes, UnsolvedError, apart
 from workbench.schedule.blocks.nest import conjunction, conjuncts, known_at
-from workbench.schedule.blocks.producer import only_buffer
+from workbench.schedule.blocks.producer import only_buffer, refuse_unknown_times
 from workbench.schedule.buffers.levels import defines
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, replace_statement, sequence
@@ -53,6 +54,7 @@ def merged(scope: Scope, block: Block) -> Merged:
     """
     producer = _producer(scope, block)
     source = next(b for b in scope.blocks if b.id == producer.nest.block.id)
+    refuse_unknown_times(scope, block, (*scope.paths[source.id], source))
     consumer = element_of(scope, block, (*scope.paths[source.id], source))
     _in_scope(scope, block, source)
     buffer = producer.buffer
@@ -107,6 +109,7 @@ def _producer(scope: Scope, block: Block) -> Element:
         and any(b in read and b not in params for b in touches_of(other).writes)
     ]
     if not found:
+        _refuse_param(scope, block)
         message = f"no block computes what `{block.name}` reads"
         raise RefusedError(inapplicable(message, block.id))
     producer = found[-1]
@@ -121,6 +124,23 @@ def _producer(scope: Scope, block: Block) -> Element:
             message = f"{name} reads `{element.buffer.name}` as well as `{block.name}`"
             raise RefusedError(inapplicable(message, block.id))
     return element
+
+
+def _refuse_param(scope: Scope, block: Block) -> None:
+    """Where what a block reads is computed, but has to stay as the caller sees it.
+
+    Raises:
+        RefusedError: it is.
+    """
+    read = touches_of(block).reads
+    for other in scope.blocks:
+        for buffer in touches_of(other).writes.values() if other.id != block.id else ():
+            if buffer.id in read:
+                message = (
+                    f"`{other.name}` computes `{buffer.name}`, which `{block.name}` reads, but "
+                    f"`{buffer.name}` is a parameter, which has to stay"
+                )
+                raise RefusedError(inapplicable(message, block.id))
 
 
 def _in_scope(scope: Scope, block: Block, source: Block) -> None:
@@ -166,6 +186,10 @@ def _moved(consumer: Element, values: dict[NodeId, PrimExpr], facts: Facts) -> B
         )
     ]
     loops = LoopsByAxes(block, consumer.nest.loops, values, facts)
+    uneven = {v for axis in block.axes for v in free_vars(axis.extent)}
+    for loop in consumer.nest.loops:
+        if loop.var.id in uneven:
+            raise RefusedError(apart(block, loop.var))
     try:
         old = [loops.expression(part) for part in conjuncts(block.predicate)]
     except UnsolvedError as error:

@@ -25,6 +25,7 @@ from workbench.ir import (
     Store,
     TensorFunction,
     Var,
+    While,
     dtype_of,
     free_vars,
     map_children,
@@ -34,12 +35,12 @@ from workbench.ir import (
 from workbench.ir.traverse import Node
 from workbench.schedule.blocks.inverse import solved
 from workbench.schedule.blocks.loops_by_axes import LoopsByAxes, apart
-from workbench.schedule.blocks.moved import too_large
+from workbench.schedule.blocks.moved import part_deciding, too_large
 from workbench.schedule.blocks.nest import CARRIED, Nest, nest_of
-from workbench.schedule.blocks.producer import only_buffer
+from workbench.schedule.blocks.producer import only_buffer, refuse_read_guard
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, replace_statement, sequence
-from workbench.schedule.touches import part_about, places_of, touches_of
+from workbench.schedule.touches import places_of, touches_of
 from workbench.support import NodeId
 
 
@@ -128,7 +129,7 @@ def inlining_keeps(scope: Scope, element: Element) -> Answer:
     binders = [s for s in scope.paths[block.id] if _bound(s) & free_vars(element.store).keys()]
     fixed = bool(binders)
     touched = touches_of(block)
-    part = part_about(scope.function, touched.reads.keys() | touched.writes.keys())
+    part = part_deciding(scope.function, touched.reads.keys() | touched.writes.keys())
     flow = Reaching(Version(part), block.id, buffer.id, fixed)
     for reader in flow.readers:
         for binder in binders:
@@ -138,6 +139,9 @@ def inlining_keeps(scope: Scope, element: Element) -> Answer:
                     f"`{name}` reads `{buffer.name}` outside of what `{block.name}` depends on"
                 )
                 return inapplicable(message, block.id)
+    times = _unknown_times(scope, block, flow)
+    if times is not None:
+        return times
     try:
         gap = flow.unwritten()
         if gap is not None:
@@ -148,6 +152,30 @@ def inlining_keeps(scope: Scope, element: Element) -> Answer:
     except TooLargeError:
         return too_large(block)
     return applies()
+
+
+def _unknown_times(scope: Scope, block: Block, flow: Reaching) -> Answer | None:
+    """Why it is not known when the block and its readers run."""
+    path = scope.paths[block.id]
+    if any(isinstance(stmt, While) for stmt in path):
+        return unproved(f"`{block.name}` lies under a `while`", block.id)
+    sources = touches_of(block).reads
+    for reader in flow.readers:
+        if isinstance(reader.statement.node, While):
+            for access in reader.statement.accesses:
+                if access.write and access.buffer.id in sources:
+                    message = (
+                        f"`{reader.access.buffer.name}` is read under a `while` that writes "
+                        f"`{access.buffer.name}`, which `{block.name}` reads"
+                    )
+                    return unproved(message, block.id)
+        try:
+            for stmt in path:
+                if not any(stmt is other for other in reader.statement.path):
+                    refuse_read_guard(block, stmt)
+        except RefusedError as refused:
+            return refused.answer
+    return None
 
 
 def _bound(stmt: Stmt) -> set[NodeId]:

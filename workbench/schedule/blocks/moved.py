@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+
 from workbench.analysis.dependence import (
     Answer,
     applies,
@@ -13,11 +15,27 @@ from workbench.analysis.dependence import (
 from workbench.analysis.dependence.comparison import Clash, Comparison, Group, Witness
 from workbench.analysis.dependence.sets import TooLargeError
 from workbench.analysis.dependence.versions import Event, Version
-from workbench.ir import Block, For, LoopKind, Stmt, TensorFunction, Var
+from workbench.ir import (
+    Block,
+    For,
+    If,
+    Let,
+    Load,
+    LoopKind,
+    PrimExpr,
+    Select,
+    Stmt,
+    Store,
+    TensorFunction,
+    Var,
+    While,
+    walk,
+)
+from workbench.ir.traverse import Node
 from workbench.schedule.blocks.producer import Plan
 from workbench.schedule.primitive import all_apply
 from workbench.schedule.scope import Scope
-from workbench.schedule.touches import part_about, places_of, touches_of
+from workbench.schedule.touches import items_of, part_about, places_of, touches_of
 from workbench.support import NodeId
 
 
@@ -32,6 +50,9 @@ def recomputed(before: TensorFunction, plan: Plan) -> Answer:
     rounds = False
     try:
         found = compared(before, plan.function, block.id)
+        guarded = _guarded(block, found)
+        if guarded is not None:
+            return guarded
         extra = found.extra_instance()
         if extra is not None:
             return _extra(block, extra)
@@ -83,6 +104,9 @@ def moved_once(
     """
     try:
         found = compared(before, after, block.id)
+        guarded = _guarded(block, found)
+        if guarded is not None:
+            return guarded
         clash = found.reordered() or (found.reordered_within() if within else None)
         if clash is not None:
             return clash_answer(block, clash)
@@ -111,8 +135,54 @@ def compared(before: TensorFunction, after: TensorFunction, block: NodeId) -> Co
     moved = next(place.stmt for place in places_of(before) if _is(place.stmt, block))
     touched = touches_of(moved)
     buffers = touched.reads.keys() | touched.writes.keys()
-    old, new = (Version(part_about(function, buffers)) for function in (before, after))
+    old, new = (Version(part_deciding(function, buffers)) for function in (before, after))
     return Comparison(Group.of(old, block), Group.of(new, block))
+
+
+def part_deciding(function: TensorFunction, buffers: Collection[NodeId]) -> TensorFunction:
+    """The statements at the top that touch the buffers, or what guards and indices there read."""
+    known = set(buffers)
+    while True:
+        part = part_about(function, known)
+        more = {b for item in items_of(part) for b in _deciding(item)} - known
+        if not more:
+            return part
+        known |= more
+
+
+def _deciding(stmt: Stmt) -> Iterator[NodeId]:
+    """The buffers whose values decide which instances run and which elements they touch."""
+    for node in walk(stmt):
+        for value in _decided_by(node):
+            for part in walk(value):
+                if isinstance(part, Load):
+                    yield part.buffer.id
+
+
+def _decided_by(node: Node) -> tuple[PrimExpr, ...]:
+    match node:
+        case For(start=start, extent=extent):
+            return start, extent
+        case If(condition=value) | While(condition=value) | Select(condition=value):
+            return (value,)
+        case Let(value=value):
+            return (value,)
+        case Load(indices=indices) | Store(indices=indices):
+            return indices
+        case Block(predicate=predicate, axes=axes):
+            values = tuple(axis.value for axis in axes)
+            return values if predicate is None else (predicate, *values)
+        case _:
+            return ()
+
+
+def _guarded(block: Block, found: Comparison) -> Answer | None:
+    """The answer where what is around the block reads memory in one version alone."""
+    access = found.unlike()
+    if access is None:
+        return None
+    message = f"it is not proved when `{block.name}` runs: its guard reads `{access}`"
+    return unproved(message, block.id)
 
 
 def _is(stmt: Stmt, block: NodeId) -> bool:

@@ -20,7 +20,7 @@ from workbench.ir import (
     free_vars,
     substitute,
 )
-from workbench.schedule.blocks.loops_by_axes import LoopsByAxes
+from workbench.schedule.blocks.loops_by_axes import LoopsByAxes, UnsolvedError
 from workbench.schedule.blocks.nest import CARRIED, Nest, conjunction, conjuncts
 from workbench.schedule.scope import Scope
 from workbench.schedule.symbolic_box import Box, Span, at_most, meet
@@ -71,6 +71,7 @@ class _Placing:
 
     def run(self, needed: Sequence[Span]) -> Placed:
         block = self.nest.block
+        self._refuse_uneven(block)
         values: dict[NodeId, PrimExpr] = {}
         domain = Box.over(self.facts, self._free)
         for axis, span in zip(block.axes, needed, strict=True):
@@ -89,6 +90,14 @@ class _Placing:
         for var, extent in reversed(self.loops):
             stmt = For(var, IntImm(0), extent, stmt)
         return Placed(stmt, (*(v.id for v, _ in self.loops), *(c.var.id for c in kept)))
+
+    def _refuse_uneven(self, block: Block) -> None:
+        """No axis has an extent that depends on a loop that is replaced."""
+        free = {loop.var.id for loop in self._free}
+        for axis in block.axes:
+            for var in free_vars(axis.extent).values():
+                if var.id in free:
+                    raise UnsolvedError(var)
 
     @property
     def _free(self) -> tuple[For, ...]:

@@ -10,12 +10,15 @@ from workbench.ir import (
     Allocate,
     Block,
     For,
+    If,
     Load,
     LoopKind,
+    PrimExpr,
     Seq,
     Stmt,
     TensorFunction,
     Var,
+    While,
     walk,
 )
 from workbench.schedule.blocks.axis_spans import axis_spans
@@ -69,6 +72,7 @@ def compute_under(
     items = _items(loop)
     place = insertion_place(items, block, loop, buffer, index)
     path = (*scope.paths[loop.var.id], loop)
+    refuse_unknown_times(scope, block, path)
     nest = nest_of(scope, block, path)
     facts = known_at(scope.function, path)
     needed: tuple[Span, ...] | None = None
@@ -113,6 +117,47 @@ def _private(
     private = replace(there, body=Allocate(buffer, there.body))
     body = replace_statement(function.body, there, private)
     return replace(function, body=body, allocations=kept)
+
+
+def refuse_unknown_times(scope: Scope, block: Block, around: Sequence[Stmt]) -> None:
+    """A block runs at instances that are known, here and where it goes to, under `around`.
+
+    Raises:
+        RefusedError: one of both is under a `while`; what is around the block alone reads memory.
+    """
+    path = scope.paths[block.id]
+    if any(isinstance(stmt, While) for stmt in around):
+        message = f"the place that `{block.name}` would go to lies under a `while`"
+        raise RefusedError(unproved(message, block.id))
+    for stmt in path:
+        if not any(stmt is other for other in around):
+            refuse_read_guard(block, stmt)
+
+
+def refuse_read_guard(block: Block, stmt: Stmt) -> None:
+    """A statement around a block does not read memory to say when the block runs.
+
+    Raises:
+        RefusedError: it does.
+    """
+    for value in _guards(stmt):
+        for node in walk(value):
+            if isinstance(node, Load):
+                message = f"it is not proved when `{block.name}` runs: its guard reads "
+                raise RefusedError(unproved(f"{message}`{node.buffer.name}`", block.id))
+
+
+def _guards(stmt: Stmt) -> tuple[PrimExpr, ...]:
+    match stmt:
+        case For(start=start, extent=extent):
+            return start, extent
+        case If(condition=condition):
+            return (condition,)
+        case Block(predicate=predicate, axes=axes):
+            values = tuple(axis.value for axis in axes)
+            return values if predicate is None else (predicate, *values)
+        case _:
+            return ()
 
 
 def _items(loop: For) -> tuple[Stmt, ...]:
