@@ -232,3 +232,18 @@ def test_a_loop_that_starts_where_another_says(loops: str) -> None:
     answer = answered(parse(text), Rfactor(loop="k"))
     assert answer.kind is AnswerKind.UNPROVED
     assert "depends on" in answer.message
+
+
+@pytest.mark.parametrize("n", [0, 3, 5, 9])
+@pytest.mark.parametrize("loop", ["k", "k_0"])
+def test_a_loop_whose_extent_may_be_negative(n: int, loop: str) -> None:
+    text = FLOATS.replace("(4, 20)", '(4, "n")', 1).replace("T.grid(4, 20)", "T.grid(4, n - 5)")
+    text = text.replace("    for", "    n = T.int64()\n    for", 1)
+    applied(parse(text), *([SPLIT] if loop == "k_0" else []), Rfactor(loop=loop), n=n)
+
+
+def test_the_largest_of_zeros_of_both_signs() -> None:
+    """Another order may give the other zero: marked, as `applied` would find to the bit."""
+    text = FLOATS.replace("S[vi] + A[vi, vk]", "T.max(S[vi], A[vi, vk] * T.float32(0))")
+    applied(parse(text), SPLIT, Rfactor(loop="k_1"))
+    assert answered(applied(parse(text), SPLIT), Rfactor(loop="k_1")).reassociates

@@ -32,6 +32,7 @@ from workbench.ir import (
     TensorFunction,
     Var,
     as_dim,
+    binary,
     free_vars,
     is_float,
     substitute,
@@ -266,7 +267,7 @@ class _Factoring:
     def run(self) -> Factored:
         found, scope = self.reduction, self.scope
         name = scope.free_name(f"{found.nest.block.name}_rf")
-        shape = self._with(found.type.shape, as_dim(self.loop.extent))
+        shape = self._with(found.type.shape, self._count())
         same = found.store.buffer.name == found.nest.block.name
         named = name if same else scope.free_name(f"{found.store.buffer.name}_rf")
         buffer = Var(scope.ids.new(), named, replace(found.type, shape=shape, strides=()))
@@ -283,6 +284,12 @@ class _Factoring:
             function = replace(function, allocations=(*function.allocations, buffer))
         rounds = is_float(found.type.dtype)  # `min` and `max` choose between zeros of two signs
         return Factored(found.nest.block, partial.id, buffer.id, loops, function, rounds)
+
+    def _count(self) -> Dim:
+        """The iterations of the loop, also where its extent may be negative."""
+        extent = self.loop.extent
+        facts = known_at(self.scope.function, self.reduction.nest.around)
+        return as_dim(extent if facts.proves(extent >= 0) else binary(BinaryOp.MAX, extent, 0))
 
     def _with(self, items: Sequence[Dim], new: Dim) -> tuple[Dim, ...]:
         return (*items[: self.place], new, *items[self.place :])
