@@ -165,3 +165,10 @@ def test_extents_that_may_be_negative_are_not_proved() -> None:
     answer = answered(parse(scripts.SHORT_SUM), PadEinsum(block="C", padding=(4, 1)))
     assert answer.kind is AnswerKind.UNPROVED
     assert "the extent of axis `vi` is not negative" in answer.message
+
+
+def test_an_init_of_another_element_is_inapplicable() -> None:
+    text = scripts.MATMUL.replace("C[vi, vj] = T.float32(0)", "C[5 - vi, vj] = T.float32(0)")
+    answer = answered(parse(text), PadEinsum(block="C", padding=(4, 4, 4)))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "block `C` initialises another element than it updates"

@@ -45,6 +45,10 @@ def einsum_of(block: Block) -> Einsum | Answer:
     store, name = block.body, block.name
     if not isinstance(store, Store) or not isinstance(block.init, Store | None):
         return inapplicable(f"block `{name}` does more than one store", block.id)
+    init = block.init
+    if init is not None and (init.buffer.id, init.indices) != (store.buffer.id, store.indices):
+        message = f"block `{name}` initialises another element than it updates"
+        return inapplicable(message, block.id)
     update = update_of(store)
     value = store.value
     if update is not None:
