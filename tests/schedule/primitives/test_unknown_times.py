@@ -10,6 +10,7 @@ from workbench.schedule.primitive import Primitive
 from workbench.schedule.primitives.cache_read import CacheRead
 from workbench.schedule.primitives.compute_at import ComputeAt
 from workbench.schedule.primitives.compute_inline import ComputeInline
+from workbench.schedule.primitives.decompose_reduction import DecomposeReduction
 from workbench.schedule.primitives.parallel import Parallel
 from workbench.schedule.primitives.reorder import Reorder
 from workbench.schedule.primitives.reverse_compute_at import ReverseComputeAt
@@ -208,3 +209,21 @@ def f(A: T.Buffer((8,), "float32"), C: T.Buffer((8,), "float32")):
     assert answer.message == (
         "`B` computes `A`, which `C` reads, but `A` is a parameter, which has to stay"
     )
+
+
+def test_an_init_under_a_while_stays() -> None:
+    text = """
+@T.prim_func
+def f(N: T.Buffer((1,), "int64"), A: T.Buffer((8, 8), "float32"), C: T.Buffer((8,), "float32")):
+    while N[0] < 5:
+        N[0] = N[0] + 1
+        for j, k in T.grid(8, 8):
+            with T.sblock("R"):
+                vj, vk = T.axis.remap("SR", [j, k])
+                with T.init():
+                    C[vj] = T.float32(0)
+                C[vj] = C[vj] + A[vj, vk]
+"""
+    answer = answered(parse(text), DecomposeReduction(block="R", loop="k"))
+    assert answer.kind is AnswerKind.UNPROVED
+    assert answer.message == "`R` lies under a `while`"

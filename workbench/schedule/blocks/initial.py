@@ -25,14 +25,15 @@ from workbench.ir import (
     Stmt,
     TensorFunction,
     Var,
+    While,
     free_vars,
     substitute,
 )
-from workbench.schedule.blocks.moved import clash_answer, too_large
+from workbench.schedule.blocks.moved import clash_answer, part_deciding, too_large
 from workbench.schedule.blocks.nest import conjunction, known_at
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, replace_statement, sequence
-from workbench.schedule.touches import part_about, touches_of
+from workbench.schedule.touches import touches_of
 from workbench.support import NodeId
 
 ALWAYS = IntImm(1, "bool")
@@ -60,6 +61,8 @@ def decomposed(scope: Scope, block: Block, loop: For) -> Decomposed:
     if not any(stmt is loop for stmt in path):
         message = f"`{block.name}` is not under the loop `{loop.var.name}`"
         raise RefusedError(inapplicable(message, block.id))
+    if any(isinstance(stmt, While) for stmt in path):
+        raise RefusedError(unproved(f"`{block.name}` lies under a `while`", block.id))
     inside = path[next(n for n, stmt in enumerate(path) if stmt is loop) :]
     made = _init_nest(scope, block, inside, path[: -len(inside)])
     update = replace(block, init=None, reads=None)
@@ -183,7 +186,7 @@ def init_keeps(before: TensorFunction, plan: Decomposed) -> Answer:
     block = plan.block
     touched = touches_of(block)
     buffers = touched.reads.keys() | touched.writes.keys()
-    old, new = (Version(part_about(f, buffers)) for f in (before, plan.function))
+    old, new = (Version(part_deciding(f, buffers)) for f in (before, plan.function))
     found = Comparison(Group.of(old, block.id, init=True), Group.of(new, plan.init))
     try:
         extra, lost = found.extra_instance(), found.lost_instance()
