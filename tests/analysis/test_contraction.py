@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+import workbench.ops  # noqa: F401 registers the libraries that loops may be
 from tests.schedule import programs
 from workbench.analysis.contraction import LibraryForm, library_forms
 from workbench.ir import TensorFunction
