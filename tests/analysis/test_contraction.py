@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import importlib
+
 import pytest
 
-import workbench.ops  # noqa: F401 registers the libraries that loops may be
 from tests.schedule import programs
 from workbench.analysis.contraction import LibraryForm, library_forms
 from workbench.ir import TensorFunction
 from workbench.script import parse_function
+
+importlib.import_module("workbench.ops")
+"""Registers the libraries that loops may be."""
 
 
 def test_a_matrix_product_is_recognised_by_its_loops() -> None:
