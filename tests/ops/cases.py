@@ -431,4 +431,10 @@ CASES = [
     *creation_cases,
     *nn_cases,
     *windows_cases,
+    Case("layout_transform", (floats(4, 6),), {"index_map": "lambda i, j: (j // 3, i, j % 3)"}),
+    Case(
+        "layout_transform",
+        (floats(5, 2),),
+        {"index_map": "lambda i, j: (i // 4, j, i % 4)", "pad_value": 1.5},
+    ),
 ]
