@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.analysis.uses import constant_values
-from workbench.ir import Arg, Constant, GraphFunction, Var
+from workbench.ir import Arg, Constant, Var
 from workbench.support import NodeId
 
 
@@ -12,9 +11,3 @@ def constant_of(arg: Arg, known: dict[NodeId, Constant]) -> Constant | None:
     if isinstance(arg, Constant):
         return arg
     return known.get(arg.id) if isinstance(arg, Var) else None
-
-
-def constants_of(function: GraphFunction, *args: Arg) -> tuple[Constant | None, ...]:
-    """The constants that leaves of a function are, None for each that is none."""
-    known = constant_values(function)
-    return tuple(constant_of(arg, known) for arg in args)

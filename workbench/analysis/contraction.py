@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from workbench.analysis.affine import Affine, affine
 from workbench.analysis.arith import Facts
+from workbench.analysis.conjunctions import conjuncts
 from workbench.analysis.op_pattern import is_contraction
 from workbench.analysis.polynomial import Poly, polynomial
 from workbench.analysis.stages import Stage, stages
@@ -267,16 +268,10 @@ def _is_inside(
         ends = (index, polynomial(as_expr(size)).shift(-1) - index)
         allowed += ends
         needed += [end for end, width in zip(ends, (first, last), strict=True) if width]
-    parts = [Facts().inequalities_of(part) for part in _conjuncts(condition)]
+    parts = [Facts().inequalities_of(part) for part in conjuncts(condition)]
     found = [part[0].terms for part in parts if len(part) == 1]
     return (
         len(found) == len(parts)
         and all(terms in [p.terms for p in allowed] for terms in found)
         and all(p.terms in found for p in needed)
     )
-
-
-def _conjuncts(condition: PrimExpr) -> tuple[PrimExpr, ...]:
-    if isinstance(condition, Binary) and condition.op is BinaryOp.AND:
-        return (*_conjuncts(condition.a), *_conjuncts(condition.b))
-    return (condition,)

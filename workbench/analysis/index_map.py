@@ -9,19 +9,19 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, reduce
+from functools import lru_cache
 from typing import TypeAlias, cast
 
 from typing_extensions import override
 
 from workbench.analysis.arith import Facts, loop_interval
+from workbench.analysis.conjunctions import conjunction
 from workbench.analysis.digits import NoDigitsError, layout_digits
 from workbench.analysis.index_text import expression_text, read_lambda
 from workbench.analysis.unimodular import inverse_affine, tells_apart
 from workbench.ir import (
     INDEX,
     Binary,
-    BinaryOp,
     Dim,
     IntImm,
     PrimExpr,
@@ -177,7 +177,7 @@ def _inverse(layout: IndexMap, shape: Shape) -> InverseMap:
     bounds = _bounds(values, shape)
     needed = [c for c in (*back.conditions, *bounds) if facts.proves(c) is not True]
     extents = tuple(_dim(extent) for extent in back.extents)
-    return InverseMap(variables, values, extents, conjunction(needed))
+    return InverseMap(variables, values, extents, conjunction(*needed))
 
 
 def index_variables(names: Sequence[str], first: int = 0) -> tuple[Var, ...]:
@@ -185,13 +185,6 @@ def index_variables(names: Sequence[str], first: int = 0) -> tuple[Var, ...]:
     return tuple(
         Var(NodeId(-1 - first - n), name, ScalarType(INDEX)) for n, name in enumerate(names)
     )
-
-
-def conjunction(conditions: Sequence[PrimExpr]) -> PrimExpr | None:
-    """All conditions at once, None where there is none."""
-    if not conditions:
-        return None
-    return reduce(lambda a, b: Binary(BinaryOp.AND, a, b), conditions)
 
 
 def _bounds(values: tuple[PrimExpr, ...], shape: Shape) -> list[PrimExpr]:

@@ -9,7 +9,7 @@ CPUs" (NeoCPU), USENIX ATC 2019; `relax.transform.ConvertLayout` knows operators
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -32,7 +32,8 @@ from workbench.ir import (
     transform,
     walk,
 )
-from workbench.schedule.relayout import digit_sizes, plain
+from workbench.schedule.buffers.operands import plain_buffer
+from workbench.schedule.relayout import digit_sizes
 from workbench.support import NodeId
 
 Found = dict[NodeId, IndexMap]
@@ -165,7 +166,7 @@ def _followed(stage: Stage, load: Load, layouts: Found) -> IndexMap | None:
     found = None if layout is None else _output_layout(stage, load, layout)
     if not isinstance(found, IndexMap):
         return None
-    return found if found.inverse(plain(stage.buffer).shape).inside is None else None
+    return found if found.inverse(plain_buffer(stage.buffer).shape).inside is None else None
 
 
 # --- convolutions -------------------------------------------------------------------------------
@@ -356,7 +357,7 @@ def _operand_layout(stage: Stage, load: Load, out: IndexMap) -> IndexMap | str:
     found = _carried(stage, stage.store.indices, load.indices, out)
     if isinstance(found, str):
         return found
-    inverse = found.inverse(plain(load.buffer).shape)
+    inverse = found.inverse(plain_buffer(load.buffer).shape)
     if inverse.inside is not None:
         return f"`{load.buffer.name}` would need padding"
     return found
@@ -445,10 +446,3 @@ def _with_rest(entries: list[PrimExpr], initial: tuple[Var, ...]) -> tuple[PrimE
         at = next(i for i, e in enumerate(found) if any(x == initial[n - 1] for x in walk(e)))
         found.insert(at + 1, var)
     return tuple(found)
-
-
-def mapped_parameters(function: TensorFunction, layouts: Found) -> Iterator[tuple[int, IndexMap]]:
-    """Position and layout of each parameter that has one."""
-    for position, param in enumerate(function.params):
-        if param.id in layouts:
-            yield position, layouts[param.id]

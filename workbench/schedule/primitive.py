@@ -16,7 +16,7 @@ from typing_extensions import override
 from workbench.analysis.dependence import Answer, AnswerKind, applies
 from workbench.ir import Block, For, IRModule, TensorFunction
 from workbench.rewrite import Derivation, NodeRef, Pass, PassResult, Refusal, Relation, Site
-from workbench.schedule.scope import Scope
+from workbench.schedule.scope import Scope, place_id
 from workbench.support import CompileError, Diagnostic, NodeId, Severity
 
 CODES = {
@@ -152,9 +152,8 @@ def site_at(kind: type[Primitive], scope: Scope, node: For | Block) -> Site | Re
     first: Refusal | None = None
     for offer in kind.offers(scope, node):
         answer = answer_of(offer, scope)
-        place = node.var.id if isinstance(node, For) else node.id
         if answer.applies:
-            return Site(scope.name, (place,), "; ".join(answer.notes))
+            return Site(scope.name, (place_id(node),), "; ".join(answer.notes))
         first = first or Refusal(diagnostic_of(answer, scope, Severity.NOTE))
     return first
 

@@ -18,7 +18,6 @@ from workbench.ir import (
     AxisKind,
     Binary,
     BinaryOp,
-    BufferType,
     For,
     IntImm,
     Load,
@@ -35,6 +34,7 @@ from workbench.ir import (
     transform,
     walk,
 )
+from workbench.schedule.buffers.operands import plain_buffer
 from workbench.support import IdSource, NodeId
 
 Layouts = Mapping[NodeId, IndexMap]
@@ -72,7 +72,7 @@ def _relaid(function: TensorFunction, layouts: Layouts) -> TensorFunction | str:
     if dict(function.attrs).get("scheduled"):
         return "it has a schedule already"
     inverses = {
-        buffer.id: layouts[buffer.id].inverse(plain(buffer).shape)
+        buffer.id: layouts[buffer.id].inverse(plain_buffer(buffer).shape)
         for buffer in (*function.params, *function.allocations)
         if buffer.id in layouts
     }
@@ -94,15 +94,9 @@ def _relaid(function: TensorFunction, layouts: Layouts) -> TensorFunction | str:
     )
 
 
-def plain(buffer: Var) -> BufferType:
-    """The type of a buffer."""
-    assert isinstance(buffer.type, BufferType)
-    return buffer.type
-
-
 def _why_not(stage: Stage, inverses: Mapping[NodeId, InverseMap]) -> str:
     for access in (*stage.loads, stage.store):
-        if access.buffer.id in inverses and plain(access.buffer).strides:
+        if access.buffer.id in inverses and plain_buffer(access.buffer).strides:
             return f"`{access.buffer.name}` has strides of its own"
     inverse = inverses.get(stage.buffer.id)
     if inverse is None:
@@ -130,7 +124,7 @@ class _Relayout:
         if old.id not in self.inverses:
             return old
         if old.id not in self._buffers:
-            type_ = replace(plain(old), shape=self.inverses[old.id].shape)
+            type_ = replace(plain_buffer(old), shape=self.inverses[old.id].shape)
             self._buffers[old.id] = replace(old, type=type_)
         return self._buffers[old.id]
 

@@ -176,7 +176,7 @@ class Scope:
             CompileError: `schedule/no-such-loop` where it is gone.
         """
         for stmt in (*self.loops, *self.blocks):
-            if (stmt.var.id if isinstance(stmt, For) else stmt.id) == place:
+            if place_id(stmt) == place:
                 return stmt
         raise CompileError(
             Diagnostic(
@@ -274,6 +274,11 @@ class Scope:
     def with_body(self, body: Stmt) -> TensorFunction:
         """The function with another body; ids handed out by `ids` are accounted for."""
         return replace(self.function, body=body, next_id=self.ids.next)
+
+
+def place_id(place: For | Block) -> NodeId:
+    """The id under which a scope knows a loop, that of its variable, or a block."""
+    return place.var.id if isinstance(place, For) else place.id
 
 
 def enclosed(stmt: Stmt, path: tuple[Stmt, ...] = ()) -> Iterator[tuple[Stmt, tuple[Stmt, ...]]]:

@@ -25,7 +25,7 @@ from workbench.ir import (
     While,
     walk,
 )
-from workbench.schedule.scope import Scope
+from workbench.schedule.scope import Scope, place_id
 from workbench.script.print_scalar import separated, write_expr, write_load
 from workbench.script.print_tensor import symbols_of
 from workbench.script.tokens import Token, Writer
@@ -173,7 +173,7 @@ class _Rows:
         note: str = "",
         place: For | Block | None = None,
     ) -> None:
-        found = None if place is None else self.costs.get(_id_of(place))
+        found = None if place is None else self.costs.get(place_id(place))
         code: list[Token] = self.w.tokens
         self.w.tokens = []
         key = f"{self.name}/{node.id}" if node is not None else node_id
@@ -192,10 +192,6 @@ class _Rows:
                 cost_detail="" if found is None else long_cost(found),
             )
         )
-
-
-def _id_of(place: For | Block) -> NodeId:
-    return place.var.id if isinstance(place, For) else place.id
 
 
 def _reads(stmts: Iterable[Stmt]) -> list[str]:

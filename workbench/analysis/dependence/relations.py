@@ -134,24 +134,6 @@ class Relation:
         with _LOCK:
             return _asked(ask)
 
-    def covered_by(self, others: Sequence[Relation]) -> bool:
-        """Whether every point lies in one of the other sets.
-
-        Raises:
-            TooLargeError: where the budget does not suffice.
-        """
-        params = sorted(self.params.union(*(o.params for o in others)))
-
-        def ask(isl: Any, ctx: Any) -> bool:  # noqa: ANN401
-            left = isl.Set.read_from_str(ctx, self.text(params))
-            right = isl.Set.empty(left.get_space())
-            for other in others:
-                right = right.union(isl.Set.read_from_str(ctx, other.text(params)))
-            return bool(left.is_subset(right))
-
-        with _LOCK:
-            return _asked(ask)
-
     def missing_from(self, others: Sequence[Relation]) -> dict[str, int] | None:
         """A point that lies in none of the other sets.
 

@@ -20,8 +20,9 @@ from workbench.analysis.index_map import IndexMap
 from workbench.ir import Binding, CallTIR, GraphFunction, IRModule, TensorFunction, Var
 from workbench.passes.layout_conversions import Relayer, read_layout, undone
 from workbench.rewrite import ModuleEditor, PassResult, Refusal, Rule, Site, note
+from workbench.schedule.buffers.operands import plain_buffer
 from workbench.schedule.layout_flow import Found, with_inner_buffers
-from workbench.schedule.relayout import plain, relaid_function
+from workbench.schedule.relayout import relaid_function
 from workbench.support import CompileError, Diagnostic, NodeId
 
 
@@ -104,7 +105,7 @@ class TransformLayouts(Rule):
 
 
 def _map(text: str, buffer: Var) -> IndexMap:
-    found, rank = read_layout(text), len(plain(buffer).shape)
+    found, rank = read_layout(text), len(plain_buffer(buffer).shape)
     return found if len(found.initial) == rank else IndexMap.of(text, rank)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from workbench.analysis.arith import Facts
+from workbench.analysis.conjunctions import conjunction, conjuncts
 from workbench.analysis.dependence import inapplicable
 from workbench.ir import (
     Binary,
@@ -27,7 +28,7 @@ from workbench.ir import (
 from workbench.schedule.blocks.inlining import Element, element_of, without_buffer
 from workbench.schedule.blocks.inverse import solved
 from workbench.schedule.blocks.loops_by_axes import LoopsByAxes, UnsolvedError, apart
-from workbench.schedule.blocks.nest import conjunction, conjuncts, known_at
+from workbench.schedule.blocks.nest import known_at
 from workbench.schedule.blocks.producer import only_buffer, refuse_unknown_times
 from workbench.schedule.buffers.levels import defines
 from workbench.schedule.refusal import RefusedError

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from workbench.analysis.arith import Facts, loop_interval
+from workbench.analysis.conjunctions import conjunction
 from workbench.analysis.dependence import Answer, applies, illegal, inapplicable, unproved
 from workbench.analysis.dependence.comparison import Comparison, Group, Witness
 from workbench.analysis.dependence.sets import TooLargeError
@@ -30,7 +31,7 @@ from workbench.ir import (
     substitute,
 )
 from workbench.schedule.blocks.moved import clash_answer, part_deciding, too_large
-from workbench.schedule.blocks.nest import conjunction, known_at
+from workbench.schedule.blocks.nest import known_at
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, replace_statement, sequence
 from workbench.schedule.touches import touches_of

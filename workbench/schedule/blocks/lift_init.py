@@ -20,6 +20,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from workbench.analysis.arith import Facts
+from workbench.analysis.conjunctions import conjunction
 from workbench.ir import (
     Axis,
     AxisKind,
@@ -36,7 +37,7 @@ from workbench.ir import (
     substitute,
     walk,
 )
-from workbench.schedule.blocks.nest import conjunction, known_at
+from workbench.schedule.blocks.nest import known_at
 from workbench.schedule.blocks.one_to_one import tells_apart
 from workbench.schedule.scope import Scope
 from workbench.support import NodeId

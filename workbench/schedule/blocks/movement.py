@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from workbench.analysis.arith import Facts, loop_interval
+from workbench.analysis.conjunctions import conjunction, conjuncts
 from workbench.ir import (
     Axis,
     Binary,
@@ -21,7 +22,7 @@ from workbench.ir import (
     substitute,
 )
 from workbench.schedule.blocks.loops_by_axes import LoopsByAxes, UnsolvedError
-from workbench.schedule.blocks.nest import CARRIED, Nest, conjunction, conjuncts
+from workbench.schedule.blocks.nest import CARRIED, Nest
 from workbench.schedule.scope import Scope
 from workbench.schedule.symbolic_box import Box, Span, at_most, meet
 from workbench.support import NodeId

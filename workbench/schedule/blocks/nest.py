@@ -6,13 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from workbench.analysis.arith import Facts
+from workbench.analysis.conjunctions import conjunction
 from workbench.analysis.dependence import inapplicable
 from workbench.analysis.ranges import Interval
 from workbench.ir import (
     Allocate,
     AxisKind,
-    Binary,
-    BinaryOp,
     Block,
     For,
     If,
@@ -140,26 +139,6 @@ def _loads(value: PrimExpr) -> bool:
 
 def _used(values: Iterable[PrimExpr]) -> set[NodeId]:
     return {var for value in values for var in free_vars(value)}
-
-
-def conjunction(*conditions: PrimExpr | None) -> PrimExpr | None:
-    """All conditions that are there at once, None where none is."""
-    whole: PrimExpr | None = None
-    for condition in conditions:
-        if condition is not None:
-            whole = condition if whole is None else Binary(BinaryOp.AND, whole, condition)
-    return whole
-
-
-def conjuncts(condition: PrimExpr | None) -> tuple[PrimExpr, ...]:
-    """The parts of a conjunction."""
-    match condition:
-        case None:
-            return ()
-        case Binary(op=BinaryOp.AND, a=a, b=b):
-            return (*conjuncts(a), *conjuncts(b))
-        case _:
-            return (condition,)
 
 
 def stores_of(stmt: Stmt) -> tuple[Store, ...]:

@@ -12,11 +12,11 @@ What the guard leaves out is left out as before, in whole instances of the outer
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import gcd
 
 from workbench.analysis.arith import Facts
+from workbench.analysis.conjunctions import conjunction, conjuncts
 from workbench.analysis.polynomial import Poly
 from workbench.ir import (
     INDEX,
@@ -43,15 +43,15 @@ def guarded_outside(body: Stmt) -> tuple[Stmt, PrimExpr | None]:
         return body, None
     outside: list[PrimExpr] = []
     kept: list[PrimExpr] = []
-    for condition in _conjuncts(block.predicate):
+    for condition in conjuncts(block.predicate):
         found = _outside(condition, loops, block)
         (kept if found is None else outside).append(condition if found is None else found)
     if not outside:
         return body, None
-    inner: Stmt = replace(block, predicate=_all(kept))
+    inner: Stmt = replace(block, predicate=conjunction(*kept))
     for loop in reversed(loops):
         inner = replace(loop, body=inner)
-    return inner, _all(outside)
+    return inner, conjunction(*outside)
 
 
 def with_guard(outer: Block) -> Block:
@@ -60,22 +60,7 @@ def with_guard(outer: Block) -> Block:
     if guard is None:
         return outer
     conditions = [guard] if outer.predicate is None else [outer.predicate, guard]
-    return replace(outer, body=body, predicate=_all(conditions))
-
-
-def _conjuncts(condition: PrimExpr) -> Iterator[PrimExpr]:
-    if isinstance(condition, Binary) and condition.op is BinaryOp.AND:
-        yield from _conjuncts(condition.a)
-        yield from _conjuncts(condition.b)
-    else:
-        yield condition
-
-
-def _all(conditions: Sequence[PrimExpr]) -> PrimExpr | None:
-    whole: PrimExpr | None = None
-    for condition in conditions:
-        whole = condition if whole is None else Binary(BinaryOp.AND, whole, condition)
-    return whole
+    return replace(outer, body=body, predicate=conjunction(*conditions))
 
 
 def _outside(condition: PrimExpr, loops: tuple[For, ...], block: Block) -> PrimExpr | None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from workbench.analysis.arith import Facts, loop_interval
+from workbench.analysis.conjunctions import conjunction, conjuncts
 from workbench.analysis.dependence import Answer, applies, illegal, inapplicable, unproved
 from workbench.ir import (
     Allocate,
@@ -38,7 +39,7 @@ from workbench.ir import (
     substitute,
     walk,
 )
-from workbench.schedule.blocks.nest import Nest, conjunction, conjuncts, known_at, nest_of
+from workbench.schedule.blocks.nest import Nest, known_at, nest_of
 from workbench.schedule.blocks.one_to_one import tells_apart
 from workbench.schedule.primitive import bad_parameter
 from workbench.schedule.refusal import RefusedError

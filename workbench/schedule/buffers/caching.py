@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from functools import reduce
 
 from workbench.analysis.arith import Facts
+from workbench.analysis.conjunctions import conjunction
 from workbench.analysis.dependence import Answer, inapplicable, unproved
 from workbench.ir import (
     Axis,
     AxisKind,
-    Binary,
-    BinaryOp,
     Block,
     BufferType,
     Evaluate,
@@ -177,14 +175,6 @@ def copy_nest(
         there = outer(indices)
         inside = [c for n in box.guarded for c in (there[n] >= 0, there[n] < dims[n])]
         needed = [c for c in inside if facts.proves(c) is not True]
-        return conjoined(needed)
+        return conjunction(*needed)
 
     return nest(scope, name, [r.extent for r in box.ranges], body, where)
-
-
-def conjoined(conditions: Sequence[PrimExpr | None]) -> PrimExpr | None:
-    """All conditions at once; None holds always."""
-    known = [condition for condition in conditions if condition is not None]
-    if not known:
-        return None
-    return reduce(lambda a, b: Binary(BinaryOp.AND, a, b), known)

@@ -18,7 +18,13 @@ from workbench.ir import (
     free_vars,
 )
 from workbench.schedule.buffers.mentions import is_opaque
-from workbench.schedule.scope import Scope, replace_statement, sequence, walk_statements
+from workbench.schedule.scope import (
+    Scope,
+    place_id,
+    replace_statement,
+    sequence,
+    walk_statements,
+)
 from workbench.support import NodeId
 
 
@@ -63,11 +69,6 @@ def levels(scope: Scope, consumers: Sequence[For | Block], buffer: Var) -> list[
         inside = [n for n, item in enumerate(items) if any(_on(item, p) for p in paths)]
         found.append(Level(path, suite, inside[0], inside[-1] + 1))
     return found
-
-
-def place_id(place: For | Block) -> NodeId:
-    """The id under which a scope knows a loop or block."""
-    return place.var.id if isinstance(place, For) else place.id
 
 
 def _common(paths: Sequence[tuple[Stmt, ...]]) -> tuple[Stmt, ...]:

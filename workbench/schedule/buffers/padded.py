@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from workbench.analysis.arith import Facts
+from workbench.analysis.conjunctions import conjunction
 from workbench.analysis.dependence import Answer, applies, inapplicable
 from workbench.analysis.dependence.flows import unchanged_before_reads
 from workbench.ir import (
@@ -25,14 +26,7 @@ from workbench.ir import (
 )
 from workbench.schedule.buffers.accesses import accesses
 from workbench.schedule.buffers.block_nests import BlockNest
-from workbench.schedule.buffers.caching import (
-    Indices,
-    conjoined,
-    named_twice,
-    nest,
-    not_redirected,
-    stores_to,
-)
+from workbench.schedule.buffers.caching import Indices, named_twice, nest, not_redirected, stores_to
 from workbench.schedule.buffers.einsums import Einsum
 from workbench.schedule.buffers.footprint import hull
 from workbench.schedule.buffers.levels import Level, levels
@@ -139,7 +133,7 @@ class PaddedEinsum:
         zero = as_expr(0, plain_buffer(pad).dtype)
 
         def body(at: Indices) -> Stmt:
-            inside = conjoined(self._old_part(load.buffer, load.indices, at))
+            inside = conjunction(*self._old_part(load.buffer, load.indices, at))
             assert inside is not None
             return Store(pad, at, Select(inside, Load(load.buffer, at), zero))
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from workbench.analysis.arith import Facts
+from workbench.analysis.conjunctions import conjunction, conjuncts
 from workbench.analysis.dependence import Answer, inapplicable, unproved
 from workbench.analysis.index_map import IndexMap
 from workbench.ir import (
@@ -29,7 +29,6 @@ from workbench.ir import (
     walk,
 )
 from workbench.schedule.buffers.block_nests import chain_above
-from workbench.schedule.buffers.caching import conjoined
 from workbench.schedule.facts import facts_at, inside_block, with_loop
 from workbench.schedule.resolve import resolved
 from workbench.schedule.scope import Scope
@@ -180,14 +179,14 @@ def _rebuilt(
     values = {axis.var.id: axis.value for axis in axes}
     guard = [
         c
-        for c in _conjuncts(block.predicate)
+        for c in conjuncts(block.predicate)
         if facts.proves(substitute(substitute(c, moved), values)) is not True
     ]
     # Axes keep to their extents where the predicate holds, so only after it has been judged.
     known = inside_block(facts, replace(block, axes=axes, predicate=None))
-    where = [*guard, *(c for c in _conjuncts(choice.condition) if known.proves(c) is not True)]
+    where = [*guard, *(c for c in conjuncts(choice.condition) if known.proves(c) is not True)]
     inner: Stmt = resolved(
-        replace(block, body=body, predicate=conjoined(where), reads=None, writes=None),
+        replace(block, body=body, predicate=conjunction(*where), reads=None, writes=None),
         moved,
         facts,
     )
@@ -203,16 +202,6 @@ def _extent(loop: For, shrunk: dict[int, tuple[PrimExpr, PrimExpr]]) -> PrimExpr
     return Facts().simplify(high - low)
 
 
-def _conjuncts(condition: PrimExpr | None) -> Iterator[PrimExpr]:
-    if condition is None:
-        return
-    if isinstance(condition, Binary) and condition.op is BinaryOp.AND:
-        yield from _conjuncts(condition.a)
-        yield from _conjuncts(condition.b)
-    else:
-        yield condition
-
-
 Bounds = dict[int, tuple[PrimExpr | None, PrimExpr | None]]
 
 
@@ -220,7 +209,7 @@ def _bounds(condition: PrimExpr, block: Block, facts: Facts) -> Bounds:
     """For each axis that the condition bounds by itself: from where on, and up to where."""
     found: Bounds = {}
     axes = {axis.var.id: axis.var for axis in block.axes}
-    for conjunct in _conjuncts(condition):
+    for conjunct in conjuncts(condition):
         for fact in facts.inequalities_of(conjunct):
             mine = [v for v in axes if fact.coefficient(axes[v]).terms]
             if len(mine) != 1:

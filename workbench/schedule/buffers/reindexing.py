@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from workbench.analysis.arith import Facts, loop_interval
+from workbench.analysis.conjunctions import conjunction
 from workbench.analysis.dependence import Answer, inapplicable, unproved
 from workbench.analysis.dependence.flows import unchanged_before_reads
 from workbench.analysis.index_map import IndexMap
@@ -31,7 +32,6 @@ from workbench.ir import (
 from workbench.schedule.buffers.accesses import accesses, as_index
 from workbench.schedule.buffers.caching import (
     Indices,
-    conjoined,
     named_twice,
     not_redirected,
     repeats_writes,
@@ -101,7 +101,7 @@ class Reindexing:
         needed: list[PrimExpr] = []
         for index, dim in zip(self.there(at), shape, strict=True):
             needed += [c for c in (index >= 0, index < as_expr(dim)) if facts.proves(c) is not True]
-        return conjoined(needed)
+        return conjunction(*needed)
 
 
 def reindexing(

@@ -12,9 +12,9 @@ from workbench.schedule.buffers.accesses import Access, accesses
 from workbench.schedule.buffers.caching import loads_from, named_twice, not_redirected, stores_to
 from workbench.schedule.buffers.coverage import covers
 from workbench.schedule.buffers.footprint import Box, facts_around, hull, whole
-from workbench.schedule.buffers.levels import Level, defines, levels, place_id
+from workbench.schedule.buffers.levels import Level, defines, levels
 from workbench.schedule.buffers.operands import is_parameter, place_named, written_buffer
-from workbench.schedule.scope import Scope
+from workbench.schedule.scope import Scope, place_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from workbench.analysis.conjunctions import conjunction
 from workbench.codegen.division import DIVISIONS
 from workbench.ir import (
     Allocate,
     Binary,
-    BinaryOp,
     Block,
     BufferType,
     For,
@@ -38,8 +38,7 @@ def guarded(body: Stmt, condition: PrimExpr) -> Stmt:
         case Block(predicate=predicate, axes=axes):
             if not all(_harmless(axis.value) for axis in axes):
                 return If(condition, body)
-            whole = condition if predicate is None else Binary(BinaryOp.AND, condition, predicate)
-            return replace(body, predicate=whole)
+            return replace(body, predicate=conjunction(condition, predicate))
         case For(start=start, extent=extent, body=inner) if _harmless(start, extent):
             return replace(body, body=guarded(inner, condition))
         case Let(value=value, body=inner) if _harmless(value):
