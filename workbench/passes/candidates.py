@@ -38,7 +38,7 @@ from workbench.passes.library_calls import (
 from workbench.passes.scheduled import add_scheduled
 from workbench.passes.tensor_forms import call_of, tensor_form
 from workbench.rewrite import ModuleEditor, all_bindings
-from workbench.schedule.default import ScheduleOptions, schedule_function
+from workbench.schedule.cpu.default import ScheduleOptions, schedule_function
 from workbench.support import CompileError, Diagnostic
 
 Kind = Literal["generated", "schedule", "library", "reference", "user"]

@@ -24,8 +24,8 @@ from workbench.ir import (
     type_of,
 )
 from workbench.rewrite import ModuleEditor, NodeRef, Relation
-from workbench.schedule.layout_flow import Found, canonical, flow_forward, places, same_layout
-from workbench.schedule.relayout import relaid_function, with_unit_variables
+from workbench.schedule.layouts.flow import Found, canonical, flow_forward, places, same_layout
+from workbench.schedule.layouts.relayout import relaid_function, with_unit_variables
 from workbench.support import NodeId
 
 CONVERSION = "layout_transform"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from workbench.ir import Binding, GraphFunction
 from workbench.passes.layout_conversions import Conversion, Relayer, conversion
 from workbench.rewrite import ModuleEditor, NodeRef, Relation, note
-from workbench.schedule.layout_flow import Found
+from workbench.schedule.layouts.flow import Found
 from workbench.support import Diagnostic, NodeId
 
 

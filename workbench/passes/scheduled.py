@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from workbench.ir import TensorFunction, function_digest
 from workbench.rewrite import ModuleEditor
-from workbench.schedule.default import ScheduleOptions, schedule_function
+from workbench.schedule.cpu.default import ScheduleOptions, schedule_function
 
 
 def add_scheduled(editor: ModuleEditor, algorithm: str, options: ScheduleOptions) -> str:

@@ -1,7 +1,7 @@
 """Schedules: rewrites of the loops of tensor functions."""
 
 from workbench.schedule.base import BlockRef, LoopRef
-from workbench.schedule.default import ScheduleOptions, schedule_function
+from workbench.schedule.cpu.default import ScheduleOptions, schedule_function
 from workbench.schedule.intrinsics import (
     TensorIntrinsic,
     brain_dot,

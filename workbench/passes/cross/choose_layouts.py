@@ -40,10 +40,10 @@ from workbench.passes.layout_conversions import (
 )
 from workbench.passes.layout_sweep import sweep
 from workbench.rewrite import ModuleEditor, Pass, PassResult, note
-from workbench.schedule.default import ScheduleOptions
-from workbench.schedule.kernel_cost import kernel_cycles
-from workbench.schedule.layout_flow import Found, blocked_convolution
-from workbench.schedule.relayout import relaid_function
+from workbench.schedule.cpu.default import ScheduleOptions
+from workbench.schedule.cpu.kernel_cost import kernel_cycles
+from workbench.schedule.layouts.flow import Found, blocked_convolution
+from workbench.schedule.layouts.relayout import relaid_function
 from workbench.support import Diagnostic, NodeId
 
 WORST = 1.25

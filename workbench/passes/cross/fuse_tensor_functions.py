@@ -40,8 +40,8 @@ from workbench.rewrite import (
     is_fused,
     note,
 )
-from workbench.schedule.inline import inline_stages
-from workbench.schedule.renaming import Renaming
+from workbench.schedule.cpu.inline import inline_stages
+from workbench.schedule.cpu.renaming import Renaming
 from workbench.support import NodeId
 
 SUFFIX = "_tir"

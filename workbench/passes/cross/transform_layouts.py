@@ -21,8 +21,8 @@ from workbench.ir import Binding, CallTIR, GraphFunction, IRModule, TensorFuncti
 from workbench.passes.layout_conversions import Relayer, read_layout, undone
 from workbench.rewrite import ModuleEditor, PassResult, Refusal, Rule, Site, note
 from workbench.schedule.buffers.operands import plain_buffer
-from workbench.schedule.layout_flow import Found, with_inner_buffers
-from workbench.schedule.relayout import relaid_function
+from workbench.schedule.layouts.flow import Found, with_inner_buffers
+from workbench.schedule.layouts.relayout import relaid_function
 from workbench.support import CompileError, Diagnostic, NodeId
 
 

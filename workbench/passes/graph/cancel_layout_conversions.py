@@ -26,7 +26,7 @@ from workbench.passes.layout_conversions import (
     without_unused_conversions,
 )
 from workbench.rewrite import ModuleEditor, NodeRef, Refusal, Relation, Rule, Site, note
-from workbench.schedule.layout_flow import is_identity, same_layout
+from workbench.schedule.layouts.flow import is_identity, same_layout
 from workbench.support import NodeId
 
 

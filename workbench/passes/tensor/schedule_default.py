@@ -25,7 +25,7 @@ from typing_extensions import override
 from workbench.ir import CallTIR, IRModule, TensorFunction
 from workbench.passes.scheduled import add_scheduled, scheduled_form
 from workbench.rewrite import ModuleEditor, Refusal, Rule, Site, all_bindings, note
-from workbench.schedule.default import ScheduleOptions, schedule_function
+from workbench.schedule.cpu.default import ScheduleOptions, schedule_function
 from workbench.support import NodeId
 
 

@@ -33,7 +33,7 @@ from workbench.ir import (
     walk,
 )
 from workbench.schedule.buffers.operands import plain_buffer
-from workbench.schedule.relayout import digit_sizes
+from workbench.schedule.layouts.relayout import digit_sizes
 from workbench.support import NodeId
 
 Found = dict[NodeId, IndexMap]

@@ -7,7 +7,7 @@ from tests.schedule import programs
 from workbench.analysis.stages import stages
 from workbench.interpret import run_tensor_function
 from workbench.ir import BufferType, For, LoopKind, TensorFunction, Var, walk
-from workbench.schedule.default import PARALLEL_ELEMENTS, ScheduleOptions, schedule_function
+from workbench.schedule.cpu.default import PARALLEL_ELEMENTS, ScheduleOptions, schedule_function
 from workbench.script import parse
 
 CASES = {

@@ -22,10 +22,10 @@ from workbench.ir import (
     Var,
     walk,
 )
-from workbench.schedule.followers import tile_followers
-from workbench.schedule.inline import inline_stages
-from workbench.schedule.lanes import contiguous_axis, lane_reduction
-from workbench.schedule.tile import Tile, TileBuilder
+from workbench.schedule.cpu.followers import tile_followers
+from workbench.schedule.cpu.inline import inline_stages
+from workbench.schedule.cpu.lanes import contiguous_axis, lane_reduction
+from workbench.schedule.cpu.tile import Tile, TileBuilder
 from workbench.support import IdSource, NodeId
 
 PARALLEL_ELEMENTS = 1 << 15

@@ -26,7 +26,7 @@ from workbench.ir import (
     Var,
     substitute,
 )
-from workbench.schedule.tile import ZERO
+from workbench.schedule.cpu.tile import ZERO
 from workbench.support import IdSource, NodeId
 
 VECTORS = 4

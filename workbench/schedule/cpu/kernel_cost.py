@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from workbench.analysis.stages import Stage, stages
 from workbench.ir import IntImm, TensorFunction
-from workbench.schedule.default import (
+from workbench.schedule.cpu.default import (
     ScheduleOptions,
     choose_tile,
     column_axis,

@@ -1,0 +1,1 @@
+"""Default schedules for CPUs: register tiles, lanes, followers, and what they cost."""
