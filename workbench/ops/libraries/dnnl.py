@@ -1,6 +1,7 @@
 """The C interface of oneDNN through ctypes: finding the library, primitives, memory.
 
-What it calls has been stable since version 3. A primitive is made once for a shape and kept.
+A primitive is made once for a shape and kept. A build that is older than those that were tried, or
+that lacks a function, is refused before anything of it is called: it would take the process down.
 Reference: "oneAPI Deep Neural Network Library (oneDNN)", C API of `dnnl.h`, version 3.
 """
 
@@ -12,7 +13,7 @@ import importlib.metadata
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +29,32 @@ PACKAGES = ("onednn-cpu-gomp", "onednn-cpu-iomp", "onednn-cpu-tbb", "onednn")
 """Packages that bring the library, the ones that start fastest first."""
 NEEDED = ("libtbb.so.12", "libintlc.so.5", "libimf.so", "libsvml.so", "libsycl.so.9")
 """What the library of the package `onednn` is linked with and does not find by itself."""
+OLDEST, NEXT_MAJOR = (3, 7), 4
+"""Versions that were tried, and the first whose interface may be another; 3.7 is that of 2025.1."""
+FUNCTIONS = (
+    "engine_create",
+    "stream_create",
+    "stream_wait",
+    "memory_create",
+    "memory_destroy",
+    "memory_set_data_handle",
+    "memory_desc_create_with_strides",
+    "memory_desc_destroy",
+    "post_ops_create",
+    "post_ops_append_eltwise",
+    "post_ops_destroy",
+    "primitive_attr_create",
+    "primitive_attr_set_post_ops",
+    "primitive_create",
+    "primitive_desc_destroy",
+    "primitive_destroy",
+    "primitive_execute",
+    "matmul_primitive_desc_create",
+    "convolution_forward_primitive_desc_create",
+    "softmax_forward_primitive_desc_create",
+    "layer_normalization_forward_primitive_desc_create",
+)
+"""What is called of the library, without `dnnl_`."""
 KEPT = 256
 """Primitives that are kept."""
 RANK = 12
@@ -51,6 +78,10 @@ class _Argument(ctypes.Structure):
     _fields_ = (("role", ctypes.c_int), ("memory", Pointer))
 
 
+class _Version(ctypes.Structure):
+    _fields_ = (("major", ctypes.c_int), ("minor", ctypes.c_int), ("patch", ctypes.c_int))
+
+
 class Buffer(NamedTuple):
     """What a primitive reads or writes: its role, and its dimensions in row-major order."""
 
@@ -62,13 +93,14 @@ class Library:
     """The loaded library with one engine and one stream.
 
     Raises:
-        OSError: it cannot be loaded, or has no processor to run on.
+        OSError: it cannot be loaded, is not a version that was tried, or has no processor to run
+            on.
     """
 
     def __init__(self, path: Path) -> None:
         _prepare(path)
         self._c: Any = ctypes.CDLL(str(path))
-        self._functions: dict[str, Any] = {}
+        self._functions = functions_of(self._c)
         self._lock = threading.Lock()
         self._primitives: OrderedDict[object, Primitive] = OrderedDict()
         self.engine = Pointer()
@@ -86,10 +118,7 @@ class Library:
         Raises:
             RuntimeError: its status is not success.
         """
-        function = self._functions.get(name)
-        if function is None:
-            function = self._functions[name] = getattr(self._c, f"dnnl_{name}")
-        status = function(*arguments)
+        status = self._functions[name](*arguments)
         if status:
             message = f"dnnl_{name}: {_STATUS.get(status, f'status {status}')}"
             raise RuntimeError(message)
@@ -200,6 +229,30 @@ class Primitive:
             self._library.check("memory_destroy", memory)
 
 
+def functions_of(loaded: Any) -> dict[str, Any]:  # noqa: ANN401
+    """What a loaded library has of `FUNCTIONS`, all of it, in a version that was tried.
+
+    Raises:
+        OSError: the version that was found and the ones that are needed, or what is missing.
+    """
+    needed = f"needed is {'.'.join(map(str, OLDEST))} or newer, below {NEXT_MAJOR}"
+    asked = getattr(loaded, "dnnl_version", None)
+    if asked is None:
+        message = f"it is no oneDNN library: it has no `dnnl_version`; {needed}"
+        raise OSError(message)
+    asked.restype = ctypes.POINTER(_Version)
+    version = asked().contents
+    if not OLDEST <= (version.major, version.minor) < (NEXT_MAJOR, 0):
+        found = f"{version.major}.{version.minor}.{version.patch}"
+        message = f"it is oneDNN {found}, {needed}: install `onednn>=2025.1`"
+        raise OSError(message)
+    found = {name: getattr(loaded, f"dnnl_{name}", None) for name in FUNCTIONS}
+    if missing := [f"dnnl_{name}" for name, function in found.items() if function is None]:
+        message = f"it lacks {', '.join(missing)}; {needed}"
+        raise OSError(message)
+    return found
+
+
 @functools.cache
 def path() -> Path | None:
     """Where the library is, None where no package brings it; loads nothing."""
@@ -218,19 +271,25 @@ def reason() -> str:
 
 @functools.cache
 def library() -> Library:
-    """The library, loaded once.
+    """The library, loaded once: the first package whose build was tried.
 
     Raises:
         OSError: it is not there, or cannot be loaded.
     """
-    found = path()
-    if found is None:
-        message = "no package that brings oneDNN is installed"
-        raise OSError(message)
-    loaded = Library(found)
+    loaded = _first(_paths())
     if (count := threads()) is not None:
         loaded.set_threads(count)
     return loaded
+
+
+def _first(paths: Iterable[Path]) -> Library:
+    faults: list[str] = []
+    for found in paths:
+        try:
+            return Library(found)
+        except OSError as error:
+            faults.append(f"{found.name}: {error}")
+    raise OSError("; ".join(faults) or "no package that brings oneDNN is installed")
 
 
 def threads() -> int | None:
