@@ -40,6 +40,10 @@ class Functions(Protocol):
         """Add a function that was defined outside the script."""
         ...
 
+    def outside(self, name: str) -> Function | None:
+        """The function of that name if it was defined outside the script, else None."""
+        ...
+
 
 @dataclass(slots=True)
 class Context:
@@ -53,6 +57,8 @@ class Context:
     module_names: set[str] = field(default_factory=lambda: {"cls"})
     externals: list[External] = field(default_factory=list[External])
     """Code of libraries that comes with the module."""
+    may_call: bool = False
+    """Whether the script stands in running code, whose functions it may call; a text may not."""
 
 
 class Reader:

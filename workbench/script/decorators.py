@@ -113,6 +113,7 @@ class GraphDialect(_Words):
 
     words = (
         *("function", "Tensor", "Tuple", "Shape", "Any", "dataflow", "output", "call_tir", "const"),
+        "emit_te",
         *("call_dps_packed", "call_packed", "call_pure_packed", "match_cast", "shape", "tuple"),
         *("str", "prim_value", "func_attr"),
     )
@@ -178,7 +179,9 @@ def _read(
             )
         )
     namespace: Mapping[str, object] = ChainMap(dict(frame.f_locals), frame.f_globals)
-    return read_tree(Report(text, filename), ast.Module([node], []), ConstantPool(), namespace)
+    tree, report = ast.Module([node], []), Report(text, filename)
+    may_call = kind is ast.ClassDef  # a function alone has no place for the ones that it makes
+    return read_tree(report, tree, ConstantPool(), namespace, may_call=may_call)
 
 
 @functools.lru_cache(maxsize=4)

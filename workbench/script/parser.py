@@ -148,13 +148,16 @@ def read_tree(
     pool: ConstantPool,
     namespace: Mapping[str, object],
     surroundings: IRModule | None = None,
+    *,
+    may_call: bool = False,
 ) -> Script:
-    """Read a script from its syntax tree.
+    """Read a script from its syntax tree; `may_call` where it stands in code that runs.
 
     Raises:
         CompileError: as `parse`.
     """
     reader = ModuleReader(report, pool, namespace, surroundings)
+    reader.context.may_call = may_call
     module = IRModule()
     try:
         module = reader.read(tree)

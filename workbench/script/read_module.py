@@ -239,6 +239,11 @@ class ModuleReader:
             is_graph = isinstance(function, GraphFunction)
             self.entries[name] = _Entry(None, is_graph, Options(), function)
 
+    def outside(self, name: str) -> Function | None:
+        """The function of that name if it was defined outside the script, else None."""
+        entry = self.entries.get(name)
+        return entry.function if entry is not None and entry.node is None else None
+
     def signature(self, name: str) -> Signature | None:
         """The signature of a function, None if there is none; fails if it is faulty.
 

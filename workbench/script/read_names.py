@@ -43,8 +43,10 @@ class NameReader(Reader):
         )
 
     def _is_symbol(self, name: str) -> bool:
+        """A variable of another function counts as its name only: ids are local to a function."""
         value = self.context.namespace.get(name)
-        return name in self.context.symbols or isinstance(value, TypeVar)
+        foreign = isinstance(value, Var) and isinstance(value.type, ScalarType)
+        return name in self.context.symbols or foreign or isinstance(value, TypeVar)
 
     def _no_value(self, node: ast.Name, entry: object) -> Exception:
         match entry:

@@ -17,12 +17,13 @@ from workbench.ir import (
     operators,
 )
 from workbench.script.context import frozen
-from workbench.script.read_calls import PACKED, CallReader
+from workbench.script.read_calls import PACKED
+from workbench.script.read_expressions import ExpressionReader
 from workbench.script.source import near
 from workbench.script.vocabulary import DTYPES
 
 
-class OperatorReader(CallReader):
+class OperatorReader(ExpressionReader):
     """Reads calls of operators: positional and keyword arguments, attributes."""
 
     def registered(self, node: ast.expr, name: str) -> Operator:
@@ -34,7 +35,7 @@ class OperatorReader(CallReader):
         found = find_operator(name)
         if found is None:
             known = [operator.name for operator in operators()]
-            words = [word[2:] for word in (*self.constructors, *PACKED, "R.call_tir")]
+            words = [word[2:] for word in (*self.constructors, *PACKED, "R.call_tir", "R.emit_te")]
             raise self.fault(
                 node,
                 "script/unknown-operator",

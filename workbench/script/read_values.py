@@ -169,6 +169,8 @@ class ValueReader(OperatorReader):
             return constructor(self, node)
         if name == "R.call_tir":
             return self.call_tir(node)
+        if name == "R.emit_te":
+            return self.emit_te(node)
         if name in PACKED:
             return self.call_packed(node, PACKED[name])
         if name.startswith("R."):

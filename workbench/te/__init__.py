@@ -1,5 +1,6 @@
 """Tensor expressions: write a tensor element by element, get a tensor function."""
 
+from workbench.te.emit import emit_te
 from workbench.te.function import create_tensor_function
 from workbench.te.scalars import (
     abs,
@@ -62,6 +63,7 @@ __all__ = [
     "const",
     "cos",
     "create_tensor_function",
+    "emit_te",
     "equal",
     "erf",
     "exp",

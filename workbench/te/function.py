@@ -52,7 +52,7 @@ def create_tensor_function(
     """
     given = {tensor.id for tensor in inputs}
     written = _fresh_outputs(outputs, given)
-    order = _program_order(written, given)
+    order = program_order(written, given)
     names = _Names()
     names.symbols((*inputs, *written, *scalars))
     numbers = tuple(names.new(scalar, scalar.name) for scalar in scalars)
@@ -79,8 +79,12 @@ def _copy(tensor: Tensor) -> Tensor:
     return compute(tensor.shape, lambda *i: tensor[i], f"{tensor.name}_copy")
 
 
-def _program_order(outputs: Sequence[Tensor], given: set[NodeId]) -> list[Tensor]:
-    """The computed tensors that `outputs` need, producers first."""
+def program_order(outputs: Sequence[Tensor], given: set[NodeId]) -> list[Tensor]:
+    """The computed tensors that `outputs` need, producers first; `given` ones are parameters.
+
+    Raises:
+        CompileError: `te/unbound-input`.
+    """
     done: dict[NodeId, Tensor] = {}
 
     def visit(tensor: Tensor) -> None:

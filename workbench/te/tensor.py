@@ -40,6 +40,11 @@ def draft_id() -> NodeId:
     return NodeId(-next(_drafts))
 
 
+def is_draft(node: NodeId) -> bool:
+    """Whether an id is one of an unfinished tensor expression, and none of a function."""
+    return node < 0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ReduceAxis(Var):
     """A reduction axis; use it as an index and name it in `sum` and its like."""
