@@ -19,6 +19,7 @@ from workbench.schedule.scope import Scope
 from workbench.view.offers import place_offers
 
 RUNS = 7
+ROUNDS = 31
 
 
 def main() -> None:
@@ -95,10 +96,12 @@ def _convolution(loops: int) -> None:
     ids = [loop.id for loop in schedule.get_loops("conv")]
     inner = [*ids[:1], *reversed(ids[1:])]
 
+    # The outermost loop asks about every pair of accesses: what holds for a pair is kept then.
     deltas, parallel, reorder = list[float](), list[float](), list[float]()
-    for _ in range(RUNS):
-        known = dependences(_fresh(function))
-        deltas.append(_time(lambda k=known: k.independent(ids[-1])))
+    for _ in range(ROUNDS):
+        fresh = _fresh(function)
+        deltas.append(_time(lambda f=fresh: dependences(f).independent(ids[0])))
+        known = dependences(fresh)
         parallel.append(_time(lambda k=known: [k.independent(loop) for loop in ids]))
         reorder.append(_time(lambda k=known: k.reorderable(ids, inner)))
     print(

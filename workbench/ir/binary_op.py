@@ -63,6 +63,7 @@ def fold_int(op: BinaryOp, a: int, b: int) -> int | None:
 
     None where it is undefined (division by zero) or not integral.
     """
-    if op in _DIVISIONS:
-        return _DIVISIONS[op](a, b) if b != 0 else None
-    return _FOLDS[op](a, b) if op in _FOLDS else None
+    fold = _FOLDS.get(op)
+    if fold is not None:
+        return fold(a, b)
+    return _DIVISIONS[op](a, b) if op in _DIVISIONS and b != 0 else None

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from workbench.analysis.dependence.linear import Linear
-from workbench.analysis.dependence.pairs import pairs_within
-from workbench.analysis.dependence.questions import Finding, Found, Pair, Question, Solver
+from workbench.analysis.dependence.pairs import Pair
+from workbench.analysis.dependence.questions import Finding, Found, Question, Solver
 from workbench.analysis.dependence.statements import Model, Statement
 from workbench.analysis.dependence.verdicts import told
 from workbench.ir.expr import Var
@@ -54,10 +54,11 @@ class Carried:
 def carried_by(model: Model, solver: Solver, loop: NodeId) -> tuple[Carried, ...]:
     """The dependences that a loop carries, equal ones once."""
     solver.begin()
-    span = model.spans[loop]
-    below = model.statements[span.start : span.stop]
+    keys = model.loops[loop]
     found: dict[object, Carried] = {}
-    for pair in pairs_within(below):
+    for pair, base in solver.within(model.spans[loop]):
+        if base.zero.issuperset(keys):
+            continue
         for item in _of_pair(model, solver, pair, loop):
             found.setdefault((item.text, item.reduction), item)
     return tuple(found.values())
@@ -107,10 +108,12 @@ def _kind(pair: Pair) -> str:
 def _step(solver: Solver, question: Question, finding: Finding, key: int) -> str:
     """The difference in one loop: a number where there is only one, else its sign."""
     witness = finding.witness
-    loop = NodeId(key)
-    if witness is None or loop not in witness.first or loop not in witness.second:
+    if witness is None:
         return ANY
-    step = witness.second[loop] - witness.first[loop]
+    first, second = (at.values.get(NodeId(key)) for at in (witness.first, witness.second))
+    if first is None or second is None:
+        return ANY
+    step = second - first
     more = _differs(solver, question, key, step, 1)
     less = _differs(solver, question, key, step, -1)
     if not more and not less:

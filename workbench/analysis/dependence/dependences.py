@@ -18,8 +18,8 @@ from workbench.analysis.dependence.answers import Answer, applies
 from workbench.analysis.dependence.carried import Carried, carried_by
 from workbench.analysis.dependence.model import model_of
 from workbench.analysis.dependence.moves import Time, order_kept
-from workbench.analysis.dependence.pairs import pairs_between, pairs_within
-from workbench.analysis.dependence.questions import Pair, Question, Solver
+from workbench.analysis.dependence.pairs import Pair, pairs_between
+from workbench.analysis.dependence.questions import Question, Solver
 from workbench.analysis.dependence.statements import Access, Statement
 from workbench.analysis.dependence.verdicts import Collector, race
 from workbench.ir.tensor import For, TensorFunction
@@ -92,7 +92,10 @@ class Dependences:
         if not below:
             return applies()
         outer = self._outside(below[0], loop)
-        for pair in pairs_within(below, private):
+        keys = self.model.loops[loop.var.id]
+        for pair, base in self._solver.within(self.model.spans[loop.var.id]):
+            if pair.a.buffer.id in private or base.zero.issuperset(keys):
+                continue
             for question in self._between(pair, outer, loop):
                 finding = self._solver.decide(question)
                 if collector.take(finding, lambda f: race(self.model, loop, f)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from workbench.ir.expr import (
     LOGICAL,
@@ -15,61 +16,69 @@ from workbench.ir.expr import (
     PrimExpr,
     Select,
     Var,
-    dtype_of,
     fold_int,
     is_float,
 )
 from workbench.support.ids import NodeId
 
 
-def evaluate(
-    expr: PrimExpr, values: Mapping[NodeId, int], bindings: Mapping[NodeId, PrimExpr]
-) -> int | None:
-    """The value of an integer or boolean expression.
-
-    None where it depends on memory, or does not fit into 64 bits.
+@dataclass(slots=True)
+class Instance:
+    """One instance: evaluates integer and boolean expressions there, each binding once.
 
     `values` has loop variables and symbols, `bindings` axes and scalars that are bound once.
     """
-    known: dict[NodeId, int | None] = {**values}
 
-    def value(node: PrimExpr) -> int | None:
+    values: Mapping[NodeId, int]
+    bindings: Mapping[NodeId, PrimExpr]
+    bound: dict[NodeId, int | None] = field(default_factory=dict[NodeId, "int | None"])
+
+    def moved(self, var: NodeId, value: int) -> Instance:
+        """Where one variable has another value."""
+        return Instance({**self.values, var: value}, self.bindings)
+
+    def value(self, node: PrimExpr) -> int | None:
+        """The value of an expression.
+
+        None where it depends on memory, or does not fit into 64 bits.
+        """
         match node:
             case IntImm(value=constant):
                 return constant
             case Var(id=ident):
-                if ident not in known and ident in bindings:
-                    known[ident] = value(bindings[ident])
-                return known.get(ident)
+                known = self.values.get(ident)
+                return self._bound(ident) if known is None else known
             case Binary(op=op, a=a, b=b):
-                return binary(op, value(a), value(b), float_side=is_float(dtype_of(a)))
+                return binary(op, self.value(a), self.value(b))
             case Not(value=inner):
-                found = value(inner)
+                found = self.value(inner)
                 return None if found is None else int(not found)
             case Select(condition=condition, true_value=a, false_value=b):
-                chosen = value(condition)
-                return None if chosen is None else value(a if chosen else b)
-            case Cast(value=inner, dtype=dtype) if not is_float(dtype_of(inner)):
-                found = value(inner)
+                chosen = self.value(condition)
+                return None if chosen is None else self.value(a if chosen else b)
+            case Cast(value=inner, dtype=dtype) if not is_float(dtype):
+                found = self.value(inner)
                 return found if dtype != "bool" or found is None else int(found != 0)
             case Intrinsic(name=name, args=args):
-                return _intrinsic(name, [value(arg) for arg in args])
+                return _intrinsic(name, [self.value(arg) for arg in args])
             case _:
                 return None
 
-    return value(expr)
+    def _bound(self, ident: NodeId) -> int | None:
+        if ident in self.bound:
+            return self.bound[ident]
+        definition = self.bindings.get(ident)
+        found = None if definition is None else self.value(definition)
+        self.bound[ident] = found
+        return found
 
 
-def binary(op: BinaryOp, a: int | None, b: int | None, *, float_side: bool = False) -> int | None:
+def binary(op: BinaryOp, a: int | None, b: int | None) -> int | None:
     """`a op b`; a conjunction may be decided by one side."""
-    if float_side:
-        return None
-    if op in LOGICAL and (a is None or b is None):
+    if a is None or b is None:
         known = a if b is None else b
         decides = 0 if op is BinaryOp.AND else 1
-        return known if known == decides else None
-    if a is None or b is None:
-        return None
+        return known if op in LOGICAL and known == decides else None
     found = fold_int(BinaryOp.TRUNCDIV if op is BinaryOp.DIV else op, a, b)
     return found if found is None or abs(found) < 1 << 63 else None
 

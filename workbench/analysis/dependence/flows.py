@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Iterator
 
 from workbench.analysis.dependence.answers import Answer, illegal, unproved
 from workbench.analysis.dependence.dependences import Dependences
-from workbench.analysis.dependence.pairs import pairs_between
-from workbench.analysis.dependence.questions import Finding, Pair, Question, Solver
+from workbench.analysis.dependence.pairs import Pair, pairs_between
+from workbench.analysis.dependence.questions import Finding, Question, Solver
 from workbench.analysis.dependence.statements import Statement
 from workbench.analysis.dependence.verdicts import Collector, node_of, pair_of, told
 from workbench.ir.tensor import For, Stmt, While

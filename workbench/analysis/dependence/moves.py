@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from workbench.analysis.dependence.answers import Answer, unproved
 from workbench.analysis.dependence.linear import Linear
-from workbench.analysis.dependence.pairs import pairs_within
-from workbench.analysis.dependence.questions import Found, Pair, Question, Solver
+from workbench.analysis.dependence.pairs import Pair, pairs_within
+from workbench.analysis.dependence.questions import Found, Question, Solver
 from workbench.analysis.dependence.statements import Model
 from workbench.analysis.dependence.verdicts import Collector, node_of, reversed_order
 from workbench.ir.expr import PrimExpr

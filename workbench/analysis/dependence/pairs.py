@@ -3,13 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import combinations_with_replacement, product
 
-from workbench.analysis.dependence.questions import Pair
 from workbench.analysis.dependence.statements import Access, Statement
 from workbench.support.ids import NodeId
 
 Entry = tuple[Statement, Access]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """An access at a first and one at a second instance; one of them writes."""
+
+    first: Statement
+    a: Access
+    second: Statement
+    b: Access
+
+    @property
+    def commutes(self) -> bool:
+        """Whether both are updates of one kind of reduction, whose order is free."""
+        return (
+            self.a.update is not None
+            and self.b.update is not None
+            and self.a.update.op is self.b.update.op
+        )
+
+    def common(self) -> tuple[int, ...]:
+        """The loops around both, outermost first."""
+        found: list[int] = []
+        for a, b in zip(self.first.keys, self.second.keys, strict=False):
+            if a != b:
+                break
+            found.append(a)
+        return tuple(found)
 
 
 def pairs_within(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain, islice
 
 from workbench.analysis.dependence.coordinates import coordinates
+from workbench.analysis.dependence.evaluate import Instance
 from workbench.analysis.dependence.linear import Linear
+from workbench.analysis.dependence.pairs import Pair, pairs_within
 from workbench.analysis.dependence.proofs import Proof, Span
 from workbench.analysis.dependence.ranges import Narrowed, narrowed
 from workbench.analysis.dependence.sets import TooLargeError
-from workbench.analysis.dependence.statements import Access, Model, Statement
+from workbench.analysis.dependence.statements import Model, Statement
 from workbench.analysis.dependence.system import System
 from workbench.analysis.dependence.terms import Terms
 from workbench.analysis.dependence.witness import Instances, confirmed, instances, starts
@@ -20,38 +23,11 @@ from workbench.support.ids import NodeId
 TOO_LARGE = "the sets are too large to decide"
 TOO_MANY = "there are too many pairs of accesses to decide"
 MAX_QUESTIONS = 40_000
+MAX_KEPT = 4_096
 MAX_SETS = 1_000
 """Quick proofs and integer sets that one answer may take."""
 _SAMPLES = ((2,), (3,), (2, 5), (5, 2))
 """Values of symbols that are tried where nothing holds for all: in turn, from the first symbol."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """An access at a first and one at a second instance; one of them writes."""
-
-    first: Statement
-    a: Access
-    second: Statement
-    b: Access
-
-    @property
-    def commutes(self) -> bool:
-        """Whether both are updates of one kind of reduction, whose order is free."""
-        return (
-            self.a.update is not None
-            and self.b.update is not None
-            and self.a.update.op is self.b.update.op
-        )
-
-    def common(self) -> tuple[int, ...]:
-        """The loops around both, outermost first."""
-        found: list[int] = []
-        for a, b in zip(self.first.keys, self.second.keys, strict=False):
-            if a != b:
-                break
-            found.append(a)
-        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +89,8 @@ class Base:
 
 
 NOTHING = Finding(Found.NONE)
+ANYTHING = Base((), frozenset(), {}, {}, frozenset(), {})
+"""What is known of a pair that the budget does not reach."""
 
 
 @dataclass(slots=True)
@@ -124,17 +102,39 @@ class Solver:
     sets: int = MAX_SETS
     ranges: dict[int, Narrowed] = field(default_factory=dict[int, Narrowed])
     bases: dict[object, Base | None] = field(default_factory=dict[object, "Base | None"])
+    firsts: dict[int, Instance] = field(default_factory=dict[int, Instance])
+    pairs: dict[object, tuple[Pair, ...]] = field(default_factory=dict[object, "tuple[Pair, ...]"])
 
     def begin(self) -> None:
         """A new answer: the budget is full again."""
         self.questions, self.sets = MAX_QUESTIONS, MAX_SETS
+
+    def within(self, span: range) -> Iterator[tuple[Pair, Base]]:
+        """The pairs of accesses in a range of statements that may meet, with what is known."""
+        for pair in self._pairs(span):
+            self.questions -= 1
+            base = self.base(pair) if self.questions >= 0 else ANYTHING
+            if base is not None:
+                yield pair, base
+
+    def _pairs(self, span: range) -> Iterable[Pair]:
+        """All pairs in a range of statements; kept where they are not very many."""
+        key = span.start, span.stop
+        if key in self.pairs:
+            return self.pairs[key]
+        found = pairs_within(self.model.statements[span.start : span.stop])
+        first = tuple(islice(found, MAX_KEPT))
+        if len(first) == MAX_KEPT:
+            return chain(first, found)
+        self.pairs[key] = first
+        return first
 
     def decide(self, question: Question) -> Finding:
         """Whether there are such instances."""
         self.questions -= 1
         if self.questions < 0 or self.sets < 0:
             return Finding(Found.UNKNOWN, question, reasons=(TOO_MANY,), last=True)
-        base = self._base(question.pair)
+        base = self.base(question.pair)
         if base is None:
             return NOTHING
         differing = (*question.before, *question.after)
@@ -156,7 +156,7 @@ class Solver:
         except TooLargeError:
             return Finding(Found.UNKNOWN, question, reasons=(TOO_LARGE,))
 
-    def _base(self, pair: Pair) -> Base | None:
+    def base(self, pair: Pair) -> Base | None:
         """What holds whenever the accesses of a pair meet, None where they never do."""
         key = pair.first.index, id(pair.a), pair.second.index, id(pair.b)
         if key not in self.bases:
@@ -184,17 +184,23 @@ class Solver:
         if question.equal or question.greater:
             return None
         pair = question.pair
-        first = starts(self.model, pair.first)
-        second = starts(self.model, pair.second)
-        for key in (NodeId(key) for key in (*question.before, *question.after)):
-            if key not in first or key not in second:
+        first, second = self._starts(pair.first), self._starts(pair.second)
+        for key in (NodeId(key) for key in question.before):
+            if key not in first.values or key not in second.values:
                 return None
-            if key in question.before:
-                second[key] = first[key] + 1
-            else:
-                first[key] = second[key] + 1
+            second = second.moved(key, first.values[key] + 1)
+        for key in (NodeId(key) for key in question.after):
+            if key not in first.values or key not in second.values:
+                return None
+            first = first.moved(key, second.values[key] + 1)
         found = Instances(first, second)
         return found if self._confirmed(question, found) else None
+
+    def _starts(self, statement: Statement) -> Instance:
+        found = self.firsts.get(statement.index)
+        if found is None:
+            found = self.firsts[statement.index] = starts(self.model, statement)
+        return found
 
     def _solve(
         self,
@@ -217,7 +223,7 @@ class Solver:
 
     def _confirmed(self, question: Question, witness: Instances) -> bool | None:
         pair = question.pair
-        return confirmed(self.model, witness, pair.first, pair.a, pair.second, pair.b)
+        return confirmed(witness, pair.first, pair.a, pair.second, pair.b)
 
     def _sampled(
         self,

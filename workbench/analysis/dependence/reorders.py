@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from workbench.analysis.dependence.answers import Answer, inapplicable, unproved
 from workbench.analysis.dependence.operands import statements_in
-from workbench.analysis.dependence.pairs import pairs_within
-from workbench.analysis.dependence.questions import Found, Pair, Question, Solver
+from workbench.analysis.dependence.pairs import Pair
+from workbench.analysis.dependence.questions import Base, Found, Question, Solver
 from workbench.analysis.dependence.statements import Model, Statement
 from workbench.analysis.dependence.verdicts import Collector, reversed_order
 from workbench.ir.expr import PrimExpr, Var
@@ -37,7 +37,7 @@ def reorderable(
         if statement.index in model.unstable:
             what = model.unstable[statement.index]
             return unproved(f"{what} may change under it", loops[0])
-    return _decide(model, solver, below, chain, new)
+    return _decide(model, solver, span, chain, new)
 
 
 def _structure(model: Model, loops: Sequence[NodeId], order: Sequence[NodeId]) -> Answer | None:
@@ -111,21 +111,22 @@ def _variables(model: Model, expr: PrimExpr) -> set[NodeId]:
 def _decide(
     model: Model,
     solver: Solver,
-    below: Sequence[Statement],
+    span: range,
     chain: Sequence[For],
     new: Sequence[NodeId],
 ) -> Answer:
+    below = model.statements[span.start : span.stop]
     keys = [key for loop in chain for key in model.loops[loop.var.id]]
     order = [key for loop in new for key in model.loops[loop]]
     outer = frozenset(below[0].keys[: below[0].keys.index(keys[0])]) if below else frozenset[int]()
     collector = Collector(model)
     solver.begin()
-    for pair in pairs_within(below):
+    for pair, base in solver.within(span):
         if pair.commutes:
             rounds = pair.b.update is not None and pair.b.update.rounds
             if not rounds or collector.reassociates:
                 continue
-        for question in _reversed(pair, outer, keys, order):
+        for question in _reversed(pair, base, outer, keys, order):
             finding = solver.decide(question)
             if pair.commutes:
                 if finding.found is not Found.NONE:
@@ -137,18 +138,25 @@ def _decide(
 
 
 def _reversed(
-    pair: Pair, outer: frozenset[int], keys: Sequence[int], order: Sequence[int]
+    pair: Pair,
+    base: Base,
+    outer: frozenset[int],
+    keys: Sequence[int],
+    order: Sequence[int],
 ) -> Iterator[Question]:
     """Conflicts whose order is reversed.
 
     The first loop in which the instances differ decides. The order is reversed where it is `p`
     now, with the source smaller, and `v` then, with the source greater: so `v` is inside `p` now
-    and outside of it then, and all loops outside of either agree.
+    and outside of it then, and all loops outside of either agree. Loops in which the instances
+    never differ decide nothing.
     """
-    for position, p in enumerate(keys):
-        for v in keys[position + 1 :]:
-            place = order.index(v)
-            if place > order.index(p):
+    places = {key: place for place, key in enumerate(order)}
+    deciding = [(n, key) for n, key in enumerate(keys) if key not in base.zero]
+    for number, (position, p) in enumerate(deciding):
+        for _, v in deciding[number + 1 :]:
+            place = places[v]
+            if place > places[p]:
                 continue
             shared = outer | frozenset(keys[:position]) | frozenset(order[:place])
             yield Question(pair, shared, before=(p,), after=(v,))

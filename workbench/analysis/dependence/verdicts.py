@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from workbench.analysis.dependence.answers import Answer, applies, illegal, unproved
-from workbench.analysis.dependence.questions import Finding, Found, Pair
+from workbench.analysis.dependence.pairs import Pair
+from workbench.analysis.dependence.questions import Finding, Found
 from workbench.analysis.dependence.statements import Model, Statement
 from workbench.analysis.dependence.witness import describe
 from workbench.ir.tensor import For

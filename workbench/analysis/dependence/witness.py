@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from workbench.analysis.dependence.evaluate import evaluate
+from workbench.analysis.dependence.evaluate import Instance
 from workbench.analysis.dependence.linear import Linear
 from workbench.analysis.dependence.statements import Access, Model, Statement
-from workbench.ir.expr import Var
+from workbench.ir.expr import IntImm, Var
 from workbench.support.ids import NodeId
 
 
@@ -16,8 +16,8 @@ from workbench.support.ids import NodeId
 class Instances:
     """Two instances: values of loop variables and symbols at the first and at the second."""
 
-    first: dict[NodeId, int]
-    second: dict[NodeId, int]
+    first: Instance
+    second: Instance
 
 
 def instances(
@@ -27,12 +27,12 @@ def instances(
     point: Mapping[tuple[int, int], int],
 ) -> Instances:
     """The instances that a point of a system stands for."""
-    return Instances(_values(model, first, 1, point), _values(model, second, 2, point))
+    return Instances(_instance(model, first, 1, point), _instance(model, second, 2, point))
 
 
-def _values(
+def _instance(
     model: Model, statement: Statement, side: int, point: Mapping[tuple[int, int], int]
-) -> dict[NodeId, int]:
+) -> Instance:
     values = {NodeId(symbol): point.get((0, symbol), 0) for symbol in model.symbols}
     for loop in statement.loops:
         digits = [
@@ -44,43 +44,42 @@ def _values(
             digit * model.terms.value(weight, known)
             for digit, weight in zip(digits, weights, strict=True)
         )
-    return values
+    return Instance(values, model.bindings)
 
 
-def starts(model: Model, statement: Statement) -> dict[NodeId, int]:
+def starts(model: Model, statement: Statement) -> Instance:
     """The first iteration of every loop, with 2 for every symbol."""
     values = {NodeId(symbol): 2 for symbol in model.symbols}
     for loop in statement.loops:
-        values[loop.var.id] = evaluate(loop.start, values, model.bindings) or 0
-    return values
+        values[loop.var.id] = Instance(values, model.bindings).value(loop.start) or 0
+    return Instance(values, model.bindings)
 
 
 def confirmed(
-    model: Model, found: Instances, first: Statement, a: Access, second: Statement, b: Access
+    found: Instances, first: Statement, a: Access, second: Statement, b: Access
 ) -> bool | None:
     """Whether both instances run and touch one element; None where that depends on memory."""
-    runs = [_runs(model, first, a, found.first), _runs(model, second, b, found.second)]
+    runs = [_runs(first, a, found.first), _runs(second, b, found.second)]
     if False in runs:
         return False
-    left, right = element_of(model, a, found.first), element_of(model, b, found.second)
+    left, right = element_of(a, found.first), element_of(b, found.second)
     if left is None or right is None or None in runs:
         return None
     return left == right
 
 
-def _runs(
-    model: Model, statement: Statement, access: Access, values: Mapping[NodeId, int]
-) -> bool | None:
+def _runs(statement: Statement, access: Access, at: Instance) -> bool | None:
     known = True
     for loop in statement.loops:
-        start = evaluate(loop.start, values, model.bindings)
-        extent = evaluate(loop.extent, values, model.bindings)
-        if start is None or extent is None:
+        start, extent = loop.start, loop.extent
+        low = start.value if isinstance(start, IntImm) else at.value(start)
+        count = extent.value if isinstance(extent, IntImm) else at.value(extent)
+        if low is None or count is None:
             known = False
-        elif not start <= values[loop.var.id] < start + extent:
+        elif not low <= at.values[loop.var.id] < low + count:
             return False
     for condition, holds in (*statement.guards, *access.guards):
-        value = evaluate(condition, values, model.bindings)
+        value = at.value(condition)
         if value is None:
             known = False
         elif bool(value) is not holds:
@@ -88,13 +87,11 @@ def _runs(
     return True if known else None
 
 
-def element_of(
-    model: Model, access: Access, values: Mapping[NodeId, int]
-) -> tuple[int, ...] | None:
+def element_of(access: Access, at: Instance) -> tuple[int, ...] | None:
     """The coordinates that an access touches at an instance."""
     if access.expressions is None:
         return None
-    found = [evaluate(index, values, model.bindings) for index in access.expressions]
+    found = [at.value(index) for index in access.expressions]
     known = [value for value in found if value is not None]
     return tuple(known) if len(known) == len(found) else None
 
@@ -107,13 +104,13 @@ def describe(
 ) -> tuple[str, ...]:
     """`i=3` reads `C[2, 0]`, which `i=2` writes; and the symbols that this needs."""
     shown = _differing(found, first, second)
-    names = _label(first, found.first, shown), _label(second, found.second, shown)
+    names = _label(first, found.first.values, shown), _label(second, found.second.values, shown)
     if first is not second:
         names = (
             f"{names[0]} of `{first.name}`" if names[0] else f"`{first.name}`",
             f"{names[1]} of `{second.name}`" if names[1] else f"`{second.name}`",
         )
-    where = _element(model, b, found.second)
+    where = _element(b, found.second)
     if a.write and b.write:
         text = f"{names[1]} writes `{where}`, and so does {names[0]}"
     elif a.write:
@@ -127,7 +124,8 @@ def describe(
 def _differing(found: Instances, first: Statement, second: Statement) -> list[Var]:
     """The loops to name: those whose values differ, all where there are none."""
     loops = list(dict.fromkeys(loop.var for loop in (*first.loops, *second.loops)))
-    differ = [v for v in loops if found.first.get(v.id) != found.second.get(v.id)]
+    one, other = found.first.values, found.second.values
+    differ = [v for v in loops if one.get(v.id) != other.get(v.id)]
     return differ or loops[-3:]
 
 
@@ -136,8 +134,8 @@ def _label(statement: Statement, values: Mapping[NodeId, int], shown: list[Var])
     return ", ".join(f"`{v.name}={values[v.id]}`" for v in shown if v.id in own)
 
 
-def _element(model: Model, access: Access, values: Mapping[NodeId, int]) -> str:
-    indices = element_of(model, access, values)
+def _element(access: Access, at: Instance) -> str:
+    indices = element_of(access, at)
     if indices is None:
         return access.text.strip("`")
     return f"{access.buffer.name}[{', '.join(str(i) for i in indices) or '()'}]"
@@ -145,4 +143,4 @@ def _element(model: Model, access: Access, values: Mapping[NodeId, int]) -> str:
 
 def _symbols(model: Model, found: Instances) -> str:
     used = [model.terms[symbol] for symbol in model.symbols]
-    return ", ".join(f"`{term.name}={found.first[NodeId(term.key)]}`" for term in used)
+    return ", ".join(f"`{term.name}={found.first.values[NodeId(term.key)]}`" for term in used)
