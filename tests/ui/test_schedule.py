@@ -114,6 +114,7 @@ def test_a_matmul_is_scheduled_by_hand(lab: Lab, repository: Path) -> None:
     expect(view.head).to_contain_text("step 1 · Split j [None, 16]")
     expect(nest.row("j_0")).to_have_attribute("aria-selected", "true")
     # Reorder by dragging k onto j_1.
+    expect(nest.offers).to_have_attribute("aria-busy", "false")
     nest.grab("k", "j_1")
     expect(view.details.get_by_text("✓ drop for the order [k, j_1]")).to_be_visible()
     view.screenshot("schedule-drag")

@@ -1,7 +1,7 @@
 /** The right pane: what is known of the selected node, what applies to it, and its line of Python. */
 
 import type { JSX } from 'preact';
-import { useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { DetailView, GroupView, ModuleView } from '../protocol/generated.js';
 import {
   cardKey,
@@ -38,16 +38,17 @@ const MODULE_TABS: readonly (readonly [Tab, string])[] = [
 
 export function DetailPane(props: HostProps): JSX.Element {
   const { state, dispatch, uid } = props;
+  const root = useKept();
   const node = selectedNode(state);
   const group = selectedGroup(state);
   const known = useShown(state);
   const tabs = node === null ? MODULE_TABS : NODE_TABS;
   const tab = tabs.some(([name]) => name === state.tab) ? state.tab : 'loops';
   return (
-    <section class="wb-detail" aria-label="Details">
+    <section ref={root} class="wb-detail" aria-label="Details">
       <Tabs tabs={tabs} tab={tab} {...props} />
       <div class="wb-detail-body">
-        <div class="wb-panel" role="tabpanel" id={`${uid}-panel`} aria-label={tab}>
+        <div class="wb-panel" role="tabpanel" id={`${uid}-panel`} aria-label={tab} tabIndex={-1}>
           {node === null && group !== null && (
             <GroupFacts group={group} state={state} dispatch={dispatch} />
           )}
@@ -78,6 +79,20 @@ export function DetailPane(props: HostProps): JSX.Element {
       <PythonLine {...props} />
     </section>
   );
+}
+
+/** Keeps the keyboard in the pane where what had the focus goes: the selected row has it then. */
+function useKept(): { current: HTMLElement | null } {
+  const root = useRef<HTMLElement>(null);
+  const inside = root.current?.contains(document.activeElement) === true;
+  useLayoutEffect(() => {
+    if (inside && document.activeElement === document.body) {
+      const row = root.current?.querySelector<HTMLElement>('[role="row"][aria-selected="true"]');
+      const heir = row ?? root.current?.querySelector<HTMLElement>('.wb-panel');
+      heir?.focus({ preventScroll: true });
+    }
+  });
+  return root;
 }
 
 /** The details to show; those of the step before while the same node's are awaited. */

@@ -33,7 +33,8 @@ interface Handlers {
 }
 
 interface Pressed {
-  readonly position: number;
+  /** The row's node: its position changes where an answer comes meanwhile. */
+  readonly node: string;
   readonly x: number;
   readonly y: number;
 }
@@ -82,10 +83,10 @@ export function useLoopDrag(detail: DetailView, state: State, dispatch: Dispatch
         moved.current = false;
         const position = positionAt(event.currentTarget, event.clientX, event.clientY);
         const row = position === null ? undefined : detail.loops[position];
-        const ready = event.button === 0 && canAct(state) && state.cursor === state.drawn;
-        if (ready && position !== null && row !== undefined && isLoop(row)) {
+        pressed.current = null;
+        if (event.button === 0 && row !== undefined && isLoop(row) && row.node !== null) {
           pressed.current = selectable(row, detail.callee)
-            ? { position, x: event.clientX, y: event.clientY }
+            ? { node: row.node, x: event.clientX, y: event.clientY }
             : null;
         }
       },
@@ -95,18 +96,20 @@ export function useLoopDrag(detail: DetailView, state: State, dispatch: Dispatch
           return;
         }
         const far = Math.abs(event.clientX - start.x) + Math.abs(event.clientY - start.y) >= SLACK;
-        if (active === null && !far) {
+        const from = detail.loops.findIndex((row) => row.node === start.node);
+        const ready = canAct(state) && state.cursor === state.drawn;
+        if (from < 0 || (active === null && !(far && ready))) {
           return;
         }
         if (active === null) {
           event.currentTarget.setPointerCapture(event.pointerId);
-          begin(start.position);
+          begin(from);
         }
         const over = positionAt(event.currentTarget, event.clientX, event.clientY);
         if (active === null || active.over !== over) {
-          setActive({ from: start.position, over });
-          if (over !== null && over !== start.position) {
-            ask(start.position, over);
+          setActive({ from, over });
+          if (over !== null && over !== from) {
+            ask(from, over);
           }
         }
       },
