@@ -102,6 +102,43 @@ def test_code_of_a_cell_comes_with_what_it_uses() -> None:
     )
 
 
+SHADOWING = """
+x = np.zeros(3)
+e = x
+unused = object()
+
+def softmax(x, out):
+    e = np.exp(x - x.max())
+    unused = [unused for unused in e]
+    np.divide(e, e.sum(), out=out)
+"""
+
+
+def test_parameters_and_variables_are_not_taken_for_values_of_the_notebook() -> None:
+    """A notebook nearly always has an `x` that is an array."""
+    found = external_of(in_notebook(SHADOWING)["softmax"])  # pyright: ignore[reportArgumentType]
+    assert found.kind == "python"
+    assert "zeros" not in found.content
+
+
+READS = """
+scale = 3.0
+def half(number):
+    return number / 2
+def outer(x):
+    def inner():
+        return half(x * scale)
+    return inner()
+"""
+
+
+def test_what_an_inner_function_reads_from_the_notebook_comes_too() -> None:
+    found = external_of(in_notebook(READS)["outer"])  # pyright: ignore[reportArgumentType]
+    space: dict[str, object] = {}
+    exec(found.content, space)
+    assert space["outer"](2.0) == 3.0  # pyright: ignore[reportCallIssue]
+
+
 def test_two_functions_of_one_name_live_side_by_side() -> None:
     first, second = (
         in_notebook(f"def mine(x, out):\n    np.multiply(x, {n}, out=out)\n")["mine"]

@@ -6,9 +6,11 @@ import ast
 import builtins
 import inspect
 import linecache
+import symtable
 import sys
 import textwrap
 import types
+from collections.abc import Iterator
 from typing import Any
 
 from workbench.support.diagnostics import CompileError, Diagnostic
@@ -140,8 +142,19 @@ def _globals_of(item: Any) -> dict[str, Any]:  # noqa: ANN401
 
 def _names(source: str) -> list[str]:
     """Names that the source reads and Python does not define, in order."""
+    read = set(_global_reads(symtable.symtable(source, "<source>", "exec")))
     found = (n.id for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Name))
-    return [name for name in dict.fromkeys(found) if not hasattr(builtins, name)]
+    return [n for n in dict.fromkeys(found) if n in read and not hasattr(builtins, n)]
+
+
+def _global_reads(table: symtable.SymbolTable) -> Iterator[str]:
+    """Names read from the surroundings: no parameters, no variables of functions."""
+    outermost = table.get_type() == "module"
+    for symbol in table.get_symbols():
+        if symbol.is_referenced() and (outermost or symbol.is_global()):
+            yield symbol.get_name()
+    for inner in table.get_children():
+        yield from _global_reads(inner)
 
 
 def _importable(home: str, item: Any) -> bool:  # noqa: ANN401
