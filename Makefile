@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test all check format unit web notebooks journeys browser golden fuzz protocol \
+.PHONY: help setup lab test all check format unit web notebooks libraries journeys browser golden fuzz protocol \
         bench extension link hooks clean
 
 help:  ## say what there is
@@ -73,6 +73,12 @@ unit: setup  ## the Python tests that need neither notebook nor browser
 
 web: setup  ## the TypeScript tests
 	$(BIN)/python tools/extension.py npm test --silent
+
+libraries: setup  ## install oneDNN and torch (large), and run the tests that need them
+	@if command -v uv >/dev/null 2>&1; then pip="uv pip --quiet"; else pip="$(BIN)/python -m pip --quiet"; fi; \
+	HATCH_BUILD_NO_HOOKS=true VIRTUAL_ENV="$(CURDIR)/$(VENV)" \
+	    $$pip install -c constraints.txt -e '.[onednn,torch]'
+	pytest -n auto tests/ops/test_libraries.py tests/passes tests/runtime/test_dlpack.py tests/notebooks
 
 notebooks: setup  ## run every notebook
 	pytest tests/notebooks
