@@ -96,7 +96,8 @@ def _removable(name: str, function: GraphFunction, dead: list[int]) -> UnusedPar
     positions = set(dead)
     rest = [p for n, p in enumerate(function.params) if n not in positions]
     bound = {s for p in rest for s in _dimensions(p)}
-    named = _symbols(*function.blocks, function.return_type, *rest)
+    said = any(_dimensions(function.params[n]) for n in dead)
+    named = _symbols(*function.blocks, function.return_type, *rest) if said else set[NodeId]()
     kept: list[tuple[Var, str]] = []
     gone: list[int] = []
     for n in dead:

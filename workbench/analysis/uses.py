@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing_extensions import TypeIs
+
 from workbench.ir import (
     Arg,
     Binding,
@@ -17,7 +19,7 @@ from workbench.ir import (
     Var,
     leaf_vars,
 )
-from workbench.ir.graph import Alias, CallFunction, CallPacked, CallTIR, GraphExpr
+from workbench.ir.graph import Alias, CallFunction, CallOp, CallPacked, CallTIR, GraphExpr
 from workbench.support import NodeId
 
 
@@ -25,14 +27,17 @@ def arguments(value: GraphExpr) -> tuple[Arg, ...]:
     """The leaves that a right side reads, in argument order."""
     if isinstance(value, IfThenElse):
         return (value.condition,)
-    if isinstance(value, CallTIR) or hasattr(value, "args"):
-        return value.args  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType, reportUnknownMemberType]
-    return (value.value,)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType, reportUnknownMemberType]
+    if isinstance(value, CallOp | CallTIR | CallPacked | CallFunction):
+        return value.args
+    return (value.value,)
 
 
 def argument_vars(value: GraphExpr) -> tuple[Var, ...]:
     """The variables that a right side reads, branches included, repeated where read twice."""
-    direct = [var for arg in arguments(value) for var in leaf_vars(arg)]
+    args = arguments(value)
+    if not isinstance(value, IfThenElse) and _all_vars(args):
+        return args
+    direct = [var for arg in args for var in leaf_vars(arg)]
     if isinstance(value, IfThenElse):
         for body in (value.then, value.otherwise):
             direct += [v for b in _bindings(body.blocks) for v in argument_vars(b.value)]
@@ -42,10 +47,21 @@ def argument_vars(value: GraphExpr) -> tuple[Var, ...]:
 
 def own_vars(value: GraphExpr) -> tuple[Var, ...]:
     """The variables that a right side itself reads: of a branch, what it asks and gives."""
-    read = [*arguments(value)]
+    args = arguments(value)
+    if not isinstance(value, IfThenElse) and _all_vars(args):
+        return args
+    read = [*args]
     if isinstance(value, IfThenElse):
         read += [value.then.result, value.otherwise.result]
     return tuple(var for arg in read for var in leaf_vars(arg))
+
+
+def _all_vars(args: tuple[Arg, ...]) -> TypeIs[tuple[Var, ...]]:
+    """Whether nothing needs to be taken apart, as for most calls."""
+    for arg in args:  # noqa: SIM110  a generator would take longer than the rest
+        if arg.__class__ is not Var:
+            return False
+    return True
 
 
 def users(function: GraphFunction) -> dict[NodeId, tuple[NodeId, ...]]:

@@ -44,6 +44,14 @@ def _compared(kind: type[Any]) -> tuple[str, ...] | None:
     return tuple(name for name in node_fields(kind) if name not in skipped)
 
 
+def _is_static(type_: TensorType) -> bool:
+    """Whether a type names no dimension, so that `==` says all of it."""
+    for dim in type_.shape or ():  # noqa: SIM110
+        if dim.__class__ is not int:
+            return False
+    return True
+
+
 class _Matcher:
     """Walks two trees together; a bijection of variable ids stands in for binding structure."""
 
@@ -55,25 +63,37 @@ class _Matcher:
         kind: type[Any] = a.__class__
         if kind is not b.__class__:
             return False
-        if kind is tuple:
-            return len(a) == len(b) and all(map(self.equal, a, b))
         if kind is Var:
             return self._vars(a, b)
-        if kind is TensorType and a == b and all(d.__class__ is int for d in a.shape or ()):
+        if kind is str or kind is int:
+            return a == b
+        if kind is tuple:
+            return self._tuples(a, b)
+        if kind is TensorType and (a is b or a == b) and _is_static(a):
             return True
         if kind is float:
             return struct.pack("<d", a) == struct.pack("<d", b)
         fields = _compared(kind)
-        if fields is None:
-            return a == b
-        for name in fields:
+        return a == b if fields is None else self._fields(fields, a, b)
+
+    def _tuples(self, a: tuple[Any, ...], b: tuple[Any, ...]) -> bool:
+        if len(a) != len(b):
+            return False
+        for x, y in zip(a, b, strict=True):  # noqa: SIM110  groups are compared often
+            if not self.equal(x, y):
+                return False
+        return True
+
+    def _fields(self, names: tuple[str, ...], a: Any, b: Any) -> bool:  # noqa: ANN401
+        for name in names:
             if not self.equal(getattr(a, name), getattr(b, name)):
                 return False
         return self._outputs(a, b)
 
     def _vars(self, a: Var, b: Var) -> bool:
-        if a.id in self.forward or b.id in self.backward:
-            return self.forward.get(a.id) == b.id and self.backward.get(b.id) == a.id
+        known = self.forward.get(a.id)
+        if known is not None or b.id in self.backward:
+            return known == b.id and self.backward.get(b.id) == a.id
         self.forward[a.id], self.backward[b.id] = b.id, a.id
         return self.equal(a.type, b.type)
 

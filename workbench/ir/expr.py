@@ -82,6 +82,10 @@ class Var(Arithmetic):
     name: str
     type: Type
 
+    def __hash__(self) -> int:
+        # equal variables have equal ids, and those of one function have few others
+        return hash(self.id)
+
 
 @dataclass(frozen=True, slots=True)
 class IntImm(Arithmetic):

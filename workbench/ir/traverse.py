@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, TypeVar
 
-from workbench.ir.expr import PrimExpr, Var
+from workbench.ir.expr import PrimExpr, TensorType, Var
 from workbench.support.ids import NodeId
 from workbench.support.spans import Span
 
@@ -150,13 +150,28 @@ def substitute(node: N, values: dict[NodeId, PrimExpr]) -> N:
     return replace_var(node)
 
 
+def _has_nodes(dims: tuple[object, ...]) -> bool:
+    for dim in dims:  # noqa: SIM110  the types of most values are static
+        if dim.__class__ is not int:
+            return True
+    return False
+
+
 def free_vars(node: Node) -> dict[NodeId, Var]:
     """All variables that occur in `node`, bound ones included.
 
     By id in order of first occurrence.
     """
     found: dict[NodeId, Var] = {}
-    for item in walk(node):
-        if isinstance(item, Var):
-            found.setdefault(item.id, item)
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        kind: type[Any] = current.__class__
+        if kind is TensorType and not _has_nodes(current.shape or ()):
+            continue
+        if kind is Var:
+            found.setdefault(current.id, current)
+        below = _child_list(current)
+        below.reverse()
+        pending += below
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from workbench.support.ids import NodeId
 
@@ -21,9 +21,11 @@ class Relation(enum.Enum):
     """The result is one of several that together replace the sources."""
 
 
-@dataclass(frozen=True, slots=True)
-class NodeRef:
-    """A value of a module: function name and id in it. Prints as the key `main/12`."""
+class NodeRef(NamedTuple):
+    """A value of a module: function name and id in it. Prints as the key `main/12`.
+
+    A tuple, since passes make, hash and compare several for every binding.
+    """
 
     function: str
     id: NodeId
@@ -32,8 +34,7 @@ class NodeRef:
         return f"{self.function}/{self.id}"
 
 
-@dataclass(frozen=True, slots=True)
-class Derivation:
+class Derivation(NamedTuple):
     """`rule` made `results` (of the new module) from `sources` (of the old one)."""
 
     rule: str

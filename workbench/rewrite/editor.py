@@ -15,6 +15,8 @@ from workbench.ir import (
     Binding,
     BindingBlock,
     Body,
+    CallFunction,
+    CallOp,
     Constant,
     ConstantPool,
     Dim,
@@ -35,6 +37,7 @@ from workbench.ir import (
     type_of,
 )
 from workbench.ir.pool import Array, frozen_array
+from workbench.ir.traverse import evolve
 from workbench.rewrite.derivation import Derivation, NodeRef, Relation
 from workbench.rewrite.dimensions import with_dims
 from workbench.support import IdSource, NodeId
@@ -306,13 +309,15 @@ def _rebuild(function: GraphFunction, pending: _Pending) -> GraphFunction:
     result = substitution(function.result if pending.result is None else pending.result)
     if pending.leaves or pending.result is not None:
         blocks = expose(blocks, result)
+    changes: dict[str, object] = {}
     if pending.params is not None:
-        function = replace(function, params=pending.params)
+        changes["params"] = pending.params
     if pending.attrs is not None:
-        function = replace(function, attrs=pending.attrs)
+        changes["attrs"] = pending.attrs
     if pending.result is not None:
-        function = replace(function, return_type=type_of(result))
-    return replace(function, blocks=_joined(blocks), result=result, next_id=pending.ids.next)
+        changes["return_type"] = type_of(result)
+    changes |= {"blocks": _joined(blocks), "result": result, "next_id": pending.ids.next}
+    return evolve(function, changes)
 
 
 def _rebuild_block(
@@ -333,7 +338,8 @@ def _rebuild_block(
             )
         value = substitution(value)
         bindings.append(binding if value is binding.value else Binding(binding.var, value))
-    return replace(block, bindings=tuple(bindings), outputs=_outputs(block, bindings, pending))
+    outputs = _outputs(block, bindings, pending)
+    return BindingBlock(tuple(bindings), block.dataflow, outputs)
 
 
 def _rebuild_body(body: Body, pending: _Pending, substitution: _Substitution) -> Body:
@@ -361,15 +367,21 @@ def expose(blocks: tuple[BindingBlock, ...], result: Arg) -> tuple[BindingBlock,
 
 def _joined(blocks: Iterable[BindingBlock]) -> tuple[BindingBlock, ...]:
     """Blocks without empty ones, two plain ones in a row as one: as their text says it."""
-    found: list[BindingBlock] = []
+    found: list[list[BindingBlock]] = []
     for block in blocks:
         if not block.bindings:
             continue
-        if found and not found[-1].dataflow and not block.dataflow:
-            found[-1] = replace(found[-1], bindings=(*found[-1].bindings, *block.bindings))
+        if found and not found[-1][0].dataflow and not block.dataflow:
+            found[-1].append(block)
         else:
-            found.append(block)
-    return tuple(found)
+            found.append([block])
+    return tuple(_one_block(row) for row in found)
+
+
+def _one_block(row: list[BindingBlock]) -> BindingBlock:
+    if len(row) == 1:
+        return row[0]
+    return replace(row[0], bindings=tuple(b for block in row for b in block.bindings))
 
 
 def _outputs(block: BindingBlock, bindings: list[Binding], pending: _Pending) -> tuple[NodeId, ...]:
@@ -406,4 +418,14 @@ class _Substitution:
             value = self._apply(node.value)
             changed = node if value is node.value else Binding(node.var, value, node.span)
             return changed  # pyright: ignore[reportReturnType]
+        if isinstance(node, CallOp | CallFunction) and self._stay(node.args):
+            return node
         return map_children(node, self._apply)
+
+    def _stay(self, args: tuple[Arg, ...]) -> bool:
+        """Whether arguments are values that nobody replaced, as those of most calls are."""
+        leaves = self.leaves
+        for arg in args:  # noqa: SIM110
+            if not isinstance(arg, Var) or arg.id in leaves:
+                return False
+        return True

@@ -111,7 +111,8 @@ class _Copy(Dimensions):
         if kind is Binding:
             return Binding(self._var(node.var), self.apply(node.value), node.span)
         if kind is CallOp:  # most of what is copied
-            return CallOp(node.op, tuple(map(self.apply, node.args)), node.attrs)
+            args = [self._var(a) if a.__class__ is Var else self.apply(a) for a in node.args]
+            return CallOp(node.op, tuple(args), node.attrs)
         if isinstance(node, BindingBlock):
             bindings = tuple(self.apply(binding) for binding in node.bindings)
             outputs = tuple(
@@ -122,9 +123,11 @@ class _Copy(Dimensions):
 
     @override
     def _var(self, var: Var) -> Any:
-        if var.id in self.leaves:
-            return self.leaves[var.id]
+        known = self.leaves.get(var.id)
+        if known is not None:
+            return known
         if var.id in self.values:
             return super()._var(var)
-        self.leaves[var.id] = self.fresh(var.name, self.apply(var.type))
-        return self.leaves[var.id]
+        type_ = var.type if is_static(var.type) else self.apply(var.type)
+        self.leaves[var.id] = made = self.fresh(var.name, type_)
+        return made

@@ -10,7 +10,7 @@ Rewrite::
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from workbench.ir import (
@@ -112,9 +112,7 @@ def _function(
             case _:
                 return arg
 
-    bindings = tuple(
-        evolve(member, {"value": _with_leaves(member, leaf, function)}) for member in members
-    )
+    bindings = tuple([Binding(m.var, _with_leaves(m, leaf, function), m.span) for m in members])
     result: Arg = results[0] if len(results) == 1 else TupleValue(tuple(results))
     block = BindingBlock(bindings, dataflow=True, outputs=tuple(var.id for var in results))
     made = GraphFunction(
@@ -129,12 +127,11 @@ def _function(
     return made, tuple(params)
 
 
-def _with_leaves(member: Binding, leaf: object, function: str) -> GraphExpr:
-    assert callable(leaf)
+def _with_leaves(member: Binding, leaf: Callable[[Arg], Arg], function: str) -> GraphExpr:
     value = member.value
     match value:
         case CallOp() | CallTIR() | CallPacked() | CallFunction():
-            return evolve(value, {"args": tuple(leaf(arg) for arg in value.args)})
+            return evolve(value, {"args": tuple(map(leaf, value.args))})
         case TupleItem() | Alias():
             return evolve(value, {"value": leaf(value.value)})
         case _:

@@ -13,6 +13,7 @@ from workbench.ir import GraphFunction, IRModule
 from workbench.rewrite.derivation import Derivation, NodeRef
 from workbench.rewrite.editor import ModuleEditor, all_bindings
 from workbench.support import CompileError, Diagnostic, NodeId, Severity
+from workbench.support.collector import rare_collections
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ class Pass(ABC):
             or what the pass itself finds.
         """
         self._check(module, self.requires, "pass/requirement", "needs")
-        result = self.run(module)
+        with rare_collections():
+            result = self.run(module)
         if not isinstance(result, PassResult):  # pyright: ignore[reportUnnecessaryIsInstance]
             kind = type(result).__name__
             raise CompileError(

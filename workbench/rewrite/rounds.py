@@ -26,7 +26,9 @@ def in_rounds(module: IRModule, once: Callable[[IRModule], PassResult]) -> PassR
             break
         for step in result.derivations:
             sources = step.sources
-            if origins:
+            if len(sources) == 1:
+                sources = origins.get(sources[0], sources)
+            elif origins:
                 sources = tuple(s for ref in sources for s in origins.get(ref, (ref,)))
             for ref in step.results:
                 origins[ref] = sources

@@ -16,8 +16,9 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from workbench.analysis.calls import bindings_in, call_sites, recursive
+from workbench.analysis.calls import bindings_in, recursive
 from workbench.analysis.effects import has_effect
+from workbench.analysis.uses import callees
 from workbench.ir import (
     Binding,
     BindingBlock,
@@ -87,7 +88,7 @@ class InlinePrivateFunctions(Rule):
             else:
                 self.rewrite(site, editor)
         current = editor.commit()
-        gone = {site.callee for site in sites} - set(call_sites(current))
+        gone = {site.callee for site in sites} - callees(current).keys()
         for name in sorted(gone):
             editor.remove_function(name)
         return PassResult(editor.commit(), tuple(editor.derivations), tuple(remarks))
@@ -95,7 +96,7 @@ class InlinePrivateFunctions(Rule):
     @override
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:
         loops = recursive(module)
-        callees = {
+        private = {
             name: _branches_or_acts(function, module)
             for name, function in module.graph_functions.items()
             if function.private and not is_fused(function)
@@ -105,10 +106,10 @@ class InlinePrivateFunctions(Rule):
                 continue
             for binding, dataflow in _calls(function.blocks, dataflow=False):
                 call = binding.value
-                if not isinstance(call, CallFunction) or call.callee not in callees:
+                if not isinstance(call, CallFunction) or call.callee not in private:
                     continue
                 reason = f"`{call.callee}` may call itself" if call.callee in loops else ""
-                if dataflow and callees[call.callee]:
+                if dataflow and private[call.callee]:
                     reason = reason or f"`{call.callee}` branches or has an effect"
                 yield self._judge(module, name, binding, reason)
 
