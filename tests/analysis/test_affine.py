@@ -33,4 +33,11 @@ def test_steps_through_memory() -> None:
 
 def test_only_inner_dimensions_count_for_strides() -> None:
     assert row_major_strides(BufferType((ROW, 3, 4))) == (12, 4, 1)
-    assert row_major_strides(BufferType((3, ROW))) is None
+    assert row_major_strides(BufferType((3, ROW))) == (None, 1)
+
+
+def test_contiguous_is_contiguous_behind_symbolic_rows() -> None:
+    access = load((8, ROW, COLUMN), ROW, COLUMN, COLUMN + 1)
+    assert step_of(access, ROW) is None
+    assert step_of(load((8, ROW), IntImm(0), COLUMN), COLUMN) == 1
+    assert step_of(load((ROW, 5), ROW, COLUMN), ROW) == 5

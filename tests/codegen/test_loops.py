@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 
 from tests.codegen.native import PLAIN, Native, function
 from workbench.codegen import host_target
+from workbench.codegen.kernel import prepare
 from workbench.codegen.target import Target
 from workbench.interpret import run_tensor_function
+from workbench.ir import If, walk
 
 EXTENTS = [0, 1, 2, 7, 8, 13, 64, 100]
 KINDS = ["T.serial", "T.vectorized", "T.unroll", "T.parallel"]
@@ -365,3 +367,37 @@ def test_initialisation_runs_where_the_axis_is_zero(
     run_tensor_function(fn, [x, expected])
     assert Native(fn)(x, s) == 0
     np.testing.assert_allclose(s, expected, rtol=1e-5, atol=1e-6)
+
+
+ROWS = """
+    n = T.int64()
+    for i_0 in T.parallel((n + 5) // 6):
+        for k in range(100):
+            for i_1 in T.unroll(6):
+                with T.sblock("y"):
+                    vi = T.axis.spatial(n, i_0 * 6 + i_1)
+                    vk = T.axis.spatial(100, k)
+                    T.where(i_0 * 6 + i_1 < n)
+                    y[vi, vk] = x[vi, vk] + 1.0
+"""
+
+
+@pytest.mark.parametrize("rows", [0, 1, 6, 7, 3000, 3001])
+def test_a_parallel_loop_of_symbolic_extent_asks_for_threads_where_it_is_long(
+    rows: int, rng: Generator
+) -> None:
+    fn = function('x: T.Buffer(("n", 100), "float32"), y: T.Buffer(("n", 100), "float32")', ROWS)
+    native = Native(fn)
+    assert native.code.sites == ()
+    x, y = rng.standard_normal((2, rows, 100)).astype(np.float32)
+    assert native(x, y) == 0
+    np.testing.assert_array_equal(y, x + 1)
+    assert bool(native.chunks) == (rows >= 3000)
+
+
+def test_whole_tiles_of_a_parallel_loop_ask_for_nothing() -> None:
+    fn = function('x: T.Buffer(("n", 100), "float32"), y: T.Buffer(("n", 100), "float32")', ROWS)
+    body, _ = prepare(fn, host_target())
+    (branch,) = [n for n in walk(body) if isinstance(n, If) and n.otherwise is not None]
+    assert not any(isinstance(n, If) for n in walk(branch.then))
+    assert any(isinstance(n, If) for n in walk(branch.otherwise))

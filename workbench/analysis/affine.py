@@ -72,34 +72,26 @@ def _multiply(a: Form, b: Form) -> Form | None:
     return {v: c * factor for v, c in terms.items()}, constant * factor
 
 
-def row_major_strides(type_: BufferType) -> tuple[int, ...] | None:
-    """Strides in elements, None where a dimension other than the first is symbolic."""
-    strides: list[int] = []
-    step = 1
-    for extent in reversed(type_.shape[1:]):
+def row_major_strides(type_: BufferType) -> tuple[int | None, ...]:
+    """Strides in elements, None before a dimension that is symbolic."""
+    strides: list[int | None] = []
+    step: int | None = 1
+    for extent in reversed(type_.shape):
         strides.append(step)
-        if not isinstance(extent, int):
-            return None
-        step *= extent
-    if type_.shape:
-        strides.append(step)
+        step = step * extent if step is not None and isinstance(extent, int) else None
     return tuple(reversed(strides))
 
 
 def step_of(load: Load, var: Var) -> int | None:
     """How many elements of memory the load moves when `var` grows by one.
 
-    None where it is not affine.
+    None where it is not affine, or where a symbolic dimension decides.
 
     Zero means that the same element is read (broadcast), one that reads are contiguous.
     """
     assert isinstance(load.buffer.type, BufferType)
     strides = load.buffer.type.strides or row_major_strides(load.buffer.type)
     uses = [n for n, i in enumerate(load.indices) if any(node == var for node in walk(i))]
-    if not uses:
-        return 0
-    if strides is None:
-        return None
     total = 0
     for n in uses:
         form, stride = affine(load.indices[n]), strides[n]

@@ -29,13 +29,15 @@ class Inequalities(Ranges):
     def nonnegative(self, poly: Poly) -> bool:
         """Whether `poly >= 0` is proved.
 
-        By bounds, by symbolic bounds of its variables, and by one known inequality.
+        By bounds, by symbolic bounds of its variables, and by a multiple of one known inequality.
         """
         if self._nonnegative(poly, _STEPS):
             return True
         atoms = set(poly.atoms())
         useful = [g for g in self.inequalities if not atoms.isdisjoint(g.atoms())]
-        return any(self._nonnegative(poly - g, _STEPS) for g in useful)
+        return any(
+            self._nonnegative(poly.plus(g, -k), _STEPS) for g in useful for k in _multiples(poly, g)
+        )
 
     def _nonnegative(self, poly: Poly, steps: int) -> bool:
         low, _ = self.poly_bounds(poly)
@@ -85,3 +87,13 @@ class Inequalities(Ranges):
                     yield polynomial(b).shift(-1), 1
             case _:
                 return
+
+
+def _multiples(poly: Poly, known: Poly) -> dict[int, None]:
+    """Factors with which `known` takes an atom out of `poly`, and 1."""
+    found = {1: None}
+    for key, factor in known.terms.items():
+        times, rest = divmod(poly.terms.get(key, 0), factor)
+        if key and times > 0 and rest == 0:
+            found[times] = None
+    return found

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from workbench.ir.expr import IntImm, Intrinsic
+import functools
+import operator
+
+from workbench.ir.expr import IntImm, Intrinsic, Load, PrimExpr
 from workbench.ir.tensor import Allocate, Evaluate, For, If, Let, LoopKind, Seq, Stmt, Store, While
-from workbench.ir.traverse import walk
+from workbench.ir.traverse import free_vars, walk
 
 _POLL_COST = 100_000
+PARALLEL_COST = 20_000
+"""Operations that are worth waking another thread."""
 STRIP = 1 << 20
 """Iterations of a cheap loop between two looks at the interrupt flag."""
 
@@ -28,6 +33,38 @@ def cost(stmt: Stmt) -> int | None:
             return cost(body)
         case Store(value=value) | Evaluate(value=value):
             return sum(10 if isinstance(node, Intrinsic) else 1 for node in walk(value)) // 4 + 1
+        case _:
+            return None
+
+
+def run_time_cost(loop: For) -> PrimExpr | None:
+    """Operations of a loop in terms of what is known before it.
+
+    None where an extent depends on the loop itself or on loops inside, or where nobody knows.
+    """
+    found = _counted(loop)
+    inner = {node.var.id for node in walk(loop) if isinstance(node, For | Let)}
+    if found is None or inner & set(free_vars(found)):
+        return None
+    return None if any(isinstance(node, Load) for node in walk(found)) else found
+
+
+def _counted(stmt: Stmt) -> PrimExpr | None:
+    known = cost(stmt)
+    if known is not None:
+        return IntImm(known)
+    match stmt:
+        case For(extent=extent, body=body):
+            inner = _counted(body)
+            return None if inner is None else extent * inner
+        case Seq(body=body):
+            parts = [_counted(item) for item in body]
+            found = [part for part in parts if part is not None]
+            return functools.reduce(operator.add, found) if len(found) == len(parts) else None
+        case If(then=then, otherwise=otherwise):
+            return _counted(then if otherwise is None else Seq((then, otherwise)))
+        case Let(body=body) | Allocate(body=body):
+            return _counted(body)
         case _:
             return None
 

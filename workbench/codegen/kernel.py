@@ -12,6 +12,7 @@ from typing import Literal
 from workbench.analysis.arith import Facts, Interval
 from workbench.analysis.simplify import simplify_statement
 from workbench.codegen.autovectorize import vectorize_serial
+from workbench.codegen.cost import PARALLEL_COST, run_time_cost
 from workbench.codegen.emitter import Emitter, Kernel
 from workbench.codegen.expressions import value
 from workbench.codegen.faults import FaultSite
@@ -38,7 +39,7 @@ from workbench.ir.tensor import Allocate, For, Stmt, TensorFunction
 from workbench.ir.traverse import free_vars, walk
 from workbench.support.ids import IdSource, NodeId
 
-CODEGEN_VERSION = 2
+CODEGEN_VERSION = 3
 """Changes whenever the same tensor function gives different code."""
 
 _FOOTER = """
@@ -48,6 +49,11 @@ attributes #1 = {{ nounwind memory(none) }}
 !0 = !{{}}
 !1 = !{{!"branch_weights", i32 1, i32 0}}
 """
+
+_SERIAL = """define internal i32 @{name}(ptr %ctx, ptr %body, ptr %closure, i64 %lo, i64 %hi) {{
+  %status = tail call i32 %body(ptr %ctx, ptr %closure, i64 %lo, i64 %hi)
+  ret i32 %status
+}}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +221,7 @@ def _outline(e: Emitter, loop: For) -> None:
         w.line(f"store {stored.typed}, ptr {slot.ref}, align 8")
     start = e.value(loop.start)
     end = w.add(start, e.value(loop.extent))
-    run = e.context(1)
+    run = _runner(e, loop)
     status = w.effect(
         f"call i32 {run.ref}(ptr %ctx, ptr @{name}, ptr {closure}, i64 {start.ref}, i64 {end.ref})",
         "i32",
@@ -226,6 +232,20 @@ def _outline(e: Emitter, loop: For) -> None:
     w.cold.extend([f"{stop}:", *e.exit_with(status.ref)])
     w.line(f"br i1 {good.ref}, label %{go_on}, label %{stop}, !prof !1")
     w.label(go_on)
+
+
+def _runner(e: Emitter, loop: For) -> Value:
+    """What runs a parallel loop: other threads too, unless it turns out not to be worth it."""
+    shared = e.context(1)
+    expected = run_time_cost(loop)
+    if expected is None or not set(free_vars(expected)) <= set(e.env):
+        return shared
+    w, name = e.writer, f"{e.kernel.symbol}.serial"
+    text = _SERIAL.format(name=name)
+    if text not in e.kernel.functions:
+        e.kernel.functions.append(text)
+    enough = w.compare("icmp sge", e.value(expected), integer(PARALLEL_COST))
+    return w.select(enough, shared, Value(f"@{name}", "ptr"))
 
 
 def _used(loop: For) -> dict[int, Var]:

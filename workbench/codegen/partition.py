@@ -142,7 +142,10 @@ def _unswitched(
     condition = inner.simplify(condition)
     if isinstance(condition, IntImm):
         return replace(loop, body=partition(loop.body, inner, ids))
-    holds = inner.assume(condition)
+    start = facts.poly(loop.start) if low is None else low
+    end = facts.poly(binary(BinaryOp.ADD, loop.start, loop.extent)) if high is None else high
+    range_ = loop_interval(start.to_expr(), (end - start).to_expr())
+    holds = inner.with_range(loop.var, range_).assume(condition)
     main = partition(simplify_statement(loop.body, holds), holds, ids)
     return replace(loop, body=If(condition, main, loop.body))
 

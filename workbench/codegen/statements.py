@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import assert_never
 
 from workbench.codegen import access
-from workbench.codegen.cost import STRIP, polls, runs_long
+from workbench.codegen.cost import PARALLEL_COST, STRIP, polls, runs_long
 from workbench.codegen.emitter import TRUE, Emitter
 from workbench.codegen.values import Value, byte_size, integer
 from workbench.codegen.vectorize import reduction
@@ -40,7 +40,6 @@ from workbench.support.diagnostics import CompileError, Diagnostic
 
 _STACK_BYTES = 16 * 1024
 _UNROLL_LIMIT = 4096
-_PARALLEL_COST = 20_000
 
 Outline = Callable[[Emitter, For], None]
 
@@ -136,7 +135,7 @@ class Statements:
                 self._unrolled(stmt)
             case LoopKind.PARALLEL if not e.parallel and e.lane is None:
                 total = e.kernel.cost(stmt)
-                if total is not None and total < _PARALLEL_COST:
+                if total is not None and total < PARALLEL_COST:
                     self._serial(stmt)
                 else:
                     self.outline(e, stmt)

@@ -129,3 +129,61 @@ def test_a_producer_whose_input_is_overwritten_is_not_inlined(rng: np.random.Gen
     run_tensor_function(scheduled, found)
     np.testing.assert_allclose(found[0], expected[0], rtol=1e-6)
     np.testing.assert_allclose(found[1], expected[1], rtol=1e-6)
+
+
+SYMBOLIC = """
+@T.prim_func
+def dense(
+    x: T.Buffer((ROWS, 32), "float32"),
+    w: T.Buffer((32, 24), "float32"),
+    y: T.Buffer((ROWS, 24), "float32"),
+):
+    b = T.int64()
+    n = T.int64()
+    for OUTER, j, k in T.grid(ROWS, 24, 32):
+        with T.sblock("y"):
+            VARS, vj, vk = T.axis.remap("KINDSR", [OUTER, j, k])
+            with T.init():
+                y[VARS, vj] = T.float32(0)
+            y[VARS, vj] = y[VARS, vj] + x[VARS, vk] * w[vk, vj]
+"""
+
+
+def dense(*dims: str) -> TensorFunction:
+    """A product with symbolic rows; dimensions are quoted in signatures only."""
+    loops = [f"i{k}" for k in range(len(dims))]
+    text = SYMBOLIC.replace("T.grid(ROWS", f"T.grid({', '.join(dims)}")
+    text = text.replace("ROWS", ", ".join(f'"{d}"' if d.isalpha() else d for d in dims))
+    text = text.replace("OUTER", ", ".join(loops)).replace("KINDS", "S" * (len(dims) + 1))
+    text = text.replace("VARS", ", ".join(f"v{loop}" for loop in loops))
+    for name in {"b", "n"} - set(dims):
+        text = text.replace(f"    {name} = T.int64()\n", "")
+    (found,) = parse(text).tensor_functions.values()
+    return found
+
+
+@pytest.mark.parametrize("extents", [(1, 1), (2, 5), (3, 6), (1, 13), (0, 4), (2, 0)])
+def test_symbolic_rows_get_a_register_tile(
+    extents: tuple[int, int], rng: np.random.Generator
+) -> None:
+    function = dense("b", "n")
+    scheduled = schedule_function(function)
+    assert isinstance(scheduled, TensorFunction)
+    assert "6x16" in str(dict(scheduled.attrs)["scheduled"])
+    x = rng.normal(size=(*extents, 32)).astype("float32")
+    w = rng.normal(size=(32, 24)).astype("float32")
+    y = np.full((*extents, 24), np.nan, "float32")
+    run_tensor_function(scheduled, [x, w, y])
+    np.testing.assert_allclose(y, x @ w, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("dims", "parallel"),
+    [(("n",), "vi0"), (("b", "n"), "vi1"), (("b", "512"), "vi1"), (("b", "8"), "vi0")],
+)
+def test_behind_symbolic_loops_each_turn_needs_enough_work(
+    dims: tuple[str, ...], parallel: str
+) -> None:
+    scheduled = schedule_function(dense(*dims))
+    assert isinstance(scheduled, TensorFunction)
+    assert str(dict(scheduled.attrs)["scheduled"]).endswith(f"{parallel} parallel")

@@ -31,6 +31,9 @@ from workbench.support import IdSource, NodeId
 PARALLEL_ELEMENTS = 1 << 15
 """Work below this many innermost instances is not worth waking another thread."""
 
+SYMBOLIC_ROWS = 6
+"""A symbolic axis counts as this many rows: it gives a tile where no longer axis is known."""
+
 LARGEST_STRIDE = 4
 """Elements between neighbours of a vector that may still be loaded as one."""
 
@@ -211,12 +214,11 @@ def choose_tile(stage: Stage, columns: int, options: ScheduleOptions) -> Tile:
     """The register tile of a stage whose vectors run along the axis at position `columns`."""
     row = _row_axis(stage, columns) if stage.reduce else None
     extent = extent_of(stage, columns)
-    rows_extent = 1 if row is None else extent_of(stage, row)
+    rows_extent = 1 if row is None else extent_of(stage, row) or SYMBOLIC_ROWS
     if not stage.reduce:
         width = options.lanes * (2 if extent is None or extent >= 2 * options.lanes else 1)
-        return Tile(
-            columns, min(width, extent or width), None, 1, _parallel_axis(stage, None, options)
-        )
+        parallel = _parallel_axis(stage, None, options, columns)
+        return Tile(columns, min(width, extent or width), None, 1, parallel)
     rows, vectors = register_tile(rows_extent, extent, gathers_along(stage, columns), options)
     width = vectors * options.lanes
     return Tile(
@@ -224,7 +226,7 @@ def choose_tile(stage: Stage, columns: int, options: ScheduleOptions) -> Tile:
         width if extent is None or extent > width else extent,
         row if rows > 1 else None,
         rows,
-        _parallel_axis(stage, row if rows > 1 else None, options),
+        _parallel_axis(stage, row if rows > 1 else None, options, columns),
     )
 
 
@@ -246,7 +248,7 @@ GATHER_REGISTERS = 8
 
 
 def register_tile(
-    rows: int | None, columns: int | None, gathers: bool, options: ScheduleOptions
+    rows: int, columns: int | None, gathers: bool, options: ScheduleOptions
 ) -> tuple[int, int]:
     """The tile with the least work.
 
@@ -259,15 +261,14 @@ def register_tile(
         (r, v)
         for r, v in TILES
         if r * v + v + 1 <= registers
-        and (rows is not None or r == 1)
-        and (rows is None or r <= max(rows, 1))
+        and r <= max(rows, 1)
         and (not gathers or r * v <= GATHER_REGISTERS)
     ]
     return min(fitting, key=lambda tile: tile_cycles(rows, columns, tile, options, gathers=gathers))
 
 
 def tile_cycles(
-    rows: int | None,
+    rows: int,
     columns: int | None,
     tile: tuple[int, int],
     options: ScheduleOptions,
@@ -279,7 +280,7 @@ def tile_cycles(
     Multiply-adds or loads, whichever bounds, two of each in a cycle.
     """
     r, v = tile
-    rows_work = -(-(rows or 1) // r) * r
+    rows_work = -(-rows // r) * r
     full, rest = divmod(columns or 4096, v * options.lanes)
     vectors = full * v + -(-rest // options.lanes) * 1.25
     vector_cost = GATHER_LOADS if gathers else 1
@@ -297,30 +298,55 @@ def _row_axis(stage: Stage, columns: int) -> int | None:
     vector_loads = [x for x in stage.loads if step_of(x, stage.spatial[columns]) != 0]
     best: tuple[int, int] | None = None
     for position, axis in enumerate(stage.spatial):
-        if position == columns or extent_of(stage, position) in (None, 1):
+        if position == columns or extent_of(stage, position) == 1:
             continue
         moving = sum(step_of(load, axis) != 0 for load in vector_loads)
         if moving < len(vector_loads) or not vector_loads:
-            gain = extent_of(stage, position) or 0
+            gain = extent_of(stage, position) or SYMBOLIC_ROWS
             if best is None or gain >= best[0]:
                 best = (gain, position)
     return None if best is None else best[1]
 
 
-def _parallel_axis(stage: Stage, row: int | None, options: ScheduleOptions) -> int | None:
-    """The outermost loop with enough iterations, where the whole nest has enough work."""
-    if not options.parallel or _work(stage) < PARALLEL_ELEMENTS:
+def _parallel_axis(
+    stage: Stage, row: int | None, options: ScheduleOptions, columns: int | None = None
+) -> int | None:
+    """The outermost loop with enough iterations, where the whole nest has enough work.
+
+    Behind symbolic loops each of their iterations must have enough work; else the innermost of
+    those runs in parallel, and the code that is made asks at run time whether there is enough.
+    """
+    if not options.parallel:
         return None
-    for position in range(len(stage.spatial)):
-        extent = extent_of(stage, position)
-        if extent is not None and extent >= (8 if position == row else 4):
-            return position
-    return None
+    extents = [extent_of(stage, position) for position in range(len(stage.spatial))]
+    work = _work(stage, 0)
+    if work is not None and work < PARALLEL_ELEMENTS:
+        return None
+    known = (
+        position
+        for position, extent in enumerate(extents)
+        if extent is not None and extent >= (8 if position == row else 4)
+    )
+    first = next(known, None)
+    before = extents[:first] if work is None else []
+    unknown = [p for p, extent in enumerate(before) if extent is None and p != columns]
+    if not unknown:
+        return None if work is None and first == columns else first
+    inside = 0 if first in {None, columns} else _work(stage, first)
+    return first if inside is None or inside >= PARALLEL_ELEMENTS else unknown[-1]
 
 
-def _work(stage: Stage) -> int:
+def _work(stage: Stage, outermost: int | None) -> int | None:
+    """Innermost instances of the spatial axes from `outermost` on, and of the reduction.
+
+    None where a symbolic extent decides.
+    """
+    outer = {var.id for var in stage.spatial[:outermost]}
     work = 1
     for axis in stage.block.axes:
-        if isinstance(axis.extent, IntImm):
-            work *= max(axis.extent.value, 1)
+        if axis.var.id in outer:
+            continue
+        if not isinstance(axis.extent, IntImm):
+            return None
+        work *= max(axis.extent.value, 1)
     return work

@@ -9,6 +9,7 @@ from __future__ import annotations
 from workbench.analysis.stages import Stage, stages
 from workbench.ir import IntImm, TensorFunction
 from workbench.schedule.cpu.default import (
+    SYMBOLIC_ROWS,
     ScheduleOptions,
     choose_tile,
     column_axis,
@@ -36,8 +37,8 @@ def _stage_cycles(stage: Stage, options: ScheduleOptions) -> float:
         return work
     tile = choose_tile(stage, columns, options)
     width = extent_of(stage, columns)
-    rows = None if tile.row_axis is None else extent_of(stage, tile.row_axis)
-    plane = (width or 4096) * (rows or 1)
+    rows = 1 if tile.row_axis is None else extent_of(stage, tile.row_axis) or SYMBOLIC_ROWS
+    plane = (width or 4096) * rows
     vectors = max(1, -(-tile.columns // options.lanes))
     gathers = gathers_along(stage, columns)
     cycles = tile_cycles(rows, width, (tile.rows, vectors), options, gathers=gathers)
