@@ -221,7 +221,7 @@ class Program:
         self.out = TensorType((self.n, 4))
 
     def finish(self, result: Var | TupleValue | None = None) -> IRModule:
-        function = self.builder.build(result or self.builder.bindings[-1].var)
+        function = self.builder.build(self.builder.bindings[-1].var if result is None else result)
         return self.builder.module.with_function("main", function)
 
     def with_call(self, value: object, type_: Type | None = None) -> IRModule:

@@ -32,7 +32,9 @@ from workbench.ir import (
     as_expr,
     substitute,
 )
+from workbench.ir.tracing import traced
 from workbench.support import CompileError, Diagnostic, NodeId
+from workbench.support.found import found
 
 MapLike: TypeAlias = "IndexMap | str | Callable[..., object]"
 
@@ -83,20 +85,20 @@ class IndexMap:
         `rank` is the number of dimensions for functions of `*indices`.
 
         Raises:
-            CompileError: `index-map/not-a-map`.
+            CompileError: `index-map/not-a-map`, `expr/truth`, `expr/function-raised`.
         """
         if isinstance(source, IndexMap):
-            found = source
+            made = source
         elif isinstance(source, str):
             names, build = read_lambda(source)
             initial = index_variables(names)
-            found = IndexMap(initial, build(initial))
+            made = IndexMap(initial, build(initial))
         else:
-            found = _from_function(source, rank)
-        if rank is not None and len(found.initial) != rank:
-            message = f"`{found.text}` takes `{len(found.initial)}` indices, expected `{rank}`"
+            made = _from_function(source, rank)
+        if rank is not None and len(made.initial) != rank:
+            message = f"`{made.text}` takes `{len(made.initial)}` indices, expected `{rank}`"
             raise CompileError(Diagnostic("index-map/not-a-map", message))
-        return found
+        return made
 
     @property
     def text(self) -> str:
@@ -201,7 +203,7 @@ def _dim(extent: Dim) -> Dim:
 def _from_function(function: Callable[..., object], rank: int | None) -> IndexMap:
     names = _parameter_names(function, rank)
     initial = index_variables(names)
-    made = function(*initial)
+    made = traced(function, initial, "an index map")
     items = cast(Sequence[object], made if isinstance(made, tuple | list) else (made,))
     final: list[PrimExpr] = []
     for item in items:
@@ -210,15 +212,20 @@ def _from_function(function: Callable[..., object], rank: int | None) -> IndexMa
         elif isinstance(item, Var | IntImm | Binary):
             final.append(item)
         else:
-            message = f"an index map gives indices, found `{type(item).__name__}`"
+            message = f"an index map gives indices, found {found(item)}"
             raise CompileError(Diagnostic("index-map/not-a-map", message))
-    found = IndexMap(initial, tuple(final))
-    return IndexMap.of(found.text)
+    made = IndexMap(initial, tuple(final))
+    return IndexMap.of(made.text)
 
 
 def _parameter_names(function: Callable[..., object], rank: int | None) -> list[str]:
     names: list[str] = []
-    for param in inspect.signature(function).parameters.values():
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        message = f"expected an index map, as a function or as text, found {found(function)}"
+        raise CompileError(Diagnostic("index-map/not-a-map", message)) from None
+    for param in parameters:
         if param.kind is inspect.Parameter.VAR_POSITIONAL:
             if rank is None:
                 message = "an index map of `*indices` needs the number of dimensions"

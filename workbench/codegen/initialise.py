@@ -55,6 +55,8 @@ def place_init(
     touched = {node.buffer.id for node in walk(init) if isinstance(node, Store)}
     if not all(_movable(level, init, touched, reduced) for level in inner):
         return False
+    if not _each_once(init, [level for level in inner if isinstance(level.stmt, For)], reduced):
+        return False
     placed = init if guard is None else If(guard, init)
     for level in reversed(inner):
         placed = _wrapped(level, placed, reduced, ids)
@@ -70,7 +72,9 @@ def _independent(predicate: PrimExpr | None, reduced: set[NodeId]) -> PrimExpr |
         a, b = _independent(predicate.a, reduced), _independent(predicate.b, reduced)
         if isinstance(a, bool) or isinstance(b, bool):
             return False
-        return Binary(BinaryOp.AND, a, b) if a is not None and b is not None else a or b
+        if a is None or b is None:
+            return b if a is None else a
+        return Binary(BinaryOp.AND, a, b)
     mentioned = set(free_vars(predicate))
     if mentioned.isdisjoint(reduced):
         return predicate
@@ -116,6 +120,40 @@ def _movable(level: Level, init: Stmt, touched: set[NodeId], reduced: set[NodeId
             return False
         case _:
             return True
+
+
+def _each_once(init: Stmt, loops: list[Level], reduced: set[NodeId]) -> bool:
+    """Whether each iteration of the spatial loops initialises elements of its own.
+
+    Otherwise a later one would initialise again what an earlier one has updated.
+    """
+    extents: dict[NodeId, int] = {}
+    for level in loops:
+        assert isinstance(level.stmt, For)
+        if level.stmt.var.id in reduced or level.extent == IntImm(1):
+            continue
+        extents[level.stmt.var.id] = level.extent.value if isinstance(level.extent, IntImm) else 0
+    stores = [node for node in walk(init) if isinstance(node, Store)]
+    return all(extents.keys() <= _told_apart(store, extents) for store in stores)
+
+
+def _told_apart(store: Store, extents: dict[NodeId, int]) -> set[NodeId]:
+    """The loops of which the indices of a store are digits in a mixed radix."""
+    found: set[NodeId] = set()
+    for index in store.indices:
+        form = affine(index)
+        if form is None:
+            continue
+        own = [(abs(form.coefficient(ident)), ident) for ident in extents]
+        reach = 0
+        for step, ident in sorted(item for item in own if item[0]):
+            if step <= reach:
+                break
+            found.add(ident)
+            if extents[ident] <= 0:
+                break
+            reach += step * (extents[ident] - 1)
+    return found
 
 
 def _touches(stmt: Stmt, buffers: set[NodeId]) -> bool:

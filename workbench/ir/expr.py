@@ -7,11 +7,19 @@ functions. Reference: `tvm::PrimExpr`, `tvm::relax::StructInfo`.
 from __future__ import annotations
 
 import struct
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from workbench.ir.binary_op import COMPARISONS, LOGICAL, BinaryOp, fold_int
+from workbench.ir.numbers import fits, plain_number, whole_number
+from workbench.ir.tracing import TRACING
+from workbench.support.diagnostics import CompileError, Diagnostic
+from workbench.support.found import found
 from workbench.support.ids import NodeId
+
+N = TypeVar("N")
 
 DType: TypeAlias = str
 """`bool`, `int8` to `int64`, `uint8` to `uint64`, `float16`, `bfloat16`, `float32`, `float64`."""
@@ -24,6 +32,16 @@ class Arithmetic:
     """Python operators on scalar expressions; constants fold, nothing else is simplified."""
 
     __slots__ = ()
+
+    def __bool__(self) -> bool:
+        """The value of a constant condition.
+
+        Raises:
+            CompileError: `expr/truth` for all else, which is known when the program runs.
+        """
+        if isinstance(self, IntImm) and self.dtype == "bool":
+            return self.value != 0
+        raise CompileError(_no_truth(self))  # pyright: ignore[reportArgumentType]
 
     def __add__(self, other: Scalar) -> PrimExpr:
         return binary(BinaryOp.ADD, self, other)  # pyright: ignore[reportArgumentType]
@@ -58,6 +76,12 @@ class Arithmetic:
     def __neg__(self) -> PrimExpr:
         return binary(BinaryOp.SUB, 0, self)  # pyright: ignore[reportArgumentType]
 
+    def __rfloordiv__(self, other: Scalar) -> PrimExpr:
+        return binary(BinaryOp.FLOORDIV, other, self)  # pyright: ignore[reportArgumentType]
+
+    def __rmod__(self, other: Scalar) -> PrimExpr:
+        return binary(BinaryOp.FLOORMOD, other, self)  # pyright: ignore[reportArgumentType]
+
     def __lt__(self, other: Scalar) -> PrimExpr:
         return binary(BinaryOp.LT, self, other)  # pyright: ignore[reportArgumentType]
 
@@ -71,6 +95,56 @@ class Arithmetic:
         return binary(BinaryOp.GE, self, other)  # pyright: ignore[reportArgumentType]
 
 
+def _is_compared(a: Any, b: Any) -> bool:  # noqa: ANN401
+    """Whether the function that is traced compares what only the program knows.
+
+    Elements, and expressions of its indices or of reduction axes; symbolic dimensions are known to
+    be equal, or not known to be.
+    """
+    indices = TRACING.get(threading.get_ident())
+    if indices is None or not isinstance(b, Arithmetic | int | float):
+        return False
+    pending = [a, b]
+    while pending:
+        match pending.pop():
+            case Load():
+                return True
+            case Var(id=ident) as var if ident in indices or var.__class__ is not Var:
+                return True
+            case Binary(a=left, b=right):
+                pending += (left, right)
+            case Not(value=value) | Cast(value=value):
+                pending.append(value)
+            case Select(condition=condition, true_value=left, false_value=right):
+                pending += (condition, left, right)
+            case Intrinsic(args=args):
+                pending += args
+            case _:
+                continue
+    return False
+
+
+def _node(cls: type[N]) -> type[N]:
+    """`==` compares trees; in a function that is traced, it is a comparison of the program."""
+    same: Callable[[Any, Any], Any] = cls.__eq__
+
+    def equal(self: Any, other: Any) -> Any:  # noqa: ANN401
+        if TRACING and _is_compared(self, other):
+            return binary(BinaryOp.EQ, self, other)
+        return same(self, other)
+
+    def unequal(self: Any, other: Any) -> Any:  # noqa: ANN401
+        if TRACING and _is_compared(self, other):
+            return binary(BinaryOp.NE, self, other)
+        answer = same(self, other)
+        return answer if answer is NotImplemented else not answer
+
+    cls.__eq__ = equal
+    cls.__ne__ = unequal
+    return cls
+
+
+@_node
 @dataclass(frozen=True, slots=True)
 class Var(Arithmetic):
     """A value: parameter, binding, buffer, loop variable or symbolic dimension.
@@ -87,6 +161,7 @@ class Var(Arithmetic):
         return hash(self.id)
 
 
+@_node
 @dataclass(frozen=True, slots=True)
 class IntImm(Arithmetic):
     """An integer or boolean constant; booleans have dtype `bool` and value 0 or 1."""
@@ -95,6 +170,7 @@ class IntImm(Arithmetic):
     dtype: DType = INDEX
 
 
+@_node
 @dataclass(frozen=True, slots=True, eq=False)
 class FloatImm(Arithmetic):
     """A floating point constant; equal only where dtype and bits are (`-0.0` is not `0.0`)."""
@@ -114,6 +190,7 @@ class FloatImm(Arithmetic):
         return self.dtype, struct.pack("<d", self.value)
 
 
+@_node
 @dataclass(frozen=True, slots=True)
 class Binary(Arithmetic):
     """`a op b`; both operands have one dtype, comparisons and logic give `bool`."""
@@ -123,6 +200,7 @@ class Binary(Arithmetic):
     b: PrimExpr
 
 
+@_node
 @dataclass(frozen=True, slots=True)
 class Not(Arithmetic):
     """Logical negation."""
@@ -130,6 +208,7 @@ class Not(Arithmetic):
     value: PrimExpr
 
 
+@_node
 @dataclass(frozen=True, slots=True)
 class Select(Arithmetic):
     """A choice. `lazy` evaluates only the chosen side (`T.if_then_else`).
@@ -143,6 +222,7 @@ class Select(Arithmetic):
     lazy: bool = True
 
 
+@_node
 @dataclass(frozen=True, slots=True)
 class Cast(Arithmetic):
     """Conversion; float to integer truncates toward zero, anything to bool is `!= 0`."""
@@ -151,6 +231,7 @@ class Cast(Arithmetic):
     dtype: DType
 
 
+@_node
 @dataclass(frozen=True, slots=True)
 class Intrinsic(Arithmetic):
     """A scalar function such as `exp`, `sqrt`, `tanh`, `erf`; names as in TVM's `T.` namespace."""
@@ -160,6 +241,7 @@ class Intrinsic(Arithmetic):
     dtype: DType
 
 
+@_node
 @dataclass(frozen=True, slots=True)
 class Load(Arithmetic):
     """`buffer[indices]`; `buffer.type` is a `BufferType`."""
@@ -239,7 +321,11 @@ Type: TypeAlias = ScalarType | TensorType | BufferType | ShapeType | TupleType |
 
 
 def as_expr(value: Scalar, dtype: DType | None = None) -> PrimExpr:
-    """A Python number as a constant of `dtype` (default: `int64`, `float32`, `bool`)."""
+    """A Python or numpy number as a constant of `dtype` (default: `int64`, `float32`, `bool`).
+
+    Raises:
+        CompileError: `expr/not-a-scalar` for all else that is no expression.
+    """
     match value:
         case bool():
             return IntImm(int(value), dtype or "bool")
@@ -249,13 +335,27 @@ def as_expr(value: Scalar, dtype: DType | None = None) -> PrimExpr:
             return IntImm(value, dtype or INDEX)
         case float():
             return FloatImm(value, dtype or "float32")
-        case _:
+        case Arithmetic():
             return value
+        case _:
+            return as_expr(plain_number(value), dtype)
 
 
 def as_dim(value: Scalar) -> Dim:
-    """A constant as a Python int, everything else as it is."""
-    return value.value if isinstance(value, IntImm) else value  # pyright: ignore[reportReturnType]
+    """A constant as a Python int, other integer expressions as they are.
+
+    Raises:
+        CompileError: `expr/not-a-dimension` for what counts nothing.
+    """
+    match value:
+        case IntImm(value=number):
+            return number
+        case int():
+            return value
+        case Arithmetic():
+            return value
+        case _:
+            return whole_number(value)
 
 
 def is_float(dtype: DType) -> bool:
@@ -267,7 +367,8 @@ def dtype_of(expr: PrimExpr) -> DType:
     """The dtype of a scalar expression.
 
     Raises:
-        TypeError: for a variable that is no scalar.
+        CompileError: `expr/not-a-scalar` for a variable that is no scalar, and for what is no
+            expression.
     """
     match expr:
         case Var(type=ScalarType(dtype=dtype)):
@@ -285,8 +386,56 @@ def dtype_of(expr: PrimExpr) -> DType:
         case Load(buffer=Var(type=BufferType(dtype=dtype))):
             return dtype
         case _:
-            msg = f"{expr!r} is not a scalar"
-            raise TypeError(msg)
+            raise CompileError(_no_scalar(expr))
+
+
+def _no_scalar(value: object) -> Diagnostic:
+    if isinstance(value, Var):
+        return Diagnostic(
+            "expr/not-a-scalar",
+            f"`{value.name}` is no scalar, but a value of type `{type(value.type).__name__}`",
+            node=value.id,
+            hint="operators of graph functions compute on tensors; `A[i, j]` reads an element",
+        )
+    message = f"expected a number or a scalar expression, found {found(value)}"
+    return Diagnostic("expr/not-a-scalar", message)
+
+
+def _no_truth(expr: PrimExpr) -> Diagnostic:
+    graph = isinstance(expr, Var) and not isinstance(expr.type, ScalarType)
+    return Diagnostic(
+        "expr/truth",
+        f"`{expression_text(expr)}` is known when the program runs, but Python's `if`, `and`, "
+        "`or`, `not`, `in`, `min`, `max` or a chain of comparisons asks now whether it holds",
+        node=expr.id if isinstance(expr, Var) else None,
+        hint="`x is None` asks whether there is a value; `if` in a script branches when it runs"
+        if graph
+        else "write `te.if_then_else(condition, a, b)`, `te.all(...)`, `te.any(...)`, "
+        "`te.logical_not(...)`, `te.min(a, b)`, `te.max(a, b)`, and `te.all(a < b, b < c)`",
+    )
+
+
+def expression_text(expr: Dim, depth: int = 4) -> str:
+    """A scalar expression in few characters, for messages."""
+    match expr:
+        case _ if depth == 0:
+            return "..."
+        case Var(name=name):
+            return name
+        case IntImm(value=value, dtype="bool"):
+            return str(value != 0)
+        case int() | IntImm() | FloatImm():
+            return str(expr if isinstance(expr, int) else expr.value)
+        case Binary(op=op, a=a, b=b):
+            left, right = expression_text(a, depth - 1), expression_text(b, depth - 1)
+            word = op.value.isalpha() and op not in LOGICAL
+            return f"{op.value}({left}, {right})" if word else f"({left} {op.value} {right})"
+        case Load(buffer=buffer, indices=parts):
+            return f"{buffer.name}[{', '.join(expression_text(i, depth - 1) for i in parts)}]"
+        case Intrinsic(name=name, args=parts):
+            return f"{name}({', '.join(expression_text(i, depth - 1) for i in parts)})"
+        case _:
+            return f"{type(expr).__name__.lower()}(...)"
 
 
 def binary(op: BinaryOp, a: Scalar, b: Scalar) -> PrimExpr:
@@ -295,32 +444,28 @@ def binary(op: BinaryOp, a: Scalar, b: Scalar) -> PrimExpr:
     if isinstance(left, IntImm) and isinstance(right, IntImm):
         folded = fold_int(op, left.value, right.value)
         result = "bool" if op in COMPARISONS or op in LOGICAL else left.dtype
-        if folded is not None and _fits(folded, result):
+        if folded is not None and fits(folded, result):
             return IntImm(folded, result)
-    return _identity(op, left, right) or Binary(op, left, right)
+    same = _identity(op, left, right)
+    return Binary(op, left, right) if same is None else same
 
 
 def _adapt(a: Scalar, b: Scalar) -> tuple[PrimExpr, PrimExpr]:
-    if isinstance(a, int | float):
+    if not isinstance(a, Arithmetic):
         right = as_expr(b)
-        return as_expr(
-            a, None if isinstance(a, float) and not is_float(dtype_of(right)) else dtype_of(right)
-        ), right
-    if isinstance(b, int | float):
-        return a, as_expr(
-            b, None if isinstance(b, float) and not is_float(dtype_of(a)) else dtype_of(a)
-        )
+        return _beside(a, right), right
+    if not isinstance(b, Arithmetic):
+        return a, _beside(b, a)
     return a, b
 
 
-def _fits(value: int, dtype: DType) -> bool:
-    """Whether an integer is a value of `dtype`; what is not wraps around when it runs."""
-    if dtype == "bool":
-        return value in {0, 1}
-    bits = int(dtype.lstrip("uint"))
-    return (
-        0 <= value < 1 << bits if dtype.startswith("u") else -1 << bits - 1 <= value < 1 << bits - 1
-    )
+def _beside(number: Scalar, other: PrimExpr) -> PrimExpr:
+    """A number in the dtype of the other operand, unless it has a fraction that is lost there."""
+    made = as_expr(number)
+    dtype = dtype_of(other)
+    if isinstance(made, FloatImm) and not is_float(dtype):
+        return made
+    return as_expr(made.value, dtype) if isinstance(made, IntImm | FloatImm) else made
 
 
 def _identity(op: BinaryOp, a: PrimExpr, b: PrimExpr) -> PrimExpr | None:

@@ -113,7 +113,7 @@ class KernelSignature:
                 "run/wrong-argument",
                 f"`{self.name}` {message}",
                 function=self.name,
-                node=param.id if param else None,
+                node=None if param is None else param.id,
             )
         )
 

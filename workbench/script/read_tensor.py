@@ -277,7 +277,8 @@ class TensorReader(BlockReader):
         raise self.fault(
             node,
             "script/dtype",
-            f"expected a `{dtype}` value for `{buffer.name if buffer else ''}`, found `{found}`",
+            f"expected a `{dtype}` value for `{'' if buffer is None else buffer.name}`, "
+            f"found `{found}`",
             hint=f'`T.Cast("{dtype}", ...)` converts',
         )
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
+from typing import cast as typed
 from typing import overload
 
 from workbench.ir import (
     BinaryOp,
     Cast,
     DType,
+    FloatImm,
+    IntImm,
     Intrinsic,
     Not,
     PrimExpr,
@@ -25,37 +28,71 @@ from workbench.ir import (
     is_float,
 )
 from workbench.support import CompileError, Diagnostic
+from workbench.support.found import found
+from workbench.te.arguments import condition as condition_of
+from workbench.te.arguments import element_type, label, wrong_argument
 from workbench.te.tensor import ReduceAxis, Reduction
 
 Axes = ReduceAxis | Sequence[ReduceAxis]
 
 
 def const(value: float, dtype: DType) -> PrimExpr:
-    """A constant of `dtype`."""
-    return as_expr(float(value) if is_float(dtype) else int(value), dtype)
+    """A constant of `dtype`.
+
+    Raises:
+        CompileError: `te/dtype`, `te/argument`.
+    """
+    dtype = element_type(dtype)
+    number = as_expr(value)
+    if not isinstance(number, IntImm | FloatImm):
+        raise wrong_argument("a number", value, "`te.cast` converts an expression")
+    if is_float(dtype):
+        return FloatImm(float(number.value), dtype)
+    if isinstance(number, FloatImm) and not number.value.is_integer():
+        raise wrong_argument(f"a value of `{dtype}`", value)
+    return IntImm(int(number.value), dtype)
 
 
 def cast(value: Scalar, dtype: DType) -> PrimExpr:
-    """`value` as `dtype`; itself if it is that already."""
-    expr = as_expr(value)
+    """`value` as `dtype`; itself if it is that already.
+
+    Raises:
+        CompileError: `te/dtype`, `expr/not-a-scalar`.
+    """
+    expr, dtype = as_expr(value), element_type(dtype)
     return expr if dtype_of(expr) == dtype else Cast(expr, dtype)
 
 
 def if_then_else(condition: PrimExpr, true_value: Scalar, false_value: Scalar) -> PrimExpr:
-    """A choice that evaluates the chosen side only, so that the other may be out of bounds."""
-    return Select(condition, *_alike(true_value, false_value))
+    """A choice that evaluates the chosen side only, so that the other may be out of bounds.
+
+    Raises:
+        CompileError: `te/condition`, `expr/not-a-scalar`.
+    """
+    return Select(condition_of(condition), *_alike(true_value, false_value))
 
 
 def select(condition: PrimExpr, true_value: Scalar, false_value: Scalar) -> PrimExpr:
-    """A choice that evaluates both sides."""
-    return Select(condition, *_alike(true_value, false_value), lazy=False)
+    """A choice that evaluates both sides.
+
+    Raises:
+        CompileError: `te/condition`, `expr/not-a-scalar`.
+    """
+    return Select(condition_of(condition), *_alike(true_value, false_value), lazy=False)
 
 
 def _alike(a: Scalar, b: Scalar) -> tuple[PrimExpr, PrimExpr]:
-    if isinstance(a, int | float):
-        other = as_expr(b)
-        return as_expr(a, dtype_of(other)), other
-    return a, as_expr(b, dtype_of(a))
+    if isinstance(a, PrimExpr):
+        return a, b if isinstance(b, PrimExpr) else _number(b, dtype_of(a))
+    other = as_expr(b)
+    return _number(a, dtype_of(other)), other
+
+
+def _number(value: Scalar, dtype: DType) -> PrimExpr:
+    """A number as `dtype`, or as float32 where it has a fraction that is lost there."""
+    made = as_expr(value)
+    keeps = is_float(dtype) or not isinstance(made, FloatImm)
+    return const(value, dtype) if keeps else made  # pyright: ignore[reportArgumentType]
 
 
 def equal(a: Scalar, b: Scalar) -> PrimExpr:
@@ -69,18 +106,32 @@ def not_equal(a: Scalar, b: Scalar) -> PrimExpr:
 
 
 def all(*conditions: PrimExpr) -> PrimExpr:
-    """Whether all conditions hold."""
-    return functools.reduce(functools.partial(binary, BinaryOp.AND), conditions)
+    """Whether all conditions hold; true for none.
+
+    Raises:
+        CompileError: `te/condition`, `expr/not-a-scalar`.
+    """
+    parts = [condition_of(part) for part in conditions] or [as_expr(True)]
+    return functools.reduce(functools.partial(binary, BinaryOp.AND), parts)
 
 
 def any(*conditions: PrimExpr) -> PrimExpr:
-    """Whether one condition holds."""
-    return functools.reduce(functools.partial(binary, BinaryOp.OR), conditions)
+    """Whether one condition holds; false for none.
+
+    Raises:
+        CompileError: `te/condition`, `expr/not-a-scalar`.
+    """
+    parts = [condition_of(part) for part in conditions] or [as_expr(False)]
+    return functools.reduce(functools.partial(binary, BinaryOp.OR), parts)
 
 
 def logical_not(condition: PrimExpr) -> PrimExpr:
-    """Negation."""
-    return Not(condition)
+    """Negation.
+
+    Raises:
+        CompileError: `te/condition`, `expr/not-a-scalar`.
+    """
+    return Not(condition_of(condition))
 
 
 def maximum(a: Scalar, b: Scalar) -> PrimExpr:
@@ -104,11 +155,15 @@ def truncmod(a: Scalar, b: Scalar) -> PrimExpr:
 
 
 def intrinsic(name: str, *args: Scalar, dtype: DType | None = None) -> PrimExpr:
-    """A scalar function by name, on arguments of one dtype."""
-    first = next((arg for arg in args if not isinstance(arg, int | float)), None)
+    """A scalar function by name, on arguments of one dtype.
+
+    Raises:
+        CompileError: `te/argument`, `te/dtype`, `expr/not-a-scalar`.
+    """
+    first = next((arg for arg in args if isinstance(arg, PrimExpr)), None)
     kind = "float32" if first is None else dtype_of(first)
-    exprs = tuple(as_expr(arg, kind) for arg in args)
-    return Intrinsic(name, exprs, dtype or kind)
+    exprs = tuple(arg if isinstance(arg, PrimExpr) else _number(arg, kind) for arg in args)
+    return Intrinsic(label(name), exprs, kind if dtype is None else element_type(dtype))
 
 
 exp = functools.partial(intrinsic, "exp")
@@ -136,7 +191,12 @@ _UINT_BITS = {"uint8": 8, "uint16": 16, "uint32": 32, "uint64": 64}
 
 
 def max_value(dtype: DType) -> PrimExpr:
-    """The greatest value: infinity, the greatest integer, true."""
+    """The greatest value: infinity, the greatest integer, true.
+
+    Raises:
+        CompileError: `te/dtype`.
+    """
+    dtype = element_type(dtype)
     if is_float(dtype):
         return as_expr(math.inf, dtype)
     if dtype == "bool":
@@ -146,7 +206,12 @@ def max_value(dtype: DType) -> PrimExpr:
 
 
 def min_value(dtype: DType) -> PrimExpr:
-    """The least value: minus infinity, the least integer, false."""
+    """The least value: minus infinity, the least integer, false.
+
+    Raises:
+        CompileError: `te/dtype`.
+    """
+    dtype = element_type(dtype)
     if is_float(dtype):
         return as_expr(-math.inf, dtype)
     return as_expr(-(2 ** (_INT_BITS[dtype] - 1)) if dtype in _INT_BITS else 0, dtype)
@@ -215,11 +280,16 @@ def min(value: Scalar, axis: Axes | Scalar, where: PrimExpr | None = None) -> Re
 def _reduce(
     combiner: BinaryOp, value: PrimExpr, axis: Axes, where: PrimExpr | None, identity: PrimExpr
 ) -> Reduction:
-    axes = (axis,) if isinstance(axis, ReduceAxis) else tuple(axis)
-    for found in axes:
-        if not isinstance(found, ReduceAxis):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise CompileError(
-                Diagnostic("te/axis", f"expected an axis made by `reduce_axis`, got `{found!r}`")
+    given = typed("Sequence[object]", axis if isinstance(axis, Sequence) else (axis,))
+    axes = tuple(item for item in given if isinstance(item, ReduceAxis))
+    if not axes or len(axes) != len(given):
+        wrong = next((item for item in given if not isinstance(item, ReduceAxis)), given)
+        raise CompileError(
+            Diagnostic(
+                "te/axis",
+                f"expected an axis made by `te.reduce_axis`, found {found(wrong)}",
+                hint="`k = te.reduce_axis(n)`, then `te.sum(A[i, k], axis=k)`",
             )
+        )
     kept = value if where is None else if_then_else(where, value, identity)
     return Reduction(combiner, kept, axes, identity)

@@ -26,8 +26,12 @@ from workbench.ir import (
     as_dim,
     as_expr,
     dtype_of,
+    is_float,
 )
+from workbench.ir.expr import expression_text
+from workbench.ir.tracing import traced
 from workbench.support import CompileError, Diagnostic, NodeId
+from workbench.te.arguments import element_type, label, shape_of, wrong_argument
 
 Index: TypeAlias = Scalar | tuple[Scalar, ...]
 
@@ -116,7 +120,7 @@ class Tensor(Var):
         """The element at `index`.
 
         Raises:
-            CompileError: `te/rank`.
+            CompileError: `te/rank`, `te/index`, `expr/not-a-scalar`.
         """
         indices = index if isinstance(index, tuple) else (index,)
         if len(indices) != self.ndim:
@@ -126,19 +130,36 @@ class Tensor(Var):
                     f"`{self.name}` has `{self.ndim}` dimensions, got `{len(indices)}` indices",
                 )
             )
-        return Load(self, tuple(as_expr(i, INDEX) for i in indices))
+        return Load(self, tuple(_index(self.name, i) for i in indices))
 
     def __call__(self, *indices: Scalar) -> Load:
         """The element at `indices`, as `__getitem__`; `A()` for a tensor without dimensions."""
         return self[indices]
 
 
+def _index(name: str, index: Scalar) -> PrimExpr:
+    expr = as_expr(index)
+    dtype = dtype_of(expr)
+    if is_float(dtype) or dtype == "bool":
+        raise CompileError(
+            Diagnostic(
+                "te/index",
+                f"`{name}` is indexed by a `{dtype}` value, expected an integer",
+                hint="`te.cast(x, 'int64')` converts; `//` divides integers",
+            )
+        )
+    return expr
+
+
 def var(name: str = "n", dtype: DType = INDEX) -> Var:
     """A symbolic dimension (`int64`), or a scalar parameter.
 
+    Raises:
+        CompileError: `te/dtype`, `te/argument`.
+
     Reference: `tvm.te.var`.
     """
-    return Var(draft_id(), name, ScalarType(dtype))
+    return Var(draft_id(), label(name), ScalarType(element_type(dtype)))
 
 
 def placeholder(
@@ -146,10 +167,13 @@ def placeholder(
 ) -> Tensor:
     """An input tensor.
 
+    Raises:
+        CompileError: `te/shape`, `te/dtype`, `te/argument`, `expr/not-a-dimension`.
+
     Reference: `tvm.te.placeholder`.
     """
-    dims = tuple(as_dim(extent) for extent in shape)
-    return Tensor(draft_id(), name, BufferType(dims, dtype))
+    name = label(name)
+    return Tensor(draft_id(), name, BufferType(shape_of(shape, name), element_type(dtype)))
 
 
 def reduce_axis(extent: Scalar | tuple[Scalar, Scalar], name: str = "rv") -> ReduceAxis:
@@ -158,18 +182,27 @@ def reduce_axis(extent: Scalar | tuple[Scalar, Scalar], name: str = "rv") -> Red
     Reference: `tvm.te.reduce_axis`.
 
     Raises:
-        CompileError: `te/axis-start`.
+        CompileError: `te/axis-start`, `te/shape`, `expr/not-a-dimension`.
     """
-    start, stop = extent if isinstance(extent, tuple) else (0, extent)
-    if as_dim(start) != 0:
+    start, stop = _span(extent)
+    if not isinstance(start, int) or start:
         raise CompileError(
             Diagnostic(
                 "te/axis-start",
-                f"reduction axis `{name}` starts at `{as_dim(start)}`, expected `0`",
+                f"reduction axis `{name}` starts at `{expression_text(start)}`, expected `0`",
                 hint="add the start to the index where the axis is used",
             )
         )
-    return ReduceAxis(draft_id(), name, ScalarType(), as_expr(stop, INDEX))
+    (size,) = shape_of((stop,), label(name))
+    return ReduceAxis(draft_id(), name, ScalarType(), as_expr(size, INDEX))
+
+
+def _span(extent: Scalar | tuple[Scalar, Scalar]) -> tuple[Dim, Scalar]:
+    if not isinstance(extent, tuple | list):
+        return 0, extent
+    if len(extent) != 2:
+        raise wrong_argument("an extent, or `(0, extent)`", extent)
+    return as_dim(extent[0]), extent[1]
 
 
 def compute(
@@ -184,13 +217,21 @@ def compute(
     takes `*indices`.
     `name` becomes the name of buffer and block. Reference: `tvm.te.compute`.
 
+    In `fcompute`, `==` and `!=` are comparisons of the program.
+
     Raises:
-        CompileError: `te/rank`.
+        CompileError: `te/rank`, `te/shape`, `te/argument`, `expr/truth`, `expr/not-a-scalar`,
+            `expr/not-a-dimension`, `expr/function-raised`.
     """
-    dims: tuple[Dim, ...] = tuple(as_dim(extent) for extent in shape)
+    name = label(name)
+    dims = shape_of(shape, name)
+    if not callable(fcompute):
+        raise wrong_argument(f"a function of the indices of `{name}`", fcompute)
     names = _axis_names(fcompute, len(dims), name)
-    variables = tuple(Var(draft_id(), axis, ScalarType()) for axis in axes or names)
-    result: Any = fcompute(*variables)
+    if axes and len(axes) != len(dims):
+        raise wrong_argument(f"`{len(dims)}` names of axes of `{name}`", axes)
+    variables = tuple(Var(draft_id(), label(axis), ScalarType()) for axis in axes or names)
+    result: Any = traced(fcompute, variables, f"the function of `{name}`")
     body = result if isinstance(result, Reduction) else as_expr(result)
     element = body.value if isinstance(body, Reduction) else body
     return Tensor(draft_id(), name, BufferType(dims, dtype_of(element)), Compute(variables, body))
@@ -198,7 +239,10 @@ def compute(
 
 def _axis_names(fcompute: Callable[..., object], rank: int, name: str) -> list[str]:
     kinds = inspect.Parameter
-    parameters = inspect.signature(fcompute).parameters.values()
+    try:
+        parameters = inspect.signature(fcompute).parameters.values()
+    except ValueError:  # some functions of C
+        return [f"i{position}" for position in range(rank)]
     named = [
         p.name for p in parameters if p.kind in {kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD}
     ]

@@ -81,7 +81,11 @@ class _Placing:
         old = LoopsByAxes(block, self._free, values, self.facts)
         kept = self._kept(old)
         axes = tuple(
-            replace(a, value=values.get(a.var.id) or old.expression(a.value)) for a in block.axes
+            replace(
+                a,
+                value=values[a.var.id] if a.var.id in values else old.expression(a.value),
+            )
+            for a in block.axes
         )
         predicate = self._predicate(old)
         body = self._substituted(replace(block, axes=axes, predicate=predicate), old)
