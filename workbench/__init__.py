@@ -11,7 +11,14 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from workbench.ir import IRModule, TensorFunction, register_tensor_check, register_view
+from workbench.ir import (
+    GraphFunction,
+    IRModule,
+    TensorFunction,
+    register_graph_check,
+    register_tensor_check,
+    register_view,
+)
 from workbench.support import CompileError, Diagnostic
 
 _LAZY = {
@@ -70,6 +77,14 @@ def _races(function: TensorFunction) -> tuple[Diagnostic, ...]:
 def _undeclared(function: TensorFunction) -> tuple[Diagnostic, ...]:
     home = importlib.import_module("workbench.analysis.declared_regions")
     return home.undeclared_accesses(function)
+
+
+@register_graph_check
+def _memory_plan(module: IRModule, name: str, function: GraphFunction) -> tuple[Diagnostic, ...]:
+    if all(attribute != "memory_plan" for attribute, _ in function.attrs):
+        return ()
+    home = importlib.import_module("workbench.analysis.memory")
+    return home.plan_faults(module, name, function)
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401

@@ -23,6 +23,7 @@ from workbench.ir.graph import (
     CallOp,
     CallPacked,
     Constant,
+    GraphFunction,
     ScalarValue,
     ShapeValue,
     StringValue,
@@ -46,6 +47,13 @@ Or None where there is no tensor form for these types.
 
 TensorCheck = Callable[[TensorFunction], tuple[Diagnostic, ...]]
 """What an analysis has to say about a tensor function that is well formed otherwise."""
+
+
+GraphCheck = Callable[[Any, str, GraphFunction], tuple[Diagnostic, ...]]
+"""What an analysis has to say about a graph function of a module that is well formed otherwise.
+
+It gets the module and the name of the function.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +116,7 @@ _OPERATORS: dict[str, Operator] = {}
 _LIBRARIES: dict[str, LibraryFunction] = {}
 _INTRINSICS: dict[str, TensorIntrinsic] = {}
 _TENSOR_CHECKS: list[TensorCheck] = []
+_GRAPH_CHECKS: list[GraphCheck] = []
 _REGISTERED: list[str] = []
 """Names in the order of registration, repeated ones too."""
 
@@ -140,6 +149,17 @@ def register_tensor_check(check: TensorCheck) -> TensorCheck:
     """Let the verifier ask `check` about every tensor function; its faults depend on that alone."""
     _TENSOR_CHECKS.append(check)
     return check
+
+
+def register_graph_check(check: GraphCheck) -> GraphCheck:
+    """Let the verifier ask `check` about every graph function of a module without errors."""
+    _GRAPH_CHECKS.append(check)
+    return check
+
+
+def graph_checks() -> tuple[GraphCheck, ...]:
+    """What analyses want to see verified of graph functions."""
+    return tuple(_GRAPH_CHECKS)
 
 
 def tensor_checks() -> tuple[TensorCheck, ...]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from workbench.ir.digest import function_digest
 from workbench.ir.faults import MAX_DEPTH, too_deep
 from workbench.ir.module import Function, IRModule
-from workbench.ir.registry import tensor_checks
+from workbench.ir.registry import graph_checks, tensor_checks
 from workbench.ir.tensor import TensorFunction
 from workbench.ir.verify_graph import verify_graph_function
 from workbench.ir.verify_tensor import verify_tensor_function
@@ -39,6 +39,10 @@ def verify(module: IRModule) -> tuple[Diagnostic, ...]:
             found += _verify_tensor(name, function)
         else:
             found += verify_graph_function(module, name, function)
+    if not any(fault.severity is Severity.ERROR for fault in found):
+        for check in graph_checks():
+            for name, function in module.graph_functions.items():
+                found += check(module, name, function)
     return tuple(found)
 
 

@@ -32,6 +32,7 @@ from workbench.passes.graph.fuse_ops import FuseOps
 from workbench.passes.graph.inline_private_functions import InlinePrivateFunctions
 from workbench.passes.graph.lambda_lift import LambdaLift
 from workbench.passes.graph.lift_transform_params import LiftTransformParams
+from workbench.passes.graph.plan_memory import PlanMemory
 from workbench.passes.tensor.replace_function import ReplaceFunction
 from workbench.passes.tensor.schedule_default import ScheduleDefault
 from workbench.passes.tensor.simplify import Simplify
@@ -68,6 +69,7 @@ BUILTIN_PASSES: tuple[type[Pass], ...] = (
     Implement,
     ImplementByFunction,
     ReplaceFunction,
+    PlanMemory,
 )
 """The passes that we ship, in the order in which people usually want them."""
 
@@ -123,6 +125,7 @@ __all__ = [
     "PartitionForLibrary",
     "Pass",
     "PassResult",
+    "PlanMemory",
     "RemoveUnusedParameters",
     "ReplaceFunction",
     "Rule",

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from workbench.analysis.memory import without_plan
 from workbench.analysis.uses import argument_vars
 from workbench.ir import (
     Arg,
@@ -60,10 +61,14 @@ class _Pending:
     attrs: Attrs | None = None
 
     @property
-    def touched(self) -> bool:
-        signature = (self.params, self.result, self.attrs)
+    def rebinds(self) -> bool:
+        """Whether more than attributes changes, so that a memory plan does not fit any more."""
         edits = (self.values, self.removed, self.before, self.leaves, self.dims)
-        return any(edits) or any(part is not None for part in signature)
+        return any(edits) or self.params is not None or self.result is not None
+
+    @property
+    def touched(self) -> bool:
+        return self.rebinds or self.attrs is not None
 
 
 class ModuleEditor:
@@ -312,8 +317,8 @@ def _rebuild(function: GraphFunction, pending: _Pending) -> GraphFunction:
     changes: dict[str, object] = {}
     if pending.params is not None:
         changes["params"] = pending.params
-    if pending.attrs is not None:
-        changes["attrs"] = pending.attrs
+    attrs = function.attrs if pending.attrs is None else pending.attrs
+    changes["attrs"] = without_plan(attrs) if pending.rebinds else attrs
     if pending.result is not None:
         changes["return_type"] = type_of(result)
     changes |= {"blocks": _joined(blocks), "result": result, "next_id": pending.ids.next}

@@ -12,12 +12,11 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.analysis.memory import ALIGNMENT
 from workbench.ir import ConstantPool, DType
 from workbench.support import CompileError, Diagnostic
 
 Array = NDArray[Any]
-ALIGNMENT = 64
-"""Bytes: a cache line, and the widest vector."""
 
 
 @functools.cache

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
+from workbench.analysis.memory import Fitted
 from workbench.codegen import Target, host_target
 from workbench.ir import (
     Binding,
@@ -28,6 +30,7 @@ from workbench.runtime.host_calls import check_libraries
 from workbench.runtime.kernels import Checks, Kernel, KernelStatistics, prepare_kernels
 from workbench.runtime.lowering import lower
 from workbench.runtime.native import native_runtime
+from workbench.runtime.planned import functions_in_place, planned, plans_of
 from workbench.runtime.program import Program
 from workbench.runtime.report import BuildReport
 from workbench.runtime.stepwise import Machine, StepwiseEvaluator
@@ -60,15 +63,38 @@ def build(
     check_libraries(module)
     lowered = LegalizeOps()(module).module if module.graph_functions else module
     native = native_runtime()
-    kernels, statistics = prepare_kernels(_needed(lowered), target or host_target(), checks)
+    plans, notes = plans_of(lowered)
+    merged = functions_in_place(lowered, plans)
+    needed = {**_needed(lowered), **{name: function for name, (_, function) in merged.items()}}
+    kernels, statistics = prepare_kernels(needed, target or host_target(), checks)
+    for name, (callee, _) in merged.items():
+        kernels[name] = replace(kernels[name], name=callee)
     _refuse_written_inputs(lowered, kernels)
     machine = Machine(lowered, kernels, Constants(lowered.pool), native)
     evaluator = StepwiseEvaluator(machine)
     programs = {name: lower(lowered, name, evaluator) for name in lowered.graph_functions}
+    programs, unfollowed = _planned(programs, plans)
+    statistics.notes += [*notes, *unfollowed]
     pool = thread_pool()
     helpers = pool.ensure((num_threads or available_cpus()) - 1)
     report = _report(programs, lowered, statistics, time.perf_counter() - start)
     return Executable(module, machine, programs, pool, helpers, report)
+
+
+def _planned(
+    programs: Mapping[str, Program | None], plans: Mapping[str, Fitted]
+) -> tuple[dict[str, Program | None], list[str]]:
+    """Programs that follow their plans, and what to say of those that do not."""
+    found = dict(programs)
+    notes: list[str] = []
+    for name, plan in plans.items():
+        program = programs[name]
+        followed = None if program is None else planned(program, plan)
+        if followed is None:
+            notes.append(f"the memory plan of `{name}` is not followed: it runs binding by binding")
+        else:
+            found[name] = followed
+    return found, notes
 
 
 def _needed(module: IRModule) -> dict[str, TensorFunction]:

@@ -145,6 +145,17 @@ class Executable:
         return Profile(function, timings, Timing.of(totals))
 
     # --- looking inside -----------------------------------------------------------------------
+    def intermediate_bytes(self, arrays: Sequence[Any], function: str = "main") -> int:
+        """Bytes that a call with such arguments holds for values that it does not return.
+
+        What the numpy references of operators and library functions allocate is not counted; 0
+        where the function runs binding by binding.
+
+        Raises:
+            CompileError: as a call, and `run/not-a-graph-function`.
+        """
+        return self._graph_function(function).intermediate_bytes(arrays)
+
 
     @property
     def kernels(self) -> tuple[str, ...]:
@@ -277,6 +288,16 @@ class _Function:
         return self._new_frame(key, symbols)
 
     def _new_frame(self, key: tuple[Any, ...], symbols: Mapping[NodeId, Any]) -> Frame:
+    def intermediate_bytes(self, arrays: Sequence[Any]) -> int:
+        """Bytes of the arena of a call with these arguments."""
+        _, symbols = self.parameters.check(arrays)
+        if self._program is None:
+            return 0
+        key = tuple(symbols.values())
+        frame = self._take(key, symbols)
+        self._frames.get(key, []).append(frame)
+        return frame.layout.arena_bytes
+
         machine = self._owner.machine
         assert self._program is not None
         with self._lock:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ctypes
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from workbench.analysis.memory import ALIGNMENT, ONE, Lifetime, place
 from workbench.interpret import evaluate
 from workbench.ir import Dim, ScalarValue, ShapeValue, StringValue, TupleType, Type
 from workbench.ir.expr import TensorType
@@ -28,13 +29,13 @@ from workbench.runtime.context import CancelToken, Context
 from workbench.runtime.faults import raise_for_status
 from workbench.runtime.host_calls import checked_result, placed, wrong_result
 from workbench.runtime.kernels import Kernel
-from workbench.runtime.memory_plan import Lifetime, MemoryPlan, plan_memory
 from workbench.runtime.native import NativeRuntime
 from workbench.runtime.program import (
     HostKind,
     HostStep,
     KernelStep,
     Operand,
+    PlannedMemory,
     Program,
     Storage,
     TupleOperand,
@@ -57,7 +58,7 @@ class Layout:
     program: Program
     symbols: Mapping[NodeId, Any]
     shapes: tuple[Shape | None, ...]
-    memory: MemoryPlan
+    arena_bytes: int
     arena: Mapping[int, int]
     """Offset in the arena, by value."""
 
@@ -83,10 +84,36 @@ def lay_out(program: Program, symbols: Mapping[NodeId, Any]) -> Layout:
         None if value.shape is None else tuple(int(evaluate(dim, symbols)) for dim in value.shape)
         for value in program.values
     )
+    if program.memory is not None:
+        return Layout(program, symbols, shapes, *_as_planned(program, program.memory, shapes))
     lifetimes = _lifetimes(program, shapes)
-    memory = plan_memory(tuple(lifetimes.values()))
+    memory = place(tuple(lifetimes.values()))
     arena = dict(zip(lifetimes, memory.offsets, strict=True))
-    return Layout(program, symbols, shapes, memory, arena)
+    return Layout(program, symbols, shapes, memory.size, arena)
+
+
+def _as_planned(
+    program: Program, plan: PlannedMemory, shapes: Sequence[Shape | None]
+) -> tuple[int, dict[int, int]]:
+    """Bytes of the arena and offsets in it: what a unit is follows from the sizes of values."""
+    units = [1] * len(plan.storages)
+    symbolic: set[int] = set()
+    for index, spot in plan.spots.items():
+        size = _bytes(shapes[index], program.values[index].dtype)
+        if spot.size.unit != ONE:
+            known = units[spot.storage] if spot.storage in symbolic else 0
+            units[spot.storage] = max(known, -(-size // max(1, spot.size.count)))
+            symbolic.add(spot.storage)
+    starts: list[int] = []
+    end = 0
+    for (scope, count), unit in zip(plan.storages, units, strict=True):
+        starts.append(end)
+        if scope == "arena":
+            end += -(-count * unit // ALIGNMENT) * ALIGNMENT
+    return end, {
+        index: starts[spot.storage] + spot.offset * units[spot.storage]
+        for index, spot in plan.spots.items()
+    }
 
 
 def _lifetimes(program: Program, shapes: Sequence[Shape | None]) -> dict[int, Lifetime]:
@@ -138,7 +165,7 @@ class Frame:
         self._kernels = kernels
         self._native = native
         self.context = context
-        self._arena = aligned_bytes(layout.memory.size)
+        self._arena = aligned_bytes(layout.arena_bytes)
         values = layout.program.values
         self._values: list[Any] = [None] * len(values)
         self._patches: list[list[tuple[Any, int]]] = [[] for _ in values]
@@ -362,9 +389,16 @@ class Frame:
     def _checked(self, step: HostStep, index: int, type_: TensorType, returned: Any) -> Array:  # noqa: ANN401
         shape = self.layout.shapes[index]
         array = checked_result(step.label, returned, type_.dtype, shape, type_.rank, _code(step))
-        if np.may_share_memory(array, self._arena):
+        if any(np.may_share_memory(array, memory) for memory in self._reused()):
             return array.copy()
         return direct(array) if self._patches[index] else array
+
+    def _reused(self) -> Iterator[Array]:
+        """Memory that later steps may write."""
+        yield self._arena
+        for index in self.layout.program.rewritten:
+            if self._values[index] is not None:
+                yield self._values[index]
 
     def _result(self, operand: Operand, given: set[int]) -> Any:  # noqa: ANN401
         """What the caller gets: arrays of its own, even where the function returns a parameter."""

@@ -89,6 +89,7 @@ class _Scope:
     function: str
     root: NodeId | None
     callers: tuple[str, ...] = ()
+    path: tuple[int, ...] = ()
     operands: dict[NodeId, Operand] = field(default_factory=dict[NodeId, Operand])
     symbols: dict[NodeId, Dim] = field(default_factory=dict[NodeId, Dim])
 
@@ -202,15 +203,16 @@ class _Lowering:
     # --- bindings -----------------------------------------------------------------------------
 
     def _blocks(self, scope: _Scope, blocks: tuple[BindingBlock, ...]) -> None:
-        for block in blocks:
-            for binding in block.bindings:
-                place = Place(
-                    scope.function,
-                    binding.var.id,
-                    binding.var.name,
-                    binding.var.id if scope.root is None else scope.root,
-                )
-                scope.operands[binding.var.id] = self._bind(scope, binding, place)
+        bindings = (binding for block in blocks for binding in block.bindings)
+        for position, binding in enumerate(bindings):
+            place = Place(
+                scope.function,
+                binding.var.id,
+                binding.var.name,
+                binding.var.id if scope.root is None else scope.root,
+                (*scope.path, position),
+            )
+            scope.operands[binding.var.id] = self._bind(scope, binding, place)
 
     def _bind(self, scope: _Scope, binding: Binding, place: Place) -> Operand:
         value, type_ = binding.value, binding.var.type
@@ -239,12 +241,12 @@ class _Lowering:
         if not isinstance(self.module[call.callee], TensorFunction):
             raise _wrong_callee(call.callee, "tensor", place)
         inputs = [self._kernel_operand(scope, arg) for arg in call.args]
-        outputs = [self._arena(scope, out) for out in call.out_types]
+        outputs = self._arena(scope, call.out_types, place)
         scalars = [ScalarValue(as_expr(self._dim(scope, dim))) for dim in call.scalars]
         operands = (*inputs, *outputs, *scalars)
         indices = tuple(ref.index for ref in outputs)
         self.steps.append(KernelStep(call.callee, operands, indices, place))
-        return outputs[0] if len(outputs) == 1 else TupleOperand(tuple(outputs))
+        return outputs[0] if len(outputs) == 1 else TupleOperand(outputs)
 
     def _kernel_operand(self, scope: _Scope, arg: Arg) -> ValueRef | ScalarValue:
         operand = self._leaf(scope, arg)
@@ -254,10 +256,15 @@ class _Lowering:
             raise _NotStatic
         return operand
 
-    def _arena(self, scope: _Scope, type_: Type) -> ValueRef:
-        if not isinstance(type_, TensorType) or type_.dtype is None:
-            raise _NotStatic
-        return self._value(Value(Storage.ARENA, self._dims(scope, type_.shape), type_.dtype))
+    def _arena(self, scope: _Scope, types: tuple[Type, ...], place: Place) -> tuple[ValueRef, ...]:
+        found: list[ValueRef] = []
+        for output, type_ in enumerate(types):
+            if not isinstance(type_, TensorType) or type_.dtype is None:
+                raise _NotStatic
+            shape = self._dims(scope, type_.shape)
+            value = Value(Storage.ARENA, shape, type_.dtype, path=place.path, output=output)
+            found.append(self._value(value))
+        return tuple(found)
 
     def _call_packed(self, scope: _Scope, call: CallPacked, type_: Type, place: Place) -> Operand:
         function = library_call(self.module, call)
@@ -266,7 +273,7 @@ class _Lowering:
                 scope, HostKind.LIBRARY, call.symbol, function, call.args, type_, place
             )
         operands = tuple(self._leaf(scope, arg) for arg in call.args)
-        outputs = tuple(self._arena(scope, out) for out in call.out_types)
+        outputs = self._arena(scope, call.out_types, place)
         indices = tuple(ref.index for ref in outputs)
         self.steps.append(
             HostStep(HostKind.LIBRARY, call.symbol, function, operands, indices, None, None, place)
@@ -366,7 +373,7 @@ class _Lowering:
         callers = (*scope.callers, scope.function)
         if call.callee in callers or len(call.args) != len(function.params):
             raise _NotStatic
-        inner = _Scope(call.callee, place.root, callers)
+        inner = _Scope(call.callee, place.root, callers, place.path)
         for param, arg in zip(function.params, call.args, strict=True):
             operand = self._leaf(scope, arg)
             self._bind_parameter(inner, param.id, param.type, operand)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import enum
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from workbench.analysis.memory import Spot
 from workbench.ir import Dim, DType, ScalarValue, Shape, ShapeValue, StringValue, Type
 from workbench.support import NodeId
 
@@ -46,22 +47,31 @@ Operand: TypeAlias = ValueRef | TupleOperand | ShapeValue | ScalarValue | String
 
 @dataclass(slots=True)
 class Value:
-    """A value: `shape` is None where only the host knows it. `digest` names a constant."""
+    """A value: `shape` is None where only the host knows it. `digest` names a constant.
+
+    `output` says which output of its step it is, where a call fills the memory that it is given.
+    """
 
     storage: Storage
     shape: Shape | None = None
     dtype: DType | None = None
     digest: str = ""
+    path: tuple[int, ...] = ()
+    output: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a step comes from: function and binding, and the root's binding it is part of."""
+    """Where a step comes from: function and binding, and the root's binding it is part of.
+
+    `path` are the positions of the bindings from the root on.
+    """
 
     function: str
     node: NodeId
     name: str
     root: NodeId
+    path: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +124,21 @@ class Check:
     place: Place
 
 
+@dataclass(frozen=True, slots=True)
+class PlannedMemory:
+    """Storages as scope and size in units, and where each value of the arena lies."""
+
+    storages: tuple[tuple[str, int], ...]
+    spots: Mapping[int, Spot]
+
+
 @dataclass(frozen=True)
 class Program:
-    """A graph function ready to be given memory. `inputs` are the parameters in order."""
+    """A graph function ready to be given memory. `inputs` are the parameters in order.
+
+    `memory` is the plan to follow, if the function has one; `rewritten` are values that are
+    overwritten in place, by the number that those which overwrite them have too.
+    """
 
     name: str
     inputs: tuple[Operand, ...]
@@ -124,6 +146,8 @@ class Program:
     steps: tuple[Step, ...]
     checks: tuple[Check, ...]
     result: Operand
+    memory: PlannedMemory | None = None
+    rewritten: frozenset[int] = frozenset()
 
     @functools.cached_property
     def flat_inputs(self) -> tuple[int, ...] | None:

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.runtime.memory_plan import Lifetime, plan_memory
+from workbench.analysis.memory import Lifetime, place
 
 LIFETIMES = st.lists(
     st.builds(
@@ -16,7 +16,7 @@ LIFETIMES = st.lists(
 
 @given(LIFETIMES)
 def test_values_of_one_step_do_not_overlap(values: list[Lifetime]) -> None:
-    plan = plan_memory(values)
+    plan = place(values)
     ranges = [
         (offset, offset + value.size) for offset, value in zip(plan.offsets, values, strict=True)
     ]
@@ -30,7 +30,7 @@ def test_values_of_one_step_do_not_overlap(values: list[Lifetime]) -> None:
 
 def test_a_chain_needs_two_buffers() -> None:
     chain = [Lifetime(1024, step, step + 1) for step in range(10)]
-    assert plan_memory(chain).size == 2048
+    assert place(chain).size == 2048
 
 
 def test_the_tightest_gap_is_taken() -> None:
@@ -42,8 +42,8 @@ def test_the_tightest_gap_is_taken() -> None:
         Lifetime(192, 0, 9),
         Lifetime(128, 2, 9),  # fits into the gap of 512 and into that of 256
     ]
-    assert plan_memory(values).offsets[5] == 640 + 512 + 384
+    assert place(values).offsets[5] == 640 + 512 + 384
 
 
 def test_nothing_needs_nothing() -> None:
-    assert plan_memory([]).size == 0
+    assert place([]).size == 0

@@ -1,0 +1,32 @@
+"""Memory: where the values of a graph function lie, and which may share a place."""
+
+from workbench.analysis.memory.attribute import ATTRIBUTE, with_plan, without_plan
+from workbench.analysis.memory.fitting import Fitted, Merge, Spot, fitted_plan, plan_faults
+from workbench.analysis.memory.inplace import in_place, why_not_in_place
+from workbench.analysis.memory.placement import ALIGNMENT, Lifetime, Placement, place
+from workbench.analysis.memory.plan import MemoryPlan, Missed, Planned, Storage
+from workbench.analysis.memory.planning import plan_memory
+from workbench.analysis.memory.sizes import ONE
+
+__all__ = [
+    "ALIGNMENT",
+    "ATTRIBUTE",
+    "ONE",
+    "Fitted",
+    "Lifetime",
+    "MemoryPlan",
+    "Merge",
+    "Missed",
+    "Placement",
+    "Planned",
+    "Spot",
+    "Storage",
+    "fitted_plan",
+    "in_place",
+    "place",
+    "plan_faults",
+    "plan_memory",
+    "why_not_in_place",
+    "with_plan",
+    "without_plan",
+]

@@ -1,0 +1,260 @@
+"""Does the plan in the attributes of a function fit it, and is it right?
+
+A plan that was made for other sizes, lifetimes or code is stale: nobody follows it. One that was
+made for these and puts two values that live together into the same bytes is a fault.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from workbench.analysis.memory.attribute import (
+    ATTRIBUTE,
+    Entry,
+    Written,
+    key_of,
+    malformed,
+    written_plan,
+)
+from workbench.analysis.memory.inplace import why_not_in_place
+from workbench.analysis.memory.sizes import Size
+from workbench.analysis.memory.values import Path, Step, Value, Values, values_of
+from workbench.ir import GraphFunction, IRModule, TensorFunction
+from workbench.support import CompileError, Diagnostic
+
+Key = tuple[Path, int]
+"""A value: the path of its binding, and which output it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """An output that a call writes where inputs lie.
+
+    `sources` and `target` are parameters of the tensor function `callee` by position; `value` is
+    what is written, `before` what lay there.
+    """
+
+    callee: str
+    sources: tuple[int, ...]
+    target: int
+    value: Key
+    before: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a value lies: `offset` units of a storage. It takes `size`."""
+
+    storage: int
+    offset: int
+    size: Size
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A plan to follow: storages as scope and size in units, spots, merges by path of the call."""
+
+    storages: tuple[tuple[str, int], ...]
+    spots: dict[Key, Spot]
+    merges: dict[Path, tuple[Merge, ...]]
+
+
+def fitted_plan(module: IRModule, name: str) -> Fitted | str:
+    """The plan of a graph function of a module that was verified; or why there is none to follow.
+
+    Empty where the function has no plan.
+    """
+    function = module[name]
+    assert isinstance(function, GraphFunction)
+    written = written_plan(name, function)
+    if written is None:
+        return ""
+    found = values_of(module, name)
+    if found.unknown:
+        return found.unknown
+    if key_of(module, found, written.entries) != written.key:
+        return "it was made for other bindings"
+    keys = _keys(found)
+    spots: dict[Key, Spot] = {}
+    merges: dict[Path, tuple[Merge, ...]] = {}
+    for entry in written.entries:
+        size = found.values[keys[entry.path, entry.output]].size
+        assert size is not None
+        spots[entry.path, entry.output] = Spot(entry.storage, entry.offset, size)
+    steps = {step.path: step for step in found.steps}
+    for entry in written.entries:
+        if entry.source >= 0:
+            merge = _merge(written, keys, steps[entry.path], entry)
+            merges[entry.path] = (*merges.get(entry.path, ()), merge)
+    return Fitted(written.storages, spots, merges)
+
+
+def _keys(found: Values) -> dict[Key, int]:
+    return {(v.path, v.output): n for n, v in enumerate(found.values) if v.owner == "planned"}
+
+
+def _merge(written: Written, keys: dict[Key, int], step: Step, entry: Entry) -> Merge:
+    source = written.entries[entry.source]
+    before = source.path, source.output
+    positions = tuple(n for n, value in enumerate(step.operands) if value == keys[before])
+    target = len(step.operands) + entry.output
+    return Merge(step.callee, positions, target, (entry.path, entry.output), before)
+
+
+# --- faults -----------------------------------------------------------------------------------
+
+
+def plan_faults(module: IRModule, name: str, function: GraphFunction) -> tuple[Diagnostic, ...]:
+    """What is wrong with the plan of a function that is well formed otherwise."""
+    if all(attribute != ATTRIBUTE for attribute, _ in function.attrs):
+        return ()
+    try:
+        written = written_plan(name, function)
+        assert written is not None
+        found = values_of(module, name)
+        if found.unknown or key_of(module, found, written.entries) != written.key:
+            return ()
+        return tuple(_faults(module, name, written, found))
+    except CompileError as error:
+        return error.diagnostics
+
+
+def _faults(module: IRModule, name: str, written: Written, found: Values) -> Iterator[Diagnostic]:
+    keys = _keys(found)
+    numbers = [keys.get((entry.path, entry.output)) for entry in written.entries]
+    if None in numbers or sorted(n for n in numbers if n is not None) != sorted(keys.values()):
+        raise malformed(name, "its values are not those of the function")
+    values = [found.values[n] for n in numbers if n is not None]
+    by_storage: dict[int, list[int]] = {}
+    replaced = {entry.source for entry in written.entries}
+    for number, entry in enumerate(written.entries):
+        _check_storage(name, written, entry, values[number], number in replaced)
+        if entry.source >= 0:
+            yield from _not_in_place(module, name, written, found, values, number)
+        by_storage.setdefault(entry.storage, []).append(number)
+    for members in by_storage.values():
+        if len({values[n].size.unit for n in members if values[n].size is not None}) > 1:  # pyright: ignore[reportOptionalMemberAccess]
+            raise malformed(name, "values of one storage have sizes of different kinds")
+        yield from _overlaps(name, written, values, members)
+
+
+def _check_storage(name: str, written: Written, entry: Entry, value: Value, replaced: bool) -> None:
+    if not 0 <= entry.storage < len(written.storages):
+        raise malformed(name, f"there is no storage `{entry.storage}`")
+    scope, count = written.storages[entry.storage]
+    assert value.size is not None
+    if entry.offset < 0 or entry.offset + value.size.count > count:
+        raise malformed(name, f"`{value.name}` lies outside of its storage")
+    if value.returned and scope != "returned":
+        raise malformed(name, f"`{value.name}` is returned, and lies in the arena")
+    if scope == "returned" and not value.returned and not replaced:
+        raise malformed(name, f"`{value.name}` is not returned, and lies where results do")
+
+
+def _not_in_place(
+    module: IRModule,
+    name: str,
+    written: Written,
+    found: Values,
+    values: Sequence[Value],
+    number: int,
+) -> Iterator[Diagnostic]:
+    entry, value = written.entries[number], values[number]
+    other, before = written.entries[entry.source], values[entry.source]
+    why = _why_not(module, found, entry, value, before)
+    if not why and (other.storage, other.offset) != (entry.storage, entry.offset):
+        why = "the plan puts them elsewhere"
+    if why:
+        yield Diagnostic(
+            "memory/not-in-place",
+            f"`{value.name}` cannot be computed in place of `{before.name}`: {why}",
+            function=name,
+            node=value.ids[0],
+        )
+
+
+def _why_not(module: IRModule, found: Values, entry: Entry, value: Value, before: Value) -> str:
+    step = found.steps[value.first]
+    sources = [
+        n for n, o in enumerate(step.operands) if o is not None and found.values[o] is before
+    ]
+    if not sources:
+        return "the call does not read it"
+    if before.returned:
+        return "the function returns it"
+    if before.last > value.first:
+        return f"`{found.steps[before.last].name}` reads it later"
+    if not step.callee:
+        return "it is not known how a library reads and writes"
+    callee = module[step.callee]
+    assert isinstance(callee, TensorFunction)
+    target = len(step.operands) + entry.output
+    reasons = (why_not_in_place(callee, source, target) for source in sources)
+    return next((why for why in reasons if why), "")
+
+
+def _overlaps(
+    name: str, written: Written, values: Sequence[Value], members: Sequence[int]
+) -> Iterator[Diagnostic]:
+    """Values that live together in one place: a sweep over time, ranges in the order of bytes."""
+    begins = sorted(members, key=lambda n: (values[n].first, written.entries[n].source < 0, n))
+    ends = sorted(members, key=lambda n: values[n].last)
+    alive: list[tuple[int, int, int]] = []
+    done = 0
+    gone: set[int] = set()
+    for number in begins:
+        entry, value = written.entries[number], values[number]
+        while values[ends[done]].last < value.first:
+            _leave(alive, written, values, ends[done], gone)
+            done += 1
+        if entry.source >= 0:
+            _leave(alive, written, values, entry.source, gone)
+        assert value.size is not None
+        range_ = entry.offset, entry.offset + value.size.count, number
+        if value.size.count:
+            yield from _touching(name, values, alive, range_)
+            insort(alive, range_)
+
+
+def _leave(
+    alive: list[tuple[int, int, int]],
+    written: Written,
+    values: Sequence[Value],
+    number: int,
+    gone: set[int],
+) -> None:
+    size = values[number].size
+    assert size is not None
+    if number in gone or not size.count:
+        return
+    gone.add(number)
+    offset = written.entries[number].offset
+    position = bisect_left(alive, (offset, offset + size.count, number))
+    if position < len(alive) and alive[position][2] == number:
+        del alive[position]
+
+
+def _touching(
+    name: str,
+    values: Sequence[Value],
+    alive: Sequence[tuple[int, int, int]],
+    range_: tuple[int, int, int],
+) -> Iterator[Diagnostic]:
+    start, stop, number = range_
+    position = bisect_left(alive, range_)
+    for other in (position - 1, position):
+        if not 0 <= other < len(alive):
+            continue
+        low, high, neighbour = alive[other]
+        if low < stop and start < high:
+            yield Diagnostic(
+                "memory/overlap",
+                f"`{values[number].name}` and `{values[neighbour].name}` are needed at the same "
+                f"time and share memory",
+                function=name,
+                node=values[number].ids[0],
+                notes=(f"both have the bytes from `{max(low, start)}` to `{min(high, stop) - 1}`",),
+                hint="apply `PlanMemory` again, or take the attribute `memory_plan` away",
+            )

@@ -1,0 +1,255 @@
+"""Planning: values that may share memory, one arena for the rest.
+
+First each output is put in place of an input that nobody needs any more, where the tensor function
+allows it; the values of such a chain are one from then on. What the function returns gets memory
+of its own, which its chain is computed in; everything else is placed in the arena.
+
+References: `relax.transform.DataflowUseInplaceCalls`, `relax.transform.StaticPlanBlockMemory`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from workbench.analysis.memory.inplace import why_not_in_place
+from workbench.analysis.memory.placement import ALIGNMENT, Lifetime, place, rounded
+from workbench.analysis.memory.plan import MemoryPlan, Missed, Planned, Reuse, Storage
+from workbench.analysis.memory.sizes import ONE, Size, Unit
+from workbench.analysis.memory.values import Step, Value, Values, values_of
+from workbench.ir import IRModule, TensorFunction, TensorType
+from workbench.ir.dims import same_shape
+
+SMALL = 8
+"""Alignment where sizes are symbolic: an offset is a number of units, which may be one byte."""
+
+
+def plan_memory(module: IRModule, function: str = "main") -> MemoryPlan:
+    """Where the values of a graph function of a well-formed module lie. Deterministic.
+
+    Takes time in proportion to the values and the logarithm of how many live together.
+    """
+    found = values_of(module, function)
+    if found.unknown:
+        return MemoryPlan(function, unknown=found.unknown)
+    chains = _Chains(module, found)
+    for number in range(len(found.steps)):
+        chains.step(number)
+    return _placed(function, found, chains)
+
+
+@dataclass(slots=True)
+class _Chain:
+    """Values that lie in one place, one after the other."""
+
+    members: list[int]
+    first: int
+    last: int
+    returned: bool = False
+
+
+@dataclass(slots=True)
+class _Chains:
+    """Finds the values that are computed in place of another."""
+
+    module: IRModule
+    found: Values
+    before: dict[int, int] = field(default_factory=dict[int, int])
+    missed: dict[int, list[Missed]] = field(default_factory=dict[int, list[Missed]])
+
+    def step(self, number: int) -> None:
+        """Decide for the outputs of a step."""
+        step = self.found.steps[number]
+        taken: set[int] = set()
+        for position, output in enumerate(step.outputs):
+            value = self.found.values[output]
+            if value.owner != "planned":
+                continue
+            for operand in dict.fromkeys(step.operands):
+                if operand is None or not _alike(self.found.values[operand], value):
+                    continue
+                why = "another output lies there already" if operand in taken else ""
+                why = why or self._why_not(number, step, operand, position)
+                if not why:
+                    self.before[output] = operand
+                    taken.add(operand)
+                    self.missed.pop(output, None)
+                    break
+                missed = Missed(self.found.values[operand].name, why)
+                self.missed.setdefault(output, []).append(missed)
+
+    def _why_not(self, number: int, step: Step, operand: int, position: int) -> str:
+        value = self.found.values[operand]
+        match value.owner:
+            case "parameter":
+                return "its memory is the caller's"
+            case "constant":
+                return "it is a constant"
+            case "python":
+                return "its memory is Python's"
+            case "planned":
+                pass
+        if value.returned:
+            return "the function returns it"
+        if value.last > number:
+            return f"`{self.found.steps[value.last].name}` reads it later"
+        if not step.callee:
+            return "it is not known how a library reads and writes"
+        callee = self.module[step.callee]
+        assert isinstance(callee, TensorFunction)
+        sources = [n for n, other in enumerate(step.operands) if other == operand]
+        target = len(step.operands) + position
+        found = (why_not_in_place(callee, source, target) for source in sources)
+        return next((why for why in found if why), "")
+
+    def all(self) -> list[_Chain]:
+        """The chains of all planned values, in the order in which they begin."""
+        found: dict[int, _Chain] = {}
+        for number, value in enumerate(self.found.values):
+            if value.owner != "planned":
+                continue
+            source = self.before.get(number)
+            chain = found.pop(source) if source is not None else _Chain([], value.first, 0)
+            chain.members.append(number)
+            chain.last, chain.returned = value.last, value.returned
+            found[number] = chain
+        return sorted(found.values(), key=lambda chain: (chain.first, chain.members[0]))
+
+
+def _alike(a: Value, b: Value) -> bool:
+    """Whether two values have one shape and one dtype."""
+    one, other = a.type, b.type
+    if one is None or other is None or one.shape is None or other.shape is None:
+        return False
+    return one.dtype == other.dtype and same_shape(one.shape, other.shape) is True
+
+
+def _placed(function: str, found: Values, chains: _Chains) -> MemoryPlan:
+    pools: dict[Unit, list[_Chain]] = {}
+    returned: list[_Chain] = []
+    for chain in chains.all():
+        if chain.returned:
+            returned.append(chain)
+        else:
+            pools.setdefault(_size(found, chain).unit, []).append(chain)
+    builder = _Builder(found, chains)
+    for unit in sorted(pools, key=lambda unit: (unit != ONE, repr(unit))):
+        builder.pool(unit, pools[unit])
+    for chain in returned:
+        builder.returned(chain)
+    planned = sorted(builder.places)
+    numbers = {value: n for n, value in enumerate(planned)}
+    return MemoryPlan(
+        function,
+        tuple(step.name for step in found.steps),
+        tuple(builder.storages),
+        tuple(builder.planned(value, numbers) for value in planned),
+        tuple(_unplanned(found)),
+        found.symbols,
+        builder.live if pools.keys() <= {ONE} else None,
+    )
+
+
+def _size(found: Values, chain: _Chain) -> Size:
+    size = found.values[chain.members[0]].size
+    assert size is not None
+    return size
+
+
+def _unplanned(found: Values) -> Iterator[Missed]:
+    for step in found.steps:
+        for output in step.outputs:
+            if found.values[output].owner == "python":
+                why = "Python gives it its memory: it is no call of a tensor function"
+                yield Missed(found.values[output].name, why)
+
+
+@dataclass(slots=True)
+class _Builder:
+    """Storages and places of values."""
+
+    found: Values
+    chains: _Chains
+    storages: list[Storage] = field(default_factory=list[Storage])
+    places: dict[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
+    sources: dict[int, int] = field(default_factory=dict[int, int])
+    live: int = 0
+
+    def pool(self, unit: Unit, chains: list[_Chain]) -> None:
+        """Place chains whose sizes have one unit."""
+        lifetimes = [Lifetime(_size(self.found, c).count, c.first, c.last) for c in chains]
+        alignment = ALIGNMENT if unit == ONE else SMALL
+        placement = place(lifetimes, alignment)
+        if unit == ONE:
+            self.live = placement.live
+        storage = len(self.storages)
+        self.storages.append(Storage(storage, placement.size, unit, alignment=alignment))
+        earlier = _Earlier()
+        for chain, offset in zip(chains, placement.offsets, strict=True):
+            for member in chain.members:
+                self.places[member] = storage, offset
+            end = offset + rounded(_size(self.found, chain).count, alignment)
+            source = earlier.put(offset, end, chain.members[-1])
+            if source is not None:
+                self.sources[chain.members[0]] = source
+
+    def returned(self, chain: _Chain) -> None:
+        """Give a chain that ends in a result memory of its own."""
+        size = _size(self.found, chain)
+        storage = len(self.storages)
+        self.storages.append(Storage(storage, size.count, size.unit, "returned"))
+        for member in chain.members:
+            self.places[member] = storage, 0
+
+    def planned(self, number: int, numbers: dict[int, int]) -> Planned:
+        """A value with its place."""
+        value = self.found.values[number]
+        assert value.size is not None
+        assert isinstance(value.type, TensorType)
+        storage, offset = self.places[number]
+        source = self.chains.before.get(number)
+        reuse: Reuse = "in-place" if source is not None else "fresh"
+        if source is None and number in self.sources:
+            source, reuse = self.sources[number], "reuse"
+        return Planned(
+            value.name,
+            value.path,
+            value.output,
+            value.ids,
+            value.type,
+            value.size,
+            storage,
+            offset,
+            value.first,
+            value.last,
+            reuse,
+            None if source is None else numbers[source],
+            tuple(self.chains.missed.get(number, ())),
+        )
+
+
+class _Earlier:
+    """Who was last in each part of a block; values come in the order in which they begin."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._parts: list[tuple[int, int, int]] = []
+
+    def put(self, start: int, stop: int, owner: int) -> int | None:
+        """Note a value; gives who was there last before, the one at its start where several."""
+        low = bisect_right(self._starts, start)
+        if low and self._parts[low - 1][1] > start:
+            low -= 1
+        high = low
+        while high < len(self._parts) and self._parts[high][0] < stop:
+            high += 1
+        old = self._parts[low:high]
+        new = [(start, stop, owner)]
+        if old and old[0][0] < start:
+            new.insert(0, (old[0][0], start, old[0][2]))
+        if old and old[-1][1] > stop:
+            new.append((stop, old[-1][1], old[-1][2]))
+        self._parts[low:high] = new
+        self._starts[low:high] = [part[0] for part in new]
+        return old[0][2] if old else None

@@ -1,0 +1,131 @@
+"""A program that follows a memory plan: calls work in place, values lie where the plan says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from workbench.analysis.memory import Fitted, Merge, fitted_plan, in_place
+from workbench.ir import IRModule, ScalarValue, TensorFunction
+from workbench.runtime.program import (
+    HostStep,
+    KernelStep,
+    Operand,
+    PlannedMemory,
+    Program,
+    Step,
+    Storage,
+    TupleOperand,
+    ValueRef,
+    operand_values,
+)
+
+
+def plans_of(module: IRModule) -> tuple[dict[str, Fitted], list[str]]:
+    """The plans of graph functions that fit them, and what to say of those that do not."""
+    found: dict[str, Fitted] = {}
+    notes: list[str] = []
+    for name in module.graph_functions:
+        plan = fitted_plan(module, name)
+        if isinstance(plan, Fitted):
+            found[name] = plan
+        elif plan:
+            notes.append(f"the memory plan of `{name}` is not followed: {plan}")
+    return found, notes
+
+
+def functions_in_place(
+    module: IRModule, plans: Mapping[str, Fitted]
+) -> dict[str, tuple[str, TensorFunction]]:
+    """The tensor functions that plans need, by a name that says how, with their own name."""
+    found: dict[str, tuple[str, TensorFunction]] = {}
+    for plan in plans.values():
+        for merges in plan.merges.values():
+            name = _variant(merges)
+            if name not in found:
+                callee = module[merges[0].callee]
+                assert isinstance(callee, TensorFunction)
+                pairs = [(merge.sources, merge.target) for merge in merges]
+                found[name] = merges[0].callee, in_place(callee, pairs)
+    return found
+
+
+def _variant(merges: Sequence[Merge]) -> str:
+    pairs = ", ".join(f"{merge.target} in {merge.sources}" for merge in merges)
+    return f"{merges[0].callee} ({pairs})"
+
+
+def planned(program: Program, plan: Fitted) -> Program | None:
+    """The program with the plan; None where it has values that the plan does not know."""
+    numbers = {
+        (value.path, value.output): index
+        for index, value in enumerate(program.values)
+        if value.path
+    }
+    merges = [merge for one in plan.merges.values() for merge in one]
+    if any(key not in numbers for merge in merges for key in (merge.value, merge.before)):
+        return None
+    same: dict[int, int] = {}
+    for merge in sorted(merges, key=lambda merge: numbers[merge.value]):
+        before = numbers[merge.before]
+        same[numbers[merge.value]] = same.get(before, before)
+    values = list(program.values)
+    for index, first in same.items():
+        if values[index].storage is Storage.OUTPUT:
+            values[index] = replace(values[index], storage=Storage.ARENA)
+            values[first] = replace(values[first], storage=Storage.OUTPUT)
+    steps = tuple(_step(step, plan, same) for step in program.steps)
+    spots = {
+        index: plan.spots[key]
+        for key, index in numbers.items()
+        if index not in same and key in plan.spots and values[index].storage is Storage.ARENA
+    }
+    used = {i for step in steps for i in _values(step)}
+    arena = {i for i in used if values[i].storage is Storage.ARENA}
+    if any(i not in spots or plan.storages[spots[i].storage][0] != "arena" for i in arena):
+        return None
+    return replace(
+        program,
+        values=tuple(values),
+        steps=steps,
+        result=_renamed(program.result, same),
+        memory=PlannedMemory(plan.storages, spots),
+        rewritten=frozenset(same.values()),
+    )
+
+
+def _step(step: Step, plan: Fitted, same: Mapping[int, int]) -> Step:
+    outputs = tuple(same.get(index, index) for index in step.outputs)
+    if isinstance(step, HostStep):
+        operands = tuple(_renamed(operand, same) for operand in step.operands)
+        return replace(step, operands=operands, outputs=outputs)
+    merges = plan.merges.get(step.place.path, ())
+    gone = {n for merge in merges for n in (*merge.sources[1:], merge.target)}
+    kept = (operand for n, operand in enumerate(step.operands) if n not in gone)
+    operands = tuple(_kernel_operand(operand, same) for operand in kept)
+    callee = _variant(merges) if merges else step.callee
+    return KernelStep(callee, operands, outputs, step.place)
+
+
+def _kernel_operand(
+    operand: ValueRef | ScalarValue, same: Mapping[int, int]
+) -> ValueRef | ScalarValue:
+    if isinstance(operand, ScalarValue):
+        return operand
+    return ValueRef(same.get(operand.index, operand.index))
+
+
+def _renamed(operand: Operand, same: Mapping[int, int]) -> Operand:
+    match operand:
+        case ValueRef(index=index):
+            return ValueRef(same.get(index, index))
+        case TupleOperand(fields=fields):
+            return TupleOperand(tuple(_renamed(item, same) for item in fields))
+        case _:
+            return operand
+
+
+def _values(step: Step) -> Iterator[int]:
+    for operand in step.operands:
+        yield from operand_values(operand)
+    yield from step.outputs
