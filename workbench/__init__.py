@@ -16,6 +16,7 @@ from workbench.ir import (
     IRModule,
     TensorFunction,
     register_graph_check,
+    register_source,
     register_tensor_check,
     register_view,
 )
@@ -66,6 +67,12 @@ __all__ = [
     "save",
     "schedule",
 ]
+
+
+@register_source
+def _operators() -> None:
+    """`from workbench.script import I, R, T` alone reads operators too."""
+    importlib.import_module("workbench.ops")
 
 
 @register_tensor_check

@@ -9,6 +9,7 @@ from typing import Any, assert_never, cast
 import numpy as np
 
 import workbench.ops
+from workbench.interpret.filled import check_filled
 from workbench.interpret.matching import Symbols, Value, evaluate, mismatch_code, read_leaf
 from workbench.interpret.tensor import call_tensor_function, fresh_array, run_tensor_function
 from workbench.ir.expr import ScalarType, TensorType, Type, Var
@@ -248,6 +249,7 @@ class _Frame:
             raise _foreign("library/raised", f"library function `{call.symbol}`", error) from error
         if call.style is not PackedStyle.DPS:
             return _as_values(returned)
+        check_filled(call.symbol, returned, outputs)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
     def _call_function(self, callee: str, args: tuple[Arg, ...]) -> Value:

@@ -117,6 +117,8 @@ _LIBRARIES: dict[str, LibraryFunction] = {}
 _INTRINSICS: dict[str, TensorIntrinsic] = {}
 _TENSOR_CHECKS: list[TensorCheck] = []
 _GRAPH_CHECKS: list[GraphCheck] = []
+_SOURCES: list[Callable[[], object]] = []
+"""What fills the tables and has not been asked yet."""
 _REGISTERED: list[str] = []
 """Names in the order of registration, repeated ones too."""
 
@@ -177,8 +179,20 @@ def count_registration(name: str) -> None:
     _REGISTERED.append(name)
 
 
+def register_source(source: Callable[[], object]) -> None:
+    """Let `source` register operators and libraries as soon as one is looked for."""
+    _SOURCES.append(source)
+
+
+def load_sources() -> None:
+    """Ask the sources that have not been asked: whoever reads a script wants its operators."""
+    while _SOURCES:
+        _SOURCES.pop()()
+
+
 def operators() -> tuple[Operator, ...]:
     """All operators, by name."""
+    load_sources()
     return tuple(_OPERATORS[name] for name in sorted(_OPERATORS))
 
 
@@ -194,11 +208,13 @@ def find_tensor_intrinsic(name: str) -> TensorIntrinsic | None:
 
 def find_operator(name: str) -> Operator | None:
     """The operator of that name, if there is one."""
+    load_sources()
     return _OPERATORS.get(name)
 
 
 def find_library(symbol: str) -> LibraryFunction | None:
     """The library function of that symbol, if there is one."""
+    load_sources()
     return _LIBRARIES.get(symbol)
 
 
@@ -209,7 +225,7 @@ def libraries_that_compute(what: str) -> tuple[LibraryFunction, ...]:
 
 def why_missing(symbol: str) -> str:
     """Why a library function cannot be called here, empty where it can; loads the library."""
-    found = _LIBRARIES.get(symbol)
+    found = find_library(symbol)
     if found is None:
         return "nobody registered it"
     return found.unavailable or ("" if found.load is None else found.load())
@@ -221,7 +237,7 @@ def operator(name: str) -> Operator:
     Raises:
         CompileError: `op/unknown`.
     """
-    found = _OPERATORS.get(name)
+    found = find_operator(name)
     if found is None:
         raise CompileError(unknown_operator(name))
     return found

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from workbench.interpret.filled import check_filled
 from workbench.ir import (
     CallOp,
     CallPacked,
     GraphFunction,
     IRModule,
+    PackedStyle,
     library_keywords,
     library_of,
     operator,
@@ -48,20 +50,24 @@ def library_call(module: IRModule, called: CallPacked) -> HostCall:
     """The callable behind a symbol of a module; its failures are diagnostics.
 
     Raises:
-        CompileError: `library/unavailable`; the call itself `library/raised`.
+        CompileError: `library/unavailable`; the call itself `library/raised`, `run/returned-value`.
     """
     symbol = called.symbol
     library = library_of(module, symbol)
     if library is None or why_missing_in(module, symbol):
         raise CompileError(_missing(module, symbol, ()))
     function, keywords = library.function, library_keywords(called)
+    fills = len(called.out_types) if called.style is PackedStyle.DPS else 0
 
     def call(*values: Any) -> Any:  # noqa: ANN401
         try:
             with np.errstate(all="ignore"):
-                return function(*values, **keywords)
+                returned = function(*values, **keywords)
         except FOREIGN_FAULTS as error:
             raise _raised("library/raised", f"library function `{symbol}`", error) from error
+        if fills and returned is not None:
+            check_filled(symbol, returned, values[-fills:])
+        return returned
 
     return call
 

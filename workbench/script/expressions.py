@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
-from workbench.ir import Arg, Shape, TensorFunction, TensorType
+from workbench.ir import Arg, Shape, TensorFunction, TensorType, load_sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,5 +40,6 @@ def register_expression_caller(caller: C) -> C:
 
 
 def expression_caller() -> ExpressionCaller | None:
-    """What makes tensor functions, None as long as `te` is not loaded."""
+    """What makes tensor functions, None where there is no `te`."""
+    load_sources()
     return _CALLERS[0] if _CALLERS else None
