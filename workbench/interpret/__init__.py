@@ -1,13 +1,15 @@
 """The reference interpreter of all three kinds of function: slow, obviously right, the oracle."""
 
-from workbench.interpret.graph import run, values
+from workbench.interpret.graph import copied, has_library_calls, run, values
 from workbench.interpret.matching import Symbols, evaluate, mismatch_code, read_leaf
 from workbench.interpret.tensor import fresh_array, run_tensor_function
 
 __all__ = [
     "Symbols",
+    "copied",
     "evaluate",
     "fresh_array",
+    "has_library_calls",
     "mismatch_code",
     "read_leaf",
     "run",

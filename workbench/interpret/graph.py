@@ -34,6 +34,7 @@ from workbench.ir.graph import (
 from workbench.ir.module import IRModule
 from workbench.ir.registry import library_keywords, operator
 from workbench.ir.tensor import TensorFunction
+from workbench.ir.traverse import walk
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.ids import NodeId
 
@@ -84,9 +85,29 @@ def values(
         raise CompileError(
             Diagnostic("run/not-a-graph-function", f"`{function}` is a tensor function")
         )
-    frame = _Frame(module, function, target)
-    frame.call(arrays)
-    return frame.values
+    if not has_library_calls(module):
+        frame = _Frame(module, function, target)
+        frame.call(arrays)
+        return frame.values
+    frame = _Frame(module, function, target, watched=True)
+    frame.call([copied(as_argument(array)) for array in arrays])
+    return frame.seen
+
+
+def copied(value: Value) -> Value:
+    """A copy of an array, of a tuple item by item; other values as they are."""
+    if isinstance(value, tuple):
+        return tuple(copied(item) for item in cast("tuple[Value, ...]", value))
+    return np.copy(value) if isinstance(value, np.ndarray) else value  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+
+
+def has_library_calls(module: IRModule) -> bool:
+    """Whether a graph function calls a library function, which may write over its arguments."""
+    return any(
+        isinstance(node, CallPacked)
+        for function in module.graph_functions.values()
+        for node in walk(function)
+    )
 
 
 def as_argument(value: Value) -> Value:
@@ -109,6 +130,9 @@ class _Frame:
     depth: int = 0
     symbols: Symbols = field(default_factory=Symbols)
     values: dict[NodeId, Value] = field(default_factory=dict[NodeId, Any])
+    seen: dict[NodeId, Value] = field(default_factory=dict[NodeId, Any])
+    """Where `watched`, values as they were when they were bound: a library may write over them."""
+    watched: bool = False
 
     def call(self, arguments: Sequence[Value]) -> Value:
         params = self.function.params
@@ -138,6 +162,8 @@ class _Frame:
         if isinstance(var.type, ScalarType):
             self.symbols[var.id] = value.item() if hasattr(value, "item") else value
         self.values[var.id] = value
+        if self.watched:
+            self.seen[var.id] = copied(value)
 
     def _body(self, blocks: tuple[BindingBlock, ...], result: Arg) -> Value:
         for block in blocks:

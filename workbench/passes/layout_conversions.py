@@ -225,7 +225,7 @@ class Relayer:
         new = replace(call, callee=name, args=args, out_types=(type_,))
         self.editor.insert_before(self.function, var.id, Binding(result, new))
         self.editor.replace_value(self.function, var.id, converted(result, back), self.rule)
-        self._derive(var, result)
+        self._derive(var, result, out)
         self.calls.append((var.id, result.id, *moved))
         self.laid[var.id] = Laid(result, out)
         return ""
@@ -243,12 +243,12 @@ class Relayer:
             self.editor.insert_before(self.function, anchor, Binding(var, converted(arg, layout)))
             self._made[key] = var
             if isinstance(arg, Var):
-                self._derive(arg, var)
+                self._derive(arg, var, layout)
         return self._made[key]
 
-    def _derive(self, source: Var, result: Var) -> None:
+    def _derive(self, source: Var, result: Var, layout: IndexMap) -> None:
         refs = NodeRef(self.function, source.id), NodeRef(self.function, result.id)
-        self.editor.derive(self.rule, refs[:1], refs[1:], Relation.LAYOUT)
+        self.editor.derive(self.rule, refs[:1], refs[1:], Relation.LAYOUT, _text(layout))
 
 
 def _key(leaf: Arg, layout: IndexMap) -> object:

@@ -35,9 +35,13 @@ class NodeRef(NamedTuple):
 
 
 class Derivation(NamedTuple):
-    """`rule` made `results` (of the new module) from `sources` (of the old one)."""
+    """`rule` made `results` (of the new module) from `sources` (of the old one).
+
+    `layout` is the index map of a `LAYOUT` relation, from the source to the result, where known.
+    """
 
     rule: str
     sources: tuple[NodeRef, ...]
     results: tuple[NodeRef, ...]
     relation: Relation = Relation.SAME
+    layout: str = ""

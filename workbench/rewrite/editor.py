@@ -256,10 +256,15 @@ class ModuleEditor:
         return Constant(digest, TensorType(shape, str(dense.dtype)))
 
     def derive(
-        self, rule: str, sources: Iterable[NodeRef], results: Iterable[NodeRef], relation: Relation
+        self,
+        rule: str,
+        sources: Iterable[NodeRef],
+        results: Iterable[NodeRef],
+        relation: Relation,
+        layout: str = "",
     ) -> None:
         """Record a derivation that the other edits do not imply."""
-        self.derivations.append(Derivation(rule, tuple(sources), tuple(results), relation))
+        self.derivations.append(Derivation(rule, tuple(sources), tuple(results), relation, layout))
 
     def commit(self) -> IRModule:
         """The new module; the same object where nothing was edited."""

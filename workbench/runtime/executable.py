@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from workbench.interpret import copied, has_library_calls
 from workbench.ir import GraphFunction, IRModule, TensorFunction
 from workbench.runtime.arguments import Parameters, input_values
 from workbench.runtime.arrays import is_array, is_fields
@@ -116,7 +117,7 @@ class Executable:
         Raises:
             CompileError: as a call, and `run/not-a-graph-function`.
         """
-        return self._activation(arrays, given or {}, function, cancel).values
+        return self._activation(arrays, given or {}, function, cancel)
 
     def profile(
         self,
@@ -144,7 +145,6 @@ class Executable:
         timings = {node: Timing.of(samples) for node, samples in bindings.items()}
         return Profile(function, timings, Timing.of(totals))
 
-    # --- looking inside -----------------------------------------------------------------------
     def intermediate_bytes(self, arrays: Sequence[Any], function: str = "main") -> int:
         """Bytes that a call with such arguments holds for values that it does not return.
 
@@ -156,6 +156,7 @@ class Executable:
         """
         return self._graph_function(function).intermediate_bytes(arrays)
 
+    # --- looking inside -----------------------------------------------------------------------
 
     @property
     def kernels(self) -> tuple[str, ...]:
@@ -224,17 +225,26 @@ class Executable:
         given: Mapping[NodeId, Any],
         function: str,
         cancel: CancelToken | None,
-    ) -> Activation:
+    ) -> dict[NodeId, Any]:
+        """The values of a run as they were when they were bound."""
         found = self._graph_function(function)
         token = cancel or CancelToken()
+        seen: dict[NodeId, Any] = {}
+        writes = has_library_calls(self.module)
         self._running.add(token)
         try:
             arguments, _ = found.parameters.check(arrays)
-            activation = Activation(self._machine, self.context(token), function, given=given)
-            activation.call(arguments)
+            Activation(
+                self._machine,
+                self.context(token),
+                function,
+                given=given,
+                seen=seen,
+                copies=writes,
+            ).call([copied(argument) for argument in arguments] if writes else arguments)
         finally:
             self._running.discard(token)
-        return activation
+        return seen
 
 
 class _Function:
@@ -278,16 +288,6 @@ class _Function:
             seconds[step.place.root] = seconds.get(step.place.root, 0.0) + took
         return seconds
 
-    def _take(self, key: tuple[Any, ...], symbols: Mapping[NodeId, Any]) -> Frame:
-        free = self._frames.get(key)
-        if free:
-            try:
-                return free.pop()
-            except IndexError:  # another thread was faster
-                pass
-        return self._new_frame(key, symbols)
-
-    def _new_frame(self, key: tuple[Any, ...], symbols: Mapping[NodeId, Any]) -> Frame:
     def intermediate_bytes(self, arrays: Sequence[Any]) -> int:
         """Bytes of the arena of a call with these arguments."""
         _, symbols = self.parameters.check(arrays)
@@ -298,6 +298,16 @@ class _Function:
         self._frames.get(key, []).append(frame)
         return frame.layout.arena_bytes
 
+    def _take(self, key: tuple[Any, ...], symbols: Mapping[NodeId, Any]) -> Frame:
+        free = self._frames.get(key)
+        if free:
+            try:
+                return free.pop()
+            except IndexError:  # another thread was faster
+                pass
+        return self._new_frame(key, symbols)
+
+    def _new_frame(self, key: tuple[Any, ...], symbols: Mapping[NodeId, Any]) -> Frame:
         machine = self._owner.machine
         assert self._program is not None
         with self._lock:

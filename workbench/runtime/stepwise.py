@@ -9,7 +9,14 @@ from typing import Any, assert_never
 
 import numpy as np
 
-from workbench.interpret import Symbols, evaluate, mismatch_code, read_leaf
+from workbench.interpret import (
+    Symbols,
+    copied,
+    evaluate,
+    fresh_array,
+    mismatch_code,
+    read_leaf,
+)
 from workbench.ir import (
     Alias,
     Arg,
@@ -70,7 +77,11 @@ class Machine:
 
 @dataclass(slots=True)
 class Activation:
-    """One call of a graph function. `given` holds values to take instead of computing them."""
+    """One call of a graph function. `given` holds values to take instead of computing them.
+
+    Where `seen` is a dict, values are kept there as they were when they were bound, and memory
+    that a call should write is filled with what shows when it does not.
+    """
 
     machine: Machine
     context: Context
@@ -80,6 +91,9 @@ class Activation:
     symbols: Symbols = field(default_factory=Symbols)
     values: dict[NodeId, Value] = field(default_factory=dict[NodeId, Any])
     seconds: dict[NodeId, float] = field(default_factory=dict[NodeId, float])
+    seen: dict[NodeId, Value] | None = None
+    copies: bool = False
+    """Whether calls may write over arrays, so that `seen` needs copies."""
 
     def call(self, arguments: Sequence[Value]) -> Value:
         """The result for checked arguments.
@@ -119,6 +133,8 @@ class Activation:
         if isinstance(var.type, ScalarType):
             self.symbols[var.id] = value.item() if hasattr(value, "item") else value
         self.values[var.id] = value
+        if self.seen is not None:
+            self.seen[var.id] = copied(value) if self.copies else value
 
     def leaf(self, arg: Arg) -> Value:
         """The value of a leaf, as `read_leaf`."""
@@ -171,7 +187,10 @@ class Activation:
                     "a call in destination-passing style needs the shape and dtype of its result",
                 )
             )
-        return np.empty(self.symbols.shape(type_.shape), numpy_dtype(type_.dtype))
+        shape = self.symbols.shape(type_.shape)
+        if self.seen is not None:
+            return fresh_array(shape, type_.dtype)
+        return np.empty(shape, numpy_dtype(type_.dtype))
 
     def _call_packed(self, call: CallPacked, type_: Type) -> Value:
         function = library_call(self.machine.module, call)
@@ -208,7 +227,8 @@ class Activation:
             raise CompileError(
                 Diagnostic("run/too-deep", f"more than {MAX_CALL_DEPTH} nested calls")
             )
-        inner = Activation(self.machine, self.context, callee, self.depth + 1)
+        seen = None if self.seen is None else dict[NodeId, Value]()
+        inner = Activation(self.machine, self.context, callee, self.depth + 1, seen=seen)
         return inner.call(arguments)
 
 

@@ -1,5 +1,6 @@
 """The session: history, verdicts, implementations, comparisons, recipes."""
 
+from workbench.session.blame import Blame, Rewrite
 from workbench.session.comparison import Bar, Comparison, OperatorRow
 from workbench.session.diff import Diff
 from workbench.session.display import register_display
@@ -14,6 +15,7 @@ from workbench.session.verdict import Verdict
 __all__ = [
     "Adapter",
     "Bar",
+    "Blame",
     "Changed",
     "Comparison",
     "Diff",
@@ -22,6 +24,7 @@ __all__ = [
     "Measured",
     "OperatorRow",
     "Progress",
+    "Rewrite",
     "Selected",
     "Session",
     "Snapshot",

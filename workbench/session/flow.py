@@ -14,6 +14,7 @@ from workbench.ir import (
     Alias,
     Arg,
     Binding,
+    BindingBlock,
     CallFunction,
     CallOp,
     CallPacked,
@@ -213,6 +214,35 @@ def code_of(module: IRModule, value: GraphExpr | None) -> object:
             same = fingerprint(function) if isinstance(function, TensorFunction) else ""
             return (value.args, value.out_types, value.scalars, same)
         case CallFunction(callee=callee) if callee in module:
-            return (value, function_digest(module[callee]))
+            return (value, _code_below(module, callee))
+        case IfThenElse(then=then, otherwise=otherwise):
+            names = (*_callees(then.blocks), *_callees(otherwise.blocks))
+            return (value, *(_code_below(module, name) for name in names))
         case _:
             return value
+
+
+def _code_below(module: IRModule, callee: str) -> tuple[str, ...]:
+    """Digests of a function and of all that it calls, in the order in which they are met."""
+    met: dict[str, str] = {}
+    todo = [callee]
+    while todo:
+        name = todo.pop()
+        if name not in met and name in module:
+            function = module[name]
+            met[name] = function_digest(function)
+            if isinstance(function, GraphFunction):
+                todo += _callees(function.blocks)
+    return tuple(met.values())
+
+
+def _callees(blocks: tuple[BindingBlock, ...]) -> list[str]:
+    found: list[str] = []
+    for block in blocks:
+        for binding in block.bindings:
+            value = binding.value
+            if isinstance(value, CallTIR | CallFunction):
+                found.append(value.callee)
+            elif isinstance(value, IfThenElse):
+                found += [*_callees(value.then.blocks), *_callees(value.otherwise.blocks)]
+    return found

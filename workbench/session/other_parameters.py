@@ -81,8 +81,9 @@ def check_against_import(
     try:
         after: Side = run_side(engine, module, given, function, job)
     except CompileError as error:
-        text = f"✗ does not run: {error.diagnostics[0].message}"
-        return Verdict("wrong", text, inputs=given.source)
+        fault = error.diagnostics[0]
+        text = f"✗ does not run: {fault.message}"
+        return Verdict("wrong", text, inputs=given.source, fault=fault)
     total = sum(reduction_length(origin, b.value) for b in all_bindings(old))
     found = [
         compare(a, b, total, function, var)

@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from workbench.ir import IRModule
 from workbench.runtime.arguments import Parameters
+from workbench.session.blame import Blame, first_wrong
 from workbench.session.comparison import Comparison
 from workbench.session.diff import Diff, diff_steps
 from workbench.session.display import display_bundle, upper
@@ -31,6 +32,7 @@ from workbench.session.verdict import Side, Verdict
 from workbench.session.verdicts import Verdicts
 from workbench.session.worker import Job, Worker
 from workbench.support import CompileError, Diagnostic
+from workbench.support.kinds import methods_check_kinds
 
 UNCHANGED = Verdict("exact", "✓ no change")
 CANCEL_SECONDS = 2.0
@@ -51,6 +53,7 @@ class Adapter:
     present: Callable[[Any], Any]
 
 
+@methods_check_kinds()
 class Session(SessionTree):
     """One module and everything that was done to it; displays itself as a live picture.
 
@@ -149,10 +152,42 @@ class Session(SessionTree):
             )
         )
 
-    def blame(self, timeout: float = 60.0) -> Step | None:
-        """The first wrong step on the way to the head; its verdict names the first value."""
+    def blame(self, *arrays: Any, timeout: float = 60.0) -> Blame | None:  # noqa: ANN401
+        """The first wrong step on the way to the head, its rewrite, and the first wrong value.
+
+        Looks into calls and branches: a value is named with the calls that lead to it, and is
+        wrong although all that it reads is right. It is selected in the views. `arrays` are the
+        inputs of all checks from now on. None where nothing is wrong.
+
+        Raises:
+            CompileError: `session/still-checking` after `timeout` seconds, `session/cancelled`,
+                `run/wrong-argument`.
+        """
+        if arrays:
+            self.inputs(*arrays)
         self.wait(timeout)
-        return next((step for step in self.path if step.verdict.state == "wrong"), None)
+        step = first_wrong(self.path)
+        open_ = next((s for s in self.path if s.verdict.state == "checking"), None)
+        if open_ is not None and (step is None or open_.index < step.index):
+            message = f"step {open_.index} `{open_.title}` is still being checked"
+            hint = "give `blame` a longer `timeout`, in seconds"
+            raise CompileError(Diagnostic("session/still-checking", message, hint=hint))
+        if step is None:
+            return None
+        found: Blame = self._wait_for(
+            self.submit(f"blame step {step.index}", lambda job: self._verdicts.blame(step, job)),
+            None,
+        )
+        self._select_blamed(found)
+        return found
+
+    def _select_blamed(self, found: Blame) -> None:
+        """Select the value, or the innermost call around it that pictures show."""
+        lineage, key = self.lineage(found.step), found.key
+        while key and lineage.value(key) is None:
+            key = key.rpartition(">")[0]
+        if key:
+            self.select(key)
 
     # --- measuring -------------------------------------------------------------------------------
 

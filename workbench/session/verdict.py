@@ -14,6 +14,7 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from workbench.analysis.uses import argument_vars
+from workbench.interpret import copied, has_library_calls
 from workbench.ir import GraphFunction, IRModule, Var
 from workbench.rewrite import all_bindings
 from workbench.runtime import Cancelled as NativeCancelled
@@ -23,7 +24,7 @@ from workbench.session.inputs import Inputs
 from workbench.session.reductions import reduction_length
 from workbench.session.tolerance import tolerance
 from workbench.session.worker import Job
-from workbench.support import CompileError, NodeId
+from workbench.support import CompileError, Diagnostic, NodeId
 
 VerdictState = Literal[
     "none", "checking", "exact", "within", "amber", "wrong", "uncheckable", "cancelled"
@@ -41,6 +42,8 @@ class Difference:
     index: tuple[int, ...]
     expected: Value
     found: Value
+    overwritten: bool = False
+    """Whether the value was right until a later call wrote over it."""
 
     @property
     def error(self) -> float:
@@ -51,8 +54,8 @@ class Difference:
         place = f" at [{', '.join(map(str, self.index))}]" if self.index else ""
         amount = "" if np.isnan(self.error) else f"{self.error:.2g}"
         return (
-            f"{self.name}: {amount}{place} expected {_number(self.expected)}, "
-            f"found {_number(self.found)}"
+            f"{self.name}: {amount}{place} expected {number(self.expected)}, "
+            f"found {number(self.found)}"
         )
 
 
@@ -67,6 +70,10 @@ class Verdict:
     inputs: str = ""
     first: Difference | None = None
     checked: int = 0
+    inherited: bool = False
+    """Whether it is doubtful only for what was wrong before it."""
+    fault: Diagnostic | None = None
+    """Why the step does not run, where it does not."""
 
     @property
     def good(self) -> bool:
@@ -150,7 +157,8 @@ def check(
         raise
     except CompileError as error:
         first = error.diagnostics[0]
-        return Verdict("wrong", f"✗ does not run: {first.message}", inputs=inputs.source)
+        text = f"✗ does not run: {first.message}"
+        return Verdict("wrong", text, inputs=inputs.source, fault=first)
 
 
 def _check(
@@ -165,11 +173,14 @@ def _check(
     in_order: bool,
 ) -> Verdict:
     findings: dict[NodeId, Finding] = {}
+    writes = has_library_calls(module)
     old, new = before.module.graph_functions[function], module.graph_functions[function]
     lengths = {b.var.id: reduction_length(before.module, b.value) for b in all_bindings(old)}
     for group in recompute_groups(before.module, module, function, before.values):
         job.checkpoint()
         given = {i: v for i, v in before.values.items() if i not in group}
+        if writes:
+            given = {i: copied(v) for i, v in given.items()}
         found = engine.values(module, inputs.arrays, function, given, job.native)
         for binding in all_bindings(new):
             value = binding.var.id
@@ -287,7 +298,7 @@ def conclude(local: list[Finding], drifts: list[Finding], checked: int, source: 
     verdict = Verdict("exact", "", error, drift, source, worst.first, checked)
     if inherited:
         text = f"≈ as the step before, {drift:.1e} from the import"
-        return replace(verdict, state="amber", text=text, first=drifted.first)
+        return replace(verdict, state="amber", text=text, first=drifted.first, inherited=True)
     verdict = replace(verdict, state=worst.state)
     return replace(verdict, text=_text(verdict))
 
@@ -310,5 +321,6 @@ def _text(verdict: Verdict) -> str:
             return f"✗ {verdict.first}" if verdict.first else "✗ wrong"
 
 
-def _number(value: Value) -> str:
+def number(value: Value) -> str:
+    """A number as messages show it; text as it is."""
     return value if isinstance(value, str) else f"{float(value):.6g}"

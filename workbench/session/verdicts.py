@@ -10,12 +10,15 @@ from typing import Any
 from workbench.interpret import values as reference_values
 from workbench.runtime import Cancelled as NativeCancelled
 from workbench.schedule import Primitive
+from workbench.session.blame import Blame, blame_of
 from workbench.session.engine import Engine
+from workbench.session.frames import Search, locate
 from workbench.session.inputs import Inputs, Interval, entry_function, seeded_inputs
 from workbench.session.interpreter_cost import interpreter_can_run
 from workbench.session.kernel_check import check_kernels
 from workbench.session.other_parameters import check_against_import, takes_others
 from workbench.session.snapshot import Snapshot
+from workbench.session.step import Step
 from workbench.session.verdict import (
     CANCELLED,
     CHECKING,
@@ -131,6 +134,22 @@ class Verdicts:
             self._settle(index, Verdict("uncheckable", f"not checkable: {error}"), generation)
             raise
         self._settle(index, verdict, generation)
+
+    def blame(self, step: Step, job: Job) -> Blame:
+        """What is wrong in a step whose verdict says that something is."""
+        snapshot = step.snapshot
+        assert snapshot.parent is not None
+        assert snapshot.result is not None
+        old, new = self._snapshot(snapshot.parent).module, snapshot.module
+        derivations = snapshot.result.derivations
+        if not new.graph_functions or step.verdict.fault is not None:
+            return blame_of(step, old, None)
+        entry, inputs = entry_function(new), self.inputs()
+        if takes_others(self._snapshot(0).module, new, entry):
+            return blame_of(step, old, None)
+        values = self.side(snapshot.parent, job).values
+        search = Search(self._engine, old, new, derivations, job)
+        return blame_of(step, old, locate(search, entry, inputs.arrays, values))
 
     def abandon(self, index: int) -> None:
         """A check that was cancelled before it began leaves no open verdict."""
