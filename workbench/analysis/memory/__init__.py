@@ -5,8 +5,9 @@ from workbench.analysis.memory.fitting import Fitted, Merge, Spot, fitted_plan, 
 from workbench.analysis.memory.inplace import in_place, why_not_in_place
 from workbench.analysis.memory.placement import ALIGNMENT, Lifetime, Placement, place
 from workbench.analysis.memory.plan import MemoryPlan, Missed, Planned, Storage
-from workbench.analysis.memory.planning import plan_memory
+from workbench.analysis.memory.planning import plan_memory, planned_values
 from workbench.analysis.memory.sizes import ONE
+from workbench.analysis.memory.values import values_of
 
 __all__ = [
     "ALIGNMENT",
@@ -26,6 +27,8 @@ __all__ = [
     "place",
     "plan_faults",
     "plan_memory",
+    "planned_values",
+    "values_of",
     "why_not_in_place",
     "with_plan",
     "without_plan",

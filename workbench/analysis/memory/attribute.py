@@ -1,12 +1,13 @@
 """A plan as an attribute of the graph function that it is made for.
 
-`"memory_plan": [key, [["arena", 4096], ["returned", 256]], [["0", 0, 0, -1], ["1>2.1", 0, 0, 0]]]`
+`"memory_plan": [key, code, [["arena", 64], ["returned", 32]], [["0", 0, 0, -1], ["1>2", 1, 0, 0]]]`
 has the storages with their sizes in units, then each value: the positions of the bindings that
-compute it, from the outermost function on (with the number of an output that is not the first),
+compute it, from the outermost function on (`1.2` for output 2 of binding 1),
 its storage, its offset in units, and the entry in whose place it is computed, or -1.
 
-`key` says what the plan was made for: sizes, lifetimes, and the code of the functions that work in
-place. Where it is another one, the plan is stale: nobody follows it, and it is no fault.
+`key` says what sizes and lifetimes the plan was made for, `code` what functions are called. Where
+the first is another one, or where what is called does not work in place any more, the plan is
+stale: nobody follows it, and it is no fault.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 
 from workbench.analysis.memory.plan import MemoryPlan
 from workbench.analysis.memory.sizes import Size
-from workbench.analysis.memory.values import Path, Values, values_of
+from workbench.analysis.memory.values import Path, Values
 from workbench.ir import (
     Attr,
     Attrs,
@@ -49,20 +50,24 @@ class Written:
     """A plan as an attribute has it; `storages` are scope and size in units."""
 
     key: str
+    code: str
     storages: tuple[tuple[str, int], ...]
     entries: tuple[Entry, ...]
 
 
-def with_plan(module: IRModule, function: GraphFunction, plan: MemoryPlan) -> Attrs:
-    """The attributes of a function with the plan for it."""
+def with_plan(module: IRModule, function: GraphFunction, plan: MemoryPlan, found: Values) -> Attrs:
+    """The attributes of a function with the plan for it, that was made for its values `found`."""
     entries = tuple(
         Entry(v.path, v.output, v.storage, v.offset, _source(v.reuse, v.source))
         for v in plan.values
     )
     storages = tuple((s.scope, s.count) for s in plan.storages)
-    found = values_of(module, plan.function)
-    key = key_of(module, found, entries)
-    value: Attr = (key, storages, tuple(_text(entry) for entry in entries))
+    value: Attr = (
+        key_of(found),
+        code_of(module, found),
+        storages,
+        tuple(_text(entry) for entry in entries),
+    )
     return tuple(sorted({**dict(function.attrs), ATTRIBUTE: value}.items()))
 
 
@@ -100,22 +105,32 @@ def malformed(function: str, why: str) -> CompileError:
     )
 
 
-def key_of(module: IRModule, found: Values, entries: Sequence[Entry]) -> str:
-    """What a plan depends on, as 16 hex digits."""
+def key_of(found: Values) -> str:
+    """Sizes and lifetimes that a plan is made for, as 16 hex digits."""
     numbers: Mapping[NodeId, Var] = {
         symbol.id: Var(NodeId(n), "", symbol.type) for n, symbol in enumerate(found.symbols)
     }
     state = hashlib.blake2b(digest_size=8)
     units: dict[object, str] = {}
     for value in found.values:
-        size = None if value.size is None else _size_text(value.size, numbers, units)
+        size = "" if value.size is None else _size_text(value.size, numbers, units)
         lives = value.first, value.last, value.returned
         state.update(repr((value.owner, value.path, value.output, size, lives)).encode())
-    working = {entry.path for entry in entries if entry.source >= 0}
     for step in found.steps:
-        callee = module[step.callee] if step.callee and step.path in working else None
-        code = fingerprint(callee) if isinstance(callee, TensorFunction) else ""
-        state.update(repr((step.path, bool(step.callee), step.operands, code)).encode())
+        state.update(repr((step.path, bool(step.callee), step.operands)).encode())
+    return state.hexdigest()
+
+
+def code_of(module: IRModule, found: Values) -> str:
+    """The code of all functions that are called, as 16 hex digits."""
+    state = hashlib.blake2b(digest_size=8)
+    known: dict[str, bytes] = {"": b"-"}
+    for step in found.steps:
+        if step.callee not in known:
+            callee = module[step.callee]
+            assert isinstance(callee, TensorFunction)
+            known[step.callee] = fingerprint(callee).encode()
+        state.update(known[step.callee])
     return state.hexdigest()
 
 
@@ -139,10 +154,11 @@ def _text(entry: Entry) -> Attr:
 
 
 def _read(value: Attr) -> Written:
-    key, storages, entries = _items(value)
+    key, code, storages, entries = _items(value)
     sizes = [_items(item) for item in _items(storages)]
     return Written(
         str(key),
+        str(code),
         tuple((str(scope), _number(count)) for scope, count in sizes),
         tuple(_entries(_items(entries))),
     )

@@ -14,6 +14,7 @@ from workbench.analysis.memory.attribute import (
     ATTRIBUTE,
     Entry,
     Written,
+    code_of,
     key_of,
     malformed,
     written_plan,
@@ -74,9 +75,14 @@ def fitted_plan(module: IRModule, name: str) -> Fitted | str:
     found = values_of(module, name)
     if found.unknown:
         return found.unknown
-    if key_of(module, found, written.entries) != written.key:
+    if key_of(found) != written.key:
         return "it was made for other bindings"
     keys = _keys(found)
+    if code_of(module, found) != written.code:
+        values = [found.values[keys[entry.path, entry.output]] for entry in written.entries]
+        for number, entry in enumerate(written.entries):
+            if entry.source >= 0 and _why_not(module, found, written, values, number):
+                return f"the function that computes `{values[number].name}` is another one now"
     spots: dict[Key, Spot] = {}
     merges: dict[Path, tuple[Merge, ...]] = {}
     for entry in written.entries:
@@ -114,9 +120,11 @@ def plan_faults(module: IRModule, name: str, function: GraphFunction) -> tuple[D
         written = written_plan(name, function)
         assert written is not None
         found = values_of(module, name)
-        if found.unknown or key_of(module, found, written.entries) != written.key:
+        if found.unknown or key_of(found) != written.key:
             return ()
-        return tuple(_faults(module, name, written, found))
+        faults = tuple(_faults(module, name, written, found))
+        stale = any(fault.code == "memory/not-in-place" for fault in faults)
+        return () if stale and code_of(module, found) != written.code else faults
     except CompileError as error:
         return error.diagnostics
 
@@ -163,7 +171,7 @@ def _not_in_place(
 ) -> Iterator[Diagnostic]:
     entry, value = written.entries[number], values[number]
     other, before = written.entries[entry.source], values[entry.source]
-    why = _why_not(module, found, entry, value, before)
+    why = _why_not(module, found, written, values, number)
     if not why and (other.storage, other.offset) != (entry.storage, entry.offset):
         why = "the plan puts them elsewhere"
     if why:
@@ -175,7 +183,11 @@ def _not_in_place(
         )
 
 
-def _why_not(module: IRModule, found: Values, entry: Entry, value: Value, before: Value) -> str:
+def _why_not(
+    module: IRModule, found: Values, written: Written, values: Sequence[Value], number: int
+) -> str:
+    entry, value = written.entries[number], values[number]
+    before = values[entry.source]
     step = found.steps[value.first]
     sources = [
         n for n, o in enumerate(step.operands) if o is not None and found.values[o] is before

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from workbench.analysis.arith import simplify
-from workbench.analysis.memory.placement import rounded
 from workbench.analysis.memory.sizes import Size, Unit, scaled
 from workbench.analysis.memory.values import Path
 from workbench.ir import Dim, TensorType, Var, as_dim, binary, free_vars, substitute
@@ -98,7 +97,7 @@ class MemoryPlan:
         """Bytes that values which are not returned would take with memory of their own each."""
         last = len(self.steps)
         alone = (v.size for v in self.values if v.last < last)
-        return _sum((rounded(size.count), size.unit) for size in alone)
+        return _sum((size.count, size.unit) for size in alone)
 
     @property
     def returned(self) -> Dim:

@@ -16,13 +16,10 @@ from dataclasses import dataclass, field
 from workbench.analysis.memory.inplace import why_not_in_place
 from workbench.analysis.memory.placement import ALIGNMENT, Lifetime, place, rounded
 from workbench.analysis.memory.plan import MemoryPlan, Missed, Planned, Reuse, Storage
-from workbench.analysis.memory.sizes import ONE, Size, Unit
+from workbench.analysis.memory.sizes import ONE, Size, Unit, width
 from workbench.analysis.memory.values import Step, Value, Values, values_of
 from workbench.ir import IRModule, TensorFunction, TensorType
 from workbench.ir.dims import same_shape
-
-SMALL = 8
-"""Alignment where sizes are symbolic: an offset is a number of units, which may be one byte."""
 
 
 def plan_memory(module: IRModule, function: str = "main") -> MemoryPlan:
@@ -30,7 +27,11 @@ def plan_memory(module: IRModule, function: str = "main") -> MemoryPlan:
 
     Takes time in proportion to the values and the logarithm of how many live together.
     """
-    found = values_of(module, function)
+    return planned_values(module, function, values_of(module, function))
+
+
+def planned_values(module: IRModule, function: str, found: Values) -> MemoryPlan:
+    """The plan of a graph function whose values are known."""
     if found.unknown:
         return MemoryPlan(function, unknown=found.unknown)
     chains = _Chains(module, found)
@@ -120,6 +121,8 @@ class _Chains:
 def _alike(a: Value, b: Value) -> bool:
     """Whether two values have one shape and one dtype."""
     one, other = a.type, b.type
+    if one is other and one is not None:
+        return one.shape is not None
     if one is None or other is None or one.shape is None or other.shape is None:
         return False
     return one.dtype == other.dtype and same_shape(one.shape, other.shape) is True
@@ -179,7 +182,7 @@ class _Builder:
     def pool(self, unit: Unit, chains: list[_Chain]) -> None:
         """Place chains whose sizes have one unit."""
         lifetimes = [Lifetime(_size(self.found, c).count, c.first, c.last) for c in chains]
-        alignment = ALIGNMENT if unit == ONE else SMALL
+        alignment = ALIGNMENT if unit == ONE else self._widest(chains)
         placement = place(lifetimes, alignment)
         if unit == ONE:
             self.live = placement.live
@@ -193,6 +196,11 @@ class _Builder:
             source = earlier.put(offset, end, chain.members[-1])
             if source is not None:
                 self.sources[chain.members[0]] = source
+
+    def _widest(self, chains: list[_Chain]) -> int:
+        """Bytes of the largest element: an offset is a number of units, which may be one byte."""
+        types = (self.found.values[chain.members[0]].type for chain in chains)
+        return max(width(type_.dtype or "bool") for type_ in types if type_ is not None)
 
     def returned(self, chain: _Chain) -> None:
         """Give a chain that ends in a result memory of its own."""

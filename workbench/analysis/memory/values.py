@@ -135,6 +135,8 @@ class _Reader:
         self.constants: dict[str, int] = {}
         self.read: list[tuple[Value, int]] = []
         """Values that steps read, with their last use before: to take a call back."""
+        self.sizes: dict[int, tuple[TensorType, TensorType, Size]] = {}
+        """Types and sizes by the identity of a type of the outermost function."""
 
     def root(self, name: str, function: GraphFunction) -> None:
         scope = _Scope(name)
@@ -244,17 +246,25 @@ class _Reader:
         path, ids = (*scope.path, position), (*scope.ids, binding.var.id)
         operands = self._read(scope, args)
         for number, type_ in enumerate(out_types):
-            if not isinstance(type_, TensorType) or type_.dtype is None:
-                message = "a type is only known when it runs"
-                raise _Unknown(message)
-            shape = self._shape(scope, type_.shape)
-            size = size_of(shape, type_.dtype)
-            tensor = TensorType(shape, type_.dtype)
+            tensor, size = self._size(scope, type_)
             name = binding.var.name if len(out_types) == 1 else f"{binding.var.name}[{number}]"
             made = Value(name, "planned", path, number, ids, size, tensor)
             outputs.append(self._value(made))
         self._step(binding, path, ids, callee, operands, tuple(outputs))
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+    def _size(self, scope: _Scope, type_: Type) -> tuple[TensorType, Size]:
+        known = None if scope.path else self.sizes.get(id(type_))
+        if known is not None:
+            return known[1], known[2]
+        if not isinstance(type_, TensorType) or type_.dtype is None:
+            message = "a type is only known when it runs"
+            raise _Unknown(message)
+        tensor = TensorType(self._shape(scope, type_.shape), type_.dtype)
+        size = size_of(tensor.shape or (), type_.dtype)
+        if not scope.path:
+            self.sizes[id(type_)] = type_, tensor, size
+        return tensor, size
 
     def _read(self, scope: _Scope, args: tuple[Arg, ...]) -> tuple[int | None, ...]:
         """The values of arguments; one that is a tuple counts with all its fields."""

@@ -20,7 +20,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from workbench.analysis.memory import MemoryPlan, plan_memory, with_plan
+from workbench.analysis.memory import MemoryPlan, planned_values, values_of, with_plan
 from workbench.ir import Attrs, GraphFunction, IRModule
 from workbench.ir.call_types import show_dim
 from workbench.rewrite import ModuleEditor, Refusal, Rule, Site, note
@@ -51,12 +51,13 @@ class PlanMemory(Rule):
         for name, function in module.graph_functions.items():
             if function.private:
                 continue
-            plan = plan_memory(module, name)
+            found = values_of(module, name)
+            plan = planned_values(module, name, found)
             if plan.unknown:
                 yield note("memory/unknown-shapes", f"no plan for it: {plan.unknown}", name)
             if not plan.values:
                 continue
-            attrs = with_plan(module, function, plan)
+            attrs = with_plan(module, function, plan, found)
             if attrs == function.attrs:
                 continue
             yield from _missed(plan)
