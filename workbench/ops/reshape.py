@@ -51,10 +51,10 @@ def _equal_prefix(a: list[Dim], b: list[Dim]) -> tuple[int, int]:
 
 
 def _flattened(pairs: list[tuple[PrimExpr, Dim]]) -> PrimExpr:
-    linear = as_expr(0)
+    linear: PrimExpr | None = None
     for index, extent in pairs:
-        linear = linear * as_expr(extent, INDEX) + index if linear != as_expr(0) else index
-    return linear
+        linear = index if linear is None else linear * as_expr(extent, INDEX) + index
+    return as_expr(0) if linear is None else linear
 
 
 def _unflatten(
