@@ -19,6 +19,7 @@ from workbench.session import Session, Source, remember_source
 from workbench.session.adapters import adapter_for
 from workbench.session.session import module_name
 from workbench.support import CompileError, Diagnostic
+from workbench.support.kinds import checks_kinds
 
 REGISTERED = (ops, _views, displays)
 """Imported for what they register: operators, views of modules, displays of sessions."""
@@ -27,6 +28,7 @@ SUFFIXES = frozenset({".onnx", ".py", ".wb"})
 """Endings of files that `load` reads, for hints."""
 
 
+@checks_kinds
 def load(source: Any) -> IRModule:  # noqa: ANN401
     """A module from an ONNX file, a `onnx.ModelProto`, a script file, or a file that `save` wrote.
 
@@ -65,6 +67,7 @@ def _load_onnx(source: Any) -> IRModule:  # noqa: ANN401
     return importlib.import_module("workbench.frontend").load(source)
 
 
+@checks_kinds
 def parse(
     text: str,
     *,
@@ -86,6 +89,7 @@ def parse(
     return module
 
 
+@checks_kinds
 def save(module: IRModule, path: str | PathLike[str]) -> None:
     """Write a module with its constants into one file, which `load` reads.
 
@@ -96,6 +100,7 @@ def save(module: IRModule, path: str | PathLike[str]) -> None:
     remember_source(module, Source("path", str(path)))
 
 
+@checks_kinds
 def open_session(source: IRModule | str | PathLike[str], name: str = "") -> Session:
     """A session on a module or a file; as the last line of a cell it shows the live picture.
 

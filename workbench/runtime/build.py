@@ -36,8 +36,10 @@ from workbench.runtime.report import BuildReport
 from workbench.runtime.stepwise import Machine, StepwiseEvaluator
 from workbench.runtime.thread_pool import available_cpus, thread_pool
 from workbench.support import CompileError, Diagnostic
+from workbench.support.kinds import checks_kinds
 
 
+@checks_kinds
 def build(
     module: IRModule,
     target: Target | None = None,

@@ -40,6 +40,23 @@ LoopLike = LoopRef | str
 BlockLike = BlockRef | str
 
 
+PLACES = (
+    "loop",
+    "loops",
+    "block",
+    "blocks",
+    "block_or_loop",
+    "place",
+    "target",
+    "factors",
+    "consumer_blocks",
+    "candidates",
+    "probs",
+    "decision",
+)
+"""Arguments of which the schedule says itself what is wrong with them."""
+
+
 class ScheduleBase:
     """A tensor function of a module, changed step by step; `module` is the result so far.
 

@@ -20,8 +20,10 @@ from workbench.session.step import Step
 from workbench.session.titles import step_title
 from workbench.session.verdict import Verdict
 from workbench.support import CompileError, Diagnostic
+from workbench.support.kinds import methods_check_kinds
 
 
+@methods_check_kinds("item", "implementation")
 class SessionTree(ABC):
     """Snapshots with a head. Any thread may call all methods; steps are numbers or `Step`."""
 

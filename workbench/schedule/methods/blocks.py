@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from workbench.schedule.base import BlockLike, BlockRef, LoopLike, LoopRef, ScheduleBase
+from workbench.schedule.base import PLACES, BlockLike, BlockRef, LoopLike, LoopRef, ScheduleBase
 from workbench.schedule.primitives.blockize import Blockize
 from workbench.schedule.primitives.tensorize import Tensorize
+from workbench.support.kinds import methods_check_kinds
 
 
+@methods_check_kinds(*PLACES)
 class BlockMethods(ScheduleBase):
     """Make blocks of code, and put intrinsics in their place."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.schedule.base import BlockLike, BlockRef, LoopLike, ScheduleBase
+from workbench.schedule.base import PLACES, BlockLike, BlockRef, LoopLike, ScheduleBase
 from workbench.schedule.primitives.compute_at import ComputeAt
 from workbench.schedule.primitives.compute_inline import ComputeInline
 from workbench.schedule.primitives.compute_location import ComputeLocation
@@ -10,8 +10,10 @@ from workbench.schedule.primitives.decompose_reduction import DecomposeReduction
 from workbench.schedule.primitives.reverse_compute_at import ReverseComputeAt
 from workbench.schedule.primitives.reverse_compute_inline import ReverseComputeInline
 from workbench.schedule.primitives.rfactor import Rfactor
+from workbench.support.kinds import methods_check_kinds
 
 
+@methods_check_kinds(*PLACES)
 class ComputeMethods(ScheduleBase):
     """Move blocks, inline them, take reductions apart."""
 

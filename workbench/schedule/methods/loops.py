@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 
 from workbench.ir import Attr, Block, For
-from workbench.schedule.base import BlockLike, BlockRef, LoopLike, LoopRef, ScheduleBase
+from workbench.schedule.base import PLACES, BlockLike, BlockRef, LoopLike, LoopRef, ScheduleBase
 from workbench.schedule.primitive import bad_parameter
 from workbench.schedule.primitives.add_unit_loop import AddUnitLoop
 from workbench.schedule.primitives.annotate import Annotate, Unannotate
@@ -22,11 +22,13 @@ from workbench.schedule.primitives.unroll import Unroll
 from workbench.schedule.primitives.vectorize import Vectorize
 from workbench.schedule.scope import Scope
 from workbench.support import CompileError, Diagnostic
+from workbench.support.kinds import methods_check_kinds
 
 Place = LoopRef | BlockRef | str
 """A loop or a block: a reference that the schedule gave, or a name."""
 
 
+@methods_check_kinds(*PLACES)
 class LoopMethods(ScheduleBase):
     """Split, fuse, reorder and mark loops."""
 
@@ -119,7 +121,7 @@ class LoopMethods(ScheduleBase):
         self,
         block_or_loop: Place = "",
         ann_key: str = "",
-        ann_val: Attr | Sequence[Attr] = None,
+        ann_val: int | float | str | Sequence[Attr] | None = None,
         *,
         loop: LoopLike = "",
         block: BlockLike = "",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from workbench.analysis.dependence import Answer
-from workbench.analysis.index_map import IndexMap, MapLike
+from workbench.analysis.index_map import IndexMap
 from workbench.ir import Var
-from workbench.schedule.base import BlockLike, BlockRef, LoopLike, LoopRef, ScheduleBase
+from workbench.schedule.base import PLACES, BlockLike, BlockRef, LoopLike, LoopRef, ScheduleBase
 from workbench.schedule.buffers.operands import buffer_of, place_named, plain_buffer
 from workbench.schedule.primitives.cache_read import CacheRead
 from workbench.schedule.primitives.cache_write import CacheWrite
@@ -18,11 +18,14 @@ from workbench.schedule.primitives.set_scope import SetScope
 from workbench.schedule.primitives.store_at import StoreAt
 from workbench.schedule.primitives.transform_block_layout import TransformBlockLayout
 from workbench.schedule.primitives.transform_layout import TransformLayout
+from workbench.support.kinds import methods_check_kinds
 
 BufferIndex = int | str | Var
 """Which buffer of a block: its position, its name or the buffer."""
+MapLike = IndexMap | str | Callable[..., object]
 
 
+@methods_check_kinds(*PLACES)
 class MemoryMethods(ScheduleBase):
     """Copies of buffers, their layout and where they live."""
 

@@ -8,13 +8,15 @@ from numbers import Integral
 import numpy as np
 
 from workbench.ir import IntImm
-from workbench.schedule.base import BlockLike, LoopLike, ScheduleBase
+from workbench.schedule.base import PLACES, BlockLike, LoopLike, ScheduleBase
 from workbench.schedule.decisions import perfect_tile, tile_fault
 from workbench.schedule.primitives.compute_location import legal_locations
 from workbench.schedule.trace import Sampled
 from workbench.support import CompileError, Diagnostic
+from workbench.support.kinds import methods_check_kinds
 
 
+@methods_check_kinds(*PLACES)
 class SamplingMethods(ScheduleBase):
     """Draw numbers, or take decisions that were drawn before; the trace remembers which."""
 

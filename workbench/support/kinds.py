@@ -1,0 +1,194 @@
+"""Kinds of arguments: public functions say which one is wrong, before they do anything.
+
+The annotations are the specification: what people read in the signature is what is checked.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import numbers
+import types
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeVar, Union, cast
+
+from workbench.support.diagnostics import CompileError, Diagnostic
+from workbench.support.found import found
+
+_CALLABLE: object = typing.get_origin(Callable[..., object])
+_LISTS: tuple[object, ...] = (tuple, list, typing.get_origin(Sequence[object]))
+F = TypeVar("F", bound=Callable[..., Any])
+C = TypeVar("C", bound=type)
+_NUMBERS: dict[object, type] = {int: numbers.Integral, float: numbers.Real, complex: numbers.Number}
+_WORDS: dict[object, str] = {
+    int: "an integer",
+    float: "a number",
+    str: "a text",
+    bool: "True or False",
+    type(None): "`None`",
+}
+
+
+def checks_kinds(function: F, own: tuple[str, ...] = ()) -> F:
+    """Refuse arguments that the annotations do not allow; `own` are left to the function.
+
+    Raises:
+        CompileError: when called: `call/arguments` for too many, too few or unknown ones,
+            `call/wrong-kind`.
+    """
+    signature = inspect.signature(function)
+
+    @functools.cache
+    def hints() -> dict[str, Any]:
+        known = typing.get_type_hints(function)
+        return {name: hint for name, hint in known.items() if name not in own}
+
+    @functools.wraps(function)
+    def call(*args: Any, **keywords: Any) -> Any:  # noqa: ANN401
+        try:
+            given = signature.bind(*args, **keywords)
+        except TypeError as error:
+            shown = f"`{function.__name__}{signature}`"
+            message = f"`{function.__name__}`: {error}"
+            raise CompileError(Diagnostic("call/arguments", message, notes=(shown,))) from None
+        for name, value, hint in _arguments(given, hints()):
+            if not fits(value, hint):
+                raise CompileError(_wrong(function.__name__, name, value, hint))
+        return function(*args, **keywords)
+
+    return cast(F, call)
+
+
+def methods_check_kinds(*own: str) -> Callable[[C], C]:
+    """The same for the public methods of a class."""
+
+    def decorate(kind: C) -> C:
+        for name, member in list(vars(kind).items()):
+            if isinstance(member, types.FunctionType) and not name.startswith("_"):
+                setattr(kind, name, checks_kinds(member, own))
+        return kind
+
+    return decorate
+
+
+def wrong_fields(item: Any) -> tuple[Diagnostic, ...]:  # noqa: ANN401
+    """What is wrong with the parameters of a pass, which are the fields of a dataclass."""
+    kind = cast(type[object], type(item))
+    return tuple(
+        _wrong(kind.__name__, name, value, hint)
+        for name, hint in _fields(kind)
+        if not fits(value := getattr(item, name), hint)
+    )
+
+
+@functools.cache
+def _fields(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
+    names = getattr(kind, "__dataclass_fields__", {})
+    try:
+        hints = typing.get_type_hints(kind)
+    except (NameError, TypeError):  # names of a cell that are gone
+        return ()
+    return tuple((name, hints[name]) for name in names if not _is_class_variable(hints[name]))
+
+
+def _is_class_variable(hint: object) -> bool:
+    return typing.get_origin(hint) is typing.ClassVar
+
+
+def _arguments(
+    given: inspect.BoundArguments, hints: Mapping[str, Any]
+) -> Iterator[tuple[str, object, Any]]:
+    kinds = inspect.Parameter
+    for name, value in given.arguments.items():
+        if name not in hints:
+            continue
+        match given.signature.parameters[name].kind:
+            case kinds.VAR_POSITIONAL:
+                yield from ((name, item, hints[name]) for item in value)
+            case kinds.VAR_KEYWORD:
+                yield from ((key, item, hints[name]) for key, item in value.items())
+            case _:
+                yield name, value, hints[name]
+
+
+def _wrong(function: str, name: str, value: object, hint: object) -> Diagnostic:
+    return Diagnostic(
+        "call/wrong-kind",
+        f"`{function}` takes {describe(hint)} as `{name}`, got {found(value)}",
+    )
+
+
+def fits(value: object, hint: Any) -> bool:  # noqa: ANN401
+    """Whether an annotation allows a value; what cannot be told is allowed."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if hint is None or hint is type(None):
+        return value is None
+    if origin in {Union, types.UnionType}:
+        return any(fits(value, arg) for arg in args)
+    if origin is Literal:
+        return any(value is arg or (type(value) is type(arg) and value == arg) for arg in args)
+    if origin is not None:
+        return _fits_generic(value, origin, args)
+    if isinstance(hint, typing.NewType):
+        return fits(value, hint.__supertype__)
+    return _is_instance(value, hint)
+
+
+def _is_instance(value: object, hint: object) -> bool:
+    if hint is bool:
+        return isinstance(value, bool) or type(value).__name__ in {"bool", "bool_"}
+    hint = _NUMBERS.get(hint, hint)
+    try:
+        return not isinstance(hint, type) or isinstance(value, hint)
+    except TypeError:  # a protocol that cannot be asked
+        return True
+
+
+def _fits_generic(value: object, origin: object, args: tuple[Any, ...]) -> bool:
+    if origin is _CALLABLE:
+        return callable(value)
+    if origin is type:
+        return isinstance(value, type)
+    if origin in _LISTS:
+        return _fits_items(value, origin, args)
+    if isinstance(origin, type) and not isinstance(value, origin):
+        return False
+    if isinstance(value, Mapping) and len(args) == 2:
+        pairs = cast("Mapping[object, object]", value).items()
+        return all(fits(key, args[0]) and fits(item, args[1]) for key, item in pairs)
+    return True
+
+
+def _fits_items(value: Any, origin: object, args: tuple[Any, ...]) -> bool:  # noqa: ANN401
+    kind = cast(type[object], type(value))
+    if issubclass(kind, str | bytes | Mapping):
+        return False
+    if not (hasattr(kind, "__getitem__") and hasattr(kind, "__len__")):
+        return False
+    if origin is tuple and (len(args) != 2 or args[1] is not Ellipsis):
+        return len(value) == len(args) and all(map(fits, value, args))
+    return not args or all(fits(item, args[0]) for item in value)
+
+
+def describe(hint: Any) -> str:  # noqa: ANN401
+    """An annotation in words."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if hint is None or hint in _WORDS:
+        return _WORDS[type(None) if hint is None else hint]
+    if origin in {Union, types.UnionType}:
+        words = list(dict.fromkeys(describe(arg) for arg in args))
+        return ", ".join(words[:-1]) + (" or " if words[:-1] else "") + words[-1]
+    if origin is Literal:
+        return " or ".join(f"`{arg!r}`" for arg in args)
+    if origin is _CALLABLE:
+        return "a function"
+    if isinstance(hint, typing.NewType):
+        return describe(hint.__supertype__)
+    if origin in (*_LISTS, typing.get_origin(Iterable[object])):
+        items = [describe(arg) for arg in args if arg is not Ellipsis]
+        return f"a list ({', '.join(items)})" if items else "a list"
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return "a dictionary"
+    name: str = getattr(cast(object, hint if origin is None else origin), "__name__", str(hint))
+    return f"{'an' if name[0] in 'AEIOaeiou' else 'a'} `{name}`"
