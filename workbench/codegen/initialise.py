@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 
+from workbench.analysis.affine import affine
 from workbench.analysis.arith import Facts, loop_interval
 from workbench.ir.expr import Binary, BinaryOp, IntImm, Load, PrimExpr, Var
 from workbench.ir.tensor import Allocate, Block, For, If, Let, LoopKind, Seq, Stmt, Store, While
@@ -127,32 +129,32 @@ def _each_once(init: Stmt, loops: list[Level], reduced: set[NodeId]) -> bool:
 
     Otherwise a later one would initialise again what an earlier one has updated.
     """
-    extents: dict[NodeId, int] = {}
+    extents: dict[NodeId, float] = {}
     for level in loops:
         assert isinstance(level.stmt, For)
         if level.stmt.var.id in reduced or level.extent == IntImm(1):
             continue
-        extents[level.stmt.var.id] = level.extent.value if isinstance(level.extent, IntImm) else 0
+        extent = level.extent
+        extents[level.stmt.var.id] = extent.value if isinstance(extent, IntImm) else math.inf
     stores = [node for node in walk(init) if isinstance(node, Store)]
     return all(extents.keys() <= _told_apart(store, extents) for store in stores)
 
 
-def _told_apart(store: Store, extents: dict[NodeId, int]) -> set[NodeId]:
+def _told_apart(store: Store, extents: dict[NodeId, float]) -> set[NodeId]:
     """The loops of which the indices of a store are digits in a mixed radix."""
     found: set[NodeId] = set()
     for index in store.indices:
         form = affine(index)
         if form is None:
             continue
-        own = [(abs(form.coefficient(ident)), ident) for ident in extents]
-        reach = 0
-        for step, ident in sorted(item for item in own if item[0]):
+        digits = sorted((abs(c), ident) for ident, c in form.coefficients if ident in extents)
+        reach: float = 0
+        for step, ident in digits:
             if step <= reach:
                 break
-            found.add(ident)
-            if extents[ident] <= 0:
-                break
             reach += step * (extents[ident] - 1)
+        else:
+            found.update(ident for _, ident in digits)
     return found
 
 
@@ -163,8 +165,11 @@ def _touches(stmt: Stmt, buffers: set[NodeId]) -> bool:
 def _wrapped(level: Level, placed: Stmt, reduced: set[NodeId], ids: IdSource) -> Stmt:
     """The initialisation inside a copy of a spatial loop that it depends on."""
     loop = level.stmt
-    if not isinstance(loop, For) or loop.var.id in reduced or loop.var.id not in free_vars(placed):
+    if not isinstance(loop, For) or loop.var.id in reduced:
         return placed
+    if loop.var.id not in free_vars(placed):
+        once = isinstance(level.extent, IntImm) and level.extent.value > 0
+        return placed if once else If(Binary(BinaryOp.GT, level.extent, IntImm(0)), placed)
     var = Var(ids.new(), loop.var.name, loop.var.type)
     kind = loop.kind
     if kind not in {LoopKind.VECTORIZED, LoopKind.UNROLLED}:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import Any, assert_never
 
 from workbench.analysis.arith import Facts
+from workbench.analysis.empty_reductions import Reduction, reductions
 from workbench.codegen.initialise import Level, place_init
 from workbench.ir.expr import (
     Binary,
@@ -49,7 +50,9 @@ from workbench.support.ids import IdSource, NodeId
 
 def lower(function: TensorFunction, ids: IdSource) -> Stmt:
     """The body of `function` without blocks; new loop variables are named by `ids`."""
-    body = _Lowering(ids).statement(function.body)
+    lowering = _Lowering(ids)
+    lowering.reductions = {found.block.id: found for found in reductions(function)}
+    body = lowering.statement(function.body)
     return _allocate(function.allocations, body)
 
 
@@ -83,6 +86,7 @@ class _Lowering:
         self.values: dict[NodeId, PrimExpr] = {}
         self.sources: dict[NodeId, MatchBuffer] = {}
         self.path: list[Level] = []
+        self.reductions: dict[NodeId, Reduction] = {}
 
     def statement(self, stmt: Stmt) -> Stmt:
         match stmt:
@@ -147,13 +151,23 @@ class _Lowering:
         return body if predicate is None else If(predicate, body)
 
     def _init(self, block: Block, init: Stmt, predicate: PrimExpr | None) -> list[Stmt]:
-        """The initialisation as far out as it can go, else under a guard in place."""
+        """The initialisation as far out as it can go, else under a guard in place.
+
+        Where there may be no instance and the nest is simple, it runs before the loops as well.
+        """
         lowered = _Lowering(self.ids)
         lowered.values, lowered.sources = self.values, self.sources
         initial = lowered.statement(init)
         starts = [self.values[a.var.id] for a in block.axes if a.kind is AxisKind.REDUCE]
-        if place_init(initial, starts, predicate, self.path, self.ids):
+        reduction = self.reductions.get(block.id)
+        may_be_empty = reduction is not None and reduction.may_be_empty
+        simple = reduction.simple if reduction is not None and may_be_empty else None
+        stays = may_be_empty and simple is None
+        if not stays and place_init(initial, starts, predicate, self.path, self.ids):
             return []
+        if simple is not None:
+            outermost = next(p for p in self.path if p.stmt is simple.outermost)
+            outermost.before.append(lowered.statement(simple.init(self.ids)))
         first = [binary(BinaryOp.EQ, start, 0) for start in starts if not isinstance(start, IntImm)]
         guard = conjunction(first)
         return [initial if guard is None else If(guard, initial)]

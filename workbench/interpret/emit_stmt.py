@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from workbench.analysis.empty_reductions import empty_inits
 from workbench.interpret.emit_expr import (
     LARGEST_EXTENT,
     Scope,
@@ -31,6 +32,7 @@ from workbench.ir.tensor import (
     While,
 )
 from workbench.ir.traverse import free_vars
+from workbench.support.ids import IdSource, NodeId
 
 MAX_NESTED_LOOPS = 12
 """Python allows 20 nested loops in one function; deeper ones go into a nested function."""
@@ -44,6 +46,7 @@ class StatementEmitter:
         self.lines: list[str] = []
         self.indent = 0
         self.loops = 0
+        self.before: dict[NodeId, list[Stmt]] = {}
 
     def function(self, function: TensorFunction, symbols: tuple[Var, ...]) -> str:
         """The source of the whole function; symbolic dimensions follow the parameters."""
@@ -59,6 +62,7 @@ class StatementEmitter:
                 self._known(param)
         for buffer in function.allocations:
             self._allocate(buffer)
+        self.before = empty_inits(function, IdSource(function.next_id))
         self.statement(function.body)
         return "\n".join(self.lines)
 
@@ -106,6 +110,8 @@ class StatementEmitter:
             self.scope.intervals[var.id] = int_range(dtype_of(var))
 
     def _for(self, loop: For) -> None:
+        for init in self.before.get(loop.var.id, ()):
+            self.statement(init)
         start, extent = emit(self.scope, loop.start), emit(self.scope, loop.extent)
         last = start.high + max(extent.high, 1) - 1
         self._known(loop.var)

@@ -16,6 +16,7 @@ from typing_extensions import override
 from workbench.analysis.dependence import Answer, AnswerKind, applies
 from workbench.ir import Block, For, IRModule, TensorFunction
 from workbench.rewrite import Derivation, NodeRef, Pass, PassResult, Refusal, Relation, Site
+from workbench.schedule.empties import inits_kept, may_be_empty
 from workbench.schedule.scope import Scope, place_id
 from workbench.support import CompileError, Diagnostic, NodeId, Severity
 
@@ -89,6 +90,19 @@ class Primitive(Pass):
         Nothing where the primitive is not about such a place.
         """
 
+    def answer(self, scope: Scope) -> Answer:
+        """The answer of `check`, and whether reductions of nothing are initialised as before.
+
+        Raises:
+            CompileError: what `check` raises.
+        """
+        answer = self.check(scope)
+        empty = may_be_empty(scope.function) if answer.applies else ()
+        if not empty:
+            return answer
+        done = self.rewrite(Scope(scope.name, scope.function))
+        return all_apply(answer, inits_kept(empty, done.function))
+
     def checked(self, scope: Scope) -> Answer:
         """The answer of `check`, which applies.
 
@@ -96,7 +110,7 @@ class Primitive(Pass):
             CompileError: `schedule/illegal`, `schedule/unproved`, `schedule/inapplicable`, or
                 what `check` raises.
         """
-        answer = self.check(scope)
+        answer = self.answer(scope)
         if not answer.applies:
             raise CompileError(diagnostic_of(answer, scope))
         return answer
@@ -161,7 +175,7 @@ def site_at(kind: type[Primitive], scope: Scope, node: For | Block) -> Site | Re
 def answer_of(primitive: Primitive, scope: Scope) -> Answer:
     """The answer of `check`, faults of the parameters as *inapplicable*."""
     try:
-        return primitive.check(scope)
+        return primitive.answer(scope)
     except CompileError as error:
         first = error.diagnostics[0]
         return Answer(

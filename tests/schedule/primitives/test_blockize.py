@@ -246,7 +246,7 @@ def test_the_initialisation_moves_where_elements_are_different(value: str, *, mo
 
 
 @pytest.mark.parametrize("n", [0, 1, 3])
-def test_a_reduction_that_may_have_no_iterations_keeps_what_was_there(n: int) -> None:
+def test_a_reduction_that_may_have_no_iterations_is_initialised(n: int) -> None:
     text = """
 @T.prim_func
 def f(A: T.Buffer((4, 2, "n"), "float32"), C: T.Buffer((4,), "float32")):

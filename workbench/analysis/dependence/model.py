@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from workbench.analysis.dependence.accesses import AccessReader
+from workbench.analysis.dependence.early import at_first_iterations
 from workbench.analysis.dependence.linear import Conjunction, Linear, Row, at_most, less
 from workbench.analysis.dependence.place import Place, written_buffers
 from workbench.analysis.dependence.reader import Reader
@@ -15,6 +16,7 @@ from workbench.analysis.dependence.spelling import short
 from workbench.analysis.dependence.statements import Access, Guard, Model, Statement
 from workbench.analysis.dependence.symbolic import symbolic_digits
 from workbench.analysis.dependence.terms import TermKind, Terms
+from workbench.analysis.empty_reductions import Reduction
 from workbench.analysis.intervals import dtype_bounds
 from workbench.ir.expr import Binary, BinaryOp, IntImm, PrimExpr, ScalarType, binary, dtype_of
 from workbench.ir.tensor import (
@@ -130,6 +132,7 @@ class _Builder:
                 place.guards,
                 (*found, *place.controls),
                 place.inexact,
+                place.early,
             )
         )
 
@@ -167,12 +170,13 @@ class _Builder:
         if not start.terms and not extent.terms:
             first, end = start.constant, start.plus(extent)
             last = end.constant - 1
-            var = terms.variable(loop.var, TermKind.LOOP, (first, last), (start, end))
+            ends = first, max(first, last)
+            var = terms.variable(loop.var, TermKind.LOOP, ends, (start, end))
             reader.values[loop.var.id] = var
             return (Row(var.shift(-first)), Row(var.scale(-1).shift(last))), ()
         low, last = terms.bounds(start)
         _, most = terms.bounds(extent)
-        high = None if last is None or most is None else last + most - 1
+        high = None if last is None or most is None else last + max(most, 1) - 1
         end = start.plus(extent)
         var = terms.variable(loop.var, TermKind.LOOP, (low, high), (start, end))
         reader.values[loop.var.id] = var
@@ -258,8 +262,12 @@ class _Builder:
         self.statement(block.body)
 
     def _init(self, block: Block, init: Stmt) -> None:
-        """`init` runs where every reduction axis has the value 0."""
-        place, reader = self.place, self.reader
+        """`init` runs where every reduction axis has the value 0.
+
+        Where the reduction may be empty, it is as if its loops had a first iteration.
+        """
+        place, reader = self._early(block), self.reader
+        before = self.place
         rows: Conjunction = ()
         guards: tuple[Guard, ...] = ()
         for axis in block.axes:
@@ -276,7 +284,20 @@ class _Builder:
             inexact=(*place.inexact, *reasons),
         )
         self.statement(init)
-        self.place = place
+        self.place = before
+
+    def _early(self, block: Block) -> Place:
+        """The place of an init, at the first iterations of loops that may have none."""
+        place = self.place
+        reduction = Reduction(block, place.path[:-1])
+        simple = reduction.simple if reduction.may_be_empty else None
+        if simple is None:
+            return place
+        ids = frozenset(loop.var.id for loop in simple.reduced)
+        keys = {key for ident in ids for key in self.model.loops[ident]}
+        rows = at_first_iterations(self.model, place.domain, simple, keys)
+        guards = tuple(g for g in place.guards if ids.isdisjoint(free_vars(simple.plain(g[0]))))
+        return replace(place, domain=rows, guards=guards, early=ids)
 
     def _steered(self, controls: Iterable[Access], first: int, what: str) -> None:
         """Note statements that may change what decides whether or how they run."""

@@ -25,6 +25,7 @@ class Place:
     inexact: tuple[str, ...] = ()
     controls: tuple[Access, ...] = ()
     trusted: bool = False
+    early: frozenset[NodeId] = frozenset()
 
 
 def written_buffers(body: Stmt) -> frozenset[NodeId]:

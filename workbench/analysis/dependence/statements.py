@@ -51,7 +51,8 @@ class Statement:
 
     `path` has everything around it, outermost first. `keys` are the terms that stand for its
     loops, outermost first; `domain` are the constraints on them, `guards` the conditions that
-    they come from.
+    they come from. `early` are loops that an init stands before: it is at their first iteration,
+    whether or not they have one.
     """
 
     index: int
@@ -65,6 +66,7 @@ class Statement:
     guards: tuple[Guard, ...] = ()
     accesses: tuple[Access, ...] = ()
     inexact: tuple[str, ...] = ()
+    early: frozenset[NodeId] = frozenset()
 
     @property
     def name(self) -> str:

@@ -76,6 +76,8 @@ def _runs(statement: Statement, access: Access, at: Instance) -> bool | None:
         count = extent.value if isinstance(extent, IntImm) else at.value(extent)
         if low is None or count is None:
             known = False
+        elif loop.var.id in statement.early:
+            known = known and at.values[loop.var.id] == low
         elif not low <= at.values[loop.var.id] < low + count:
             return False
     for condition, holds in (*statement.guards, *access.guards):

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from workbench.analysis.arith import Facts, loop_interval
-from workbench.analysis.conjunctions import conjunction
+from workbench.analysis.conjunctions import conjunction, conjuncts
 from workbench.analysis.dependence import Answer, applies, illegal, inapplicable, unproved
 from workbench.analysis.dependence.comparison import Comparison, Group, Witness
 from workbench.analysis.dependence.sets import TooLargeError
 from workbench.analysis.dependence.versions import Version
+from workbench.analysis.empty_reductions import EmptyReduction, Reduction
 from workbench.ir import (
     Axis,
     AxisKind,
@@ -89,21 +90,25 @@ def _init_nest(scope: Scope, block: Block, inside: Sequence[Stmt], around: Seque
     """The loops of the spatial axes with the block that initialises."""
     assert block.init is not None
     spatial = [a for a in block.axes if a.kind is not AxisKind.REDUCE]
+    simple = _early(block, inside, around)
+    reduced = {loop.var.id for loop in simple.reduced} if simple is not None else set[NodeId]()
     used = {var for axis in spatial for var in free_vars(axis.value)}
     facts = known_at(scope.function, around)
     values: dict[NodeId, PrimExpr] = {}
     conditions: list[PrimExpr] = []
     loops: list[For] = []
     for stmt in inside:
-        facts = _entered(scope, block, stmt, used, facts, values, conditions, loops)
+        facts = _entered(scope, block, stmt, used, reduced, facts, values, conditions, loops)
     conditions += [
         _is_zero(facts, substitute(axis.value, values))
         for axis in block.axes
         if axis.kind is AxisKind.REDUCE
     ]
-    if block.predicate is not None:
-        own = {a.var.id: a.value for a in block.axes}
-        conditions.append(substitute(substitute(block.predicate, own), values))
+    own = {a.var.id: a.value for a in block.axes}
+    parts = (substitute(part, own) for part in conjuncts(block.predicate))
+    conditions += [
+        substitute(part, values) for part in parts if reduced.isdisjoint(free_vars(part))
+    ]
     made = _init_block(scope, block, spatial, values, _undecided(facts, conditions))
     stmt: Stmt = made
     for loop in reversed(loops):
@@ -111,11 +116,20 @@ def _init_nest(scope: Scope, block: Block, inside: Sequence[Stmt], around: Seque
     return _Nest(stmt, made.id)
 
 
+def _early(block: Block, inside: Sequence[Stmt], around: Sequence[Stmt]) -> EmptyReduction | None:
+    """How init runs where there is nothing to reduce, if all reduction loops are inside."""
+    simple = Reduction(block, (*around, *inside)).simple
+    if simple is None or not any(stmt is simple.outermost for stmt in inside):
+        return None
+    return simple
+
+
 def _entered(
     scope: Scope,
     block: Block,
     stmt: Stmt,
     used: set[NodeId],
+    reduced: set[NodeId],
     facts: Facts,
     values: dict[NodeId, PrimExpr],
     conditions: list[PrimExpr],
@@ -127,7 +141,8 @@ def _entered(
             first, count = substitute(start, values), substitute(extent, values)
             if var.id not in used:
                 values[var.id] = first
-                conditions.append(Binary(BinaryOp.GT, count, IntImm(0)))
+                if var.id not in reduced:
+                    conditions.append(Binary(BinaryOp.GT, count, IntImm(0)))
                 return facts
             fresh = scope.fresh(f"{var.name}_init", var.type)
             values[var.id] = fresh

@@ -20,7 +20,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from workbench.analysis.arith import Facts
-from workbench.analysis.conjunctions import conjunction
+from workbench.analysis.conjunctions import conjunction, conjuncts
+from workbench.analysis.empty_reductions import Reduction
 from workbench.ir import (
     Axis,
     AxisKind,
@@ -152,12 +153,17 @@ def _initial(scope: Scope, loops: tuple[For, ...], block: Block, outer: Block) -
             var = scope.fresh(f"{axis.var.name}_init", axis.var.type)
             axes.append(Axis(var, axis.kind, axis.extent, substitute(axis.value, values)))
             values[axis.var.id] = var
+    if _always(scope, block):
+        zero = {ident for ident, value in values.items() if value == IntImm(0)}
+        parts = [p for p in conjuncts(block.predicate) if zero.isdisjoint(free_vars(p))]
+    else:
+        parts = [*_runs(loops, reducing), *conjuncts(block.predicate)]
     body: Stmt = Block(
         scope.ids.new(),
         scope.free_name(f"{block.name}_init"),
         tuple(axes),
         substitute(block.init, values),
-        predicate=_first(conjunction(*_runs(loops, reducing), block.predicate), values),
+        predicate=_first(conjunction(*parts), values),
     )
     for loop, var in zip(reversed(kept), reversed(fresh), strict=True):
         kind = loop.kind
@@ -166,6 +172,12 @@ def _initial(scope: Scope, loops: tuple[For, ...], block: Block, outer: Block) -
         start, extent = substitute(loop.start, values), substitute(loop.extent, values)
         body = For(var, start, extent, body, kind)
     return body
+
+
+def _always(scope: Scope, block: Block) -> bool:
+    """Whether the init of a block runs also where there is nothing to reduce."""
+    known = next((b for b in scope.blocks if b.id == block.id), None)
+    return known is not None and Reduction(known, scope.paths[known.id]).simple is not None
 
 
 def _runs(loops: tuple[For, ...], reducing: set[NodeId]) -> list[PrimExpr]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from workbench.analysis.arith import Facts, loop_interval
 from workbench.analysis.conjunctions import conjunction, conjuncts
 from workbench.analysis.dependence import Answer, applies, illegal, inapplicable, unproved
+from workbench.analysis.empty_reductions import Reduction
 from workbench.ir import (
     Allocate,
     Axis,
@@ -385,13 +386,16 @@ class _Factoring:
                 block = self.reduction.nest.block
                 message = f"it is not proved that `{block.name}` runs its first update"
                 raise RefusedError(unproved(message, block.id))
-            kept += [] if first == IntImm(1, "bool") else [first]
-        kept += [
-            Binary(BinaryOp.GT, loop.extent, IntImm(0))
-            for loop in carried
-            if facts.proves(Binary(BinaryOp.GT, loop.extent, IntImm(0))) is not True
-        ]
+            kept += [] if first == IntImm(1, "bool") or self._always() else [first]
+        counts = [Binary(BinaryOp.GT, loop.extent, IntImm(0)) for loop in carried]
+        if not self._always():
+            kept += [count for count in counts if facts.proves(count) is not True]
         return conjunction(*kept)
+
+    def _always(self) -> bool:
+        """Whether elements are initialised also where there is nothing to reduce."""
+        block = self.reduction.nest.block
+        return Reduction(block, self.scope.paths[block.id]).simple is not None
 
     def _check_start(self, facts: Facts) -> None:
         """The first update of the nest is the one that init precedes: reduction axes are zero.

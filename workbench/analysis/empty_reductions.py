@@ -1,0 +1,278 @@
+"""Reductions that may be empty: their init runs although no update does.
+
+An init runs in the instances of its block in which all reduction axes are 0. Where the loops that
+those axes are computed from have no such instance, since one of them has no iteration or a
+condition on them alone does not hold, the init runs all the same: for every instance of the other
+loops, before the outermost of them. So a sum over an empty axis is 0, as in numpy.
+
+That holds for simple nests: below the outermost reduction loop stand loops alone, with bounds that
+do not depend on the reduction, and statements that do not touch what the init does. In all others
+an init runs in instances alone, as TVM has it (`tvm::tir::transform::LowerInitBlock`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from workbench.analysis.arith import Facts, loop_interval
+from workbench.analysis.conjunctions import conjunction, conjuncts
+from workbench.ir.expr import Binary, BinaryOp, IntImm, Load, Not, PrimExpr, Var
+from workbench.ir.tensor import (
+    Allocate,
+    AxisKind,
+    Block,
+    For,
+    If,
+    LoopKind,
+    Seq,
+    Stmt,
+    Store,
+    TensorFunction,
+)
+from workbench.ir.traverse import Node, free_vars, substitute, walk
+from workbench.support.ids import IdSource, NodeId
+
+ZERO = IntImm(0)
+TRUE = IntImm(1, "bool")
+Values = dict[NodeId, PrimExpr]
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyReduction:
+    """A block in a simple nest, whose init runs where the reduction is empty.
+
+    `reduced` are the loops that its reduction axes are computed from, outermost first; `others`
+    those inside of the outermost that are not. `nonempty` has the conditions under which there is
+    a first update, `own` the conditions on the other loops, `first` the reduction axes in the
+    first iterations. `values` gives all axes in terms of loops.
+    """
+
+    block: Block
+    reduced: tuple[For, ...]
+    others: tuple[For, ...]
+    nonempty: tuple[PrimExpr, ...]
+    own: tuple[PrimExpr, ...]
+    first: tuple[PrimExpr, ...]
+    values: Mapping[NodeId, PrimExpr]
+
+    def plain(self, expr: PrimExpr) -> PrimExpr:
+        """An expression in terms of loops."""
+        return substitute(expr, dict(self.values))
+
+    @property
+    def outermost(self) -> For:
+        """The loop before which the init runs."""
+        return self.reduced[0]
+
+    def init(self, ids: IdSource) -> Stmt:
+        """What runs before the outermost loop: the init where there is no first update."""
+        fresh: Values = {loop.var.id: replace(loop.var, id=ids.new()) for loop in self.others}
+        values: Values = {k: substitute(v, fresh) for k, v in self.values.items()}
+        axes = [axis.var for axis in self.block.axes if axis.kind is not AxisKind.REDUCE]
+        starts = (Binary(BinaryOp.EQ, value, ZERO) for value in self.first if value != ZERO)
+        empty = conjunction(*self.nonempty)
+        assert empty is not None
+        condition = conjunction(*self.own, *starts, Not(empty))
+        assert condition is not None
+        bound = {var.id: values[var.id] for var in axes}
+        assert self.block.init is not None
+        body: Stmt = If(substitute(condition, fresh), substitute(self.block.init, bound | fresh))
+        for loop in reversed(self.others):
+            var = fresh[loop.var.id]
+            assert isinstance(var, Var)
+            start, extent = substitute(loop.start, fresh), substitute(loop.extent, fresh)
+            body = For(var, start, extent, body, LoopKind.SERIAL)
+        return body
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """A block with an init and reduction axes, and all statements around it, outermost first."""
+
+    block: Block
+    path: tuple[Stmt, ...]
+
+    @cached_property
+    def may_be_empty(self) -> bool:
+        """Whether it is not proved that there is a first update under each of the other loops."""
+        if self.block.predicate is None and all(map(_has_iterations, self.path)):
+            return False
+        simple, facts = self.simple, _known(self.path, self._used)
+        if simple is not None:
+            return any(facts.simplify(part) != TRUE for part in simple.nonempty)
+        loops = [loop for loop in self.path if isinstance(loop, For) and loop.var.id in self._used]
+        extents = [a.extent for a in self.block.axes if a.kind is AxisKind.REDUCE]
+        counts = (*(loop.extent for loop in loops), *extents)
+        return bool(loops) and any(facts.proves(count > 0) is not True for count in counts)
+
+    @cached_property
+    def _used(self) -> set[NodeId]:
+        """The loops that its reduction axes are computed from."""
+        values = axis_values((*self.path, self.block))
+        found: set[NodeId] = set()
+        for axis in self.block.axes:
+            if axis.kind is AxisKind.REDUCE:
+                found.update(free_vars(values[axis.var.id]))
+        return found & {stmt.var.id for stmt in self.path if isinstance(stmt, For)}
+
+    @cached_property
+    def simple(self) -> EmptyReduction | None:
+        """How it runs where it is empty, None where its nest is not simple."""
+        block, used = self.block, self._used
+        position = next((n for n, s in enumerate(self.path) if _runs(s, used)), None)
+        if position is None or block.init is None or block.match_buffers:
+            return None
+        inside = self.path[position:]
+        loops = [stmt for stmt in inside if isinstance(stmt, For)]
+        reduced = tuple(loop for loop in loops if loop.var.id in used)
+        others = tuple(loop for loop in loops if loop.var.id not in used)
+        values = axis_values((*self.path, block))
+        parts = [substitute(part, values) for part in conjuncts(block.predicate)]
+        own = tuple(part for part in parts if used.isdisjoint(free_vars(part)))
+        rest = [part for part in parts if not used.isdisjoint(free_vars(part))]
+        names = used | {axis.var.id for axis in block.axes if axis.kind is AxisKind.REDUCE}
+        spatial = [values[a.var.id] for a in block.axes if a.kind is not AxisKind.REDUCE]
+        bounds = [end for loop in loops for end in (loop.start, loop.extent)]
+        if _mention(names, (block.init, *spatial, *bounds)):
+            return None
+        ends = [end for loop in reduced for end in (loop.start, loop.extent)]
+        if _mention({loop.var.id for loop in others}, (*rest, *ends)):
+            return None
+        if any(_reads(part) for part in (*parts, *spatial, *bounds)):
+            return None
+        if not _apart(inside, block, block.init):
+            return None
+        starts: Values = {loop.var.id: loop.start for loop in reduced}
+        counts = (Binary(BinaryOp.GT, loop.extent, ZERO) for loop in reduced)
+        reduce = (values[a.var.id] for a in block.axes if a.kind is AxisKind.REDUCE)
+        return EmptyReduction(
+            block,
+            reduced,
+            others,
+            (*counts, *(substitute(part, starts) for part in rest)),
+            own,
+            tuple(Facts().simplify(substitute(value, starts)) for value in reduce),
+            values,
+        )
+
+
+def reductions(function: TensorFunction) -> Iterator[Reduction]:
+    """The blocks with an init and reduction axes, in program order."""
+    pending: list[tuple[Stmt, tuple[Stmt, ...]]] = [(function.body, ())]
+    while pending:
+        stmt, path = pending.pop()
+        if isinstance(stmt, Block) and stmt.init is not None:
+            found = Reduction(stmt, path)
+            if any(axis.kind is AxisKind.REDUCE for axis in stmt.axes):
+                yield found
+        below = [child for child in _inside(stmt) if not isinstance(child, Store)]
+        pending += [(child, (*path, stmt)) for child in reversed(below)]
+
+
+def empty_inits(function: TensorFunction, ids: IdSource) -> dict[NodeId, list[Stmt]]:
+    """What runs before loops, by their variables: inits of reductions that may be empty."""
+    found: dict[NodeId, list[Stmt]] = {}
+    for reduction in reductions(function):
+        simple = reduction.simple
+        if simple is not None and reduction.may_be_empty:
+            found.setdefault(simple.outermost.var.id, []).append(simple.init(ids))
+    return found
+
+
+def axis_values(path: Sequence[Stmt]) -> Values:
+    """The values of the axes of all blocks on a path, in terms of loops."""
+    values: Values = {}
+    for stmt in path:
+        if isinstance(stmt, Block):
+            for axis in stmt.axes:
+                values[axis.var.id] = substitute(axis.value, values)
+    return values
+
+
+def _known(path: Sequence[Stmt], reduced: set[NodeId]) -> Facts:
+    """What holds inside of all statements of a path, the reduction loops left out."""
+    facts, values = Facts(), axis_values(path)
+    for outer, inner in zip(path, (*path[1:], None), strict=True):
+        match outer:
+            case For(var=var, start=start, extent=extent) if var.id not in reduced:
+                facts = facts.with_range(var, loop_interval(start, extent))
+            case If(condition=condition, then=then) if inner is then:
+                plain = substitute(condition, values)
+                facts = facts if _mention(reduced, (plain,)) else facts.assume(plain)
+            case _:
+                continue
+    return facts
+
+
+def _inside(stmt: Stmt) -> tuple[Stmt, ...]:
+    match stmt:
+        case Seq(body=body):
+            return body
+        case If(then=then, otherwise=otherwise):
+            return (then,) if otherwise is None else (then, otherwise)
+        case Block(body=body, init=init):
+            return (body,) if init is None else (init, body)
+        case _:
+            body = getattr(stmt, "body", None)
+            return () if body is None else (body,)
+
+
+def _has_iterations(stmt: Stmt) -> bool:
+    """Whether a statement is no loop, or one whose extent is a positive number."""
+    if not isinstance(stmt, For):
+        return True
+    return isinstance(stmt.extent, IntImm) and stmt.extent.value > 0
+
+
+def _runs(stmt: Stmt, loops: set[NodeId]) -> bool:
+    return isinstance(stmt, For) and stmt.var.id in loops
+
+
+def _mention(names: set[NodeId], nodes: Sequence[Node]) -> bool:
+    return any(not names.isdisjoint(free_vars(node)) for node in nodes)
+
+
+def _reads(expr: PrimExpr) -> bool:
+    return any(isinstance(node, Load) for node in walk(expr))
+
+
+def _apart(inside: Sequence[Stmt], block: Block, init: Stmt) -> bool:
+    """Whether loops alone stand around the block, and the rest leaves alone what init touches."""
+    written = {node.buffer.id for node in walk(init) if isinstance(node, Store)}
+    read = {node.buffer.id for node in walk(init) if isinstance(node, Load)}
+    own = {node.buffer.id for node in walk(block) if isinstance(node, Store)}
+    if not read.isdisjoint(own | written):
+        return False
+    for stmt, child in zip(inside, (*inside[1:], block), strict=True):
+        match stmt:
+            case For():
+                continue
+            case Allocate(buffer=buffer) if buffer.id not in written | read:
+                continue
+            case Block(predicate=None, init=None, match_buffers=(), allocations=allocations):
+                if not (written | read).isdisjoint(b.id for b in allocations):
+                    return False
+            case Seq(body=body):
+                if any(_touches(item, written, read) for item in body if item is not child):
+                    return False
+            case _:
+                return False
+    return True
+
+
+def _touches(stmt: Stmt, written: set[NodeId], read: set[NodeId]) -> bool:
+    """Whether a statement touches what is written, or writes what is read, or calls something."""
+    for node in walk(stmt):
+        match node:
+            case Load(buffer=buffer) if buffer.id in written:
+                return True
+            case Store(buffer=buffer) if buffer.id in written | read:
+                return True
+            case Block(match_buffers=matches, writes=regions):
+                if matches or any(r.buffer.id in written | read for r in regions or ()):
+                    return True
+            case _:
+                continue
+    return False
