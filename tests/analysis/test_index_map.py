@@ -8,7 +8,7 @@ import pytest
 
 from workbench.analysis.arith import Facts
 from workbench.analysis.index_map import IndexMap
-from workbench.ir import IntImm, PrimExpr, ScalarType, Var
+from workbench.ir import IntImm, PrimExpr, ScalarType, Var, as_expr, substitute
 from workbench.support import CompileError, NodeId
 
 LAYOUTS = [
@@ -174,3 +174,11 @@ def test_places_are_told_apart(text: str, shape: tuple[int, ...], expected: bool
     points = itertools.product(*(range(n) for n in shape))
     places = {tuple(value(e) for e in found.apply(numbers(p))) for p in points}
     assert (len(places) == math.prod(shape)) == expected
+
+
+def test_a_skewed_box_that_may_be_empty_has_no_negative_extent() -> None:
+    n, m = (Var(NodeId(number), name, ScalarType("int64")) for number, name in ((1, "n"), (2, "m")))
+    shape = IndexMap.of("lambda i, j: (i, i + j)").map_shape((n, m))
+    for rows, columns, width in ((0, 0, 0), (1, 0, 0), (3, 4, 6)):
+        known: dict[NodeId, PrimExpr] = {n.id: IntImm(rows), m.id: IntImm(columns)}
+        assert Facts().simplify(substitute(as_expr(shape[1]), known)) == IntImm(width)

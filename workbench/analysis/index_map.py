@@ -18,10 +18,13 @@ from workbench.analysis.arith import Facts, loop_interval
 from workbench.analysis.conjunctions import conjunction
 from workbench.analysis.digits import NoDigitsError, layout_digits
 from workbench.analysis.index_text import expression_text, read_lambda
+from workbench.analysis.ranges import Interval
 from workbench.analysis.unimodular import inverse_affine, tells_apart
 from workbench.ir import (
     INDEX,
     Binary,
+    BinaryOp,
+    BufferType,
     Dim,
     IntImm,
     PrimExpr,
@@ -30,6 +33,8 @@ from workbench.ir import (
     Var,
     as_dim,
     as_expr,
+    binary,
+    free_vars,
     substitute,
 )
 from workbench.ir.tracing import traced
@@ -178,7 +183,7 @@ def _inverse(layout: IndexMap, shape: Shape) -> InverseMap:
     values = tuple(facts.simplify(value) for value in back.values)
     bounds = _bounds(values, shape)
     needed = [c for c in (*back.conditions, *bounds) if facts.proves(c) is not True]
-    extents = tuple(_dim(extent) for extent in back.extents)
+    extents = tuple(_count(extent, shape) for extent in back.extents)
     return InverseMap(variables, values, extents, conjunction(*needed))
 
 
@@ -196,8 +201,15 @@ def _bounds(values: tuple[PrimExpr, ...], shape: Shape) -> list[PrimExpr]:
     return found
 
 
-def _dim(extent: Dim) -> Dim:
-    return extent if isinstance(extent, int) else as_dim(Facts().simplify(extent))
+def _count(extent: Dim, shape: Shape) -> Dim:
+    """The number of elements, also of an empty box whose skewed extents would be negative."""
+    if isinstance(extent, int):
+        return max(extent, 0)
+    facts = Facts()
+    for symbol in free_vars(BufferType(shape)).values():
+        facts = facts.with_range(symbol, Interval(0, None))
+    size = Facts().simplify(extent)
+    return as_dim(size if facts.proves(size >= 0) else binary(BinaryOp.MAX, size, 0))
 
 
 def _from_function(function: Callable[..., object], rank: int | None) -> IndexMap:
