@@ -2,14 +2,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import pytest
 from typing_extensions import override
 
-from workbench.analysis.patterns import Match, Pattern, anything, op
+from workbench.analysis.patterns import Match, Pattern, anything, constant, op
 from workbench.interpret import run
 from workbench.ir import CallFunction
 from workbench.ir.verify import check
-from workbench.rewrite import ModuleEditor, PatternRule, Relation, outline
+from workbench.rewrite import ModuleEditor, PatternRule, Relation, Site, outline
 from workbench.script import parse
+from workbench.support import CompileError
 
 TEXT = """
 @I.ir_module
@@ -69,3 +71,50 @@ def test_a_value_that_is_read_outside_keeps_a_match_open() -> None:
     module = parse(TEXT.replace("R.nn.relu(c)", "R.add(b, c)"))
     result = FuseTwo(only=("c",))(module)
     assert "pattern/read-outside" in [r.code for r in result.remarks]
+
+
+def test_the_first_in_program_order_wins_and_the_others_say_what_they_share() -> None:
+    module = parse(TEXT)
+    result = FuseTwo()(module)
+    kept = [b.var.name for b in result.module.graph_functions["main"].bindings]
+    assert kept == ["b", "c", "d"], "`a` went with the first match"
+    (overlap,) = [r for r in result.remarks if r.code == "pattern/overlap"]
+    assert overlap.message == "the match overlaps one that `fuse-two` rewrote before: `b`"
+    assert FuseTwo(only=("c",))(module).remarks[-1].code != "pattern/overlap"
+    again = FuseTwo()(result.module)
+    assert not any(r.code == "pattern/overlap" for r in again.remarks), "`b` is a call now"
+
+
+@dataclass(frozen=True)
+class FuseSum(PatternRule):
+    """A sum with what one of its arguments is computed from, whichever can be taken."""
+
+    name: ClassVar[str] = "fuse-sum"
+    pattern: ClassVar[Pattern] = op("add", op(("exp", "abs")), anything(), any_order=True)
+
+    @override
+    def rewrite_match(self, match: Match, editor: ModuleEditor) -> None:
+        outline(editor, match.function, match.members, "sum", rule=self.name)
+
+
+def test_a_match_that_is_not_closed_gives_way_to_the_next_order_of_arguments() -> None:
+    text = TEXT.replace("R.matmul(x, w)", "R.exp(x)").replace("R.matmul(a, w)", "R.abs(w)")
+    text = text.replace("R.matmul(b, w)", "R.add(a, b)").replace("R.nn.relu(c)", "R.multiply(a, c)")
+    module = parse(text)
+    (site,) = FuseSum().sites(module)
+    assert isinstance(site, Site)
+    names = {b.var.id: b.var.name for b in module.graph_functions["main"].bindings}
+    assert [names[node] for node in site.nodes] == ["c", "b"], "`a` is read outside"
+    check(FuseSum()(module).module)
+
+
+@dataclass(frozen=True)
+class Misspelt(FuseTwo):
+    """A pattern that could never fit."""
+
+    pattern: ClassVar[Pattern] = op("matmull", op("matmul"), constant())
+
+
+def test_a_pattern_that_can_never_fit_is_a_fault_of_the_pass() -> None:
+    with pytest.raises(CompileError, match="did you mean `matmul`"):
+        Misspelt()(parse(TEXT))

@@ -212,6 +212,11 @@ def find_operator(name: str) -> Operator | None:
     return _OPERATORS.get(name)
 
 
+def libraries() -> tuple[LibraryFunction, ...]:
+    """All library functions, in the order in which they were registered."""
+    return tuple(_LIBRARIES.values())
+
+
 def find_library(symbol: str) -> LibraryFunction | None:
     """The library function of that symbol, if there is one."""
     load_sources()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from workbench.analysis.contraction import LibraryForm, library_forms
 from workbench.analysis.patterns import (
@@ -12,10 +13,12 @@ from workbench.analysis.patterns import (
     LibraryPattern,
     Match,
     NearMiss,
+    Objection,
     Pattern,
     find_several,
     library_patterns,
 )
+from workbench.analysis.patterns.matches import NEAR_MISS
 from workbench.ir import (
     Arg,
     Binding,
@@ -71,16 +74,15 @@ def library_matches(
     patterns = library_patterns(library)
     fitting: list[list[LibrarySite]] = [[] for _ in patterns]
     declined: dict[NodeRef, tuple[int, str]] = {}
-    for position, found in find_several([p.pattern for p in patterns], module, functions):
+    judges = [partial(_objection, p) for p in patterns]
+    for position, found in find_several([p.pattern for p in patterns], module, functions, judges):
         offered = patterns[position]
-        reason, depth = _judge(found, offered)
         root = found.root.var.id
-        if reason:
+        if isinstance(found, NearMiss):
             ref = NodeRef(found.function, root)
-            if depth > declined.get(ref, (0, ""))[0]:
-                declined[ref] = (depth, reason)
+            if _counts(found, offered) and found.depth > declined.get(ref, (0, ""))[0]:
+                declined[ref] = (found.depth, found.reason)
             continue
-        assert isinstance(found, Match)
         members = [m.var.id for m in found.members if m.var.id != root]
         fitting[position].append(
             LibrarySite(found.function, (root, *members), f"`{offered.symbol}`", found, offered)
@@ -96,24 +98,27 @@ def library_matches(
             yield Declined(ref.function, ref.id, reason)
 
 
-def _judge(found: Match | NearMiss, offered: LibraryPattern) -> tuple[str, int]:
-    """Why a match is not taken, with the calls that fitted; no reason where it is.
+def _counts(found: NearMiss, offered: LibraryPattern) -> bool:
+    """Whether a near miss is worth a remark.
 
-    A near miss counts where only the arguments of its innermost call, or what is below several
-    calls, do not fit: others are merely other code.
+    Where only the arguments of its innermost call, or what is below several calls, do not fit:
+    others are merely other code.
     """
-    if isinstance(found, NearMiss):
-        near = found.depth >= min(2, _calls(offered.pattern))
-        return found.reason, found.depth if near else 0
+    return found.code != NEAR_MISS or found.depth >= min(2, _calls(offered.pattern))
+
+
+def _objection(offered: LibraryPattern, found: Match) -> Objection | None:
+    """Why the library does not take a match; None where it does."""
     outside = [var.name for var in found.outputs if var.id != found.root.var.id]
-    depth = len(found.members)
+    out = found.root.var.type
     if outside:
         names = ", ".join(f"`{name}`" for name in outside)
-        return f"{names} is read outside of what `{offered.symbol}` computes", depth
-    out = found.root.var.type
-    if not isinstance(out, TensorType) or out.shape is None or out.dtype is None:
-        return "the shape of the result is not known", depth
-    return offered.reason(found), depth
+        reason = f"{names} is read outside of what `{offered.symbol}` computes"
+    elif not isinstance(out, TensorType) or out.shape is None or out.dtype is None:
+        reason = "the shape of the result is not known"
+    else:
+        reason = offered.reason(found)
+    return Objection("pattern/unfit", reason) if reason else None
 
 
 def _calls(pattern: Pattern) -> int:

@@ -125,6 +125,9 @@ class Rule(Pass):
     """
 
     only: tuple[str, ...] = field(default=(), kw_only=True)
+    exclusive: ClassVar[bool] = False
+    """Whether no value of a site may have been rewritten before: of overlapping sites the first
+    in program order wins."""
 
     @abstractmethod
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:
@@ -151,16 +154,17 @@ class Rule(Pass):
                 if self.still_applies(found, editor):
                     self.rewrite(found, editor)
                 else:
-                    remarks += self.left_out(found)
+                    remarks += self.left_out(found, editor)
         return PassResult(self.finish(editor), tuple(editor.derivations), tuple(remarks))
 
     def still_applies(self, site: Site, editor: ModuleEditor) -> bool:
         """Whether a site that applied to the original module does after the pending edits."""
-        return not any(editor.is_removed(ref) for ref in site.refs)
+        gone = editor.is_edited if self.exclusive else editor.is_removed
+        return not any(gone(ref) for ref in site.refs)
 
-    def left_out(self, site: Site) -> tuple[Diagnostic, ...]:
+    def left_out(self, site: Site, editor: ModuleEditor) -> tuple[Diagnostic, ...]:
         """What to say of a site that an earlier rewrite took away; by default nothing."""
-        del site
+        del site, editor
         return ()
 
     def finish(self, editor: ModuleEditor) -> IRModule:

@@ -9,8 +9,9 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from workbench.analysis.patterns import Match, Pattern, find
+from workbench.analysis.patterns import Match, Objection, Pattern, find
 from workbench.ir import IRModule
+from workbench.rewrite.derivation import NodeRef
 from workbench.rewrite.editor import ModuleEditor
 from workbench.rewrite.passes import Refusal, Rule, Site, note
 from workbench.support import Diagnostic
@@ -40,11 +41,14 @@ class PatternRule(Rule):
             def rewrite_match(self, match, editor):
                 outline(editor, match.function, match.members, "two_convs", rule=self.name)
 
-    Matches that overlap an earlier one are left out with a remark. Reference: MLIR's
+    A match that is not closed, or that does not fit, is no match: other alternatives and orders of
+    the pattern are tried. Of matches that overlap the first in program order is rewritten, the
+    others are left out with a remark. Reference: MLIR's
     `RewritePattern`, `relax.transform.FuseOpsByPattern`.
     """
 
     pattern: ClassVar[Pattern]
+    exclusive: ClassVar[bool] = True
     closed: ClassVar[bool] = True
     """Whether only the outermost value of a match may be read outside of it."""
 
@@ -54,35 +58,37 @@ class PatternRule(Rule):
 
     @override
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:
-        for found in find(self.pattern, module):
+        for found in find(self.pattern, module, judge=lambda match: self._objection(match, module)):
+            root = found.root.var.id
             if isinstance(found, Match):
-                yield self._judge(found, module)
+                inner = tuple(b.var.id for b in found.members if b.var.id != root)
+                yield _Matched(found.function, (root, *inner), match=found)
             else:
-                yield note("pattern/near-miss", found.reason, found.function, found.root.var.id)
+                yield note(found.code, found.reason, found.function, root)
 
     def unfit(self, match: Match, module: IRModule) -> str:
         """Why a match is left alone after all, for what a pattern cannot say; empty if it fits."""
         del match, module
         return ""
 
-    def _judge(self, match: Match, module: IRModule) -> Site | Refusal:
+    def _objection(self, match: Match, module: IRModule) -> Objection | None:
         outside = [var.name for var in match.outputs if var.id != match.root.var.id]
         if self.closed and outside:
             names = ", ".join(f"`{name}`" for name in outside)
-            reason = f"{names} is read outside the match too"
-            return note("pattern/read-outside", reason, match.function, match.root.var.id)
-        if reason := self.unfit(match, module):
-            return note("pattern/unfit", reason, match.function, match.root.var.id)
-        inner = tuple(b.var.id for b in match.members if b.var.id != match.root.var.id)
-        return _Matched(match.function, (match.root.var.id, *inner), match=match)
+            return Objection("pattern/read-outside", f"{names} is read outside the match too")
+        reason = self.unfit(match, module)
+        return Objection("pattern/unfit", reason) if reason else None
 
     @override
-    def still_applies(self, site: Site, editor: ModuleEditor) -> bool:
-        return not any(editor.is_edited(ref) for ref in site.refs)
-
-    @override
-    def left_out(self, site: Site) -> tuple[Diagnostic, ...]:
-        reason = f"the match overlaps one that `{self.name}` rewrote before"
+    def left_out(self, site: Site, editor: ModuleEditor) -> tuple[Diagnostic, ...]:
+        assert isinstance(site, _Matched)
+        assert site.match is not None
+        shared = [
+            f"`{member.var.name}`"
+            for member in site.match.members
+            if editor.is_edited(NodeRef(site.function, member.var.id))
+        ]
+        reason = f"the match overlaps one that `{self.name}` rewrote before: {', '.join(shared)}"
         return (note("pattern/overlap", reason, site.function, site.nodes[0]).diagnostic,)
 
     @override

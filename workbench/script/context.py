@@ -10,9 +10,10 @@ from typing import Protocol, cast
 
 from workbench.ir import Attr, Attrs, DType, External, Function, Type
 from workbench.script.scope import Dialect, Namespace, Scope
-from workbench.script.source import FaultyError, Report, near
+from workbench.script.source import FaultyError, Report
 from workbench.script.vocabulary import DTYPES
 from workbench.support.ids import IdSource
+from workbench.support.spelling import near
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from workbench.ir import (
 from workbench.script.context import frozen
 from workbench.script.read_regions import Frame, Opener, RegionReader, extent_of
 from workbench.script.scope import LOST
-from workbench.script.source import near
+from workbench.support.spelling import near
 
 BLOCK_WORDS = frozenset({"T.sblock", "T.block"})
 ALLOCATE_WORDS = frozenset(

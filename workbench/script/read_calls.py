@@ -22,7 +22,7 @@ from workbench.ir import (
 from workbench.script.context import Signature, frozen
 from workbench.script.read_leaves import LeafReader, Value
 from workbench.script.scope import ModuleName
-from workbench.script.source import near
+from workbench.support.spelling import near
 
 PACKED = {f"R.{style.value}": style for style in PackedStyle}
 _OUT = ("out_ty", "out_sinfo")

@@ -31,9 +31,9 @@ from workbench.script.read_leaves import LEAVES, Value
 from workbench.script.read_signature import SignatureReader
 from workbench.script.read_tensor import Options
 from workbench.script.scope import LOST, Hidden, ModuleName
-from workbench.script.source import near
 from workbench.script.tokens import Writer, text_of
 from workbench.script.vocabulary import DTYPES
+from workbench.support.spelling import near
 
 _STATEMENTS = ("R.dataflow", "R.output", "R.func_attr")
 

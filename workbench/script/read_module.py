@@ -23,8 +23,9 @@ from workbench.script.context import Context, Signature, frozen
 from workbench.script.names import identifier
 from workbench.script.read_graph import GraphReader
 from workbench.script.read_tensor import Options, TensorReader
-from workbench.script.source import FaultyError, Report, near
+from workbench.script.source import FaultyError, Report
 from workbench.support.diagnostics import CompileError, Diagnostic
+from workbench.support.spelling import near
 
 _TENSOR, _GRAPH, _MODULE = "T.prim_func", "R.function", "I.ir_module"
 _DIALECT_MODULES = {"tir": "T", "tirx": "T", "relax": "R", "ir": "I"}

@@ -8,7 +8,7 @@ from typing import TypeVar
 from workbench.ir import ScalarType, Var
 from workbench.script.context import Context, Reader
 from workbench.script.scope import Handle, Hidden, Lost, ModuleName
-from workbench.script.source import near
+from workbench.support.spelling import near
 
 
 class NameReader(Reader):

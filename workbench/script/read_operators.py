@@ -19,8 +19,8 @@ from workbench.ir import (
 from workbench.script.context import frozen
 from workbench.script.read_calls import PACKED
 from workbench.script.read_expressions import ExpressionReader
-from workbench.script.source import near
 from workbench.script.vocabulary import DTYPES
+from workbench.support.spelling import near
 
 
 class OperatorReader(ExpressionReader):

@@ -23,8 +23,8 @@ from workbench.ir import (
 )
 from workbench.script.adapt import Weak, as_bool, constant, dtype_limit, strong, unify
 from workbench.script.read_names import NameReader
-from workbench.script.source import near
 from workbench.script.vocabulary import DTYPES, FUNCTION_FORMS, INTRINSICS, intrinsic_dtype
+from workbench.support.spelling import near
 
 
 class ScalarCallReader(NameReader):

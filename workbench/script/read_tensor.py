@@ -34,8 +34,8 @@ from workbench.script.read_blocks import (
     Opener,
 )
 from workbench.script.scope import LOST, Handle
-from workbench.script.source import near
 from workbench.script.vocabulary import DTYPES, attribute_name
+from workbench.support.spelling import near
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from workbench.ir import (
     Var,
 )
 from workbench.script.read_scalar import ScalarReader
-from workbench.script.source import near
 from workbench.script.vocabulary import DTYPES
+from workbench.support.spelling import near
 
 _BUFFER = (
     *("shape", "dtype", "strides", "scope", "data", "elem_offset", "align", "offset_factor"),

@@ -7,8 +7,9 @@
     for found in find(pattern, module):
         ...                        # a `Match`, or a `NearMiss` that says what does not fit
 
-The same pattern object at two places stands for the same value. Reference: Relax's dataflow
-patterns (`tvm.relax.dpl`), MLIR's PDL.
+The same pattern object at two places stands for the same value. The search is complete: where a
+later part does not fit, the next alternative and the next order of arguments are tried. Reference:
+Relax's dataflow patterns (`tvm.relax.dpl`), MLIR's PDL.
 """
 
 from workbench.analysis.patterns.language import (
@@ -27,7 +28,8 @@ from workbench.analysis.patterns.language import (
     several,
     tensor,
 )
-from workbench.analysis.patterns.matching import Match, NearMiss, find, find_several, match_at
+from workbench.analysis.patterns.matches import Judge, Match, NearMiss, Objection
+from workbench.analysis.patterns.matching import find, find_several, match_at
 from workbench.analysis.patterns.offered import (
     LibraryPattern,
     library_patterns,
@@ -41,9 +43,11 @@ __all__ = [
     "CallTo",
     "ConstantValue",
     "Item",
+    "Judge",
     "LibraryPattern",
     "Match",
     "NearMiss",
+    "Objection",
     "Pattern",
     "Several",
     "anything",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, Self
 
 from workbench.ir import Attr, Dim, TensorFunction, Type
+from workbench.support import CompileError, Diagnostic
 
 Kind = Literal["op", "tensor", "library"]
 TypeTest = Callable[[Type], bool]
@@ -28,6 +29,12 @@ class Pattern:
     test: TypeTest | None = field(default=None, kw_only=True)
     wanted: str = field(default="", kw_only=True)
     """What `test` asks for, in words."""
+
+    @property
+    def asks_type(self) -> bool:
+        """Whether the type of the value matters."""
+        asked = (self.shape, self.rank, self.test)
+        return bool(self.dtype) or any(part is not None for part in asked)
 
     def named(self, name: str) -> Self:
         """The pattern with a name for its value in the match."""
@@ -51,7 +58,7 @@ class Pattern:
         return replace(self, test=test, wanted=wanted)
 
     def __or__(self, other: Pattern) -> AnyOf:
-        return AnyOf((*_choices(self), *_choices(other)))
+        return AnyOf((*_choices(self), *_choices(_pattern(other))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,35 +127,67 @@ def op(
 ) -> CallTo:
     """A call of an operator with these arguments (none given: any) and at least these attributes.
 
-    `any_order` tries the arguments in every order.
+    `any_order` tries the arguments in every order. An attribute that a call does not give has its
+    default value. Names that no operator or attribute has are faults where the pattern is used.
+
+    Raises:
+        CompileError: `pattern/not-a-pattern` for an argument that is none.
     """
-    names = (target,) if isinstance(target, str) else target
-    wanted = tuple(sorted(attrs.items()))
-    return CallTo("op", names, args or None, wanted, any_order)
+    wanted = tuple((key, _plain(value)) for key, value in sorted(attrs.items()))
+    return CallTo("op", _names(target), _arguments(args), wanted, any_order)
 
 
 def tensor(
     test: CalleeTest | None = None, *args: Pattern, wanted: str = "a tensor function"
 ) -> CallTo:
     """A `call_tir` of a tensor function that passes a test, such as its `op_pattern`."""
-    return CallTo("tensor", (), args or None, callee=test, wanted=wanted)
+    return CallTo("tensor", (), _arguments(args), callee=test, wanted=wanted)
 
 
 def library(symbol: str | tuple[str, ...], *args: Pattern) -> CallTo:
     """A call of a library function."""
-    names = (symbol,) if isinstance(symbol, str) else symbol
-    return CallTo("library", names, args or None)
+    return CallTo("library", _names(symbol), _arguments(args))
 
 
 def item(value: Pattern, index: int) -> Item:
     """Field `index` of a tuple."""
-    return Item(value, index)
+    return Item(_pattern(value), index)
 
 
 def several(*outputs: Pattern) -> Several:
     """Values that are looked for together, such as two consumers of one value."""
-    return Several(outputs)
+    return Several(tuple(map(_pattern, outputs)))
 
 
 def _choices(pattern: Pattern) -> tuple[Pattern, ...]:
     return pattern.choices if isinstance(pattern, AnyOf) else (pattern,)
+
+
+def _names(given: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _arguments(args: tuple[Pattern, ...]) -> tuple[Pattern, ...] | None:
+    return tuple(map(_pattern, args)) or None
+
+
+def _pattern(given: object) -> Pattern:
+    """A part of a pattern.
+
+    Raises:
+        CompileError: `pattern/not-a-pattern`.
+    """
+    if isinstance(given, Pattern):
+        return given
+    raise CompileError(
+        Diagnostic(
+            "pattern/not-a-pattern",
+            f"expected a pattern, found `{given!r}`",
+            hint="attributes are keywords; `anything()` stands for any value",
+        )
+    )
+
+
+def _plain(value: Attr) -> Attr:
+    """An attribute as calls hold it: lists are tuples."""
+    return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value

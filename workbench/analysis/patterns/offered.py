@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from workbench.analysis.patterns.checks import names_of
 from workbench.analysis.patterns.language import Pattern
-from workbench.analysis.patterns.matching import Match
+from workbench.analysis.patterns.matches import Match
 from workbench.ir import Attrs, count_registration
+from workbench.support import CompileError, Diagnostic
+from workbench.support.spelling import near
 
 
 def _no_attrs(_: Match) -> Attrs:
@@ -43,7 +46,23 @@ _OFFERED: dict[str, list[LibraryPattern]] = {}
 
 
 def register_library_pattern(offered: LibraryPattern) -> LibraryPattern:
-    """Add a pattern of a library; those that were registered earlier are tried first."""
+    """Add a pattern of a library; those that were registered earlier are tried first.
+
+    Raises:
+        CompileError: `pattern/unknown-name` for an argument that the pattern does not name.
+    """
+    names = names_of(offered.pattern)
+    faults = [
+        Diagnostic(
+            "pattern/unknown-name",
+            f"nothing in the pattern for `{offered.symbol}` is named `{name}`",
+            hint=near(name, names),
+        )
+        for name in offered.arguments
+        if name not in names
+    ]
+    if faults:
+        raise CompileError(faults)
     _OFFERED.setdefault(offered.library, []).append(offered)
     count_registration(offered.symbol)
     return offered

@@ -49,6 +49,7 @@ class PartitionForLibrary(Rule):
 
     name: ClassVar[str] = "partition-for-library"
     absent: ClassVar[str] = "no pattern of the library fits"
+    exclusive: ClassVar[bool] = True
     library: str = "numpy"
 
     @override
@@ -79,10 +80,6 @@ class PartitionForLibrary(Rule):
             notes=(f"there are {known}",),
             hint="add one with `register_library_pattern`",
         )
-
-    @override
-    def still_applies(self, site: Site, editor: ModuleEditor) -> bool:
-        return not any(editor.is_edited(ref) for ref in site.refs)
 
     @override
     def rewrite(self, site: Site, editor: ModuleEditor) -> None:

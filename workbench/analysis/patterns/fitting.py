@@ -1,0 +1,159 @@
+"""Fitting: whether one value is what a pattern asks of it alone, and in words why not."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from workbench.analysis.patterns.language import CallTo, Pattern
+from workbench.analysis.uses import result_ids, users
+from workbench.ir import (
+    Alias,
+    Arg,
+    Binding,
+    CallOp,
+    CallPacked,
+    CallTIR,
+    Constant,
+    GraphExpr,
+    GraphFunction,
+    IRModule,
+    TensorFunction,
+    TensorType,
+    Type,
+    Var,
+    find_operator,
+)
+from workbench.ir.registry import type_of
+from workbench.support import NodeId
+
+
+class Place:
+    """A graph function in which is looked; facts about it are computed once."""
+
+    def __init__(self, module: IRModule, name: str, function: GraphFunction) -> None:
+        self.module = module
+        self.name = name
+        self.bindings: dict[NodeId, Binding] = {}
+        self.order: dict[NodeId, int] = {}
+        self.block: dict[NodeId, int] = {}
+        for number, block in enumerate(function.blocks):
+            for binding in block.bindings:
+                value = binding.var.id
+                self.order[value] = len(self.bindings)
+                self.bindings[value] = binding
+                self.block[value] = number if block.dataflow else -1
+        self.users = users(function)
+        self.results = result_ids(function)
+
+    def resolved(self, leaf: Arg) -> Arg:
+        """The value that a leaf stands for: names of other values are looked through."""
+        while isinstance(leaf, Var):
+            binding = self.bindings.get(leaf.id)
+            if binding is None or not isinstance(binding.value, Alias):
+                return leaf
+            if not isinstance(binding.value.value, Var):
+                return leaf
+            leaf = binding.value.value
+        return leaf
+
+    def constant(self, leaf: Arg) -> Constant | None:
+        """The constant that a leaf is, or that it names."""
+        if isinstance(leaf, Constant):
+            return leaf
+        if isinstance(leaf, Var) and leaf.id in self.bindings:
+            value = self.bindings[leaf.id].value
+            if isinstance(value, Alias) and isinstance(value.value, Constant):
+                return value.value
+        return None
+
+    def restrictions(self, pattern: Pattern, leaf: Arg) -> str | None:
+        """Why a value is of the wrong type or has other uses; None where it fits."""
+        if pattern.uses is not None and (why := self._use_count(pattern.uses, leaf)) is not None:
+            uses = why
+        else:
+            uses = None
+        if not pattern.asks_type:
+            return uses
+        return _type_fault(pattern, type_of(leaf), leaf) or uses
+
+    def _use_count(self, wanted: int, leaf: Arg) -> str | None:
+        if not isinstance(leaf, Var):
+            return None
+        count = len(self.users.get(leaf.id, ())) + (leaf.id in self.results)
+        if count == wanted:
+            return None
+        return f"{shown_leaf(leaf)} is used `{count}` times, expected `{wanted}`"
+
+    def not_target(self, pattern: CallTo, binding: Binding) -> str | None:
+        """Why a binding is no such call; None where it is."""
+        value = binding.value
+        match pattern.kind:
+            case "op":
+                if isinstance(value, CallOp) and value.op in pattern.target:
+                    return _other_attribute(pattern, value, binding.var.name)
+            case "library":
+                if isinstance(value, CallPacked) and value.symbol in pattern.target:
+                    return None
+            case "tensor":
+                callee = self.module[value.callee] if isinstance(value, CallTIR) else None
+                asked = pattern.callee
+                if isinstance(callee, TensorFunction) and (asked is None or asked(callee)):
+                    return None
+            case _:
+                assert_never(pattern.kind)
+        return f"expected {wanted_call(pattern)}, found {_shown(value)} at `{binding.var.name}`"
+
+
+def _other_attribute(pattern: CallTo, call: CallOp, name: str) -> str | None:
+    """The first attribute that a call has another value for, defaults included."""
+    if not pattern.attrs:
+        return None
+    operator = find_operator(call.op)
+    defaults = () if operator is None else operator.attributes
+    given = {**dict(defaults), **dict(call.attrs)}
+    for key, wanted in pattern.attrs:
+        if given.get(key) != wanted:
+            return f"expected `{key}={wanted}`, found `{key}={given.get(key)}` at `{name}`"
+    return None
+
+
+def _type_fault(pattern: Pattern, type_: Type, leaf: Arg) -> str | None:
+    shown = shown_leaf(leaf)
+    tensor = type_ if isinstance(type_, TensorType) else None
+    if pattern.dtype and (tensor is None or tensor.dtype != pattern.dtype):
+        found = tensor.dtype if tensor is not None else type_
+        return f"{shown} should hold `{pattern.dtype}`, holds `{found}`"
+    shape = tensor.shape if tensor is not None else None
+    if pattern.rank is not None and (shape is None or len(shape) != pattern.rank):
+        return f"{shown} should have `{pattern.rank}` dimensions"
+    if pattern.shape is not None and not _shape_fits(pattern.shape, shape):
+        return f"{shown} should have the shape `{pattern.shape}`, has `{shape}`"
+    if pattern.test is not None and not pattern.test(type_):
+        return f"{shown} is not {pattern.wanted}"
+    return None
+
+
+def _shape_fits(wanted: tuple[object, ...], shape: tuple[object, ...] | None) -> bool:
+    if shape is None or len(shape) != len(wanted):
+        return False
+    return all(w is None or w == extent for w, extent in zip(wanted, shape, strict=True))
+
+
+def wanted_call(pattern: CallTo) -> str:
+    """The calls that a pattern is for."""
+    if pattern.kind == "tensor":
+        return f"a call of {pattern.wanted}"
+    return "a call of " + " or ".join(f"`{name}`" for name in pattern.target)
+
+
+def _shown(value: GraphExpr) -> str:
+    match value:
+        case CallOp(op=name) | CallPacked(symbol=name) | CallTIR(callee=name):
+            return f"`{name}`"
+        case _:
+            return "another kind of value"
+
+
+def shown_leaf(leaf: Arg) -> str:
+    """A leaf in a message."""
+    return f"`{leaf.name}`" if isinstance(leaf, Var) else "the constant"
