@@ -43,7 +43,9 @@ def test_symbolic_shapes(rng: Generator) -> None:
         for rows, columns in [(4, 6), (1, 1), (7, 0), (33, 65)]:
             x, y = normal(rng, rows, columns), normal(rng, rows, columns)
             assert_same(executable(x, y), run(module, x, y))
-    assert "`m` is 6" in text_of(lambda: executable(normal(rng, 4, 6), normal(rng, 4, 7)))
+    text = text_of(lambda: executable(normal(rng, 4, 6), normal(rng, 4, 7)))
+    assert "dimension 1 of `y` must be `6` (`m`), got `7`" in text
+    assert "`m` is `6` by dimension 1 of `x`" in text
 
 
 def test_many_shapes_keep_few_plans(rng: Generator) -> None:

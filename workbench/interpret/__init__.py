@@ -1,16 +1,27 @@
 """The reference interpreter of all three kinds of function: slow, obviously right, the oracle."""
 
 from workbench.interpret.graph import copied, has_library_calls, run, values
-from workbench.interpret.matching import Symbols, evaluate, mismatch_code, read_leaf
+from workbench.interpret.matching import (
+    Symbols,
+    dim_text,
+    evaluate,
+    extents,
+    mismatch_code,
+    number,
+    read_leaf,
+)
 from workbench.interpret.tensor import fresh_array, run_tensor_function
 
 __all__ = [
     "Symbols",
     "copied",
+    "dim_text",
     "evaluate",
+    "extents",
     "fresh_array",
     "has_library_calls",
     "mismatch_code",
+    "number",
     "read_leaf",
     "run",
     "run_tensor_function",

@@ -10,7 +10,7 @@ import numpy as np
 
 import workbench.ops
 from workbench.interpret.filled import check_filled
-from workbench.interpret.matching import Symbols, Value, evaluate, mismatch_code, read_leaf
+from workbench.interpret.matching import Symbols, Value, mismatch_code, read_leaf
 from workbench.interpret.tensor import call_tensor_function, fresh_array, run_tensor_function
 from workbench.ir.expr import ScalarType, TensorType, Type, Var
 from workbench.ir.externals import library_of, why_missing_in
@@ -149,6 +149,8 @@ class _Frame:
             for param, value in zip(params, arguments, strict=True)
         ]
         code = "run/type-mismatch" if self.depth else "run/wrong-argument"
+        for param, value in zip(params, converted, strict=True):
+            self.symbols.bind(param.type, value, f"`{param.name}`")
         for _ in range(2):  # the second time, dimensions computed from later parameters are known
             for param, value in zip(params, converted, strict=True):
                 self._match(param, value, code)
@@ -237,7 +239,7 @@ class _Frame:
             )
         inputs = [self.leaf(arg) for arg in call.args]
         outputs = self._outputs(call.out_types)
-        scalars = [evaluate(dim, self.symbols) for dim in call.scalars]
+        scalars = [self.symbols.number(dim) for dim in call.scalars]
         arguments = [*inputs, *outputs, *scalars]
         if len(arguments) != len(callee.params):
             raise CompileError(

@@ -8,7 +8,10 @@ from typing import Any, Protocol, TypeAlias, assert_never, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.analysis.index_text import expression_text
 from workbench.interpret.scalars import python_binary
+from workbench.ir.call_types import show_dim
+from workbench.ir.dims import unknown_of
 from workbench.ir.expr import (
     Binary,
     BufferType,
@@ -41,6 +44,7 @@ from workbench.ir.graph import (
     StringValue,
     TupleValue,
 )
+from workbench.ir.traverse import free_vars
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.ids import NodeId
 
@@ -57,7 +61,34 @@ class Constants(Protocol):
 
 
 class Symbols(dict[NodeId, int]):
-    """Values of symbolic dimensions by id, filled while arguments are matched with types."""
+    """Values of symbolic dimensions by id, filled while arguments are matched with types.
+
+    `origins` says where a value was found: "dimension 0 of `x`".
+    """
+
+    def __init__(self, values: Mapping[NodeId, int] | None = None) -> None:
+        super().__init__(values or {})
+        self.origins: dict[NodeId, str] = {}
+
+    def bind(self, type_: Type, value: Value, what: str) -> None:
+        """Bind the variables that are dimensions of `type_` as they are; checks nothing."""
+        match type_:
+            case TensorType(shape=dims) | BufferType(shape=dims) if dims is not None:
+                self._bind_shape(dims, np.shape(value), what)
+            case ShapeType(dims=dims) if dims is not None and isinstance(value, tuple):
+                self._bind_shape(dims, cast("tuple[int, ...]", value), what)
+            case TupleType(fields=fields) if isinstance(value, tuple):
+                items = cast("tuple[Value, ...]", value)
+                for index, (field, item) in enumerate(zip(fields, items, strict=False)):
+                    self.bind(field, item, f"{what}[{index}]")
+            case _:
+                return
+
+    def _bind_shape(self, dims: Shape, actual: tuple[int, ...], what: str) -> None:
+        for position, (dim, extent) in enumerate(zip(dims, actual, strict=False)):
+            if isinstance(dim, Var) and dim.id not in self:
+                self[dim.id] = int(extent)
+                self.origins[dim.id] = f"dimension {position} of {what}"
 
     def match(self, type_: Type, value: Value, what: str, code: str = "run/wrong-argument") -> None:
         """Check `value` against `type_` and bind the dimensions that are still free.
@@ -122,20 +153,43 @@ class Symbols(dict[NodeId, int]):
             raise CompileError(
                 Diagnostic(code, f"{what} must have {len(dims)} dimensions, got shape `{actual}`")
             )
-        for dim, extent in zip(dims, actual, strict=True):
-            if isinstance(dim, Var):
-                self.setdefault(dim.id, int(extent))
+        self._bind_shape(dims, actual, what)
         for position, (dim, extent) in enumerate(zip(dims, actual, strict=True)):
-            expected = self.known(dim)
-            if expected is not None and expected != extent:
-                symbol = f" (`{dim.name}`)" if isinstance(dim, Var) else ""
+            place = f"dimension {position} of {what}"
+            solved = isinstance(dim, int) or self._solve(dim, int(extent), place)
+            expected = self.known(dim) if solved else None
+            if expected != extent and (expected is not None or not solved):
+                notes = (*self._origins(dim, place), *_whole(dims, actual, what))
                 raise CompileError(
                     Diagnostic(
                         code,
-                        f"dimension {position} of {what} must be `{expected}`{symbol}, "
-                        f"got `{extent}`",
+                        f"{place} must be {_wanted(dim, expected)}, got `{extent}`",
+                        notes=notes,
                     )
                 )
+
+    def _solve(self, dim: PrimExpr, extent: int, place: str) -> bool:
+        """Bind the one unknown variable of `dim`; False where no extent gives `extent`."""
+        unknown = unknown_of(dim, self)
+        if unknown is None:
+            return True
+        var, factor = unknown
+        value, rest = divmod(extent - evaluate(dim, {**self, var.id: 0}), factor)
+        if rest or value < 0:
+            return False
+        self[var.id] = value
+        self.origins[var.id] = place
+        return True
+
+    def _origins(self, dim: Dim, place: str) -> tuple[str, ...]:
+        """Where the values of the variables of a dimension come from, if from elsewhere."""
+        if isinstance(dim, int):
+            return ()
+        return tuple(
+            f"`{var.name}` is `{self[var.id]}` by {self.origins[var.id]}"
+            for var in free_vars(dim).values()
+            if self.origins.get(var.id, place) != place
+        )
 
     def known(self, dim: Dim) -> int | None:
         """The value of a dimension, None while a variable in it is free."""
@@ -148,18 +202,77 @@ class Symbols(dict[NodeId, int]):
         """The values of dimensions.
 
         Raises:
+            CompileError: `run/unbound-dimension`, `run/negative-dimension`.
+        """
+        return extents(dims, self)
+
+    def number(self, dim: Dim) -> Any:  # noqa: ANN401
+        """The value of a scalar expression.
+
+        Raises:
             CompileError: `run/unbound-dimension`.
         """
-        try:
-            return tuple(evaluate(dim, self) for dim in dims)
-        except KeyError as error:
+        return number(dim, self)
+
+
+def extents(dims: Shape, symbols: Mapping[NodeId, Any]) -> tuple[int, ...]:
+    """The values of dimensions.
+
+    Raises:
+        CompileError: `run/unbound-dimension`, `run/negative-dimension`.
+    """
+    found = tuple(int(number(dim, symbols)) for dim in dims)
+    for dim, extent in zip(dims, found, strict=True):
+        if extent < 0:
+            shown = f" (`{dim_text(dim)}`)" if not isinstance(dim, int) else ""
             raise CompileError(
-                Diagnostic(
-                    "run/unbound-dimension",
-                    "a symbolic dimension is used that no argument binds",
-                    node=error.args[0],
-                )
-            ) from None
+                Diagnostic("run/negative-dimension", f"a dimension would be `{extent}`{shown}")
+            )
+    return found
+
+
+def number(dim: Dim, symbols: Mapping[NodeId, Any]) -> Any:  # noqa: ANN401
+    """The value of a scalar expression without loads.
+
+    Raises:
+        CompileError: `run/unbound-dimension`.
+    """
+    try:
+        return evaluate(dim, symbols)
+    except KeyError as error:
+        names = {} if isinstance(dim, int) else free_vars(dim)
+        name = names[error.args[0]].name if error.args[0] in names else "?"
+        raise CompileError(
+            Diagnostic(
+                "run/unbound-dimension",
+                f"the value of `{name}` is needed, and no argument tells it",
+                node=error.args[0],
+                hint=f"an argument with a dimension `{name}`, `{name} + 1` or `{name} * 2` tells "
+                f"it; `{name} // 2` does not",
+            )
+        ) from None
+
+
+def dim_text(dim: Dim) -> str:
+    """A dimension for messages: `n * 2`."""
+    try:
+        return str(dim) if isinstance(dim, int) else expression_text(dim)
+    except CompileError:  # `min`, `max` and choices
+        return show_dim(dim)
+
+
+def _wanted(dim: Dim, expected: int | None) -> str:
+    if isinstance(dim, int):
+        return f"`{dim}`"
+    return f"`{dim_text(dim)}`" if expected is None else f"`{expected}` (`{dim_text(dim)}`)"
+
+
+def _whole(dims: Shape, actual: tuple[int, ...], what: str) -> tuple[str, ...]:
+    """The whole shapes, where there is more than the one dimension."""
+    if len(dims) < 2:
+        return ()
+    shown = ", ".join(dim_text(dim) for dim in dims)
+    return (f"{what} must have shape `({shown})`, got `{tuple(map(int, actual))}`",)
 
 
 def read_leaf(
@@ -172,13 +285,13 @@ def read_leaf(
     """
     match arg:
         case Var(id=id_):
-            return values[id_] if id_ in values else symbols[id_]
+            return values[id_] if id_ in values else number(arg, symbols)
         case Constant(digest=digest):
             return _constant(digest, constants)
         case ShapeValue(dims=dims):
             return symbols.shape(dims)
         case ScalarValue(value=value):
-            return evaluate(value, symbols)
+            return number(value, symbols)
         case StringValue(text=text):
             return text
         case TupleValue(fields=fields):

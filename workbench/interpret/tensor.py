@@ -76,6 +76,8 @@ def call_tensor_function(function: TensorFunction, arguments: Sequence[Value], n
     """
     try:
         symbols = Symbols()
+        for param, value in zip(function.params, arguments, strict=True):
+            symbols.bind(param.type, value, f"`{param.name}`")
         values = [
             _argument(symbols, param, value)
             for param, value in zip(function.params, arguments, strict=True)

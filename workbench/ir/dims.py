@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TypeAlias
 
 from workbench.ir.expr import Binary, BinaryOp, Dim, IntImm, PrimExpr, Shape, Var
 from workbench.ir.graph import Arg, Constant, ScalarValue, ShapeValue, StringValue, TupleValue
-from workbench.ir.traverse import map_children
+from workbench.ir.traverse import free_vars, map_children
 from workbench.support.ids import NodeId
 
 Monomial: TypeAlias = tuple[PrimExpr, ...]
@@ -85,6 +86,24 @@ def substitute_dim(dim: Dim, values: dict[NodeId, Dim]) -> Dim:
         return map_children(node, replace_var)
 
     return replace_var(dim)
+
+
+def unknown_of(dim: Dim, known: Container[NodeId]) -> tuple[Var, int] | None:
+    """The one variable of `dim` that is not known, and its factor: `n` and 2 for `n * 2 + m`.
+
+    None where no variable or several are unknown, or where the one is under a division or beside
+    another variable in a product: then an extent does not tell its value.
+    """
+    if isinstance(dim, int):
+        return None
+    if isinstance(dim, Var):
+        return None if dim.id in known else (dim, 1)
+    unknown = [var for var in free_vars(dim).values() if var.id not in known]
+    if len(unknown) != 1:
+        return None
+    terms = polynomial(dim)
+    own = [m for m in terms if any(unknown[0].id in free_vars(atom) for atom in m)]
+    return (unknown[0], terms[own[0]]) if own == [(unknown[0],)] else None
 
 
 def leaves(arg: Arg) -> tuple[Var | Constant | ShapeValue | ScalarValue | StringValue, ...]:

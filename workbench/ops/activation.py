@@ -174,7 +174,7 @@ def _softmax_rule(call: OpCall) -> TensorType:
 
 def _softmax(call: OpCall, x: NDArray[Any]) -> Any:  # noqa: ANN401
     """`exp(x - max) / sum(exp(x - max))` along `axis`."""
-    powers = np.exp(x - np.max(x, axis=call["axis"], keepdims=True))
+    powers = np.exp(x - np.max(x, axis=call["axis"], keepdims=True, initial=-np.inf))
     return powers / np.sum(powers, axis=call["axis"], keepdims=True, dtype=x.dtype)
 
 
@@ -195,7 +195,7 @@ define("nn.softmax", _softmax_rule, _softmax, _softmax_form, attributes={"axis":
 
 def _log_softmax(call: OpCall, x: NDArray[Any]) -> Any:  # noqa: ANN401
     """`x - max - log(sum(exp(x - max)))` along `axis`."""
-    shifted = x - np.max(x, axis=call["axis"], keepdims=True)
+    shifted = x - np.max(x, axis=call["axis"], keepdims=True, initial=-np.inf)
     total = np.sum(np.exp(shifted), axis=call["axis"], keepdims=True, dtype=x.dtype)
     return shifted - np.log(total)
 

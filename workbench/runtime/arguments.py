@@ -114,12 +114,14 @@ class Parameters:
             except CompileError as error:
                 faults[position] = error.diagnostics[0]
                 continue
-            _bind(param, param.type, converted[position], symbols)
-        for position, param in enumerate(self.params):
-            if position not in faults:
-                fault = _check(param.type, converted[position], param.name, symbols)
-                if fault is not None:
-                    faults[position] = fault
+            if isinstance(param.type, ScalarType):
+                symbols[param.id] = converted[position]
+            symbols.bind(param.type, converted[position], f"`{param.name}`")
+        for _ in range(2):  # the second time, dimensions computed from later parameters are known
+            for position, param in enumerate(self.params):
+                if position not in faults:
+                    fault = _fault(param, converted[position], symbols)
+                    faults |= {} if fault is None else {position: fault}
         if faults:
             raise CompileError(
                 replace(fault, function=self.name, node=self.params[position].id)
@@ -220,60 +222,15 @@ def _convert_number(dtype: str, argument: Any, name: str) -> int | float:  # noq
     return value
 
 
-def _bind(param: Var, type_: Type, value: Any, symbols: Symbols) -> None:  # noqa: ANN401
-    match type_:
-        case TensorType(shape=dims) if dims is not None:
-            _bind_dims(dims, value.shape, symbols)
-        case ShapeType(dims=dims) if dims is not None and len(dims) == len(value):
-            _bind_dims(dims, value, symbols)
-        case TupleType(fields=fields):
-            for field, item in zip(fields, value, strict=True):
-                _bind(param, field, item, symbols)
-        case ScalarType():
-            symbols[param.id] = value
-        case TensorType() | ShapeType() | ObjectType():
-            pass
-        case _:
-            return
-
-
-def _bind_dims(dims: Shape, shape: tuple[int, ...], symbols: Symbols) -> None:
-    for dim, extent in zip(dims, shape, strict=True):
-        if isinstance(dim, Var):
-            symbols.setdefault(dim.id, extent)
-
-
-def _check(type_: Type, value: Any, name: str, symbols: Symbols) -> Diagnostic | None:  # noqa: ANN401
-    match type_:
-        case TensorType(shape=dims) if dims is not None:
-            return _check_dims(dims, value.shape, name, _show_tensor(type_), symbols)
-        case ShapeType(dims=dims) if dims is not None:
-            return _check_dims(dims, value, name, f"shape `{show_shape(dims)}`", symbols)
-        case TupleType(fields=fields):
-            faults = (
-                _check(field, item, f"{name}[{i}]", symbols)
-                for i, (field, item) in enumerate(zip(fields, value, strict=True))
-            )
-            return next((fault for fault in faults if fault is not None), None)
-        case _:
-            return None
-
-
-def _check_dims(
-    dims: Shape, shape: tuple[int, ...], name: str, wanted: str, symbols: Symbols
-) -> Diagnostic | None:
-    if len(dims) == len(shape) and all(
-        symbols.known(dim) in {None, extent} for dim, extent in zip(dims, shape, strict=True)
-    ):
+def _fault(param: Var, value: Any, symbols: Symbols) -> Diagnostic | None:  # noqa: ANN401
+    """What is wrong with the shape of an argument."""
+    if isinstance(param.type, ScalarType | ObjectType):
         return None
-    known = ", ".join(
-        f"`{dim.name}` is {symbols.known(dim)}" for dim in dims if isinstance(dim, Var)
-    )
-    return Diagnostic(
-        "run/wrong-argument",
-        f"`{name}` must be {wanted}, got shape `{shape}`",
-        notes=(f"{known}, by an earlier argument",) if known else (),
-    )
+    try:
+        symbols.match(param.type, value, f"`{param.name}`")
+    except CompileError as error:
+        return error.diagnostics[0]
+    return None
 
 
 def _wrong(name: str, expected: str, found: Any) -> CompileError:  # noqa: ANN401

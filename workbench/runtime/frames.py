@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from workbench.analysis.memory import ALIGNMENT, ONE, Lifetime, place
-from workbench.interpret import evaluate
+from workbench.interpret import evaluate, extents
 from workbench.ir import Dim, ScalarValue, ShapeValue, StringValue, TupleType, Type
 from workbench.ir.expr import TensorType
 from workbench.runtime.arrays import (
@@ -67,22 +67,23 @@ def lay_out(program: Program, symbols: Mapping[NodeId, Any]) -> Layout:
     """Shapes and memory of a program for these symbols.
 
     Raises:
-        CompileError: `run/type-mismatch`.
+        CompileError: `run/type-mismatch`, `run/negative-dimension`.
     """
     for check in program.checks:
         left, right = evaluate(check.left, symbols), evaluate(check.right, symbols)
         if left != right:
+            symbol = f" (`{check.declared}`)" if check.declared else ""
+            wanted = f"`{check.declared}`" if check.solved else f"`{right}`{symbol}"
             raise CompileError(
                 Diagnostic(
                     "run/type-mismatch",
-                    f"{check.what} must be `{right}`, got `{left}`",
+                    f"{check.what} must be {wanted}, got `{left}`",
                     function=check.place.function,
                     node=check.place.node,
                 )
             )
     shapes = tuple(
-        None if value.shape is None else tuple(int(evaluate(dim, symbols)) for dim in value.shape)
-        for value in program.values
+        None if value.shape is None else extents(value.shape, symbols) for value in program.values
     )
     if program.memory is not None:
         return Layout(program, symbols, shapes, *_as_planned(program, program.memory, shapes))

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, assert_never
 
+from workbench.interpret import dim_text
 from workbench.ir import (
     Alias,
     Arg,
+    BinaryOp,
     Binding,
     BindingBlock,
     CallFunction,
@@ -43,9 +45,11 @@ from workbench.ir import (
     Var,
     as_dim,
     as_expr,
+    binary,
     free_vars,
     substitute,
 )
+from workbench.ir.dims import unknown_of
 from workbench.runtime.host_calls import library_call, operator_call
 from workbench.runtime.program import (
     Check,
@@ -122,6 +126,8 @@ class _Lowering:
         inputs = tuple(self._parameter(scope, param.id, param.type) for param in function.params)
         for param, operand in zip(function.params, inputs, strict=True):
             scope.operands[param.id] = operand
+        for param in (*function.params, *function.params):
+            _solve_variables(scope, param.type)
         self._blocks(scope, function.blocks)
         result = self._leaf(scope, function.result)
         for index in operand_values(result):
@@ -190,9 +196,10 @@ class _Lowering:
             return dim
         if any(id_ not in scope.symbols for id_ in free_vars(dim)):
             raise _NotStatic
-        if scope.root is None:
+        used = free_vars(dim)
+        if scope.root is None and all(scope.symbols[id_] is var for id_, var in used.items()):
             return as_dim(dim)
-        known = {id_: as_expr(scope.symbols[id_]) for id_ in free_vars(dim)}
+        known = {id_: as_expr(scope.symbols[id_]) for id_ in used}
         return as_dim(substitute(dim, known))
 
     def _dims(self, scope: _Scope, dims: Shape | None) -> Shape:
@@ -315,21 +322,32 @@ class _Lowering:
         operand = self._leaf(scope, leaf)
         if isinstance(operand, ValueRef) and isinstance(seen, TensorType):
             value = self.values[operand.index]
+            solved: set[NodeId] = set()
+            if value.shape is not None and seen.shape is not None:
+                solved = self._bind_dims(scope, seen.shape, value.shape)
             wanted = self._dims(scope, seen.shape)
             if value.shape is None or value.dtype not in {seen.dtype, None}:
                 return self._host(
                     scope, HostKind.CONTROL, "match_cast", _same, (leaf,), seen, place
                 )
-            self._equal(value.shape, wanted, f"`{place.name}`", place)
+            self._equal(value.shape, wanted, f"`{place.name}`", place, (seen.shape or (), solved))
             return operand
         raise _NotStatic
 
-    def _equal(self, left: Shape, right: Shape, what: str, place: Place) -> None:
+    def _equal(
+        self, left: Shape, right: Shape, what: str, place: Place, seen: tuple[Shape, set[NodeId]]
+    ) -> None:
+        """Check `left` against `right`, which is declared as `seen`, some variables solved."""
+        declared, solved = seen
         if len(left) != len(right):
             raise _NotStatic
         for position, (a, b) in enumerate(zip(left, right, strict=True)):
             if a != b:
-                self.checks.append(Check(a, b, f"dimension {position} of {what}", place))
+                dim = declared[position]
+                shown = "" if isinstance(dim, int) else dim_text(dim)
+                own = not isinstance(dim, int) and not solved.isdisjoint(free_vars(dim))
+                where = f"dimension {position} of {what}"
+                self.checks.append(Check(a, b, where, place, shown, own))
 
     # --- control ------------------------------------------------------------------------------
 
@@ -399,25 +417,52 @@ class _Lowering:
             case _:
                 raise _NotStatic
 
-    def _bind_dims(self, inner: _Scope, dims: Shape, actual: Shape | None) -> None:
+    def _bind_dims(self, inner: _Scope, dims: Shape, actual: Shape | None) -> set[NodeId]:
+        """Bind variables by extents; gives those that were solved for in an expression."""
         if actual is None or len(actual) != len(dims):
             raise _NotStatic
         for dim, extent in zip(dims, actual, strict=True):
             if isinstance(dim, Var):
                 inner.symbols.setdefault(dim.id, extent)
+        solved: set[NodeId] = set()
+        for dim, extent in zip(dims, actual, strict=True):
+            unknown = unknown_of(dim, inner.symbols)
+            if unknown is not None and not isinstance(dim, int):
+                var, factor = unknown
+                known = {id_: as_expr(inner.symbols.get(id_, 0)) for id_ in free_vars(dim)}
+                value = (as_expr(extent) - substitute(dim, known)) // factor
+                inner.symbols[var.id] = as_dim(binary(BinaryOp.MAX, value, 0))
+                solved.add(var.id)
+        return solved
 
     def _check_parameter(self, inner: _Scope, param: Var, operand: Operand, place: Place) -> None:
         if isinstance(param.type, TensorType) and isinstance(operand, ValueRef):
             value = self.values[operand.index]
             if param.type.shape is not None and value.shape is not None:
                 wanted = self._dims(inner, param.type.shape)
-                self._equal(value.shape, wanted, f"argument `{param.name}`", place)
+                seen = (param.type.shape, set[NodeId]())
+                self._equal(value.shape, wanted, f"argument `{param.name}`", place, seen)
 
 
 def _bind_variables(scope: _Scope, dims: Shape) -> None:
     for dim in dims:
         if isinstance(dim, Var):
             scope.symbols.setdefault(dim.id, dim)
+
+
+def _solve_variables(scope: _Scope, type_: Type) -> None:
+    """Variables that an argument tells though they stand in expressions only, as `n` in `n * 2`."""
+    match type_:
+        case TensorType(shape=dims) | ShapeType(dims=dims) if dims is not None:
+            for dim in dims:
+                unknown = unknown_of(dim, scope.symbols)
+                if unknown is not None:
+                    scope.symbols[unknown[0].id] = unknown[0]
+        case TupleType(fields=fields):
+            for item in fields:
+                _solve_variables(scope, item)
+        case _:
+            return
 
 
 def _item_of(index: int) -> HostCall:

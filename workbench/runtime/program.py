@@ -116,12 +116,18 @@ Step: TypeAlias = KernelStep | HostStep
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Two dimensions that must be equal when the symbols are bound."""
+    """Two dimensions that must be equal when the symbols are bound.
+
+    `declared` is the text of `right` in the type that was declared, "" for a number; `solved`
+    says that the value of a variable in it came from `left`.
+    """
 
     left: Dim
     right: Dim
     what: str
     place: Place
+    declared: str = ""
+    solved: bool = False
 
 
 @dataclass(frozen=True, slots=True)

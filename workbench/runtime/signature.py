@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from workbench.interpret import evaluate
+from workbench.interpret import dim_text, evaluate
 from workbench.ir import (
     BufferType,
     Dim,
@@ -20,6 +20,7 @@ from workbench.ir import (
     is_float,
     walk,
 )
+from workbench.ir.dims import unknown_of
 from workbench.runtime.arrays import is_array
 from workbench.support import CompileError, Diagnostic, NodeId
 
@@ -70,6 +71,9 @@ class KernelSignature:
         known: dict[NodeId, Any] = {}
         for param, argument in zip(self.params, arguments, strict=True):
             self._collect(param, argument, known)
+        for param, argument in zip(self.params, arguments, strict=True):
+            if isinstance(param.type, BufferType) and isinstance(argument, tuple):
+                _solve(param.type, argument[0], known)
         for param, argument in zip(self.params, arguments, strict=True):
             if isinstance(param.type, BufferType) and isinstance(argument, tuple):
                 self._check(param, param.type, argument[0], known)
@@ -142,6 +146,15 @@ def slot_of(param: Var, value: Any) -> int:  # noqa: ANN401
     return int(value)
 
 
+def _solve(type_: BufferType, shape: tuple[int, ...], known: dict[NodeId, Any]) -> None:
+    """Bind variables that stand only in expressions: `n` by an extent of `n * 2`."""
+    for dim, extent in zip(type_.shape, shape, strict=True):
+        unknown = unknown_of(dim, known)
+        if unknown is not None and not isinstance(dim, int):
+            var, factor = unknown
+            known[var.id] = max(0, (extent - evaluate(dim, {**known, var.id: 0})) // factor)
+
+
 def value_of(dim: Dim, known: dict[NodeId, Any]) -> int | None:
     """The value of a dimension, None while a variable in it is unknown."""
     if isinstance(dim, int):
@@ -163,14 +176,8 @@ def describe(param: Var) -> str:
 
 def show_shape(shape: Sequence[Dim]) -> str:
     """A shape with the names of its symbols."""
-    shown = [_show_dim(dim) for dim in shape]
+    shown = [dim_text(dim) for dim in shape]
     return "(" + ", ".join(shown) + ("," if len(shown) == 1 else "") + ")"
-
-
-def _show_dim(dim: Dim) -> str:
-    if isinstance(dim, int):
-        return str(dim)
-    return dim.name if isinstance(dim, Var) else "..."
 
 
 def _written(function: TensorFunction) -> set[int]:

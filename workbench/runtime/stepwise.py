@@ -12,7 +12,6 @@ import numpy as np
 from workbench.interpret import (
     Symbols,
     copied,
-    evaluate,
     fresh_array,
     mismatch_code,
     read_leaf,
@@ -104,7 +103,10 @@ class Activation:
         function = self.machine.module[self.name]
         assert isinstance(function, GraphFunction)
         for param, value in zip(function.params, arguments, strict=True):
-            self._bind_value(param, value)
+            self.symbols.bind(param.type, value, f"`{param.name}`")
+        for _ in range(2):  # the second time, dimensions computed from later parameters are known
+            for param, value in zip(function.params, arguments, strict=True):
+                self._bind_value(param, value)
         self.blocks(function.blocks)
         return self.leaf(function.result)
 
@@ -171,7 +173,7 @@ class Activation:
         inputs = [self.leaf(arg) for arg in call.args]
         inputs = [direct(value) if is_array(value) else value for value in inputs]
         outputs = self._outputs(call.out_types)
-        scalars = [evaluate(dim, self.symbols) for dim in call.scalars]
+        scalars = [self.symbols.number(dim) for dim in call.scalars]
         arguments = [*inputs, *outputs, *scalars]
         call_kernel(kernel, arguments, self.machine.native, self.context, place)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
