@@ -143,9 +143,14 @@ def _compare(expected: Arrays, found: Arrays, who: str) -> None:
 
 def random_step(choices: Choices, sequence: Sequence) -> None:
     """Apply one pass, drawn at random with parameters that fit; what refuses changes nothing."""
-    step = _primitive(choices, sequence) if chance(choices, 3) else _pass(choices, sequence)
+    step = drawn_step(choices, sequence)
     if step is not None:
         apply_step(step, sequence)
+
+
+def drawn_step(choices: Choices, sequence: Sequence) -> Pass | None:
+    """One pass or primitive, drawn at random with parameters that fit."""
+    return _primitive(choices, sequence) if chance(choices, 3) else _pass(choices, sequence)
 
 
 def apply_step(step: Pass, sequence: Sequence) -> None:

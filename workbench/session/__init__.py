@@ -6,6 +6,7 @@ from workbench.session.diff import Diff
 from workbench.session.display import register_display
 from workbench.session.events import Changed, Event, Measured, Progress, Selected
 from workbench.session.implementations import Implementation
+from workbench.session.provenance import Node
 from workbench.session.session import Adapter, Session
 from workbench.session.snapshot import Snapshot
 from workbench.session.sources import Source, remember_source, source_of
@@ -22,6 +23,7 @@ __all__ = [
     "Event",
     "Implementation",
     "Measured",
+    "Node",
     "OperatorRow",
     "Progress",
     "Rewrite",

@@ -15,6 +15,14 @@ from workbench.session.catalogue import as_pass, is_builtin, run_pass, same_pass
 from workbench.session.implementations import edit_pass, implementation_pass
 from workbench.session.lineage import Lineage, follow, root_lineage
 from workbench.session.naming import find_value
+from workbench.session.provenance import (
+    Node,
+    Sources,
+    follow_origins,
+    nodes,
+    own_origins,
+    refs_of,
+)
 from workbench.session.snapshot import History, Snapshot
 from workbench.session.step import Step
 from workbench.session.titles import step_title
@@ -23,7 +31,7 @@ from workbench.support import CompileError, Diagnostic
 from workbench.support.kinds import methods_check_kinds
 
 
-@methods_check_kinds("item", "implementation")
+@methods_check_kinds("item")
 class SessionTree(ABC):
     """Snapshots with a head. Any thread may call all methods; steps are numbers or `Step`."""
 
@@ -38,6 +46,7 @@ class SessionTree(ABC):
         self._changing = threading.RLock()
         self._history = History(Snapshot(0, module_digest(module), module))
         self._lineages: dict[int, Lineage] = {0: root_lineage(module)}
+        self._sources: dict[int, Sources] = {0: own_origins(module)}
         self._head = 0
 
     @abstractmethod
@@ -108,6 +117,48 @@ class SessionTree(ABC):
     def lineages(self, step: int | Step) -> tuple[Lineage, ...]:
         """The lineages from the import to a step."""
         return tuple(self.lineage(snapshot.index) for snapshot in self.path_to(step))
+
+    def origins(self, name: str, step: int | Step | None = None) -> tuple[Node, ...]:
+        """The nodes of the import that a value or a tensor function of a step comes from.
+
+        `name` as in `implementations`, or that of a tensor function, alone or with a block of it
+        (`conv2d.init`). The step is the head where none is given. Many to many: a fused kernel
+        comes from all its members, a value that stands for several equal ones from each.
+
+        Raises:
+            CompileError: `session/unknown-value`, `session/ambiguous-value`,
+                `session/unknown-step`.
+        """
+        at = self.head.index if step is None else self.snapshot(step).index
+        sources = self._origins(at)
+        refs = refs_of(self.snapshot(at).module, self.lineages(at), name)
+        found = {origin for ref in refs for origin in sources[ref]}
+        return nodes(self.snapshot(0).module, found)
+
+    def where_is(self, name: str, step: int | Step | None = None) -> tuple[Node, ...]:
+        """The values of a step that come from a node of the import; none where it is gone.
+
+        Raises:
+            CompileError: as `origins`.
+        """
+        at = self.head.index if step is None else self.snapshot(step).index
+        wanted = set(refs_of(self.snapshot(0).module, self.lineages(0), name))
+        found = (ref for ref, origins in self._origins(at).items() if origins & wanted)
+        return nodes(self.snapshot(at).module, found)
+
+    def _origins(self, end: int) -> Sources:
+        with self._lock:
+            for index in self._history.path(end):
+                if index not in self._sources:
+                    snapshot = self._history[index]
+                    assert snapshot.parent is not None
+                    assert snapshot.result is not None
+                    self._sources[index] = follow_origins(
+                        self._sources[snapshot.parent],
+                        snapshot.module,
+                        snapshot.result.derivations,
+                    )
+            return self._sources[end]
 
     def _follow(self, snapshot: Snapshot) -> Lineage:
         assert snapshot.parent is not None

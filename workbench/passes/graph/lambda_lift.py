@@ -37,6 +37,7 @@ from workbench.ir import (
     ShapeValue,
     Var,
     free_vars,
+    leaf_vars,
     type_of,
 )
 from workbench.rewrite import (
@@ -124,6 +125,10 @@ class LambdaLift(Rule):
         for inner in bindings_in(body.blocks):
             refs = (NodeRef(caller, inner.var.id),), (NodeRef(callee, inner.var.id),)
             editor.derive(self.name, *refs, Relation.MOVED)
+        results = leaf_vars(body.result)
+        sources = [NodeRef(caller, result.id) for result in results]
+        relation = Relation.SAME if isinstance(body.result, Var) else Relation.PART
+        editor.derive(self.name, sources, (NodeRef(caller, var.id),), relation)
         block = BindingBlock((Binding(var, CallFunction(callee, args)),))
         return Body((block,), var)
 
