@@ -100,7 +100,8 @@ class For:
 class Block:
     """A unit of computation whose axes say how instances may be reordered.
 
-    Runs where `predicate` holds. `init` runs before the first update of a reduction. `reads` and
+    Runs where `predicate` holds. `init` runs before the first update of a reduction, and in simple
+    nests also where there is none (`workbench.analysis.empty_reductions`). `reads` and
     `writes` are declared regions, None where left to analysis.
     """
 
