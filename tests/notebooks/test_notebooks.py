@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import nbformat
@@ -12,6 +13,21 @@ TIMEOUT_SECONDS = 180
 
 def test_the_tour_is_there() -> None:
     assert FOLDER / "tour.ipynb" in NOTEBOOKS
+
+
+def test_the_readme_lists_the_course_in_order() -> None:
+    readme = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `([\w-]+)` \|", readme, flags=re.MULTILINE)
+    lessons = [path.stem for path in NOTEBOOKS if path.stem != "tour"]
+    assert listed == ["tour", *lessons]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_says_what_it_teaches_and_ends_with_exercises(path: Path) -> None:
+    prose = [cell.source for cell in read(path).cells if cell.cell_type == "markdown"]
+    assert prose[0].startswith("# ")
+    assert re.search(r"you will learn|teaches|You will see", prose[0])
+    assert any(text.startswith("## Exercises") or "\n## Exercises\n" in text for text in prose[-6:])
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
