@@ -158,3 +158,22 @@ def test_a_view_is_inapplicable_and_not_offered() -> None:
     assert answer.message == "`W` is another name for a part of `C`"
     scope = Scope.of(module, "")
     assert not list(StoreAt.offers(scope, scope.loop("b")))
+
+
+def test_blocks_around_no_longer_declare_the_buffer() -> None:
+    module = parse("""
+@T.prim_func
+def f(A: T.Buffer((4, 2), "float32"), C: T.Buffer((4, 2), "float32")):
+    B = T.alloc_buffer((4, 2), "float32")
+    for i in range(4):
+        with T.sblock("row"):
+            vi = T.axis.spatial(4, i)
+            T.reads(A[vi, 0:2])
+            T.writes(B[vi, 0:2], C[vi, 0:2])
+            for j in range(2):
+                B[vi, j] = A[vi, 1 - j]
+                C[vi, j] = B[vi, j]
+""")
+    text = applied(module, StoreAt(buffer="B", loop="j")).script()
+    assert "T.reads(A[vi, 0:2])" in text
+    assert "T.writes(C[vi, 0:2])" in text

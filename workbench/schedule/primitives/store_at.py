@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from workbench.analysis.dependence import Answer, inapplicable
 from workbench.analysis.dependence.lifetimes import written_in_iteration
-from workbench.ir import Allocate, Block, For, Stmt, TensorFunction, Var, as_dim
+from workbench.ir import Allocate, Block, BufferRegion, For, Stmt, TensorFunction, Var, as_dim
 from workbench.schedule.buffers.accesses import accesses
 from workbench.schedule.buffers.caching import named_twice, not_redirected
 from workbench.schedule.buffers.footprint import facts_around, hull
@@ -65,7 +65,7 @@ class StoreAt(Primitive):
         small = replace(buffer, type=replace(plain_buffer(buffer), shape=shape))
         inner = redirected(loop.body, buffer.id, small, shifted_by(box), facts)
         made = scope.replaced(loop, replace(loop, body=Allocate(small, inner)))
-        return Rewritten(_without_definition(made, small))
+        return Rewritten(_undeclared(_without_definition(made, small), small))
 
     @override
     @classmethod
@@ -115,3 +115,26 @@ def _without_definition(function: TensorFunction, small: Var) -> TensorFunction:
         assert isinstance(old, Block)
         new = replace(old, allocations=tuple(b for b in old.allocations if b.id != small.id))
     return replace(function, body=replace_statement(function.body, old, new))
+
+
+def _undeclared(function: TensorFunction, small: Var) -> TensorFunction:
+    """The function without regions of the buffer that blocks around its new place declare."""
+    for stmt in walk_statements(function.body):
+        if isinstance(stmt, Block) and _declares(stmt, small):
+            kept = replace(
+                stmt, reads=_others(stmt.reads, small), writes=_others(stmt.writes, small)
+            )
+            body = replace_statement(function.body, stmt, kept)
+            return _undeclared(replace(function, body=body), small)
+    return function
+
+
+def _declares(block: Block, buffer: Var) -> bool:
+    regions = (*(block.reads or ()), *(block.writes or ()))
+    return any(region.buffer.id == buffer.id for region in regions)
+
+
+def _others(
+    regions: tuple[BufferRegion, ...] | None, buffer: Var
+) -> tuple[BufferRegion, ...] | None:
+    return None if regions is None else tuple(r for r in regions if r.buffer.id != buffer.id)
