@@ -24,7 +24,8 @@ class DecomposePadding(Primitive):
     A block of its own fills all of it with the constant, before `loop`; the block is left with
     the interior, without a choice, and its loops shrink to it where they run over its axes.
     Legal where nothing under the loop needs what is in the buffer before the block stores to it.
-    Called `decompose_padding` in TVM; in Halide by `specialize` or `partition`.
+    Called `decompose_padding` in TVM; in Halide by `specialize` or `partition`,
+    in Exo by `cut_loop`.
 
     Rewrite::
 

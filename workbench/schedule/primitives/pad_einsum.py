@@ -32,7 +32,7 @@ class PadEinsum(Primitive):
     larger buffers with zeros around, the output is computed in a larger buffer and copied out.
     Legal where the zeros add nothing: every factor is padded along the reduction axes that grow.
     `padding` has a factor for each axis. Called `pad_einsum` in TVM; in Halide by `bound` and
-    padded inputs.
+    padded inputs; Exo has none.
 
     Rewrite::
 

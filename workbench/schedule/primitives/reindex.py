@@ -30,7 +30,8 @@ class Reindex(Primitive):
     All accesses of the buffer in the block are at one place, which its axes determine. A read
     buffer is copied before, where it already has the values that are read; a written one after,
     where different instances write different elements. `buffer` is a name, or `("read", 0)`,
-    `("write", 0)`. Called `reindex` in TVM.
+    `("write", 0)`. Called `reindex` in TVM; in Halide by a wrapper (`in`) with its own storage
+    order, in Exo by `stage_mem` and `rearrange_dim`.
 
     Rewrite::
 

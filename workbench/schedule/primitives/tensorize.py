@@ -36,7 +36,7 @@ class Tensorize(Primitive):
     dependences allow) over the same expressions, on boxes of any buffers. The intrinsic's two
     functions were compared when it was registered. A loop is made a block first, and an
     initialisation moves out where the intrinsic has none. Called `tensorize` in TVM, `replace` in
-    Exo.
+    Exo; Halide has none, its back ends look for such code themselves.
 
     Rewrite::
 
