@@ -1,8 +1,8 @@
 """Random programs of several blocks as script: producers and consumers to move and inline.
 
 Element-wise blocks, stencils, padding, reversals, transposes, reductions, broadcasts, gathers,
-buffers that two blocks write, inputs that are overwritten, rounds that repeat blocks; static
-extents and a symbolic number of rows.
+buffers that two blocks write, inputs that are overwritten, rounds that repeat blocks, flags
+that guard them; static extents and a symbolic number of rows, which may be none.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tests.generate.choices import Choices, chance, pick
-from tests.generate.nests import Program
+from tests.generate.programs import Program
+
+DTYPES = ("float32", "float32", "int32", "int8", "uint8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,17 @@ class Stages:
     """A program under construction."""
 
     choices: Choices
+    dtype: str
     params: list[Value] = field(default_factory=list[Value])
     values: list[Value] = field(default_factory=list[Value])
     lines: list[str] = field(default_factory=list[str])
     gathers: list[Rows] = field(default_factory=list[Rows])
+    flag: bool = False
+    """Whether a number 0 or 1 in memory says which of two values some blocks store."""
     depth: int = 1
+
+    def number(self, value: int) -> str:
+        return f"T.{self.dtype}({value})"
 
     def put(self, *lines: str) -> None:
         self.lines += ["    " * self.depth + line for line in lines]
@@ -85,12 +93,17 @@ class Stages:
 
     def simple(self, rows: Rows, columns: int | None, value: str) -> None:
         out = self.fresh(rows, columns)
-        self.block(out.name, out, f"{out.at('vi')} = {value}")
+        stored = f"{out.at('vi')} = {value}"
+        if chance(self.choices, 12):
+            self.flag = True
+            other = f"{out.at('vi')} = {self.number(3)}"
+            stored = f"if flag[0] > 0:\n    {stored}\nelse:\n    {other}"
+        self.block(out.name, out, stored)
 
 
 def random_stages(choices: Choices) -> Program:
     """A program of two to five blocks."""
-    made = Stages(choices)
+    made = Stages(choices, pick(choices, DTYPES))
     symbolic = chance(choices, 4)
     rows = Rows(choices.integer(0, 2), "n") if symbolic else Rows(choices.integer(2, 7))
     source = Value("A", rows, choices.integer(2, 6))
@@ -103,8 +116,11 @@ def random_stages(choices: Choices) -> Program:
             made.put("for t in range(2):")
             made.depth += 1
         _stage(made)
-    affine = not (symbolic or made.gathers)
-    return Program(_script(made), {"n": choices.integer(1, 5)}, affine)
+        if made.flag and chance(choices, 3):
+            made.put(f'with T.sblock("turn{number}"):', "    flag[0] = T.int64(1) - flag[0]")
+    affine = not (symbolic or made.gathers or made.flag)
+    special = made.dtype.startswith("float") and chance(choices, 2)
+    return Program(_script(made), {"n": choices.integer(0, 5)}, affine, symbolic, special)
 
 
 def _stage(made: Stages) -> None:
@@ -118,16 +134,16 @@ def _matrix(made: Stages, x: Value, kind: int) -> None:  # noqa: C901 one case a
     assert columns is not None
     match kind:
         case 0 | 1:
-            made.simple(rows, columns, f"{x.at('vi')} * T.float32(2) + T.float32(1)")
+            made.simple(rows, columns, f"{x.at('vi')} * {made.number(2)} + {made.number(1)}")
         case 2 if rows.number > 2:
-            value = f"{x.at('vi')} + {x.at('vi + 1')} * T.float32(3) + {x.at('vi + 2')}"
+            value = f"{x.at('vi')} + {x.at('vi + 1')} * {made.number(3)} + {x.at('vi + 2')}"
             made.simple(rows.more(-2), columns, value)
         case 3:
             inside = f"1 <= vi and vi < {rows.more(1).text}"
-            value = f"T.if_then_else({inside}, {x.at('vi - 1')}, T.float32(0))"
+            value = f"T.if_then_else({inside}, {x.at('vi - 1')}, {made.number(0)})"
             made.simple(rows.more(2), columns, value)
         case 4:
-            made.simple(rows, columns, f"{x.at(f'{rows.more(-1).text} - vi')} * T.float32(3)")
+            made.simple(rows, columns, f"{x.at(f'{rows.more(-1).text} - vi')} * {made.number(3)}")
         case 5 if not rows.symbol:
             made.simple(Rows(columns), rows.number, f"{x.name}[vj, vi]")
         case 6 | 7:
@@ -140,18 +156,18 @@ def _matrix(made: Stages, x: Value, kind: int) -> None:  # noqa: C901 one case a
             made.gathers.append(rows)
             made.simple(rows, columns, x.at(f"{index}[vi]"))
         case 10:
-            stored = "A[vi, vj] = A[vi, vj] * T.float32(2)"
+            stored = f"A[vi, vj] = A[vi, vj] * {made.number(2)}"
             made.block(f"next{len(made.lines)}", made.params[0], stored)
         case 11 if rows.number >= 2 and not rows.symbol:
             _halves(made, x)
         case _:
-            made.simple(rows, columns, f"{x.at('vi')} + T.float32(5)")
+            made.simple(rows, columns, f"{x.at('vi')} + {made.number(5)}")
 
 
 def _row_reduction(made: Stages, x: Value, kind: str) -> None:
     out = made.fresh(x.rows, None)
     own, element = out.at("vi"), x.at("vi", "vk")
-    start = "T.float32(0)" if kind == "sum" else 'T.min_value("float32")'
+    start = made.number(0) if kind == "sum" else f'T.min_value("{made.dtype}")'
     update = f"{own} + {element}" if kind == "sum" else f"T.max({own}, {element})"
     stores = f"with T.init():\n    {own} = {start}\n{own} = {update}"
     made.block(out.name, out, stores, reduced=x.columns or 1)
@@ -164,14 +180,14 @@ def _halves(made: Stages, x: Value) -> None:
     high = Value(out.name, x.rows.more(-first), x.columns)
     made.block(f"{out.name}_low", low, f"{out.at('vi')} = {x.at('vi')}")
     row = f"vi + {first}"
-    made.block(f"{out.name}_high", high, f"{out.at(row)} = {x.at(row)} * T.float32(2)")
+    made.block(f"{out.name}_high", high, f"{out.at(row)} = {x.at(row)} * {made.number(2)}")
 
 
 def _vector(made: Stages, x: Value, kind: int) -> None:
     rows = x.rows
     match kind:
         case 0 | 1 | 2:
-            made.simple(rows, 3, f"{x.at('vi')} + T.float32(1)")
+            made.simple(rows, 3, f"{x.at('vi')} + {made.number(1)}")
         case 3 | 4 if rows.number > 2:
             made.simple(rows.more(-2), None, f"{x.at('vi')} + {x.at('vi + 2')}")
         case 5 | 6:
@@ -181,7 +197,7 @@ def _vector(made: Stages, x: Value, kind: int) -> None:
         case 8 if not rows.symbol and rows.number % 2 == 0:
             made.simple(Rows(rows.number // 2), None, f"{x.at('vi * 2')} * {x.at('vi * 2 + 1')}")
         case _:
-            made.simple(rows, None, f"{x.at('vi')} * T.float32(2)")
+            made.simple(rows, None, f"{x.at('vi')} * {made.number(2)}")
 
 
 def _script(made: Stages) -> str:
@@ -189,17 +205,19 @@ def _script(made: Stages) -> str:
     outputs = {made.values[-1].name}
     if chance(made.choices, 4):
         outputs.add(pick(made.choices, made.values[1:] or made.values).name)
-    params = [f'{v.name}: T.Buffer(({v.shape}), "float32")' for v in made.params]
+    params = [f'{v.name}: T.Buffer(({v.shape}), "{made.dtype}")' for v in made.params]
     for number, rows in enumerate(made.gathers):
         shape = f'"{rows.text}"' if rows.symbol else rows.text
         params.append(f'idx{number}: T.Buffer(({shape},), "int64")')
+    if made.flag:
+        params.append('flag: T.Buffer((1,), "int64")')
     inner: list[str] = []
     for value in made.values[1:]:
         if value.name in outputs:
-            params.append(f'{value.name}: T.Buffer(({value.shape}), "float32")')
+            params.append(f'{value.name}: T.Buffer(({value.shape}), "{made.dtype}")')
         else:
             shape = value.shape.replace('"', "")
-            inner.append(f'    {value.name} = T.sblock_alloc_buffer(({shape}), "float32")')
+            inner.append(f'    {value.name} = T.sblock_alloc_buffer(({shape}), "{made.dtype}")')
     symbol = ["    n = T.int64()"] if made.params[0].rows.symbol else []
     head = ["@T.prim_func", f"def f({', '.join(params)}):"]
     return "\n".join([*head, *symbol, *inner, *made.lines]) + "\n"

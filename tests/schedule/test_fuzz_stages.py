@@ -18,8 +18,8 @@ from workbench.schedule.primitives import (
     Vectorize,
 )
 
-CHUNKS = 4
-PER_CHUNK = 40
+CHUNKS = 2
+PER_CHUNK = 80
 MOVING = (
     ComputeAt,
     ReverseComputeAt,

@@ -1,0 +1,201 @@
+"""Programs and schedules that were wrong once, as random runs found them."""
+
+WRONG_ONCE = {
+    "store_at under a parallel loop, then rfactor": (
+        """\
+@T.prim_func
+def f(in1: T.Buffer((4, 3,), "int32"), out2: T.Buffer((4, 3,), "int32")):
+    t3 = T.alloc_buffer((4, 4,), "int32")
+    for i2 in range(4):
+        for j2 in range(3):
+            with T.sblock("out2"):
+                vi2, vj2 = T.axis.remap("SS", [i2, j2])
+                out2[vi2, vj2] = in1[vi2, vj2] + T.if_then_else(
+                    vj2 > 0, in1[vi2, T.max(vj2 - 1, 0)], T.int32(3)
+                )
+    for i3 in range(4):
+        for j3 in range(4):
+            for k in range(3):
+                with T.sblock("t3"):
+                    vi, vj, vk = T.axis.remap("SSR", [i3, j3, k])
+                    with T.init():
+                        t3[vi, vj] = T.int32(2)
+                    t3[vi, vj] = t3[vi, vj] + out2[vi, vk] * out2[vj, vk]
+""",
+        """\
+sch.parallel(loop='i3')
+sch.store_at(buffer='t3', loop='i3')
+sch.rfactor(loop='k')
+sch.loop_partition(loop='j3_1', factors=[None, 1])
+""",
+    ),
+    "reindex of an init that was lifted": (
+        """\
+@T.prim_func
+def f(in1: T.Buffer((5, 4,), "int32"), out2: T.Buffer((5,), "int32")):
+    t3 = T.alloc_buffer((5,), "int32")
+    t4 = T.alloc_buffer((5,), "int32")
+    for i2 in range(5):
+        out2[i2] = T.int32(1)
+        for k in range(4):
+            out2[i2] = T.min(out2[i2], in1[i2, k])
+    for i3 in range(5):
+        t3[i3] = T.int32(2)
+        for j3 in range(i3 + 1):
+            t3[i3] = t3[i3] + out2[j3]
+    for k in range(4):
+        for i in range(5):
+            with T.sblock("t4"):
+                vi = T.axis.spatial(5, i)
+                vk = T.axis.reduce(4, k)
+                with T.init():
+                    t4[vi] = T.int32(1)
+                t4[vi] = t4[vi] + in1[vi, vk]
+""",
+        """\
+sch.blockize(loop='i')
+sch.reorder('i_init')
+sch.reindex(block='t4_init', buffer='t4')
+sch.set_scope(block='t4_reindex', buffer_index='t4', storage_scope='local')
+""",
+    ),
+    "blockize of a reduction whose loops are turned": (
+        """\
+@T.prim_func
+def f(in1: T.Buffer((4, 5,), "int32"), out5: T.Buffer((4,), "int32")):
+    t2 = T.alloc_buffer((4,), "int32")
+    t3 = T.alloc_buffer((4,), "int32")
+    t4 = T.alloc_buffer((4,), "int32")
+    for k2 in range(5):
+        for i2 in range(4):
+            with T.sblock("t2"):
+                vi = T.axis.spatial(4, i2)
+                vk = T.axis.reduce(5, k2)
+                with T.init():
+                    t2[vi] = T.int32(1)
+                t2[vi] = T.min(t2[vi], in1[vi, vk])
+    t3[0] = t2[0]
+    for i in range(1, 4):
+        t3[i] = t3[i - 1] + t2[i]
+    t4[0] = t3[0]
+    for i4 in range(1, 4):
+        t4[i4] = t4[i4 - 1] + t3[i4]
+    for c0 in range(4):
+        out5[c0] = t4[c0]
+""",
+        """\
+sch.bind(loop='c0', thread_axis='blockIdx.z')
+sch.blockize(loop='i2')
+sch.reorder('k2')
+sch.unroll(loop='i')
+""",
+    ),
+    "parallel over a fused loop in a block": (
+        """\
+@T.prim_func
+def f(
+    in1: T.Buffer((5, 3,), "int32"),
+    out3: T.Buffer((5, 3,), "int32"),
+    out4: T.Buffer((5, 3,), "int32"),
+):
+    t2 = T.alloc_buffer((5, 3,), "int32")
+    for i2 in range(5):
+        for j in range(3):
+            with T.sblock("t2"):
+                vi2, vj = T.axis.remap("SS", [i2, j])
+                t2[vi2, vj] = ((in1[vi2, vj] * in1[vi2, vj]) + T.int32(2))
+    for i3 in range(5):
+        for j3 in range(3):
+            out3[i3, j3] = T.max((t2[i3, j3] * t2[i3, j3]), T.int32(3))
+    for i4 in range(5):
+        for j4 in range(3):
+            with T.sblock("out4"):
+                vi4, vj4 = T.axis.remap("SS", [i4, j4])
+                out4[vi4, vj4] = T.max((t2[vi4, vj4] - in1[vi4, vj4]), T.int32(3))
+""",
+        """\
+sch.fuse('i3', 'j3')
+sch.blockize(loop='i3_j3_fused')
+sch.parallel(loop='i3_j3_fused')
+""",
+    ),
+    "partition of a loop that reads a layout": (
+        """\
+@T.prim_func
+def f(
+    in1: T.Buffer((4,), "int32"),
+    idx2: T.Buffer((4,), "int64"),
+    in4: T.Buffer((4, 3,), "int32"),
+    out3: T.Buffer((4,), "int32"),
+    out5: T.Buffer((4, 3,), "int32"),
+):
+    t6 = T.alloc_buffer((4,), "int32")
+    for i in range(4):
+        out3[i] = (in1[idx2[i]] - T.int32(2))
+    for i5 in range(4):
+        for j5 in range(3):
+            out5[i5, j5] = in4[i5, j5] + T.if_then_else(
+                j5 > 0, in4[i5, T.max(j5 - 1, 0)], T.int32(2)
+            )
+    for i6 in range(4):
+        for k6 in range(3):
+            with T.sblock("t6"):
+                vi = T.axis.spatial(4, i6)
+                vk = T.axis.reduce(3, k6)
+                with T.init():
+                    t6[vi] = T.int32(2)
+                t6[vi] = T.max(t6[vi], in4[vi, vk])
+""",
+        """\
+sch.transform_layout(block='j5', buffer='in4', index_map='lambda i0, i1: (i0 // 16, i1, i0 % 16)')
+sch.loop_partition(loop='i5', factors=[None, 3])
+sch.cache_read(block='t6', read_buffer_index='in4_layout')
+sch.cache_write(block='i6', write_buffer_index='t6')
+""",
+    ),
+    "partition of a symbolic reduction": (
+        """\
+@T.prim_func
+def f(in1: T.Buffer(("n", "m",), "int32"), out2: T.Buffer(("n",), "int32")):
+    n = T.int64()
+    m = T.int64()
+    for i2 in range(n):
+        for k2 in range(m):
+            with T.sblock("out2"):
+                vi = T.axis.spatial(n, i2)
+                vk = T.axis.reduce(m, k2)
+                with T.init():
+                    out2[vi] = T.int32(1)
+                out2[vi] = out2[vi] + in1[vi, vk]
+""",
+        """\
+sch.loop_partition(loop='k2', factors=[None, 4, 3])
+sch.split(loop='k2_0', factors=[None, 4])
+""",
+    ),
+    "decompose_padding of an einsum": (
+        """\
+@T.prim_func
+def f(in1: T.Buffer((2, 5,), "float32"), out3: T.Buffer((2, 2,), "float32")):
+    t2 = T.alloc_buffer((2, 2,), "float32")
+    for i2 in range(2):
+        for j2 in range(2):
+            for k in range(5):
+                with T.sblock("t2"):
+                    vi, vj, vk = T.axis.remap("SSR", [i2, j2, k])
+                    with T.init():
+                        t2[vi, vj] = T.float32(3)
+                    t2[vi, vj] = t2[vi, vj] + in1[vi, vk] * in1[vj, vk]
+    for c0 in range(2):
+        for c1 in range(2):
+            out3[c0, c1] = t2[c0, c1]
+""",
+        """\
+sch.vectorize(loop='c1')
+sch.pad_einsum(block='t2', padding=[5, 2, 5])
+sch.split(loop='ax1', factors=[None, 4])
+sch.annotate(loop='i2', ann_key='note', ann_val='')
+sch.decompose_padding(block='in1_pad', loop='ax0')
+""",
+    ),
+}
