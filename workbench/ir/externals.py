@@ -22,6 +22,7 @@ from workbench.ir.pool import Array
 from workbench.ir.registry import LibraryFunction, count_registration, find_library, why_missing
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.embed import Definitions, home_of
+from workbench.support.kinds import checks_kinds
 
 EXTERNALS = "external_mods"
 Kind: TypeAlias = Literal["python", "object", "process"]
@@ -66,6 +67,7 @@ def register_loader(loader: Loader) -> None:
     _LOADERS.append(loader)
 
 
+@checks_kinds
 def externals(module: IRModule) -> tuple[External, ...]:
     """The external code of a module."""
     found = dict(module.attrs).get(EXTERNALS, ())
@@ -149,6 +151,7 @@ def _adapted(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+@checks_kinds
 def add_shared_object(module: IRModule, data: bytes, symbols: Sequence[str]) -> IRModule:
     """The module with a shared object; `symbols` are functions of it.
 
@@ -162,6 +165,7 @@ def add_shared_object(module: IRModule, data: bytes, symbols: Sequence[str]) -> 
     return found
 
 
+@checks_kinds
 def allow(module: IRModule) -> IRModule:
     """Let the code that came with a module run in this process; read it first (`externals`).
 

@@ -19,6 +19,7 @@ from workbench.session import Session, Source, remember_source
 from workbench.session.adapters import adapter_for
 from workbench.session.session import module_name
 from workbench.support import CompileError, Diagnostic
+from workbench.support.found import found
 from workbench.support.kinds import checks_kinds
 
 REGISTERED = (ops, _views, displays)
@@ -37,6 +38,9 @@ def load(source: Any) -> IRModule:  # noqa: ANN401
             damaged file or a faulty script.
     """
     if not isinstance(source, str | PathLike):
+        if not hasattr(source, "SerializeToString"):
+            message = f"`load` takes a path or an `onnx.ModelProto`, got {found(source)}"
+            raise CompileError(Diagnostic("call/wrong-kind", message))
         return _load_onnx(source)
     path = Path(os.fspath(source))
     if not path.is_file():
@@ -48,11 +52,11 @@ def load(source: Any) -> IRModule:  # noqa: ANN401
 def _no_file(path: Path) -> Diagnostic:
     if not path.is_dir():
         return Diagnostic("load/no-file", f"there is no file `{path}`")
-    found = sorted(item.name for item in path.iterdir() if item.suffix in SUFFIXES)
+    names = sorted(item.name for item in path.iterdir() if item.suffix in SUFFIXES)
     return Diagnostic(
         "load/no-file",
         f"`{path}` is a folder, and a file was expected",
-        hint=f"name a file in it: {', '.join(f'`{name}`' for name in found[:6])}" if found else "",
+        hint=f"name a file in it: {', '.join(f'`{name}`' for name in names[:6])}" if names else "",
     )
 
 

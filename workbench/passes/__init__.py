@@ -37,7 +37,15 @@ from workbench.passes.tensor.replace_function import ReplaceFunction
 from workbench.passes.tensor.schedule_default import ScheduleDefault
 from workbench.passes.tensor.simplify import Simplify
 from workbench.passes.weights import Weights, weights
-from workbench.rewrite import Pass, PassResult, Rule, register_pass, registered_passes
+from workbench.rewrite import (
+    Pass,
+    PassResult,
+    Rule,
+    register_pass,
+    registered_passes,
+    ship_passes,
+)
+from workbench.support.kinds import checks_kinds
 
 BUILTIN_PASSES: tuple[type[Pass], ...] = (
     BindParameters,
@@ -73,6 +81,8 @@ BUILTIN_PASSES: tuple[type[Pass], ...] = (
 )
 """The passes that we ship, in the order in which people usually want them."""
 
+ship_passes(BUILTIN_PASSES)
+
 
 def default_pipeline() -> tuple[Pass, ...]:
     """The passes that `optimize` applies, in order.
@@ -89,6 +99,7 @@ def default_pipeline() -> tuple[Pass, ...]:
     )
 
 
+@checks_kinds
 def optimize(module: IRModule) -> IRModule:
     """The module after the default pipeline."""
     for step in default_pipeline():

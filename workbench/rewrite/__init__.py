@@ -15,6 +15,7 @@ from workbench.rewrite.passes import (
     note,
     register_pass,
     registered_passes,
+    ship_passes,
 )
 from workbench.rewrite.pattern_rule import PatternRule
 from workbench.rewrite.rounds import in_rounds
@@ -43,5 +44,6 @@ __all__ = [
     "outline",
     "register_pass",
     "registered_passes",
+    "ship_passes",
     "with_dims",
 ]

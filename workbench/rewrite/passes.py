@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -14,6 +14,7 @@ from workbench.rewrite.derivation import Derivation, NodeRef
 from workbench.rewrite.editor import ModuleEditor, all_bindings
 from workbench.support import CompileError, Diagnostic, NodeId, Severity
 from workbench.support.collector import rare_collections
+from workbench.support.kinds import checks_kinds, wrong_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,11 @@ class Pass(ABC):
         """Check what is required, run, check what is established.
 
         Raises:
-            CompileError: `pass/requirement` before, `pass/result` or `pass/broken-promise` after,
-            or what the pass itself finds.
+            CompileError: `call/wrong-kind` for a parameter, `pass/requirement` before,
+            `pass/result` or `pass/broken-promise` after, or what the pass itself finds.
         """
+        if faults := wrong_fields(self):
+            raise CompileError(faults)
         self._check(module, self.requires, "pass/requirement", "needs")
         with rare_collections():
             result = self.run(module)
@@ -207,8 +210,36 @@ def _named_values(module: IRModule) -> Iterator[tuple[NodeRef, tuple[str, str]]]
 _USER_PASSES: dict[str, type[Pass]] = {}
 
 
+_SHIPPED: dict[str, type[Pass]] = {}
+"""The passes that we ship, by both names that each has."""
+
+
+def ship_passes(kinds: Iterable[type[Pass]]) -> None:
+    """Keep the names of these passes for them."""
+    for kind in kinds:
+        _SHIPPED[kind.__name__] = _SHIPPED[kind.name] = kind
+
+
+@checks_kinds
 def register_pass(kind: type[Pass]) -> type[Pass]:
-    """Class decorator: offer a user's pass in the interface, like the built-in ones."""
+    """Class decorator: offer a user's pass in the interface, like the built-in ones.
+
+    A second one of the same class name takes the place of the first, as when a cell runs again.
+
+    Raises:
+        CompileError: `pass/name-taken` for the name of a pass that we ship, `call/wrong-kind`.
+    """
+    for name in (kind.__name__, getattr(kind, "name", "")):
+        if _SHIPPED.get(name, kind) is not kind:
+            raise CompileError(
+                Diagnostic(
+                    "pass/name-taken",
+                    f"`{kind.__name__}` has the name `{name}` of a pass that is shipped",
+                    hint="`apply` by name would not find yours: give the class, and the `name` in "
+                    "it, another",
+                )
+            )
+    _USER_PASSES.pop(kind.__name__, None)
     _USER_PASSES[kind.__name__] = kind
     return kind
 

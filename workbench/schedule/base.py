@@ -15,6 +15,7 @@ from workbench.schedule.primitive import Primitive, Rewritten
 from workbench.schedule.scope import Scope
 from workbench.schedule.trace import Decision, Instruction, Sampled, Trace
 from workbench.support import CompileError, Diagnostic, NodeId
+from workbench.support.kinds import methods_check_kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,10 @@ PLACES = (
     "decision",
 )
 """Arguments of which the schedule says itself what is wrong with them."""
+_SEEDS = 2**64 - 1
 
 
+@methods_check_kinds(*PLACES, "module")
 class ScheduleBase:
     """A tensor function of a module, changed step by step; `module` is the result so far.
 
@@ -88,7 +91,7 @@ class ScheduleBase:
         """Whether some step reordered the updates of a reduction in floating point."""
         self._owner = object()
         self._instructions: list[Instruction] = []
-        self._random = np.random.default_rng(seed)
+        self._random = np.random.default_rng(seed & _SEEDS)
         self._scope: Scope | None = None
 
     @override

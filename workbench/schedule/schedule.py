@@ -9,8 +9,10 @@ from workbench.schedule.methods.loops import LoopMethods
 from workbench.schedule.methods.memory import MemoryMethods
 from workbench.schedule.methods.sampling import SamplingMethods
 from workbench.schedule.scope import walk_statements
+from workbench.support.kinds import methods_check_kinds
 
 
+@methods_check_kinds("block", "place")
 class Schedule(
     LoopMethods, ComputeMethods, MemoryMethods, BlockMethods, SamplingMethods, ScheduleBase
 ):

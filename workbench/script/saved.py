@@ -68,8 +68,8 @@ def _temporary(target: Path) -> tuple[int, str]:
         raise _bad_path(target, f"there is no folder `{target.parent}`", "make the folder first")
     try:
         return tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else "") or str(error)
         raise _bad_path(
             target, f"no file can be written in the folder `{target.parent}`: {reason}", ""
         ) from None

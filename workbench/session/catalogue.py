@@ -64,7 +64,7 @@ def required_parameters(kind: type[Pass]) -> tuple[str, ...]:
 
 
 def _by_name(name: str) -> type[Pass]:
-    for kind in known_passes():
+    for kind in (*passes.BUILTIN_PASSES, *reversed(registered_passes())):
         if name in {kind.__name__, getattr(kind, "name", "")}:
             return kind
     known = ", ".join(f"`{kind.__name__}`" for kind in known_passes())

@@ -30,14 +30,17 @@ _WORDS: dict[object, str] = {
 }
 
 
-def checks_kinds(function: F, own: tuple[str, ...] = ()) -> F:
+def checks_kinds(function: F, own: tuple[str, ...] = (), home: str = "") -> F:
     """Refuse arguments that the annotations do not allow; `own` are left to the function.
+
+    `home` is the class of a method.
 
     Raises:
         CompileError: when called: `call/arguments` for too many, too few or unknown ones,
             `call/wrong-kind`.
     """
     signature = inspect.signature(function)
+    title = home if function.__name__ == "__init__" else function.__name__
 
     @functools.cache
     def hints() -> dict[str, Any]:
@@ -49,12 +52,12 @@ def checks_kinds(function: F, own: tuple[str, ...] = ()) -> F:
         try:
             given = signature.bind(*args, **keywords)
         except TypeError as error:
-            shown = f"`{function.__name__}{signature}`"
-            message = f"`{function.__name__}`: {error}"
+            shown = f"`{title}{signature}`"
+            message = f"`{title}`: {error}"
             raise CompileError(Diagnostic("call/arguments", message, notes=(shown,))) from None
         for name, value, hint in _arguments(given, hints()):
             if not fits(value, hint):
-                raise CompileError(_wrong(function.__name__, name, value, hint))
+                raise CompileError(_wrong(title, name, value, hint))
         return function(*args, **keywords)
 
     return cast(F, call)
@@ -65,8 +68,9 @@ def methods_check_kinds(*own: str) -> Callable[[C], C]:
 
     def decorate(kind: C) -> C:
         for name, member in list(vars(kind).items()):
-            if isinstance(member, types.FunctionType) and not name.startswith("_"):
-                setattr(kind, name, checks_kinds(member, own))
+            public = name == "__init__" or not name.startswith("_")
+            if public and isinstance(member, types.FunctionType):
+                setattr(kind, name, checks_kinds(member, own, kind.__name__))
         return kind
 
     return decorate
@@ -149,7 +153,8 @@ def _fits_generic(value: object, origin: object, args: tuple[Any, ...]) -> bool:
     if origin is _CALLABLE:
         return callable(value)
     if origin is type:
-        return isinstance(value, type)
+        above = tuple(arg for arg in args if isinstance(arg, type))
+        return isinstance(value, type) and issubclass(value, above or object)
     if origin in _LISTS:
         return _fits_items(value, origin, args)
     if isinstance(origin, type) and not isinstance(value, origin):
@@ -190,5 +195,7 @@ def describe(hint: Any) -> str:  # noqa: ANN401
         return f"a list ({', '.join(items)})" if items else "a list"
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return "a dictionary"
+    if origin is type:
+        return f"a class ({', '.join(describe(arg) for arg in args)})"
     name: str = getattr(cast(object, hint if origin is None else origin), "__name__", str(hint))
     return f"{'an' if name[0] in 'AEIOaeiou' else 'a'} `{name}`"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from workbench.schedule.base import PLACES, BlockLike, BlockRef, LoopLike, LoopRef, ScheduleBase
 from workbench.schedule.primitives.blockize import Blockize
@@ -33,6 +33,8 @@ class BlockMethods(ScheduleBase):
             loop = target or loop
         else:
             blocks = target or blocks
+        if not isinstance(blocks, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+            blocks = (blocks,)
         names = tuple(self.block_name(block) for block in blocks)
         label = self.loop_name(loop) if loop else ""
         done = self.apply(Blockize(self.function, label, names))

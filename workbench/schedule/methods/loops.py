@@ -121,7 +121,7 @@ class LoopMethods(ScheduleBase):
         self,
         block_or_loop: Place = "",
         ann_key: str = "",
-        ann_val: int | float | str | Sequence[Attr] | None = None,
+        ann_val: float | str | Sequence[Attr] | None = None,
         *,
         loop: LoopLike = "",
         block: BlockLike = "",
@@ -156,7 +156,7 @@ class LoopMethods(ScheduleBase):
         """The names of the loop and of the block, one of them empty."""
         if isinstance(either, LoopRef):
             return self.loop_name(either), ""
-        if isinstance(either, BlockRef):
+        if not isinstance(either, str):
             return "", self.block_name(either)
         if either:
             return self._named(either)

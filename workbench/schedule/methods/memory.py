@@ -18,6 +18,8 @@ from workbench.schedule.primitives.set_scope import SetScope
 from workbench.schedule.primitives.store_at import StoreAt
 from workbench.schedule.primitives.transform_block_layout import TransformBlockLayout
 from workbench.schedule.primitives.transform_layout import TransformLayout
+from workbench.support import CompileError, Diagnostic
+from workbench.support.found import found
 from workbench.support.kinds import methods_check_kinds
 
 BufferIndex = int | str | Var
@@ -159,8 +161,8 @@ class MemoryMethods(ScheduleBase):
     def _layout_text(
         self, place: str, which: int | str | tuple[str, int], index_map: MapLike
     ) -> str:
-        found = buffer_of(self.scope, place_named(self.scope, place), which)
-        rank = None if isinstance(found, Answer) else len(plain_buffer(found[0]).shape)
+        operand = buffer_of(self.scope, place_named(self.scope, place), which)
+        rank = None if isinstance(operand, Answer) else len(plain_buffer(operand[0]).shape)
         return IndexMap.of(index_map, rank).text
 
     def _memory_operand(
@@ -168,8 +170,18 @@ class MemoryMethods(ScheduleBase):
     ) -> int | str | tuple[str, int]:
         if isinstance(buffer, int | str | Var):
             return self._memory_buffer(buffer)
-        kind, number = buffer
-        return str(kind), int(number)
+        match buffer:
+            case (str() as kind, int() as number):
+                return kind, number
+            case _:
+                raise CompileError(
+                    Diagnostic(
+                        "schedule/no-such-buffer",
+                        f"expected a buffer, got {found(buffer)}",
+                        function=self.function,
+                        hint='name it, or say which of a block: `("read", 0)`, `("write", 0)`',
+                    )
+                )
 
     def _memory_place(self, place: BlockLike | LoopRef) -> str:
         if isinstance(place, LoopRef):

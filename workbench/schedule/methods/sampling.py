@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from numbers import Integral
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from workbench.schedule.decisions import perfect_tile, tile_fault
 from workbench.schedule.primitives.compute_location import legal_locations
 from workbench.schedule.trace import Sampled
 from workbench.support import CompileError, Diagnostic
+from workbench.support.found import found
 from workbench.support.kinds import methods_check_kinds
 
 
@@ -50,6 +52,9 @@ class SamplingMethods(ScheduleBase):
         if decision is None:
             drawn = perfect_tile(extent.value, n, max_innermost_factor, self._random)
         else:
+            if isinstance(decision, str) or not hasattr(decision, "__iter__"):
+                message = f"expected the factors as a list, got {found(decision)}"
+                raise self._fault("schedule/bad-decision", message)
             drawn = tuple(decision)
             fault = tile_fault(extent.value, n, max_innermost_factor, drawn)
             if fault:
@@ -73,18 +78,15 @@ class SamplingMethods(ScheduleBase):
 
         Reference: `tvm.tir.Schedule.sample_categorical`.
         """
-        whole = [isinstance(candidate, Integral) for candidate in candidates]
-        if not all(whole):
-            other = candidates[whole.index(False)]
-            raise self._fault("schedule/bad-sample", f"candidate `{other!r}` is no whole number")
-        known = tuple(int(candidate) for candidate in candidates)
-        chances = tuple(float(p) for p in probs) if probs is not None else ()
+        known = tuple(int(c) for c in self._listed("candidate", candidates, Integral))
+        given = self._listed("probability", () if probs is None else probs, Real)
+        chances = tuple(float(p) for p in given)
         chances = chances or (1.0 / len(known),) * len(known) if known else ()
         self._check_chances(known, chances)
         if decision is None:
             weights = np.array(chances) / sum(chances)
             decision = int(self._random.choice(len(known), p=weights))
-        elif not 0 <= decision < len(known):
+        elif not isinstance(decision, Integral) or not 0 <= decision < len(known):
             message = f"decision `{decision}` is no position among `{len(known)}` candidates"
             raise self._fault("schedule/bad-decision", message)
         asked = (("candidates", known), ("probs", chances))
@@ -115,6 +117,19 @@ class SamplingMethods(ScheduleBase):
         asked = (("block", name),)
         (made,) = self.decide("sample_compute_location", asked, (decision,), single=True)
         return made
+
+    def _listed(self, what: str, items: object, kind: type) -> list[Any]:
+        """The items of a list, all of one kind of number."""
+        if isinstance(items, str | bytes) or not isinstance(items, Iterable):
+            message = f"expected a list with each {what}, got {found(items)}"
+            raise self._fault("schedule/bad-sample", message)
+        listed = list(cast("Iterable[Any]", items))
+        for item in listed:
+            if not isinstance(item, kind):
+                number = "whole number" if kind is Integral else "number"
+                message = f"{what} `{item!r}` is no {number}"
+                raise self._fault("schedule/bad-sample", message)
+        return listed
 
     def _check_chances(self, candidates: tuple[int, ...], chances: tuple[float, ...]) -> None:
         if not candidates or len(chances) != len(candidates):
