@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import workbench as wb
-from tests.generate.choices import Seeded
-from tests.generate.sequences import MAKERS, Sequence, apply_step, check_sequence
+from tests.generate import random_module
+from tests.generate.choices import Choices, Seeded, chance
+from tests.generate.sequences import MAKERS, Sequence, apply_step, check_sequence, start
 from workbench.interpret import run
-from workbench.ir import IRModule, LibraryFunction, register_library
+from workbench.ir import (
+    Binding,
+    BindingBlock,
+    CallPacked,
+    IfThenElse,
+    IRModule,
+    LibraryFunction,
+    PackedStyle,
+    TensorType,
+    Var,
+    register_library,
+    walk,
+)
 from workbench.ir.verify import verify
 from workbench.passes import (
     BUILTIN_PASSES,
@@ -20,6 +36,7 @@ from workbench.passes import (
     Pass,
     ScheduleDefault,
 )
+from workbench.support import IdSource, NodeId
 
 LOG: list[tuple[str, float]] = []
 
@@ -169,3 +186,105 @@ def test_random_passes_keep_effects(seed: int) -> None:
     check_sequence(Seeded(seed), sequence, 12, f"seed {seed}")
     same_trace(trace(sequence.module, sequence.given(), built=False), expected)
     same_trace(trace(sequence.module, sequence.given(), built=True), expected)
+
+
+# --- generated modules ---------------------------------------------------------------------------
+
+
+def look(x: np.ndarray) -> np.ndarray:
+    LOG.append((f"looked {x.dtype} {x.shape}", float(np.abs(x.astype("float64")).max(initial=0))))
+    return x
+
+
+register_library(LibraryFunction("test.effects.look", look, "test"))
+
+
+def with_effects(choices: Choices, module: IRModule) -> IRModule:
+    """The module with effects between the values of `main`, and inside its branches."""
+    main = module.graph_functions["main"]
+    ids = IdSource(main.next_id)
+    blocks = tuple(_watched(choices, ids, main.blocks))
+    made = replace(main, blocks=blocks, pure=False, next_id=ids.next)
+    return module.with_function("main", made)
+
+
+def _watched(
+    choices: Choices, ids: IdSource, blocks: tuple[BindingBlock, ...]
+) -> Iterator[BindingBlock]:
+    for block in blocks:
+        for binding in block.bindings:
+            value = binding.value
+            if isinstance(value, IfThenElse):
+                then, otherwise = (
+                    replace(body, blocks=tuple(_watched(choices, ids, body.blocks)))
+                    for body in (value.then, value.otherwise)
+                )
+                value = replace(value, then=then, otherwise=otherwise)
+            kept = (binding.var.id,) if block.dataflow else ()
+            yield BindingBlock((replace(binding, value=value),), block.dataflow, kept)
+            type_ = binding.var.type
+            if isinstance(type_, TensorType) and chance(choices, 2):
+                call = CallPacked("test.effects.look", (binding.var,), (type_,), PackedStyle.EFFECT)
+                seen = Var(ids.new(), "seen", type_)
+                yield BindingBlock((Binding(seen, call),))
+
+
+def effect_sequence(seed: int) -> tuple[Seeded, Sequence, list[tuple[str, float]]]:
+    """A generated module with effects, its arguments, and what its effects see."""
+    choices = Seeded(seed)
+    generated = random_module(choices, steps=8)
+    module = with_effects(choices, generated.module)
+    assert verify(module) == ()
+    sequence = start(replace(generated, module=module))
+    return choices, sequence, trace(module, sequence.given(), built=False)
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_random_passes_keep_the_effects_of_generated_modules(seed: int) -> None:
+    choices, sequence, expected = effect_sequence(seed)
+    check_sequence(choices, sequence, 8, f"seed {seed}")
+    given = sequence.given()
+    for built in (False, True):
+        same_trace(trace(sequence.module, given, built=built), expected)
+    LOG.clear()
+    wb.build(sequence.module).values(given)
+    same_trace(list(LOG), expected)
+
+
+def test_generated_modules_have_effects_in_branches_too() -> None:
+    seen, inside = 0, 0
+    for seed in range(60):
+        _, sequence, expected = effect_sequence(seed)
+        seen += len(expected)
+        for binding in sequence.main.bindings:
+            value = binding.value
+            bodies = (value.then, value.otherwise) if isinstance(value, IfThenElse) else ()
+            inside += sum(isinstance(n, CallPacked) for body in bodies for n in walk(body))
+    assert seen > 60
+    assert inside > 5
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_optimized_build_keeps_the_effects_of_generated_modules(seed: int) -> None:
+    _, sequence, expected = effect_sequence(seed)
+    same_trace(trace(wb.optimize(sequence.module), sequence.given(), built=True), expected)
+
+
+# --- effects that a wrong pass would spoil are seen ---------------------------------------------
+
+
+def test_an_effect_that_is_left_out_done_twice_or_moved_is_seen() -> None:
+    module, given = program(), arguments(condition=True)
+    expected = trace(module, given, built=False)
+    main = module.graph_functions["main"]
+    plain = next(i for i, b in enumerate(main.blocks) if not b.dataflow)
+    calls = main.blocks[plain].bindings
+    again = replace(calls[0], var=replace(calls[0].var, id=main.next_id))
+    swapped = (calls[1], calls[0], *calls[2:])
+    for bindings in (calls[1:], (*calls, again), swapped):
+        block = replace(main.blocks[plain], bindings=bindings)
+        blocks = (*main.blocks[:plain], block, *main.blocks[plain + 1 :])
+        spoiled = replace(main, blocks=blocks, next_id=NodeId(main.next_id + 1))
+        found = trace(module.with_function("main", spoiled), given, built=True)
+        with pytest.raises(AssertionError):
+            same_trace(found, expected)

@@ -20,6 +20,7 @@ from workbench.ir import (
     register_library,
 )
 from workbench.runtime import CancelToken, Executable, build
+from workbench.script import parse
 from workbench.support import CompileError
 
 # --- results ------------------------------------------------------------------------------------
@@ -291,3 +292,34 @@ def test_bfloat16() -> None:
     target = np.zeros_like(array)
     executable(array, target, function="copy")
     np.testing.assert_array_equal(target, array)
+
+
+@pytest.mark.parametrize("condition", [True, False])
+def test_branches_know_dimensions_that_a_check_before_them_solved(condition: bool) -> None:
+    text = """
+@I.ir_module
+class Module:
+    @T.prim_func(private=True)
+    def twice(x: T.Buffer(("m",), "float32"), y: T.Buffer(("m",), "float32")):
+        m = T.int64()
+        for i in range(m):
+            with T.sblock("y"):
+                vi = T.axis.spatial(m, i)
+                y[vi] = x[vi] + x[vi]
+
+    @R.function
+    def main(x: R.Tensor(("n",), "float32"), c: R.Tensor((), "bool")):
+        cls = Module
+        n = T.int64()
+        k = T.int64()
+        h = R.concat((x, x), axis=0)
+        s = R.match_cast(h, R.Tensor((k,), "float32"))
+        if c:
+            y = R.call_tir(cls.twice, (s,), out_ty=R.Tensor((k,), "float32"))
+        else:
+            y = R.negative(s)
+        return y
+"""
+    module = parse(text)
+    arguments = np.arange(3, dtype="float32"), np.array(condition)
+    assert_same(build(module)(*arguments), run(module, *arguments))

@@ -7,7 +7,7 @@ runs binding by binding.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, assert_never
 
@@ -73,8 +73,17 @@ from workbench.support import CompileError, Diagnostic, NodeId
 class Evaluator(Protocol):
     """What runs the parts of a program that have no fixed shape or are not straight-line code."""
 
-    def branch_call(self, function: str, value: IfThenElse, names: Sequence[NodeId]) -> HostCall:
-        """A callable on context, symbols and the values of `names`: the chosen branch's result."""
+    def branch_call(
+        self,
+        function: str,
+        value: IfThenElse,
+        names: Sequence[NodeId],
+        dims: Mapping[NodeId, Dim],
+    ) -> HostCall:
+        """A callable on context, symbols and the values of `names`: the chosen branch's result.
+
+        `dims` are the dimensions that bindings before it solved, as expressions of the symbols.
+        """
         ...
 
     def function_call(self, callee: str) -> HostCall:
@@ -355,7 +364,12 @@ class _Lowering:
         if scope.root is not None:
             raise _NotStatic
         names = tuple(id_ for id_ in free_vars(value) if id_ in scope.operands)
-        call = self.evaluator.branch_call(scope.function, value, names)
+        solved = {
+            id_: dim
+            for id_, dim in scope.symbols.items()
+            if not (isinstance(dim, Var) and dim.id == id_)
+        }
+        call = self.evaluator.branch_call(scope.function, value, names, solved)
         operands = tuple(scope.operands[id_] for id_ in names)
         result = self._host_result(scope, type_)
         step = HostStep(

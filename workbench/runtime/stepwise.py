@@ -12,6 +12,7 @@ import numpy as np
 from workbench.interpret import (
     Symbols,
     copied,
+    evaluate,
     fresh_array,
     mismatch_code,
     read_leaf,
@@ -25,6 +26,7 @@ from workbench.ir import (
     CallOp,
     CallPacked,
     CallTIR,
+    Dim,
     GraphExpr,
     GraphFunction,
     IfThenElse,
@@ -240,12 +242,19 @@ class StepwiseEvaluator:
 
     machine: Machine
 
-    def branch_call(self, function: str, value: IfThenElse, names: Sequence[NodeId]) -> HostCall:
+    def branch_call(
+        self,
+        function: str,
+        value: IfThenElse,
+        names: Sequence[NodeId],
+        dims: Mapping[NodeId, Dim],
+    ) -> HostCall:
         """A callable on context, symbols and the values of `names`: the branch's result."""
 
         def call(context: Context, symbols: Mapping[NodeId, Any], *values: Value) -> Value:
             activation = Activation(self.machine, context, function)
             activation.symbols.update(symbols)
+            activation.symbols.update((id_, evaluate(dim, symbols)) for id_, dim in dims.items())
             activation.values.update(zip(names, values, strict=True))
             body = value.then if bool(activation.leaf(value.condition)) else value.otherwise
             activation.blocks(body.blocks)
