@@ -128,8 +128,8 @@ class Specializing:
             case CallFunction(args=args):
                 return self._called(new, [*map(_argument, args)])
             case CallPacked(args=args, out_types=outs, attrs=attrs):
-                types = [*(type_of(arg) for arg in args), *outs]
-                return replace(new, attrs=self._attrs(attrs, types))
+                types = [type_of(arg) for arg in args]
+                return replace(new, attrs=self._attrs(attrs, types, outs))
             case _:
                 return new
 
@@ -144,13 +144,19 @@ class Specializing:
         name = self.calls[key]
         return call if name == call.callee else evolve(call, {"callee": name})
 
-    def _attrs(self, attrs: Attrs, given: Sequence[object]) -> Attrs:
-        """Attributes whose `algorithm` is for the same extents."""
+    def _attrs(
+        self, attrs: Attrs, inputs: Sequence[object], outputs: Sequence[object] = ()
+    ) -> Attrs:
+        """Attributes whose `algorithm` is for the same extents.
+
+        An algorithm that does more than what has the attributes begins with the same inputs.
+        """
         name = dict(attrs).get("algorithm")
         if not isinstance(name, str) or name not in self.module:
             return attrs
         callee = self.module[name]
-        dims = _dims(callee, given) if len(given) == len(callee.params) else {}
+        whole = len(callee.params) == len(inputs) + len(outputs)
+        dims = _dims(callee, (*inputs, *outputs) if whole else inputs)
         if not dims:
             return attrs
         text = _text(self.want(name, dims))
@@ -207,10 +213,15 @@ def _argument(arg: object) -> object:
 
 
 def _dims(callee: Function, given: Sequence[object]) -> dict[NodeId, Dim]:
-    """The dimensions of a callee that a call fixes, scalar parameters left out."""
+    """The dimensions of a callee that a call fixes, scalar parameters left out.
+
+    None where types do not fit; those of the first parameters are enough.
+    """
     types = [_plain(item) for item in given]
     unifier = Unifier()
-    unifier.call(callee.params, types)  # pyright: ignore[reportArgumentType]
+    params = callee.params[: len(types)]
+    if unifier.call(params, types[: len(params)]):  # pyright: ignore[reportArgumentType]
+        return {}
     own = {param.id for param in callee.params}
     return {i: n for i, n in unifier.values.items() if isinstance(n, int) and i not in own}
 
