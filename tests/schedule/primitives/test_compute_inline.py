@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.schedule import stages
+from tests.schedule import scripts, stages
 from tests.schedule.checks import answered, applied, body
 from workbench.analysis.dependence import AnswerKind
 from workbench.schedule.primitives.compute_inline import ComputeInline
@@ -194,3 +194,9 @@ def test_a_value_that_depends_on_a_loop_around() -> None:
     assert answer.message == "`B` uses the loop `c` apart from its axes"
     other = ROUNDS.replace("B[vi] = A[c, vi]", "B[vi] = A[vi % 3, vi]")
     applied(parse(other), INLINE)
+
+
+def test_a_producer_that_writes_a_window_is_inapplicable() -> None:
+    answer = answered(parse(scripts.VIEW), ComputeInline(block="w"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "`W` is not only loaded and stored: block `v` gives it another name"

@@ -183,10 +183,22 @@ def f(A: T.Buffer((4, 12), "float32"), C: T.Buffer((4,), "float32")):
 INNER_SPATIAL = INSTANCES.replace("for i, k, l in T.grid(4, 6, 1)", "for k, i in T.grid(6, 4)")
 
 
-@pytest.mark.parametrize("value", ["5 - k", "k + 1", "k // 2 * 2", "k // 2", "k % 3"])
-def test_an_init_that_does_not_run_once_and_first(value: str) -> None:
+@pytest.mark.parametrize(
+    ("value", "kind", "message"),
+    [
+        ("5 - k", AnswerKind.INAPPLICABLE, "the axis `vk` of `C` begins at `5`, not at `0`"),
+        ("k + 1", AnswerKind.INAPPLICABLE, "the axis `vk` of `C` begins at `1`, not at `0`"),
+        ("k // 2 * 2", AnswerKind.ILLEGAL, "the init of `C` runs at `k = 0` and again at `k = 1`"),
+        ("k // 2", AnswerKind.ILLEGAL, "the init of `C` runs at `k = 0` and again at `k = 1`"),
+        ("k % 3", AnswerKind.ILLEGAL, "the init of `C` runs at `k = 0` and again at `k = 3`"),
+    ],
+)
+def test_an_init_that_does_not_run_once_and_first(
+    value: str, kind: AnswerKind, message: str
+) -> None:
     answer = answered(parse(INSTANCES.replace("(12, k)", f"(12, {value})")), Rfactor(loop="k"))
-    assert answer.kind is AnswerKind.UNPROVED
+    assert answer.kind is kind
+    assert answer.message.startswith(message)
 
 
 @pytest.mark.parametrize("value", ["k", "k * 2", "k * 2 + l"])

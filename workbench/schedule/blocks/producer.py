@@ -199,7 +199,7 @@ def written_buffer(scope: Scope, block: Block) -> Var:
     alias = aliased(scope.function, buffer.id)
     if alias:
         message = f"`{buffer.name}` is not only loaded and stored: {alias}"
-        raise RefusedError(unproved(message, block.id))
+        raise RefusedError(inapplicable(message, block.id))
     _refuse_own_reads(block, buffer)
     return buffer
 

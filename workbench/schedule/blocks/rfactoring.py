@@ -40,6 +40,7 @@ from workbench.ir import (
     substitute,
     walk,
 )
+from workbench.schedule.blocks.init_twice import init_again
 from workbench.schedule.blocks.nest import Nest, known_at, nest_of
 from workbench.schedule.blocks.one_to_one import tells_apart
 from workbench.schedule.primitive import bad_parameter
@@ -241,6 +242,9 @@ def _check_instances(found: _Reduction, facts: Facts) -> None:
     nest, block = found.nest, found.nest.block
     reduced = [axis for axis in block.axes if axis.kind is AxisKind.REDUCE]
     if not tells_apart(nest.carried, [axis.value for axis in reduced], facts):
+        if again := init_again(nest.carried, [axis.value for axis in reduced]):
+            message = f"the init of `{block.name}` runs at {again[0]} and again at {again[1]}"
+            raise RefusedError(illegal(message, block.id))
         message = f"it is not proved that the init of `{block.name}` runs once for each element"
         raise RefusedError(unproved(message, block.id))
     own = {axis.var.id for axis in reduced}
@@ -388,8 +392,9 @@ class _Factoring:
                 raise RefusedError(unproved(message, block.id))
             kept += [] if first == IntImm(1, "bool") or self._always() else [first]
         counts = [Binary(BinaryOp.GT, loop.extent, IntImm(0)) for loop in carried]
-        if not self._always():
-            kept += [count for count in counts if facts.proves(count) is not True]
+        open_ones = [count for count in counts if facts.proves(count) is not True]
+        if open_ones and not self._always():
+            kept += open_ones
         return conjunction(*kept)
 
     def _always(self) -> bool:
@@ -408,10 +413,11 @@ class _Factoring:
         for axis in nest.block.axes:
             first = facts.simplify(substitute(axis.value, starts))
             if axis.kind is AxisKind.REDUCE and first != IntImm(0):
-                message = (
-                    f"it is not proved that the axis `{axis.var.name}` of `{nest.block.name}` "
-                    "begins at `0`, where its init runs"
-                )
+                name = f"the axis `{axis.var.name}` of `{nest.block.name}`"
+                if isinstance(first, IntImm):
+                    message = f"{name} begins at `{first.value}`, not at `0`, where its init runs"
+                    raise RefusedError(inapplicable(message, nest.block.id))
+                message = f"it is not proved that {name} begins at `0`, where its init runs"
                 raise RefusedError(unproved(message, nest.block.id))
 
     def _nested(self, block: Block) -> Stmt:
