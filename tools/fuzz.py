@@ -2,7 +2,8 @@
 
 `python tools/fuzz.py 100000 --modules 20000` prints the answers by primitive for the schedules,
 then how often each pass changed a module; the exit status is 1 where one changed what a program
-computes. `--first` is the seed to begin with: a failure names its seed.
+computes. A failure is printed when it is found and names its seed, from which `--first` and a
+count of 1 show it again. Every fifth chunk of schedules moves blocks, the rest does everything.
 """
 
 from __future__ import annotations
@@ -11,39 +12,54 @@ import argparse
 import os
 import sys
 from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.generate.sequences import WrongSequenceError, fuzz_passes  # noqa: E402
-from tests.schedule.fuzzing import Report, WrongScheduleError, fuzz  # noqa: E402
+from tests.generate.stages import random_stages  # noqa: E402
+from tests.schedule.fuzzing import MOVING, Report, WrongScheduleError, fuzz  # noqa: E402
 
 CHUNK = 100
+MOVES = 5
 MOST_SHOWN = 5
+T = TypeVar("T")
 
 
-def run(first: int) -> tuple[Report, list[str]]:
-    """One chunk of seeds: the report and what went wrong."""
+@dataclass(frozen=True)
+class Found(Generic[T]):
+    """What a chunk of seeds gave, and the texts of what went wrong."""
+
+    total: T
+    wrong: tuple[str, ...]
+
+
+def run(seeds: range) -> Found[Report]:
+    """Random schedules of one chunk of seeds."""
     total, wrong = Report(), list[str]()
-    for seed in range(first, first + CHUNK):
+    moves = seeds.start // CHUNK % MOVES == MOVES - 1
+    for seed in seeds:
         try:
-            total.merge(fuzz(seed))
+            total.merge(fuzz(seed, random_stages, MOVING) if moves else fuzz(seed))
         except WrongScheduleError as error:
             wrong.append(str(error))
-    return total, wrong
+    return Found(total, tuple(wrong))
 
 
-def run_passes(first: int) -> tuple[Counter[str], list[str]]:
-    """One chunk of seeds of modules: how often each pass changed one, and what went wrong."""
+def run_passes(seeds: range) -> Found[Counter[str]]:
+    """Random modules of one chunk of seeds: how often each pass changed one."""
     total, wrong = Counter[str](), list[str]()
-    for seed in range(first, first + CHUNK):
+    for seed in seeds:
         try:
             total += fuzz_passes(seed)
         except WrongSequenceError as error:
             wrong.append(str(error))
-    return total, wrong
+    return Found(total, tuple(wrong))
 
 
 def main() -> int:
@@ -54,35 +70,58 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     chosen = parser.parse_args()
     with ProcessPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:
-        wrong = schedules(pool, range(chosen.first, chosen.first + chosen.count, CHUNK))
-        wrong += sequences(pool, range(chosen.first, chosen.first + chosen.modules, CHUNK))
-    for text in wrong[:MOST_SHOWN]:
-        sys.stdout.write(f"\n{text}\n")
-    sys.stdout.write(f"{len(wrong)} wrong\n")
+        wrong = schedules(pool, chunks(chosen.first, chosen.count))
+        wrong += sequences(pool, chunks(chosen.first, chosen.modules))
+    sys.stdout.write(f"{wrong} wrong\n")
     return 1 if wrong else 0
 
 
-def schedules(pool: ProcessPoolExecutor, firsts: range) -> list[str]:
-    """Random schedules; prints the answers, gives what went wrong."""
-    total, wrong = Report(), list[str]()
-    for report, faults in pool.map(run, firsts):
-        total.merge(report)
-        wrong += faults
-    sys.stdout.write(total.table() + "\n")
+def chunks(first: int, count: int) -> list[range]:
+    """The seeds, cut where a multiple of the chunk begins."""
+    end, found = first + count, list[range]()
+    while first < end:
+        found.append(range(first, min(first - first % CHUNK + CHUNK, end)))
+        first = found[-1].stop
+    return found
+
+
+def schedules(pool: ProcessPoolExecutor, seeds: Sequence[range]) -> int:
+    """Random schedules; prints the answers, gives how many went wrong."""
+    total, wrong = Report(), 0
+    for found in watched(pool, run, seeds):
+        total.merge(found.total)
+        wrong += len(found.wrong)
+    if seeds:
+        sys.stdout.write(total.table() + "\n")
     for message, script in list(total.unproved.items())[:MOST_SHOWN]:
         sys.stdout.write(f"\nunproved: {message}\n{script}\n")
     return wrong
 
 
-def sequences(pool: ProcessPoolExecutor, firsts: range) -> list[str]:
-    """Random sequences of passes; prints how often each changed a module, gives what went wrong."""
-    total, wrong = Counter[str](), list[str]()
-    for counts, faults in pool.map(run_passes, firsts):
-        total += counts
-        wrong += faults
+def sequences(pool: ProcessPoolExecutor, seeds: Sequence[range]) -> int:
+    """Random sequences of passes; prints what each did, gives how many went wrong."""
+    total, wrong = Counter[str](), 0
+    for found in watched(pool, run_passes, seeds):
+        total += found.total
+        wrong += len(found.wrong)
     for name, count in total.most_common():
         sys.stdout.write(f"{name:60}{count:8}\n")
     return wrong
+
+
+def watched(
+    pool: ProcessPoolExecutor, work: Callable[[range], Found[T]], seeds: Sequence[range]
+) -> list[Found[T]]:
+    """All chunks; faults are printed at once, how far it is to a terminal."""
+    found = list[Found[T]]()
+    for number, one in enumerate(pool.map(work, seeds), 1):
+        found.append(one)
+        for text in one.wrong:
+            sys.stdout.write(f"\n{text}\n")
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{number} of {len(seeds)} chunks")
+        sys.stdout.flush()
+    return found
 
 
 if __name__ == "__main__":

@@ -28,10 +28,33 @@ from workbench.ir import For, IRModule, TensorFunction, structurally_equal
 from workbench.ir.verify import check
 from workbench.schedule import PRIMITIVES, Primitive, Schedule
 from workbench.schedule.primitive import answer_of
+from workbench.schedule.primitives import (
+    ComputeAt,
+    ComputeInline,
+    DecomposeReduction,
+    Fuse,
+    Parallel,
+    Reorder,
+    ReverseComputeAt,
+    ReverseComputeInline,
+    Rfactor,
+    Split,
+    Vectorize,
+)
 from workbench.schedule.scope import Scope
 from workbench.script import parse, print_module
 from workbench.support import CompileError
 
+MOVES = (
+    ComputeAt,
+    ReverseComputeAt,
+    ComputeInline,
+    ReverseComputeInline,
+    DecomposeReduction,
+    Rfactor,
+)
+MOVING = (*MOVES, *MOVES, Split, Fuse, Reorder, Parallel, Vectorize)
+"""What moves blocks, and what is done to loops before and after."""
 TRIES = 12
 LONGEST = 5
 OFFERS = 6
