@@ -170,6 +170,13 @@ def test_a_pass_that_changes_bindings_drops_the_plan() -> None:
     assert ATTRIBUTE not in dict(main.attrs)
 
 
+def test_a_plan_from_before_legalizing_is_not_followed() -> None:
+    once = LegalizeOps(only=("a", "b"))(parse(CHAIN.replace("N", "64"))).module
+    executable = build(PlanMemory()(once).module)
+    assert "before all operators were legalized" in executable.report.notes[0]
+    np.testing.assert_array_equal(executable(*inputs()), build(chain())(*inputs()))
+
+
 def test_a_stale_plan_is_not_followed() -> None:
     planned, other = PlanMemory()(chain()).module, chain()
     text = planned.script().replace("R.call_tir(cls.add, (e, c)", "R.call_tir(cls.add, (a, c)")

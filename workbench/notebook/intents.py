@@ -26,6 +26,8 @@ from workbench.view.messages import (
     Hello,
     JobProgress,
     Measure,
+    Memory,
+    MemoryReply,
     Message,
     ModuleReply,
     Offers,
@@ -66,6 +68,9 @@ def answer(desk: Desk, intent: AnyIntent) -> Message | None:
     match intent:
         case Open() | Show() | Detail() | Actions() | Diff() | Script() | Recipe():
             return _ask(desk, intent)
+        case Memory():
+            memory = desk.views.memory(intent.step, intent.function)
+            return MemoryReply(reply_to=intent.id, memory=memory)
         case Offers() | Try():
             return _offers(desk, intent)
         case Apply() | Perform() | Edit() | Swap() | Checkout():

@@ -65,7 +65,7 @@ def build(
     check_libraries(module)
     lowered = LegalizeOps()(module).module if module.graph_functions else module
     native = native_runtime()
-    plans, notes = plans_of(lowered)
+    plans, notes = plans_of(module, lowered)
     merged = functions_in_place(lowered, plans)
     needed = {**_needed(lowered), **{name: function for name, (_, function) in merged.items()}}
     kernels, statistics = prepare_kernels(needed, target or host_target(), checks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from workbench.analysis.memory import Fitted, Merge, fitted_plan, in_place
+from workbench.analysis.memory import ATTRIBUTE, Fitted, Merge, fitted_plan, in_place
 from workbench.ir import IRModule, ScalarValue, TensorFunction
 from workbench.runtime.program import (
     HostStep,
@@ -21,12 +21,17 @@ from workbench.runtime.program import (
 )
 
 
-def plans_of(module: IRModule) -> tuple[dict[str, Fitted], list[str]]:
-    """The plans of graph functions that fit them, and what to say of those that do not."""
+def plans_of(module: IRModule, lowered: IRModule) -> tuple[dict[str, Fitted], list[str]]:
+    """The plans of graph functions that fit them, and what to say of those that do not.
+
+    `lowered` is the module without operators, which are in no plan.
+    """
     found: dict[str, Fitted] = {}
     notes: list[str] = []
-    for name in module.graph_functions:
-        plan = fitted_plan(module, name)
+    for name, function in module.graph_functions.items():
+        plan = fitted_plan(lowered, name)
+        if plan == "" and ATTRIBUTE in dict(function.attrs):
+            plan = "it was made before all operators were legalized"
         if isinstance(plan, Fitted):
             found[name] = plan
         elif plan:

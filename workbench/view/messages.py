@@ -15,6 +15,7 @@ from workbench.view.protocol import (
     DetailView,
     DiagnosticView,
     DiffView,
+    MemoryView,
     ModuleView,
     OfferView,
     Parameter,
@@ -89,6 +90,13 @@ class DiffReply(Struct, tag="diff", frozen=True):
     diff: DiffView
 
 
+class MemoryReply(Struct, tag="memory", frozen=True):
+    """Answer to `memory`."""
+
+    reply_to: int
+    memory: MemoryView
+
+
 class TextReply(Struct, tag="text", frozen=True):
     """Answer to `script` and `recipe`."""
 
@@ -146,6 +154,7 @@ Message = (
     | ActionsReply
     | OffersReply
     | DiffReply
+    | MemoryReply
     | TextReply
     | Applied
     | JobProgress
@@ -269,6 +278,12 @@ class Diff(Intent, tag="diff", frozen=True):
     b: int
 
 
+class Memory(Intent, tag="memory", frozen=True):
+    """The memory plan of a graph function at `step`."""
+
+    function: str
+
+
 class Script(Intent, tag="script", frozen=True):
     """The module's script at `step`."""
 
@@ -294,6 +309,7 @@ AnyIntent = (
     | Cancel
     | Checkout
     | Diff
+    | Memory
     | Script
     | Recipe
 )

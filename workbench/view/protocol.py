@@ -371,3 +371,51 @@ class OperatorTimes(Struct, frozen=True):
     node: str
     name: str
     milliseconds: list[float | None]
+
+
+# --- memory -------------------------------------------------------------------------------------
+
+
+class BlockView(Struct, frozen=True):
+    """A value in the memory plan: `bytes` from `offset` on, from step `first` to step `last`.
+
+    What is returned lies above the arena, in memory of its own.
+    """
+
+    name: str
+    node: str
+    """Key of the value, to select it."""
+    type: str
+    first: int
+    last: int
+    offset: int
+    bytes: int
+    size: str
+    """The bytes in words: `48 KiB`, with the formula where it is symbolic."""
+    reuse: Literal["fresh", "reuse", "in-place"]
+    source: str = ""
+    """The value that lay there before."""
+    missed: list[str] = []
+    """Why it is not computed in place: `not in place of a: b reads it later`."""
+    returned: bool = False
+
+
+class MemoryView(Struct, frozen=True):
+    """Where the values of a graph function lie while it runs; steps are bindings that compute."""
+
+    step: int
+    function: str
+    steps: list[str] = []
+    blocks: list[BlockView] = []
+    peak: int = 0
+    """Bytes of the arena."""
+    live: list[int] = []
+    """Bytes of the arena that are in use at each step."""
+    total: int = 0
+    """Bytes with the memory of what is returned."""
+    summary: str = ""
+    """`arena 32 KiB instead of 96 KiB`."""
+    notes: list[str] = []
+    """What is assumed, what has no place in the plan."""
+    written: bool = False
+    """Whether the module has this plan, so that a build follows it."""

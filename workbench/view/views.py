@@ -16,6 +16,7 @@ from workbench.view.compared import comparison_view, diff_view
 from workbench.view.detail import detail_view
 from workbench.view.function_detail import function_detail, names_function
 from workbench.view.history import session_view
+from workbench.view.memory import memory_view
 from workbench.view.messages import Bundle, SavedView
 from workbench.view.origins import layers_at_import
 from workbench.view.picture import Step, module_view
@@ -25,6 +26,7 @@ from workbench.view.protocol import (
     ComparisonView,
     DetailView,
     DiffView,
+    MemoryView,
     ModuleView,
     SessionView,
     TokenView,
@@ -121,6 +123,14 @@ class SessionViews:
         """The last comparison."""
         last = self.session.comparison
         return None if last is None else comparison_view(last)
+
+    def memory(self, step: int, function: str) -> MemoryView:
+        """The memory plan of a graph function of a step.
+
+        Raises:
+            CompileError: `module/unknown-function`, `session/unknown-step`.
+        """
+        return memory_view(self.session.snapshot(step).module, function, step)
 
     def script(self, step: int) -> list[TokenView]:
         """The script of a step."""

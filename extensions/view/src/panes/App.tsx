@@ -10,6 +10,7 @@ import { DiffPane } from './Diff.js';
 import { Failures } from './Failures.js';
 import { GraphPane } from './Graph.js';
 import { HistoryPane } from './History.js';
+import { MemoryPane } from './Memory.js';
 import type { Host } from './props.js';
 import { SheetPane } from './Sheet.js';
 import { Title } from './Title.js';
@@ -48,6 +49,7 @@ export function App({ signal, dispatch, host, uid }: Props): JSX.Element {
         <DetailPane {...pane} host={host} uid={uid} />
       </div>
       <HistoryPane {...pane} />
+      <MemoryPane {...pane} />
       <SheetPane {...pane} host={host} uid={uid} />
       <DiffPane {...pane} />
       <ComparisonPane {...pane} />

@@ -50,6 +50,7 @@ export function Title({ state, dispatch }: PaneProps): JSX.Element {
         >
           Diff{chosen.length === 2 ? ` ${[...chosen].sort((a, b) => a - b).join(' · ')}` : ''}
         </button>
+        <Memory state={state} dispatch={dispatch} />
         <Export state={state} dispatch={dispatch} />
         <button
           type="button"
@@ -64,6 +65,26 @@ export function Title({ state, dispatch }: PaneProps): JSX.Element {
         </button>
       </span>
     </div>
+  );
+}
+
+/** Opens and closes the memory plan of the graph function that is drawn. */
+function Memory({ state, dispatch }: PaneProps): JSX.Element | null {
+  if (state.graph === '') {
+    return null;
+  }
+  return (
+    <button
+      type="button"
+      disabled={!canAct(state) && !state.memory}
+      aria-expanded={state.memory}
+      title="Where values lie while it runs"
+      onClick={() => {
+        dispatch({ type: 'memory', open: !state.memory });
+      }}
+    >
+      Memory
+    </button>
   );
 }
 

@@ -81,6 +81,19 @@ export function fitted(text: string, width: number, pixels: number): string {
   return characters.length <= most ? text : `${characters.slice(0, most - 1).join('')}…`;
 }
 
+const BYTES = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
+
+/** Bytes with three digits: `48 KiB`. */
+export function bytesText(count: number): string {
+  let value = count;
+  let scale = 0;
+  while (value >= 1023.5 && scale < BYTES.length - 1) {
+    value /= 1024;
+    scale += 1;
+  }
+  return `${value >= 99.95 ? value.toFixed(0) : Number(value.toPrecision(3))} ${BYTES[scale] ?? ''}`;
+}
+
 /** Milliseconds with three digits. */
 export function milliseconds(value: number): string {
   return `${Number(value.toPrecision(3))} ms`;

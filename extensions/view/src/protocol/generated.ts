@@ -271,6 +271,36 @@ export interface OperatorTimes {
   readonly milliseconds: readonly (number | null)[];
 }
 
+/** A value in the memory plan: `bytes` from `offset` on, from step `first` to step `last`. */
+export interface BlockView {
+  readonly name: string;
+  readonly node: string;
+  readonly type: string;
+  readonly first: number;
+  readonly last: number;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly size: string;
+  readonly reuse: 'fresh' | 'in-place' | 'reuse';
+  readonly source: string;
+  readonly missed: readonly string[];
+  readonly returned: boolean;
+}
+
+/** Where the values of a graph function lie while it runs; steps are bindings that compute. */
+export interface MemoryView {
+  readonly step: number;
+  readonly function: string;
+  readonly steps: readonly string[];
+  readonly blocks: readonly BlockView[];
+  readonly peak: number;
+  readonly live: readonly number[];
+  readonly total: number;
+  readonly summary: string;
+  readonly notes: readonly string[];
+  readonly written: boolean;
+}
+
 /** First answer: the whole session and the head's picture. */
 export interface Hello {
   readonly type: 'hello';
@@ -330,6 +360,13 @@ export interface DiffReply {
   readonly type: 'diff';
   readonly reply_to: number;
   readonly diff: DiffView;
+}
+
+/** Answer to `memory`. */
+export interface MemoryReply {
+  readonly type: 'memory';
+  readonly reply_to: number;
+  readonly memory: MemoryView;
 }
 
 /** Answer to `script` and `recipe`. */
@@ -513,6 +550,14 @@ export interface Diff {
   readonly b: number;
 }
 
+/** The memory plan of a graph function at `step`. */
+export interface Memory {
+  readonly type: 'memory';
+  readonly id: number;
+  readonly step: number;
+  readonly function: string;
+}
+
 /** The module's script at `step`. */
 export interface Script {
   readonly type: 'script';
@@ -541,6 +586,6 @@ export interface Bundle {
   readonly data: SavedView;
 }
 
-export type Message = Hello | Unknown | SessionChanged | ModuleReply | DetailReply | ActionsReply | OffersReply | DiffReply | TextReply | Applied | JobProgress | ComparisonReply | SelectionChanged | Failed;
+export type Message = Hello | Unknown | SessionChanged | ModuleReply | DetailReply | ActionsReply | OffersReply | DiffReply | MemoryReply | TextReply | Applied | JobProgress | ComparisonReply | SelectionChanged | Failed;
 
-export type AnyIntent = Open | Show | Detail | Select | Actions | Apply | Offers | Try | Perform | Edit | Swap | Measure | Compare | Cancel | Checkout | Diff | Script | Recipe;
+export type AnyIntent = Open | Show | Detail | Select | Actions | Apply | Offers | Try | Perform | Edit | Swap | Measure | Compare | Cancel | Checkout | Diff | Memory | Script | Recipe;

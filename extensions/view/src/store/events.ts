@@ -35,6 +35,7 @@ export type ViewEvent =
   | { readonly type: 'edited'; readonly node: string; readonly text: string }
   | { readonly type: 'choose'; readonly step: number }
   | { readonly type: 'diff' }
+  | { readonly type: 'memory'; readonly open: boolean }
   | { readonly type: 'close-diff' }
   | { readonly type: 'close-comparison' }
   | { readonly type: 'script' }

@@ -14,7 +14,7 @@ import { answeredTry, refusedTry } from './scheduling.js';
 import { recipeTitle, scriptTitle, withModule } from './showing.js';
 import { detailKey, initialState, onlyFunction, type State } from './state.js';
 
-const QUESTIONS: readonly Request['type'][] = ['show', 'detail', 'actions', 'offers', 'script'];
+const QUESTIONS: readonly Request['type'][] = ['show', 'detail', 'actions', 'offers', 'script', 'memory'];
 
 export function receive(before: State, message: Exclude<Message, SelectionChanged>): State {
   const id = replyTo(message);
@@ -44,6 +44,15 @@ export function receive(before: State, message: Exclude<Message, SelectionChange
       return withOffers(state, message, asked);
     case 'diff':
       return { ...state, diff: message.diff, announcement: message.diff.summary };
+    case 'memory': {
+      const { memory } = message;
+      const key = detailKey(memory.step, memory.function);
+      return {
+        ...state,
+        memories: { ...state.memories, [key]: memory },
+        announcement: `Memory: ${memory.summary}`,
+      };
+    }
     case 'text':
       return withText(state, message, asked);
     case 'applied':
@@ -107,6 +116,7 @@ function hello(state: State, session: SessionView, step: number, modules: State[
     place: state.place,
     folds: state.folds,
     tab: state.tab,
+    memory: state.memory,
     nextId: state.nextId,
     announcement: `${session.name}: connected`,
   };

@@ -7,6 +7,7 @@ import {
   currentFunction,
   hits,
   line,
+  memoryOf,
   moduleOf,
   selectedGroup,
   selectedNode,
@@ -29,6 +30,9 @@ function ensure(before: State): State {
   }
   if (moduleOf(state, state.cursor) === null) {
     return askOnce(state, { type: 'show', step: state.cursor });
+  }
+  if (state.memory && state.graph !== '' && memoryOf(state) === null) {
+    state = askOnce(state, { type: 'memory', step: state.cursor, function: state.graph });
   }
   const node = selectedNode(state);
   if (node !== null) {
@@ -106,6 +110,8 @@ function change(state: State, event: ViewEvent): State {
       return { ...state, editing: event.node, tab: 'script' };
     case 'choose':
       return choose(state, event.step);
+    case 'memory':
+      return { ...state, memory: event.open, refused: [] };
     case 'close-diff':
       return { ...state, diff: null, chosen: [] };
     case 'close-comparison':

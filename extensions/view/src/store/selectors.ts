@@ -7,6 +7,7 @@ import type {
   FunctionCard,
   FunctionView,
   GroupView,
+  MemoryView,
   ModuleView,
   NodeView,
   SavedView,
@@ -85,6 +86,11 @@ export function actions(state: State): readonly ActionView[] | null {
   return selectedNode(state) === null
     ? (state.actions[state.drawn] ?? null)
     : (detail(state)?.actions ?? null);
+}
+
+/** The memory plan of the function that is drawn. */
+export function memoryOf(state: State): MemoryView | null {
+  return state.memories[detailKey(state.cursor, state.graph)] ?? null;
 }
 
 export function measurement(state: State): ComparisonView | null {

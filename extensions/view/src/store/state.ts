@@ -7,6 +7,7 @@ import type {
   DiagnosticView,
   DiffView,
   JobProgress,
+  MemoryView,
   ModuleView,
   OfferView,
   SavedView,
@@ -83,6 +84,10 @@ export interface State {
   readonly editing: string | null;
   readonly chosen: readonly number[];
   readonly diff: DiffView | null;
+  /** Whether the memory plan of the function that is drawn is shown. */
+  readonly memory: boolean;
+  /** Memory plans by step and function. */
+  readonly memories: Readonly<Record<string, MemoryView>>;
   readonly job: JobProgress | null;
   readonly comparison: ComparisonView | null;
   /** Measured implementations by node key. */
@@ -154,6 +159,8 @@ const EMPTY: State = {
   editing: null,
   chosen: [],
   diff: null,
+  memory: false,
+  memories: {},
   job: null,
   comparison: null,
   measured: {},
