@@ -174,7 +174,7 @@ ON_SCHEDULES: list[tuple[str, Callable[[Any], object]]] = [
     (PLACE, lambda s: s.add_unit_loop(3)),
     (KIND, lambda s: s.bind("i", 3)),
     (KIND, lambda s: s.annotate("i", None, 1)),
-    (KIND, lambda s: s.annotate("i", "key", object())),
+    ("schedule/bad-annotation", lambda s: s.annotate("i", "key", object())),
     (KIND, lambda s: s.get_block(None)),
     (KIND, lambda s: s.get_loop(3)),
     (PLACE, lambda s: s.get_loops(None)),

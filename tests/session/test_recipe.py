@@ -11,6 +11,7 @@ import pytest
 
 import workbench as wb
 from tests.session.programs import SMALL, small
+from workbench.frontend import demo
 from workbench.ir import IRModule, module_digest
 from workbench.rewrite import Pass, PassResult
 from workbench.session import Session
@@ -81,7 +82,38 @@ def test_a_saved_module_is_loaded_by_path(tmp_path: Path) -> None:
     assert caught.value.diagnostics[0].code == "session/recipe-source"
     wb.save(module, tmp_path / "model.wb")
     session.apply("LegalizeOps")
+    recipe = session.recipe()
+    assert run_outside(recipe, tmp_path) == module_digest(session.module)
+    assert str(tmp_path) not in recipe
+    assert "MODEL = 'model.wb'" in recipe
+
+
+def test_a_recipe_names_a_file_below_the_current_folder_from_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models").mkdir()
+    monkeypatch.chdir(tmp_path)
+    wb.save(small(), "models/small.wb")
+    session = wb.open("models/small.wb")
+    session.apply("LegalizeOps")
+    assert "MODEL = 'models/small.wb'" in session.recipe()
     assert run_outside(session.recipe(), tmp_path) == module_digest(session.module)
+
+
+def test_the_recipe_of_the_demo_names_its_package(tmp_path: Path) -> None:
+    pytest.importorskip("magika")
+    session = wb.open(demo.magika_path())
+    recipe = session.recipe()
+    assert str(demo.magika_path().parent) not in recipe
+    assert run_outside(recipe, tmp_path) == module_digest(session.module)
+
+
+def test_a_recipe_refuses_another_module_of_that_name(tmp_path: Path) -> None:
+    wb.save(small(), tmp_path / "model.wb")
+    with pytest.raises(wb.CompileError) as caught:
+        wb.load(tmp_path / "model.wb", digest="0" * 32)
+    assert [d.code for d in caught.value.diagnostics] == ["load/other-module"]
+    assert wb.load(tmp_path / "model.wb", digest=module_digest(small()))
 
 
 def _with_weights(module: IRModule, weights: np.ndarray) -> IRModule:

@@ -12,7 +12,7 @@ from typing import Any
 
 import workbench.view.module_views as _views
 from workbench import ops, script
-from workbench.ir import IRModule
+from workbench.ir import IRModule, module_digest
 from workbench.notebook import displays
 from workbench.notebook.kernel import attach
 from workbench.session import Session, Source, remember_source
@@ -30,13 +30,29 @@ SUFFIXES = frozenset({".onnx", ".py", ".wb"})
 
 
 @checks_kinds
-def load(source: Any) -> IRModule:  # noqa: ANN401
+def load(source: Any, digest: str = "") -> IRModule:  # noqa: ANN401
     """A module from an ONNX file, a `onnx.ModelProto`, a script file, or a file that `save` wrote.
 
+    `digest` is that of the module that is expected, as recipes note it.
+
     Raises:
-        CompileError: `load/no-file`, `onnx/...` naming node and operator, `script/...` for a
-            damaged file or a faulty script.
+        CompileError: `load/no-file`, `load/other-module`, `onnx/...` naming node and operator,
+            `script/...` for a damaged file or a faulty script.
     """
+    module = _load(source)
+    if digest and module_digest(module) != digest:
+        raise CompileError(
+            Diagnostic(
+                "load/other-module",
+                f"expected the module `{digest}`, and {found(source)} holds "
+                f"`{module_digest(module)}`",
+                hint="the file is another, or of another version, than the recipe was made with",
+            )
+        )
+    return module
+
+
+def _load(source: Any) -> IRModule:  # noqa: ANN401
     if not isinstance(source, str | PathLike):
         if not hasattr(source, "SerializeToString"):
             message = f"`load` takes a path or an `onnx.ModelProto`, got {found(source)}"

@@ -54,6 +54,7 @@ PLACES = (
     "candidates",
     "probs",
     "decision",
+    "ann_val",
 )
 """Arguments of which the schedule says itself what is wrong with them."""
 _SEEDS = 2**64 - 1

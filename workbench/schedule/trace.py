@@ -15,6 +15,7 @@ from workbench.schedule.decisions import decision_fault
 from workbench.schedule.primitive import Primitive
 from workbench.support import CompileError, Diagnostic
 from workbench.support.kinds import checks_kinds
+from workbench.support.python_text import is_default, python_text
 
 
 class Sampled(int):
@@ -172,7 +173,7 @@ def _line(variable: str, number: int, step: Instruction, names: dict[tuple[int, 
         return f"{variable}.{_call(step, names)}"
     made = [f"v{number}_{index}" for index in range(len(step.values))]
     names.update({(number, index): name for index, name in enumerate(made)})
-    shown = [f"{name}={value!r}" for name, value in step.arguments]
+    shown = [f"{name}={python_text(value)}" for name, value in step.arguments]
     target = ", ".join(made) + ("," if len(made) == 1 and not step.single else "")
     decided = f"decision={step.decision!r}"
     return f"{target} = {variable}.{step.method}({', '.join([*shown, decided])})"
@@ -185,15 +186,20 @@ def _call(step: Primitive, names: dict[tuple[int, int], str]) -> str:
         value = getattr(step, f.name)
         if f.name == step.spread:
             shown += [_text(item, names) for item in value]
-        elif f.name != "function" and (f.default is dataclasses.MISSING or value != f.default):
+        elif f.name != "function" and not is_default(f, value):
             shown.append(f"{f.name}={_text(value, names)}")
     return f"{step.name.replace('-', '_')}({', '.join(shown)})"
 
 
 def _text(value: object, names: dict[tuple[int, int], str]) -> str:
-    if isinstance(value, Sampled):
-        return names.get((value.step, value.index), str(int(value)))
-    if isinstance(value, tuple):
-        items = cast("tuple[object, ...]", value)
-        return f"[{', '.join(_text(item, names) for item in items)}]"
-    return repr(value)
+    def sampled(part: object) -> str:
+        return names.get((part.step, part.index), "") if isinstance(part, Sampled) else ""
+
+    return python_text(_listed(value), sampled)
+
+
+def _listed(value: object) -> object:
+    """Tuples as lists, as people write them."""
+    if not isinstance(value, tuple):
+        return value
+    return [_listed(item) for item in cast("tuple[object, ...]", value)]

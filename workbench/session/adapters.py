@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from workbench.session.session import Adapter
+from workbench.session.sources import is_demo
 from workbench.support import CompileError, Diagnostic
 
 
@@ -20,15 +21,7 @@ def _demo() -> Any:  # noqa: ANN401
 
 def adapter_for(path: Path) -> Adapter | None:
     """The adapter for the model at `path`; None for a model that takes arrays only."""
-    if path.suffix != ".onnx":
-        return None
-    try:
-        known = _demo().magika_path()
-    except CompileError:
-        return None
-    if path.resolve() != known.resolve():
-        return None
-    return Adapter(magika_inputs, magika_types)
+    return Adapter(magika_inputs, magika_types) if is_demo(path) else None
 
 
 def magika_inputs(items: Any) -> tuple[Any, ...]:  # noqa: ANN401

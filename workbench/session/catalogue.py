@@ -10,7 +10,9 @@ from workbench import passes
 from workbench.ir import IRModule, module_digest, registry_version
 from workbench.rewrite import Pass, PassResult, registered_passes
 from workbench.schedule import PRIMITIVES
+from workbench.session.guarded import run_guarded
 from workbench.support import CompileError, Diagnostic
+from workbench.support.python_text import is_default, python_text
 
 KEPT = 256
 _RESULTS: OrderedDict[tuple[object, ...], PassResult] = OrderedDict()
@@ -80,40 +82,13 @@ def run_pass(item: Pass, module: IRModule) -> PassResult:
         CompileError: what the pass finds, `session/pass-raised` for any other exception of it.
     """
     if not is_builtin(type(item)):
-        return _guarded(item, module)
+        return run_guarded(item, module)
     key = (module_digest(module), id(module.pool), type(item), repr(item), registry_version())
     if key not in _RESULTS:
-        _RESULTS[key] = _guarded(item, module)
+        _RESULTS[key] = run_guarded(item, module)
         while len(_RESULTS) > KEPT:
             _RESULTS.popitem(last=False)
     return _RESULTS[key]
-
-
-def _guarded(item: Pass, module: IRModule) -> PassResult:
-    name = type(item).__name__
-    try:
-        return item(module)
-    except CompileError:
-        raise
-    except Exception as error:  # the edge: a pass of the user's may raise anything
-        text = f"{type(error).__name__}: {error}"
-        raise CompileError(
-            Diagnostic(
-                "session/pass-raised",
-                f"`{name}` raised `{text}`",
-                notes=_where(error),
-                hint="the session stands where it was",
-            )
-        ) from error
-
-
-def _where(error: BaseException) -> tuple[str, ...]:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return ()
-    return (f"in `{trace.tb_frame.f_code.co_name}`, line {trace.tb_lineno}",)
 
 
 def pass_code(item: Pass) -> str:
@@ -122,15 +97,14 @@ def pass_code(item: Pass) -> str:
     shown: list[str] = []
     for f in dataclasses.fields(item) if dataclasses.is_dataclass(item) else ():
         value = getattr(item, f.name)
-        default = f.default_factory() if callable(f.default_factory) else f.default
-        if f.init and (default is dataclasses.MISSING or value != default):
+        if f.init and not is_default(f, value):
             shown.append(f"{f.name}={_parameter(value)}")
     return f"{_prefix(kind)}{kind.__name__}({', '.join(shown)})"
 
 
 def _parameter(value: object) -> str:
     """A parameter as code; functions by name, which a recipe defines or imports."""
-    return getattr(value, "__name__", "") or repr(value) if callable(value) else repr(value)
+    return python_text(value, lambda part: getattr(part, "__name__", "") if callable(part) else "")
 
 
 def functions_in(item: Pass) -> tuple[Any, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from workbench.ir import IRModule, module_digest
 from workbench.ir.registry import find_tensor_intrinsic
@@ -10,7 +11,7 @@ from workbench.schedule.intrinsics import registration
 from workbench.schedule.primitives import Tensorize
 from workbench.session.catalogue import functions_in, is_builtin, pass_code
 from workbench.session.snapshot import Snapshot
-from workbench.session.sources import Source, source_of
+from workbench.session.sources import Source, is_demo, source_of
 from workbench.support import CompileError, Diagnostic
 from workbench.support.embed import Definitions, literal_text
 
@@ -64,7 +65,7 @@ def snapshot_parent(path: Sequence[Snapshot], snapshot: Snapshot) -> int:
 def _source(module: IRModule) -> list[str]:
     known = source_of(module)
     if known is not None and known.kind == "path":
-        return [f"module = wb.load({known.value!r})"]
+        return _file(Path(known.value), module_digest(module))
     if known is not None:
         return _text(known)
     missing = len(module.pool)
@@ -77,6 +78,24 @@ def _source(module: IRModule) -> list[str]:
             )
         )
     return _text(Source("text", module.script()))
+
+
+def _file(path: Path, digest: str) -> list[str]:
+    """The import by what a colleague has: the file by name, or the demo by its package."""
+    if is_demo(path):
+        return [
+            "from workbench.frontend.demo import magika_path",
+            "",
+            _load("magika_path()", digest),
+        ]
+    here = Path.cwd()
+    inside = path.resolve().is_relative_to(here)
+    name = path.resolve().relative_to(here).as_posix() if inside else path.name
+    return [f"MODEL = {name!r}  # the place of the file", "", _load("MODEL", digest)]
+
+
+def _load(place: str, digest: str) -> str:
+    return f'module = wb.load({place}, digest="{digest}")'
 
 
 def _text(source: Source) -> list[str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from collections import OrderedDict
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from workbench.ir import IRModule, module_digest
+from workbench.support import CompileError
 
 KEPT = 64
 
@@ -35,3 +38,16 @@ def remember_source(module: IRModule, source: Source) -> IRModule:
 def source_of(module: IRModule) -> Source | None:
     """Where the module came from, if somebody noted it."""
     return _SOURCES.get(module_digest(module))
+
+
+def is_demo(path: Path) -> bool:
+    """Whether a file is the network of the demo, which a package carries."""
+    if path.suffix != ".onnx":
+        return False
+    try:
+        return (
+            path.resolve()
+            == importlib.import_module("workbench.frontend.demo").magika_path().resolve()
+        )
+    except CompileError:
+        return False

@@ -200,7 +200,9 @@ def _whole(scope: Scope, factors: object) -> tuple[int | None, ...]:
 
 
 def _frozen(value: Attr | Sequence[Attr]) -> Attr:
-    """Lists as tuples."""
+    """Lists as tuples, numbers of numpy as plain ones."""
+    if isinstance(value, np.generic):
+        return cast("Attr", value.item())
     if isinstance(value, str) or not isinstance(value, Sequence):
         return value
     return tuple(_frozen(item) for item in value)

@@ -128,4 +128,6 @@ def _unsampled(value: Attr) -> Attr:
     """Sampled numbers as plain ones."""
     if isinstance(value, tuple):
         return tuple(_unsampled(item) for item in value)
+    if isinstance(value, float):
+        return float(value)
     return int(value) if isinstance(value, int) and not isinstance(value, bool) else value
