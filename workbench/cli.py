@@ -51,8 +51,24 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--plain", action="store_true", help="build the module as it is, without passes"
     )
+    run.add_argument(
+        "--extent",
+        action="append",
+        default=[],
+        metavar="NAME=NUMBER",
+        type=_extent,
+        help="the extent of a symbolic dimension (default: 2)",
+    )
     run.set_defaults(command=_run)
     return parser
+
+
+def _extent(text: str) -> tuple[str, int]:
+    name, _, number = text.partition("=")
+    if not name or not number.isdecimal():
+        message = f"expected a dimension and its extent, such as n=16, found {text}"
+        raise argparse.ArgumentTypeError(message)
+    return name, int(number)
 
 
 def _lab(options: argparse.Namespace) -> int:
@@ -85,7 +101,7 @@ def _run(options: argparse.Namespace) -> int:
     start = time.perf_counter()
     module = load(options.model)
     entry = entry_function(module)
-    inputs = seeded_inputs(module, entry)
+    inputs = seeded_inputs(module, entry, extents=dict(options.extent))
     executable = build(module if options.plain else optimize(module), num_threads=options.threads)
     executable(*inputs.arrays, function=entry)
     first = time.perf_counter() - start

@@ -80,18 +80,22 @@ def entry_function(module: IRModule) -> str:
 
 
 def seeded_inputs(
-    module: IRModule, function: str, ranges: Mapping[str, Interval] | None = None
+    module: IRModule,
+    function: str,
+    ranges: Mapping[str, Interval] | None = None,
+    extents: Mapping[str, int] | None = None,
 ) -> Inputs:
     """Inputs for `function`: standard normal floats, integers in the range that their uses imply.
 
-    `ranges` gives least and greatest value by parameter name and wins over what analysis finds.
+    `ranges` gives least and greatest value by parameter name and wins over what analysis finds,
+    `extents` those of symbolic dimensions by name; the source says which were taken.
 
     Raises:
-        CompileError: `session/no-inputs`.
+        CompileError: `session/no-inputs`, `session/unknown-dimension`, `session/bad-extent`.
     """
     generator = np.random.default_rng(SEED)
     target = module.graph_functions[function]
-    symbols = _symbols(target.params)
+    symbols, taken = _symbols(target.params, extents or {})
     domains = index_domains(module, function)
     arrays: list[Array] = []
     notes: dict[str, None] = {}
@@ -100,6 +104,7 @@ def seeded_inputs(
         array, note = _value(param.type, symbols, domain, generator)
         arrays.append(array)
         notes[note] = None
+    notes |= dict.fromkeys(f"{name} = {extent}" for name, extent in taken.items())
     return Inputs(tuple(arrays), "seeded " + ", ".join(notes) if notes else "no inputs")
 
 
@@ -112,18 +117,33 @@ def seeded_arguments(
         CompileError: `session/no-inputs`.
     """
     generator = np.random.default_rng(SEED)
-    symbols = _symbols(params)
+    symbols, _ = _symbols(params, {})
     known = ranges or {}
     return tuple(_value(p.type, symbols, known.get(p.name), generator)[0] for p in params)
 
 
-def _symbols(params: Sequence[Var]) -> Symbols:
-    symbols = Symbols()
-    for param in params:
-        for node in walk(param.type):
-            if isinstance(node, Var):
-                symbols.setdefault(node.id, SYMBOLIC_EXTENT)
-    return symbols
+def _symbols(params: Sequence[Var], extents: Mapping[str, int]) -> tuple[Symbols, dict[str, int]]:
+    """Extents of the symbolic dimensions of parameters, by id and by name."""
+    found = {node.id: node for p in params for node in walk(p.type) if isinstance(node, Var)}
+    taken = {var.name: extents.get(var.name, SYMBOLIC_EXTENT) for var in found.values()}
+    faults = [
+        Diagnostic("session/bad-extent", f"`{name}` cannot be `{extent}`: extents are from 0 on")
+        for name, extent in extents.items()
+        if isinstance(extent, bool) or not isinstance(extent, int) or extent < 0  # pyright: ignore[reportUnnecessaryIsInstance]
+    ]
+    shown = ", ".join(f"`{name}`" for name in taken) or "all known"
+    faults += [
+        Diagnostic(
+            "session/unknown-dimension",
+            f"no parameter has a dimension `{name}`",
+            notes=(f"the dimensions of the parameters are {shown}",),
+        )
+        for name in extents
+        if name not in taken
+    ]
+    if faults:
+        raise CompileError(faults)
+    return Symbols({id_: taken[var.name] for id_, var in found.items()}), taken
 
 
 def _value(

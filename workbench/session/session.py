@@ -20,7 +20,7 @@ from workbench.session.display import display_bundle, upper
 from workbench.session.engine import Engine
 from workbench.session.events import Changed, Event, Listeners, Measured, Progress, Selected
 from workbench.session.implementations import Implementation, implementations_of
-from workbench.session.inputs import Inputs, Interval, entry_function
+from workbench.session.inputs import Inputs, Interval, entry_function, seeded_inputs
 from workbench.session.measure import compare_steps, measure_value
 from workbench.session.naming import find_value
 from workbench.session.recipe import write_recipe
@@ -115,13 +115,21 @@ class Session(SessionTree):
 
     # --- checking --------------------------------------------------------------------------------
 
-    def inputs(self, *arrays: Any, ranges: Mapping[str, Interval] | None = None) -> None:  # noqa: ANN401
-        """Check on these arrays from now on (none: on seeded ones), every step anew.
+    def inputs(
+        self,
+        *arrays: Any,  # noqa: ANN401
+        ranges: Mapping[str, Interval] | None = None,
+        extents: Mapping[str, int] | None = None,
+    ) -> None:
+        """Check, run and compare on these arrays from now on (none: seeded ones), steps anew.
 
-        `ranges` gives least and greatest value of integer parameters by name.
+        `ranges` gives least and greatest value of integer parameters by name, `extents` those of
+        symbolic dimensions: `s.inputs(extents={"b": 4, "n": 17})`; others are 2. What was taken
+        stands in verdicts and comparisons.
 
         Raises:
-            CompileError: `run/wrong-argument`; the inputs are then those of before.
+            CompileError: `run/wrong-argument`, `session/unknown-dimension`, `session/bad-extent`;
+                the inputs are then those of before.
         """
         if self.adapter is not None and arrays and not hasattr(arrays[0], "__dlpack__"):
             arrays = self.adapter.prepare(arrays[0] if len(arrays) == 1 else arrays)
@@ -129,7 +137,10 @@ class Session(SessionTree):
             imported = self.snapshot(0).module
             entry = entry_function(imported)
             Parameters(entry, imported.graph_functions[entry].params).check(arrays)
-        self._verdicts.use(arrays, dict(ranges or {}))
+        elif extents:
+            imported = self.snapshot(0).module
+            seeded_inputs(imported, entry_function(imported), ranges, extents)
+        self._verdicts.use(arrays, dict(ranges or {}), dict(extents or {}))
         for step in self.steps[1:]:
             self._verdicts.put(step.index, None if step.changed else UNCHANGED)
             self._schedule_check(step.index)

@@ -50,6 +50,7 @@ class Verdicts:
         self._sides: OrderedDict[int, Side] = OrderedDict()
         self._given: tuple[Any, ...] = ()
         self._ranges: dict[str, Interval] = {}
+        self._extents: dict[str, int] = {}
         self._inputs: Inputs | None = None
         self._generation = 0
 
@@ -63,10 +64,13 @@ class Verdicts:
         with self._lock:
             self._verdicts[index] = verdict or CHECKING
 
-    def use(self, arrays: tuple[Any, ...], ranges: dict[str, Interval]) -> None:
+    def use(
+        self, arrays: tuple[Any, ...], ranges: dict[str, Interval], extents: dict[str, int]
+    ) -> None:
         """Other inputs from now on; what was computed on the old ones is forgotten."""
         with self._lock:
             self._given, self._ranges, self._inputs = arrays, ranges, None
+            self._extents = extents
             self._sides.clear()
             self._generation += 1
 
@@ -85,7 +89,7 @@ class Verdicts:
         if self._given:
             return Inputs(self._given, "given")
         module = self._snapshot(0).module
-        return seeded_inputs(module, entry_function(module), self._ranges)
+        return seeded_inputs(module, entry_function(module), self._ranges, self._extents)
 
     def side(self, index: int, job: Job) -> Side:
         """All values of a step; those of the import come from the reference interpreter.
