@@ -14,7 +14,7 @@ const RIGHT = 10;
 const HEIGHT = 220;
 const BOTTOM = 20;
 /** Pixels that the steps should take together, and each of them at least and at most. */
-const ROOM = 940;
+const ROOM = 700;
 const NARROW = 5;
 const WIDE = 120;
 /** Boxes drawn and rows listed at once: the largest values; the rest is counted. */
