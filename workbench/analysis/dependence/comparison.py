@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from workbench.analysis.dependence.facts import Part, difference, less
 from workbench.analysis.dependence.linear import Linear
 from workbench.analysis.dependence.relations import Relation, Side
 from workbench.analysis.dependence.statements import Statement
@@ -175,7 +176,7 @@ class Comparison:
             for form in self._identity(group, statement):
                 found.equal(sides[0], form, sides[1], form)
             found.either(
-                [f"{found.term(sides[0], key)} < {found.term(sides[1], key)}"]
+                [less(found.term(sides[0], key), found.term(sides[1], key))]
                 for key in statement.keys
             )
             found.columns = tuple(sorted(found.variables))
@@ -392,7 +393,7 @@ class Comparison:
             found.column(f"o{n}", side, Linear.of(key))
         for n, form in enumerate(reader.access.indices):
             found.column(f"o{len(keys) + n}", side, form)
-        options: list[list[str]] = []
+        options: list[list[Part]] = []
         for number, statement in enumerate(bodies):
             for access in statement.accesses:
                 if access.write and access.buffer.id == reader.access.buffer.id:
@@ -445,11 +446,14 @@ def _elements(event: Event) -> Relation:
 
 def _writes_before(
     found: Relation, writer: Event, prefix: str, reader: Event, side: Side
-) -> list[list[str]]:
+) -> list[list[Part]]:
     """The alternatives under which the writer has written what the reader reads."""
     own = writer.side(prefix)
     domain = [found.item(own, item) for item in own.domain]
-    same = [f"{found.form(own, a)} = {found.form(side, b)}" for a, b in coordinates(writer, reader)]
+    same = [
+        difference(found.form(own, a), found.form(side, b), equal=True)
+        for a, b in coordinates(writer, reader)
+    ]
     return [[*domain, *same, *option] for option in ordered(found, (writer, own), (reader, side))]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from workbench.analysis.dependence.answers import Answer, AnswerKind, applies, illegal, unproved
+from workbench.analysis.dependence.facts import Part, difference, equals
 from workbench.analysis.dependence.linear import Linear
 from workbench.analysis.dependence.relations import Relation
 from workbench.analysis.dependence.sets import TooLargeError
@@ -44,14 +45,16 @@ def _found(
     every, found = _instances(reader), _instances(reader)
     side = reader.side("x")
     outer = _outer(reader, loop)
-    options: list[list[str]] = []
+    options: list[list[Part]] = []
     inexact: list[str] = []
     for number, writer in enumerate(writers):
         own = writer.side(f"w{number}_")
         conditions = [found.item(own, item) for item in own.domain]
         pairs = zip(writer.access.indices, reader.access.indices, strict=True)
-        conditions += [f"{found.form(own, a)} = {found.form(side, b)}" for a, b in pairs]
-        conditions += [f"{found.term(own, key)} = {found.term(side, key)}" for key in outer]
+        conditions += [
+            difference(found.form(own, a), found.form(side, b), equal=True) for a, b in pairs
+        ]
+        conditions += [equals(found.term(own, key), found.term(side, key)) for key in outer]
         before = ordered(found, (writer, own), (reader, side))
         options += [[*conditions, *option] for option in before]
         inexact += writer.inexact

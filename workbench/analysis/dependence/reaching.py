@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from workbench.analysis.dependence.facts import difference, named
 from workbench.analysis.dependence.linear import Linear
 from workbench.analysis.dependence.relations import Relation, Side
 from workbench.analysis.dependence.versions import (
@@ -101,7 +102,11 @@ class Reaching:
         assert isinstance(type_, BufferType)
         extents = self.version.forms([as_expr(d) for d in type_.shape])
         for column, extent in zip(columns, extents, strict=True):
-            found.parts.append(f"0 <= {column} < {found.form(side, extent)}")
+            end = found.form(side, extent)
+            found.parts += [
+                difference(named(column), ({}, 0), equal=False),
+                difference(end, named(column), 1, equal=False),
+            ]
 
     def _found(self, reader: Event, writer: Event) -> Relation:
         found = self._reads(reader)

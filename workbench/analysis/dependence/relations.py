@@ -13,6 +13,16 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from workbench.analysis.dependence.facts import (
+    Choice,
+    Fact,
+    Form,
+    Part,
+    contained,
+    difference,
+    impossible,
+    named,
+)
 from workbench.analysis.dependence.linear import AnyOf, Conjunction, Linear, Row
 from workbench.analysis.dependence.sets import TooLargeError
 from workbench.analysis.dependence.terms import TermKind, Terms
@@ -38,14 +48,14 @@ class Side:
 
 @dataclass(slots=True)
 class Relation:
-    """A set of tuples (`columns`), written down as text for isl.
+    """A set of tuples (`columns`): facts about names, as text for isl where nothing quicker helps.
 
     Loop variables of sides are named by prefix and key; symbols are parameters. Whatever is no
     column exists only. `inexact` says what is left out, so that the set is too large.
     """
 
     columns: tuple[str, ...] = ()
-    parts: list[str] = field(default_factory=list[str])
+    parts: list[Part] = field(default_factory=list[Part])
     params: set[str] = field(default_factory=set[str])
     variables: set[str] = field(default_factory=set[str])
     inexact: tuple[str, ...] = ()
@@ -58,21 +68,19 @@ class Relation:
 
     def equal(self, a: Side, first: Linear, b: Side, second: Linear) -> None:
         """`first` at one instance is `second` at another."""
-        self.parts.append(f"{self.form(a, first)} = {self.form(b, second)}")
+        self.parts.append(difference(self.form(a, first), self.form(b, second), equal=True))
 
     def column(self, name: str, side: Side, form: Linear) -> None:
         """A column is the value of a form."""
-        self.parts.append(f"{name} = {self.form(side, form)}")
+        self.parts.append(difference(named(name), self.form(side, form), equal=True))
 
-    def either(self, options: Iterable[Sequence[str]]) -> None:
+    def either(self, options: Iterable[Sequence[Part]]) -> None:
         """One of several conjunctions holds; none of none."""
-        texts = [" and ".join(option) or "0 = 0" for option in options]
-        self.parts.append(" or ".join(f"({text})" for text in texts) or "1 = 0")
+        self.parts.append(Choice(tuple(map(tuple, options))))
 
-    def form(self, side: Side, linear: Linear) -> str:
+    def form(self, side: Side, linear: Linear) -> Form:
         """A form at an instance."""
-        found = [f"{c}*{self.term(side, key)}" for key, c in linear.terms.items()]
-        return "(" + " + ".join([*found, str(linear.constant)]) + ")"
+        return {self.term(side, key): c for key, c in linear.terms.items()}, linear.constant
 
     def term(self, side: Side, key: int) -> str:
         """The variable of a term at an instance; what defines it becomes part of the set."""
@@ -99,22 +107,22 @@ class Relation:
 
     def _bounds(self, name: str, low: int | None, high: int | None) -> None:
         if low is not None:
-            self.parts.append(f"{name} >= {low}")
+            self.parts.append(Fact({name: 1}, -low, equal=False))
         if high is not None:
-            self.parts.append(f"{name} <= {high}")
+            self.parts.append(Fact({name: -1}, high, equal=False))
 
-    def item(self, side: Side, item: Row | AnyOf) -> str:
+    def item(self, side: Side, item: Row | AnyOf) -> Part:
         """A constraint on an instance."""
         if isinstance(item, Row):
-            return f"{self.form(side, item.linear)} {'=' if item.equal else '>='} 0"
-        options = [[self.item(side, part) for part in option] for option in item.options]
-        return "(" + " or ".join(f"({' and '.join(o) or '0 = 0'})" for o in options) + ")"
+            return Fact(*self.form(side, item.linear), item.equal)
+        options = [tuple(self.item(side, part) for part in option) for option in item.options]
+        return Choice(tuple(options))
 
     def text(self, params: Iterable[str]) -> str:
         """The set as isl reads it."""
         inner = sorted(self.variables - set(self.columns))
         exists = f"exists {', '.join(inner)}: " if inner else ""
-        where = " and ".join(f"({part})" for part in self.parts) or "0 = 0"
+        where = " and ".join(f"({part.text})" for part in self.parts) or "0 = 0"
         return f"[{', '.join(params)}] -> {{ [{', '.join(self.columns)}] : {exists}({where}) }}"
 
     # --- asking ---------------------------------------------------------------------------
@@ -125,6 +133,8 @@ class Relation:
         Raises:
             TooLargeError: where the budget does not suffice.
         """
+        if impossible(self.parts):
+            return None
         names = (*sorted(self.params), *self.columns)
         wide = Relation(names, self.parts, set(), self.variables)
 
@@ -141,6 +151,8 @@ class Relation:
             TooLargeError: where the budget does not suffice.
         """
         params = sorted(self.params.union(*(o.params for o in others)))
+        if contained(self.parts, [o.parts for o in others], {*params, *self.columns}):
+            return None
 
         def ask(isl: Any, ctx: Any) -> dict[str, int] | None:  # noqa: ANN401
             left = isl.Set.read_from_str(ctx, self.text(params))

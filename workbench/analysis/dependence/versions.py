@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from workbench.analysis.dependence.dependences import dependences
+from workbench.analysis.dependence.facts import Part, equals, less
 from workbench.analysis.dependence.linear import Linear
 from workbench.analysis.dependence.relations import Relation, Side
 from workbench.analysis.dependence.statements import Access, Model, Statement
@@ -103,10 +104,10 @@ def coordinates(a: Event, b: Event) -> list[tuple[Linear, Linear]]:
     return [*private, *zip(a.access.indices, b.access.indices, strict=True)]
 
 
-def ordered(found: Relation, a: tuple[Event, Side], b: tuple[Event, Side]) -> list[list[str]]:
+def ordered(found: Relation, a: tuple[Event, Side], b: tuple[Event, Side]) -> list[list[Part]]:
     """The alternatives under which the first instance comes before the second."""
-    options: list[list[str]] = []
-    prefix: list[str] = []
+    options: list[list[Part]] = []
+    prefix: list[Part] = []
     for left, right in zip(a[0].position, b[0].position, strict=False):
         if isinstance(left, int) or isinstance(right, int):
             if left == right:
@@ -116,8 +117,8 @@ def ordered(found: Relation, a: tuple[Event, Side], b: tuple[Event, Side]) -> li
             return [*options, prefix] if left < right else options
         for x, y in zip(left, right, strict=True):
             first, second = found.term(a[1], x), found.term(b[1], y)
-            options.append([*prefix, f"{first} < {second}"])
-            prefix = [*prefix, f"{first} = {second}"]
+            options.append([*prefix, less(first, second)])
+            prefix = [*prefix, equals(first, second)]
     return options
 
 
