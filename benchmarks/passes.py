@@ -11,41 +11,19 @@ import gc
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass
 
 import numpy as np
 
-import workbench.ops  # noqa: F401  # pyright: ignore[reportUnusedImport]  found by name
+from benchmarks import pass_modules as given
 from benchmarks.timing import conditions
 from workbench import passes
-from workbench.ir import (
-    Alias,
-    Binding,
-    BindingBlock,
-    Body,
-    CallFunction,
-    CallOp,
-    Constant,
-    ConstantPool,
-    GraphBuilder,
-    GraphFunction,
-    IfThenElse,
-    IRModule,
-    TensorType,
-    TupleItem,
-    TupleType,
-    TupleValue,
-    Var,
-    content_digest,
-)
+from workbench.ir import IRModule
 from workbench.rewrite import Pass
 from workbench.session.catalogue import required_parameters
-from workbench.support import IdSource
 
 SIZES = (100, 1000, 10_000)
 LIMITS = {100: 0.05, 1000: 0.05, 10_000: 0.6}
-SQUARE = TensorType((8, 8), "float32")
 RUNS = 3
 LONG = 2.0
 """Seconds after which a case is not repeated."""
@@ -59,16 +37,22 @@ class Case:
 
     applied: Pass
     make: Make
+    about: str = ""
+
+    @property
+    def label(self) -> str:
+        """The pass, and what is special about the case."""
+        return type(self.applied).__name__ + (f" ({self.about})" if self.about else "")
 
 
 def main() -> None:
     """Print the curve of each pass, with a mark where it is over its limit."""
     print(f"passes, {conditions()}")
-    print(f"{'':34}" + "".join(f"{size:>12}" for size in SIZES))
+    print(f"{'':44}" + "".join(f"{size:>12}" for size in SIZES))
     for case in cases():
         times = [measured(case, size) for size in SIZES]
         cells = [_cell(t, LIMITS[size]) for t, size in zip(times, SIZES, strict=True)]
-        print(f"{type(case.applied).__name__:34}" + "".join(cells))
+        print(f"{case.label:44}" + "".join(cells))
 
 
 def measured(case: Case, size: int) -> float:
@@ -91,212 +75,62 @@ def _cell(seconds: float, limit: float) -> str:
 
 
 def cases() -> list[Case]:
-    """Every pass that we ship and that needs no value's name, on bindings that it has to do with.
+    """Every pass that we ship, on bindings that it has to do with.
 
     One that is not in the list gets the chain with tensor functions.
     """
-    chosen = _chosen()
+    chosen = _of_graphs() + _across_layers() + _of_layouts_and_libraries()
     there = {type(case.applied) for case in chosen}
     others = [kind for kind in passes.BUILTIN_PASSES if kind not in there]
-    return [*chosen, *(Case(k(), legalized) for k in others if not required_parameters(k))]
+    return [*chosen, *(Case(k(), given.legalized) for k in others if not required_parameters(k))]
 
 
-def _chosen() -> list[Case]:
+def _of_graphs() -> list[Case]:
     return [
-        Case(passes.BindParameters({"w": np.zeros((8, 8), "float32")}), chain),
-        Case(passes.BindSymbolicVariables({"n": 8}), symbolic),
-        Case(passes.InlinePrivateFunctions(), calls),
-        Case(passes.LambdaLift(), branches),
-        Case(passes.CanonicalizeBindings(), names),
-        Case(passes.EliminateCommonSubexpressions(), repeated),
-        Case(passes.FoldConstant(), constants),
-        Case(passes.FoldBatchNormIntoConv(), normalised),
-        Case(passes.CombineParallelMatmuls(), products),
-        Case(passes.LiftTransformParams(), weights),
-        Case(passes.LegalizeOps(), chain),
-        Case(passes.FuseOps(), legalized),
-        Case(passes.FuseTensorFunctions(), fused),
-        Case(passes.DispatchToLibrary(), legalized),
-        Case(passes.Simplify(), legalized),
-        Case(passes.ScheduleDefault(), legalized),
-        Case(passes.EliminateDeadCode(), dead),
-        Case(passes.RemoveUnusedParameters(), calls),
+        Case(passes.BindParameters({"w": np.zeros((8, 8), "float32")}), given.chain),
+        Case(passes.BindSymbolicVariables({"n": 8}), given.symbolic),
+        Case(passes.InlinePrivateFunctions(), given.calls),
+        Case(passes.LambdaLift(), given.branches),
+        Case(passes.CanonicalizeBindings(), given.names),
+        Case(passes.EliminateCommonSubexpressions(), given.repeated),
+        Case(passes.FoldConstant(), given.constants),
+        Case(passes.FoldBatchNormIntoConv(), given.normalised),
+        Case(passes.CombineParallelMatmuls(), given.products),
+        Case(passes.LiftTransformParams(), given.weights),
+        Case(passes.EliminateDeadCode(), given.dead),
+        Case(passes.PlanMemory(), given.legalized),
     ]
 
 
-# --- modules ----------------------------------------------------------------------------------
-
-
-def chain(size: int) -> IRModule:
-    """Products, sums and activations, one after the other."""
-    builder = GraphBuilder()
-    x, w = builder.param("x", SQUARE), builder.param("w", SQUARE)
-    y = x
-    for number in range(size):
-        step = (CallOp("matmul", (y, w)), CallOp("add", (y, x)), CallOp("nn.relu", (y,)))[
-            number % 3
-        ]
-        y = builder.emit(step, type_=SQUARE)
-    return builder.module.with_function("main", builder.build(y))
-
-
-def symbolic(size: int) -> IRModule:
-    """Sums of values of symbolic shape."""
-    builder = GraphBuilder()
-    type_ = TensorType((builder.symbol("n"), 8), "float32")
-    x = y = builder.param("x", type_)
-    for _ in range(size):
-        y = builder.emit(CallOp("add", (y, x)), type_=type_)
-    module = builder.module.with_function("main", builder.build(y))
-    return passes.LegalizeOps()(module).module
-
-
-def calls(size: int) -> IRModule:
-    """Calls of private functions, one of two bindings for every four calls."""
-    builder = GraphBuilder()
-    x = y = builder.param("x", SQUARE)
-    for number in range(size):
-        y = builder.emit(CallFunction(f"f{number // 4}", (y, x)), type_=SQUARE)
-    functions = [(f"f{n}", _inner()) for n in range(-(-size // 4))]
-    return IRModule((*functions, ("main", builder.build(y))))
-
-
-@cache
-def _inner() -> GraphFunction:
-    inner = GraphBuilder()
-    a, _ = inner.param("a", SQUARE), inner.param("b", SQUARE)
-    doubled = inner.emit(CallOp("add", (a, a)), type_=SQUARE)
-    return inner.build(inner.emit(CallOp("nn.relu", (doubled,)), type_=SQUARE), private=True)
-
-
-def branches(size: int) -> IRModule:
-    """Choices between two branches of two bindings each."""
-    ids = IdSource()
-    x = y = Var(ids.new(), "x", SQUARE)
-    condition = Var(ids.new(), "c", TensorType((), "bool"))
-    bindings: list[Binding] = []
-    for _ in range(size // 5):
-        bodies = (_branch(ids, y), _branch(ids, y))
-        y = Var(ids.new(), "y", SQUARE)
-        bindings.append(Binding(y, IfThenElse(condition, *bodies)))
-    block = BindingBlock(tuple(bindings))
-    function = GraphFunction((x, condition), (block,), y, SQUARE, next_id=ids.next)
-    return IRModule((("main", function),))
-
-
-def _branch(ids: IdSource, x: Var) -> Body:
-    a, b = (Var(ids.new(), name, SQUARE) for name in "ab")
-    inner = (Binding(a, CallOp("negative", (x,))), Binding(b, CallOp("abs", (a,))))
-    return Body((BindingBlock(inner),), b)
-
-
-def names(size: int) -> IRModule:
-    """Other names of values, tuples that are taken apart, casts that change nothing."""
-    builder = GraphBuilder()
-    y = builder.param("x", SQUARE)
-    for _ in range(size // 4):
-        pair = builder.emit(Alias(TupleValue((y, y))))
-        y = builder.emit(TupleItem(pair, 0))
-        y = builder.emit(CallOp("astype", (y,), (("dtype", "float32"),)), type_=SQUARE)
-        y = builder.emit(Alias(y))
-    return builder.module.with_function("main", builder.build(y))
-
-
-def repeated(size: int) -> IRModule:
-    """Every value is computed twice."""
-    builder = GraphBuilder()
-    y = builder.param("x", SQUARE)
-    for _ in range(size // 3):
-        a, b = (builder.emit(CallOp("nn.relu", (y,)), type_=SQUARE) for _ in range(2))
-        y = builder.emit(CallOp("add", (a, b)), type_=SQUARE)
-    return builder.module.with_function("main", builder.build(y))
-
-
-def constants(size: int) -> IRModule:
-    """Sums of constants that are all different, each multiplied with an input."""
-    builder = GraphBuilder()
-    x = builder.param("x", TensorType((2,), "float32"))
-    leaves, pool = _pool([np.asarray([n, 1], "float32") for n in range(size // 3)])
-    y = x
-    for leaf in leaves:
-        known = builder.emit(Alias(leaf))
-        folded = builder.emit(CallOp("add", (known, known)), type_=leaf.type)
-        y = builder.emit(CallOp("multiply", (y, folded)), type_=x.type)
-    return replace(builder.module.with_function("main", builder.build(y)), pool=pool)
-
-
-def normalised(size: int) -> IRModule:
-    """Convolutions, each with its weights and followed by a batch normalisation."""
-    builder = GraphBuilder()
-    y = builder.param("x", TensorType((1, 2, 4, 4), "float32"))
-    rng = np.random.default_rng(0)
-    count = size // 4
-    leaves, pool = _pool([rng.normal(size=(2, 2, 1, 1)).astype("float32") for _ in range(count)])
-    (one,), ones = _pool([np.ones(2, "float32")])
-    moment = builder.emit(Alias(one))
-    for leaf in leaves:
-        weight = builder.emit(Alias(leaf))
-        conv = builder.emit(CallOp("nn.conv2d", (y, weight)), type_=y.type)
-        norm = CallOp("nn.batch_norm", (conv, moment, moment, moment, moment))
-        fields = TupleType((y.type, moment.type, moment.type))
-        y = builder.emit(TupleItem(builder.emit(norm, type_=fields), 0))
-    module = builder.module.with_function("main", builder.build(y))
-    return replace(module, pool=pool.merged(ones))
-
-
-def products(size: int) -> IRModule:
-    """Three products of each value with constants, and their sum."""
-    builder = GraphBuilder()
-    y = builder.param("x", SQUARE)
-    rng = np.random.default_rng(0)
-    leaves, pool = _pool([rng.normal(size=(8, 8)).astype("float32") for _ in range(3)])
-    found = [builder.emit(Alias(leaf)) for leaf in leaves]
-    for _ in range(size // 5):
-        a, b, c = (builder.emit(CallOp("matmul", (y, w)), type_=SQUARE) for w in found)
-        y = builder.emit(CallOp("add", (a, b)), type_=SQUARE)
-        y = builder.emit(CallOp("add", (y, c)), type_=SQUARE)
-    return replace(builder.module.with_function("main", builder.build(y)), pool=pool)
-
-
-def weights(size: int) -> IRModule:
-    """Products with weights that are transposed first."""
-    builder = GraphBuilder()
-    y = builder.param("x", SQUARE)
-    found = [builder.param(f"w{n}", SQUARE) for n in range(size // 2)]
-    for w in found:
-        turned = builder.emit(CallOp("permute_dims", (w,)), type_=SQUARE)
-        y = builder.emit(CallOp("matmul", (y, turned)), type_=SQUARE)
-    return builder.module.with_function("main", builder.build(y, (("num_input", 1),)))
-
-
-def legalized(size: int) -> IRModule:
-    """The chain with tensor functions."""
-    return passes.LegalizeOps()(chain(size)).module
-
-
-def fused(size: int) -> IRModule:
-    """The chain with its fused groups."""
-    return passes.FuseOps()(legalized(size)).module
-
-
-def dead(size: int) -> IRModule:
-    """Every other value is read by nobody."""
-    builder = GraphBuilder()
-    y = builder.param("x", SQUARE)
-    for _ in range(size // 2):
-        builder.emit(CallOp("negative", (y,)), type_=SQUARE)
-        y = builder.emit(CallOp("nn.relu", (y,)), type_=SQUARE)
-    return builder.module.with_function("main", builder.build(y))
-
-
-def _pool(arrays: list[np.ndarray]) -> tuple[list[Constant], ConstantPool]:
-    """Leaves for arrays, and the pool that holds them."""
-    digests = [content_digest(array) for array in arrays]
-    leaves = [
-        Constant(digest, TensorType(array.shape, str(array.dtype)))
-        for digest, array in zip(digests, arrays, strict=True)
+def _across_layers() -> list[Case]:
+    return [
+        Case(passes.LegalizeOps(), given.chain),
+        Case(passes.FuseOps(), given.legalized),
+        Case(passes.FuseTensorFunctions(), given.fused),
+        Case(passes.Simplify(), given.legalized),
+        Case(passes.ScheduleDefault(), given.legalized),
+        Case(passes.RemoveUnusedParameters(), given.calls),
+        Case(passes.Implement("lv2", "schedule"), given.legalized),
+        Case(passes.ImplementByFunction("lv2", np.maximum), given.legalized),
     ]
-    return leaves, ConstantPool(dict(zip(digests, arrays, strict=True)))
+
+
+def _of_layouts_and_libraries() -> list[Case]:
+    into_blocks = (("relu", "x", given.INTO_BLOCKS), ("exp", "x", given.INTO_BLOCKS))
+    return [
+        Case(passes.ChooseLayouts(), given.convolutions),
+        Case(passes.TransformLayouts(into_blocks), given.activations),
+        Case(passes.MoveLayoutConversions(), given.blocked),
+        Case(passes.CancelLayoutConversions(), given.undone),
+        Case(passes.AnnotateForLibrary(("lv0",), "numpy"), given.chain),
+        Case(passes.PartitionByAnnotation(), given.annotated),
+        Case(passes.PartitionForLibrary("numpy"), given.chain, "one operator"),
+        Case(passes.PartitionForLibrary("numpy"), given.legalized, "by loops"),
+        Case(passes.PartitionForLibrary("onednn"), given.biased, "ten patterns"),
+        Case(passes.ChooseImplementations(), given.large, "to the library"),
+        Case(passes.ChooseImplementations(), given.dispatched, "back from it"),
+        Case(passes.DispatchToLibrary(), given.legalized),
+    ]
 
 
 if __name__ == "__main__":

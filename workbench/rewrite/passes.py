@@ -184,16 +184,17 @@ def _selected_ids(module: IRModule, only: tuple[str, ...]) -> frozenset[NodeRef]
     Raises:
         CompileError: `pass/unknown-value` for a name that no value has.
     """
-    found: set[NodeRef] = set()
-    unknown: list[Diagnostic] = []
-    for wanted in only:
-        matches = {ref for ref, names in _named_values(module) if wanted in names}
-        if not matches:
-            unknown.append(Diagnostic("pass/unknown-value", f"no value is named `{wanted}`"))
-        found |= matches
+    found: dict[str, set[NodeRef]] = {wanted: set() for wanted in only}
+    for ref, names in _named_values(module) if only else ():
+        for name in names:
+            if name in found:
+                found[name].add(ref)
+    unknown = [name for name, refs in found.items() if not refs]
     if unknown:
-        raise CompileError(unknown)
-    return frozenset(found)
+        raise CompileError(
+            Diagnostic("pass/unknown-value", f"no value is named `{name}`") for name in unknown
+        )
+    return frozenset(ref for refs in found.values() for ref in refs)
 
 
 def _named_values(module: IRModule) -> Iterator[tuple[NodeRef, tuple[str, str]]]:

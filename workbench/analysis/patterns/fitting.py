@@ -68,10 +68,7 @@ class Place:
 
     def restrictions(self, pattern: Pattern, leaf: Arg) -> str | None:
         """Why a value is of the wrong type or has other uses; None where it fits."""
-        if pattern.uses is not None and (why := self._use_count(pattern.uses, leaf)) is not None:
-            uses = why
-        else:
-            uses = None
+        uses = None if pattern.uses is None else self._use_count(pattern.uses, leaf)
         if not pattern.asks_type:
             return uses
         return _type_fault(pattern, type_of(leaf), leaf) or uses

@@ -33,8 +33,8 @@ class Pattern:
     @property
     def asks_type(self) -> bool:
         """Whether the type of the value matters."""
-        asked = (self.shape, self.rank, self.test)
-        return bool(self.dtype) or any(part is not None for part in asked)
+        open_ = self.shape is None and self.rank is None and self.test is None
+        return not open_ or bool(self.dtype)
 
     def named(self, name: str) -> Self:
         """The pattern with a name for its value in the match."""

@@ -42,7 +42,7 @@ from workbench.passes.layout_sweep import sweep
 from workbench.rewrite import ModuleEditor, Pass, PassResult, note
 from workbench.schedule.cpu.default import ScheduleOptions
 from workbench.schedule.cpu.kernel_cost import kernel_cycles
-from workbench.schedule.layouts.flow import Found, blocked_convolution
+from workbench.schedule.layouts.flow import Found, blocked_convolution, shared
 from workbench.schedule.layouts.relayout import relaid_function
 from workbench.support import Diagnostic, NodeId
 
@@ -130,7 +130,8 @@ class ChooseLayouts(Pass):
         blocking = blocked_convolution(function, self.block or 2 * self.lanes)
         if blocking is None or isinstance(blocking, str):
             return blocking
-        made = relaid_function(function, blocking.layouts)
+        layouts = {buffer: shared(layout) for buffer, layout in blocking.layouts.items()}
+        made = relaid_function(function, layouts)
         if isinstance(made, str):
             return made
         before, after = kernel_cycles(function, options), kernel_cycles(made, options)
@@ -141,7 +142,7 @@ class ChooseLayouts(Pass):
                 f"blocks of `{blocking.outputs}` channels would take `{after:.3g}` cycles, "
                 f"it takes `{before:.3g}`"
             )
-        return _Candidate(blocking.layouts, before, after, blocking.outputs)
+        return _Candidate(layouts, before, after, blocking.outputs)
 
     def _worthwhile(
         self, module: IRModule, name: str, candidates: dict[NodeId, _Candidate]

@@ -124,8 +124,14 @@ def _calls(match: Match) -> dict[str, Binding]:
 
 
 def _attribute(call: CallOp, name: str) -> Any:  # noqa: ANN401
-    given = (*call.attrs, *operator(call.op).attributes)
-    return next(value for key, value in given if key == name)
+    for key, value in call.attrs:
+        if key == name:
+            return value
+    return _defaults(call.op)[name]
+
+
+def _defaults(op: str) -> dict[str, Any]:
+    return dict(operator(op).attributes)
 
 
 def _channel(conv: CallOp) -> int:

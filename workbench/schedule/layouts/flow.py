@@ -48,7 +48,10 @@ def flow_forward(function: TensorFunction, given: Found) -> Found | str:
     if key not in _FLOWS:
         while len(_FLOWS) >= KEPT:
             _FLOWS.pop(next(iter(_FLOWS)))
-        _FLOWS[key] = (function, _flow(function, given))
+        flow = _flow(function, given)
+        if not isinstance(flow, str):
+            flow = {buffer: shared(layout) for buffer, layout in flow.items()}
+        _FLOWS[key] = (function, flow)
     found = _FLOWS[key][1]
     return found if isinstance(found, str) else dict(found)
 
@@ -146,6 +149,8 @@ def with_inner_buffers(function: TensorFunction, layouts: Found) -> Found:
     """
     found = dict(layouts)
     inner = {buffer.id for buffer in function.allocations}
+    if not inner:
+        return found
     written: set[NodeId] = set()
     for stage in _stages(function) or ():
         buffer = stage.buffer
@@ -318,7 +323,20 @@ def _variables(rank: int) -> tuple[Var, ...]:
 def canonical(layout: IndexMap) -> IndexMap:
     """The same map of indices named `i0`, `i1`, so that equal maps are equal."""
     initial = _variables(len(layout.initial))
-    return IndexMap(initial, layout.apply(initial))
+    return shared(IndexMap(initial, layout.apply(initial)))
+
+
+def shared(layout: IndexMap) -> IndexMap:
+    """An equal map, mostly one object: memos find it without comparing expressions."""
+    known = _SHARED.get(layout)
+    if known is None:
+        while len(_SHARED) >= KEPT:
+            _SHARED.pop(next(iter(_SHARED)), None)
+        known = _SHARED[layout] = layout
+    return known
+
+
+_SHARED: dict[IndexMap, IndexMap] = {}
 
 
 def same_layout(a: IndexMap, b: IndexMap, shape: Shape) -> bool:
