@@ -59,13 +59,20 @@ class Weights:
 
 
 def weights(value: object, dtype: str | None = None) -> Weights:
-    """An array, a tensor of another library, a number or a list as `Weights`."""
+    """An array, a tensor of another library, a number or a list as `Weights`.
+
+    Raises:
+        CompileError: `pass/parameter-type` for what holds no numbers.
+    """
     if isinstance(value, Weights):
         return value
     if dtype is not None:
         array = np.asarray(value, dtype=dtype)
         return Weights(content_digest(array), array)
     array = np.asarray(as_argument(value))
+    if array.dtype.kind in "OSU":
+        message = f"a parameter is bound to an array of numbers, got `{type(value).__name__}`"
+        raise CompileError(Diagnostic("pass/parameter-type", message))
     return Weights(content_digest(array), array, exact=hasattr(value, "dtype"))
 
 

@@ -67,8 +67,10 @@ class Pass(ABC):
         self._check(module, self.requires, "pass/requirement", "needs")
         with rare_collections():
             result = self.run(module)
-        if not isinstance(result, PassResult):  # pyright: ignore[reportUnnecessaryIsInstance]
+        made: object = getattr(result, "module", None)
+        if not isinstance(result, PassResult) or not isinstance(made, IRModule):  # pyright: ignore[reportUnnecessaryIsInstance]
             kind = type(result).__name__
+            kind += f"({type(made).__name__})" if isinstance(result, PassResult) else ""  # pyright: ignore[reportUnnecessaryIsInstance]
             raise CompileError(
                 Diagnostic(
                     "pass/result",

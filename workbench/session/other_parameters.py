@@ -33,6 +33,7 @@ from workbench.session.verdict import (
     Verdict,
     compare,
     conclude,
+    other_signature,
     result_of,
     result_vars,
     run_side,
@@ -64,6 +65,9 @@ def check_against_import(
         CompileError: where the import cannot be run on inputs that fit.
     """
     old, new = origin.graph_functions[function], module.graph_functions[function]
+    refused = other_signature(origin, module, function)
+    if refused:
+        return Verdict("wrong", f"✗ {refused}", inputs=inputs.source)
     arguments = _arguments(origin, module, function, inputs, ranges)
     if interpreter_can_run(origin):
         values: Mapping[NodeId, Value] = reference_values(origin, arguments.arrays, function)

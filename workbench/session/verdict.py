@@ -15,7 +15,7 @@ import numpy as np
 
 from workbench.analysis.uses import argument_vars
 from workbench.interpret import copied, has_library_calls
-from workbench.ir import GraphFunction, IRModule, Var
+from workbench.ir import GraphFunction, IRModule, TupleType, Type, Var
 from workbench.rewrite import all_bindings
 from workbench.runtime import Cancelled as NativeCancelled
 from workbench.session.engine import Engine
@@ -172,6 +172,9 @@ def _check(
     keep: Callable[[Side], None],
     in_order: bool,
 ) -> Verdict:
+    refused = other_signature(before.module, module, function)
+    if refused:
+        return Verdict("wrong", f"✗ {refused}", inputs=inputs.source)
     findings: dict[NodeId, Finding] = {}
     writes = has_library_calls(module)
     old, new = before.module.graph_functions[function], module.graph_functions[function]
@@ -206,6 +209,27 @@ def _check(
         if var.id not in findings
     ]
     return conclude(local, drifts, len(findings) or len(outputs), inputs.source)
+
+
+def other_signature(old: IRModule, new: IRModule, function: str) -> str:
+    """What callers of the entry function would notice: fewer results, or another order.
+
+    Empty where they would not. Parameters may go and come: those that stay keep their order.
+    """
+    before, after = old.graph_functions[function], new.graph_functions[function]
+    results = _leaves(before.return_type), _leaves(after.return_type)
+    if results[0] != results[1]:
+        return f"`{function}` returns {results[1]} values, expected {results[0]}"
+    kept = {param.id for param in before.params} & {param.id for param in after.params}
+    orders = [[p.name for p in f.params if p.id in kept] for f in (before, after)]
+    if orders[0] != orders[1]:
+        wanted, found = (", ".join(f"`{name}`" for name in names) for names in orders)
+        return f"`{function}` takes {found}, expected {wanted}: the order is another one"
+    return ""
+
+
+def _leaves(type_: Type) -> int:
+    return sum(map(_leaves, type_.fields)) if isinstance(type_, TupleType) else 1
 
 
 def recompute_groups(

@@ -165,8 +165,10 @@ class Verdicts:
     def _check(self, index: int, job: Job) -> Verdict:
         snapshot = self._snapshot(index)
         assert snapshot.parent is not None
+        old = self._snapshot(snapshot.parent).module
+        if old.graph_functions and entry_function(old) not in snapshot.module.graph_functions:
+            return Verdict("wrong", f"✗ `{entry_function(old)}` is no more")
         if not snapshot.module.graph_functions:
-            old = self._snapshot(snapshot.parent).module
             return check_kernels(self._engine, old, snapshot.module, self._ranges, job)
         inputs = self.inputs()
         entry = entry_function(snapshot.module)

@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from workbench.analysis.calls import call_sites
 from workbench.ir import Dim, Function, IRModule, ScalarType, Var, free_vars
+from workbench.passes.named_values import named_values
 from workbench.passes.specializing import Specializing
 from workbench.rewrite import Pass, PassResult
 from workbench.support import CompileError, Diagnostic, NodeId
@@ -44,7 +45,7 @@ class BindSymbolicVariables(Pass):
     """The functions to specialise; empty for all public ones."""
 
     def __post_init__(self) -> None:
-        pairs = self.values.items() if isinstance(self.values, Mapping) else self.values
+        pairs = named_values(self.values, "BindSymbolicVariables")
         object.__setattr__(self, "values", tuple(sorted(pairs)))
 
     @override

@@ -33,6 +33,7 @@ from workbench.ir import (
     Var,
 )
 from workbench.ir.call_types import Unifier, show_type
+from workbench.passes.named_values import named_values
 from workbench.passes.weights import Weights, named_weights
 from workbench.rewrite import (
     Derivation,
@@ -66,7 +67,8 @@ class BindParameters(Pass):
     function: str = field(default="main", kw_only=True)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "values", named_weights(self.values))
+        pairs = tuple(named_values(self.values, "BindParameters"))
+        object.__setattr__(self, "values", named_weights(pairs))
 
     @override
     def run(self, module: IRModule) -> PassResult:
