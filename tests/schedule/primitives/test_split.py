@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -172,3 +173,29 @@ def test_every_loop_is_a_site() -> None:
     sites = list(Split().sites(parse(scripts.MATMUL)))
     assert len(sites) == 3
     assert all(isinstance(site, Site) for site in sites)
+
+
+@pytest.mark.parametrize(
+    ("text", "factors"),
+    [
+        (scripts.MATMUL, (None, 2**31)),
+        (scripts.MATMUL, (2**31, None)),
+        (scripts.MATMUL, (2**11, 2**11, None)),
+        (scripts.RAGGED, (None, 2**25)),
+    ],
+)
+def test_iterations_that_nobody_can_wait_for_are_refused(
+    text: str, factors: tuple[int | None, ...]
+) -> None:
+    module = parse(text)
+    loop = "j" if text == scripts.RAGGED else "i"
+    start = time.perf_counter()
+    with pytest.raises(CompileError) as caught:
+        Split(loop=loop, factors=factors)(module)
+    assert time.perf_counter() - start < 1
+    assert caught.value.diagnostics[0].code == "schedule/bad-factor"
+    assert "iterations, but `" in caught.value.diagnostics[0].message
+
+
+def test_factors_a_little_beyond_the_extent_are_taken() -> None:
+    applied(parse(scripts.MATMUL), Split(loop="i", factors=(None, 64)))

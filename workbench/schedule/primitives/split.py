@@ -22,6 +22,10 @@ from workbench.schedule.scope import Scope
 
 USUAL = (8, 16, 4, 32, 2, 64)
 """Inner extents to offer, vector widths first."""
+MOST_BEYOND = 2**20
+"""Iterations beyond the extent of a loop that factors may make; each of them is waited for."""
+MOST_SYMBOLIC = 2**24
+"""What factors of a loop of unknown extent may multiply to."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,7 @@ class Split(Primitive):
         factors = checked_factors(scope, self.name, self.factors, at_least=2)
         known = [f for f in factors if f is not None]
         product, dtype = math.prod(known), dtype_of(loop.var)
+        _refuse_waste(scope, loop, list(factors), product)
         if len(known) < len(factors):
             rest = facts.simplify((loop.extent + (product - 1)) // product)
             return [rest if f is None else IntImm(f, dtype) for f in factors]
@@ -102,6 +107,17 @@ class Split(Primitive):
             hint = "use None for one of them"
             raise bad_parameter(scope, "schedule/bad-factor", message, hint)
         return [IntImm(f, dtype) for f in known]
+
+
+def _refuse_waste(scope: Scope, loop: For, factors: list[int | None], product: int) -> None:
+    """Iterations beyond the extent do nothing, but somebody has to wait for them."""
+    extent = loop.extent.value if isinstance(loop.extent, IntImm) else None
+    wasted = product > MOST_SYMBOLIC if extent is None else product > max(MOST_BEYOND, extent)
+    if wasted:
+        name = loop.var.name
+        has = "may have few iterations" if extent is None else f"has `{extent}` iterations"
+        message = f"factors `{factors}` make at least `{product}` iterations, but `{name}` {has}"
+        raise bad_parameter(scope, "schedule/bad-factor", message, "take smaller factors")
 
 
 def _nest(old: For, fresh: list[Var], sizes: list[PrimExpr], body: Stmt) -> Stmt:
