@@ -437,4 +437,16 @@ CASES = [
         (floats(5, 2),),
         {"index_map": "lambda i, j: (i // 4, j, i % 4)", "pad_value": 1.5},
     ),
+    Case("unique", (ints(4, 5, low=0, high=3),)),
+    Case("unique", (ints(6, 2, low=0, high=2),), {"axis": 0}),
+    Case(
+        "unique",
+        (ints(3, 4, low=0, high=3),),
+        {"return_index": True, "return_inverse": True, "return_counts": True},
+    ),
+    Case(
+        "dynamic_strided_slice",
+        (floats(5, 6), np.array([1, -1]), np.array([4, -(2**31)]), np.array([1, -2])),
+    ),
+    Case("gather_nd", (floats(3, 4), ints(5, 2, low=0, high=3))),
 ]

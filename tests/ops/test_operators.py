@@ -88,7 +88,7 @@ def test_type_rule_agrees_with_the_reference(case: Case) -> None:
 
 NO_TENSOR_FORM = {
     "argsort", "cumprod", "cumsum", "nonzero", "scatter_elements", "scatter_nd", "shape_of",
-    "shape_to_tensor", "sort", "tensor_to_shape", "topk",
+    "shape_to_tensor", "sort", "tensor_to_shape", "topk", "dynamic_strided_slice", "unique",
 }  # fmt: skip
 """Operators that run on their numpy reference."""
 
@@ -98,6 +98,7 @@ NOT_EXPRESSED = {"split[2x7]indices_or_sections=1,axis=1"}
 NEEDS_EXTENTS = {
     "reshape[2x3x4-(6,4)]", "reshape[2x3x4-(2,12)]", "reshape[1x6-(2,3)]",
     "reshape[2x6x5-(2,2,3,5)]", "squeeze[1x2x1x3]",
+    "gather_nd[3x4x5-2x6x2]", "gather_nd[3x4-5x2]",
     "nn.conv2d[1x4x5x5-6x2x3x3]groups=2,padding=1", "nn.conv2d[1x3x5x5-3x1x3x3]groups=3",
 }  # fmt: skip
 """Cases that have a tensor form where the extents are numbers only."""
@@ -105,7 +106,6 @@ NEEDS_EXTENTS = {
 REFUSES_SYMBOLS = {
     "split[7x2]indices_or_sections=3",
     "strided_slice[5x6]axes=(1,),begin=(4,),end=(1,),strides=(-2,)",
-    "gather_nd[3x4x5-2x6x2]",
     "nn.group_norm[2x6x3-6-6]num_groups=3",
 }
 """Cases whose type rule needs the extents as numbers."""

@@ -136,7 +136,9 @@ def _gather_nd_rule(call: OpCall) -> TensorType:
     shape, chosen = call.shape(operand), call.shape(indices)
     batch = call["batch_dims"]
     depth = chosen[-1] if chosen else 0
-    if not isinstance(depth, int) or not 1 <= depth <= len(shape) - batch:
+    if not isinstance(depth, int):
+        return TensorType(None, operand.dtype)
+    if not 1 <= depth <= len(shape) - batch:
         raise call.error(
             "type/shape-mismatch",
             "needs indices whose last extent is a number of dimensions of the data",

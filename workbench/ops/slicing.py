@@ -121,6 +121,39 @@ define(
 )
 
 
+def _dynamic_slice_rule(call: OpCall) -> TensorType:
+    operand = call.tensor(0)
+    rank = len(call.shape(operand))
+    for position, what in enumerate(("begins", "ends", "strides"), 1):
+        bound = call.tensor(position)
+        call.need_integer(bound, what)
+        (count,) = call.need_rank(bound, 1, what)
+        call.require_equal(count, rank, f"number of {what} and of dimensions")
+    return TensorType(None, operand.dtype, rank)
+
+
+def _dynamic_slice(
+    call: OpCall,
+    x: NDArray[Any],
+    begin: NDArray[Any],
+    end: NDArray[Any],
+    strides: NDArray[Any],
+) -> Any:  # noqa: ANN401
+    """The elements `begin, begin + stride, ...` before `end` of each dimension, as numpy slices."""
+    bounds = zip(begin.tolist(), end.tolist(), strides.tolist(), strict=True)
+    if not strides.all():
+        raise call.error("type/shape-mismatch", "has a stride of `0`")
+    return x[tuple(slice(b, _stop(e, s), s) for b, e, s in bounds)]
+
+
+define(
+    "dynamic_strided_slice",
+    _dynamic_slice_rule,
+    _dynamic_slice,
+    parameters=("x", "begin", "end", "strides"),
+)
+
+
 def _flip_rule(call: OpCall) -> TensorType:
     operand = call.tensor(0)
     call.axes(call["axis"], len(call.shape(operand)))

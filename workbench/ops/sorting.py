@@ -99,3 +99,37 @@ def _nonzero(_: OpCall, x: NDArray[Any]) -> Any:  # noqa: ANN401
 
 
 define("nonzero", _nonzero_rule, _nonzero, dtype=lambda _: INDEX)
+
+
+_POSITIONS = ("return_index", "return_inverse", "return_counts")
+
+
+def _unique_rule(call: OpCall) -> TensorType | TupleType:
+    operand = call.tensor(0)
+    whole = call["axis"] is None
+    if not whole:
+        call.axis(call["axis"], len(call.shape(operand)))
+    elements = TensorType(None, operand.dtype, 1 if whole else operand.rank)
+    more = [TensorType(None, INDEX, 1) for name in _POSITIONS if call[name]]
+    return TupleType((elements, *more)) if more else elements
+
+
+def _unique(call: OpCall, x: NDArray[Any]) -> Any:  # noqa: ANN401
+    """The distinct elements in ascending order, or slices along `axis`.
+
+    With `return_index`, `return_inverse` and `return_counts` also where each comes first, which one
+    each element is, and how often each comes: `int64` of one dimension.
+    """
+    wanted = {name: call[name] for name in _POSITIONS}
+    found: Any = np.unique(x, **wanted, axis=call["axis"])
+    if not any(wanted.values()):
+        return found
+    return (found[0], *(np.ravel(item).astype(np.int64) for item in found[1:]))
+
+
+define(
+    "unique",
+    _unique_rule,
+    _unique,
+    attributes={"sorted": True, **dict.fromkeys(_POSITIONS, False), "axis": None},
+)
