@@ -156,6 +156,14 @@ class Executable:
         """
         return self._graph_function(function).intermediate_bytes(arrays)
 
+    def follows_plan(self, function: str = "main") -> bool:
+        """Whether a graph function follows the memory plan in its attributes.
+
+        Raises:
+            CompileError: `run/not-a-graph-function`.
+        """
+        return self._graph_function(function).follows_plan
+
     # --- looking inside -----------------------------------------------------------------------
 
     @property
@@ -287,6 +295,11 @@ class _Function:
         for step, took in zip(program.steps, times, strict=True):
             seconds[step.place.root] = seconds.get(step.place.root, 0.0) + took
         return seconds
+
+    @property
+    def follows_plan(self) -> bool:
+        """Whether its program lies where a memory plan says."""
+        return self._program is not None and self._program.memory is not None
 
     def intermediate_bytes(self, arrays: Sequence[Any]) -> int:
         """Bytes of the arena of a call with these arguments."""

@@ -221,14 +221,10 @@ class _Lowering:
     def _blocks(self, scope: _Scope, blocks: tuple[BindingBlock, ...]) -> None:
         bindings = (binding for block in blocks for binding in block.bindings)
         for position, binding in enumerate(bindings):
-            place = Place(
-                scope.function,
-                binding.var.id,
-                binding.var.name,
-                binding.var.id if scope.root is None else scope.root,
-                (*scope.path, position),
-            )
-            scope.operands[binding.var.id] = self._bind(scope, binding, place)
+            var = binding.var
+            root = var.id if scope.root is None else scope.root
+            place = Place(scope.function, var.id, var.name, root, (*scope.path, position))
+            scope.operands[var.id] = self._bind(scope, binding, place)
 
     def _bind(self, scope: _Scope, binding: Binding, place: Place) -> Operand:
         value, type_ = binding.value, binding.var.type

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workbench.ir import IRModule, module_digest, registry_version
+from workbench.ir import IRModule, TupleValue, Var, module_digest, registry_version
 from workbench.runtime import CancelToken, Executable, build
 from workbench.support import NodeId
 
@@ -53,7 +53,20 @@ class Engine:
     ) -> dict[NodeId, Any]:
         """Every value of a run by id; those in `given` are taken instead of being computed.
 
+        Values have memory of their own here. Where the function follows a memory plan, what it
+        returns is what it returns with shared memory, so that a wrong plan shows.
+
         Raises:
             CompileError: what `build` or the run finds.
         """
-        return self.executable(module).values(arrays, given, function=function, cancel=cancel)
+        executable = self.executable(module)
+        found = executable.values(arrays, given, function=function, cancel=cancel)
+        if not given and executable.follows_plan(function):
+            result = module.graph_functions[function].result
+            returned = executable(*arrays, function=function, cancel=cancel)
+            if isinstance(result, Var):
+                found[result.id] = returned
+            elif isinstance(result, TupleValue):
+                pairs = zip(result.fields, returned, strict=True)
+                found |= {leaf.id: value for leaf, value in pairs if isinstance(leaf, Var)}
+        return found

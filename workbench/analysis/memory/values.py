@@ -196,7 +196,7 @@ class _Reader:
             if symbol.id not in scope.symbols:
                 message = f"the extent `{symbol.name}` is only known when it runs"
                 raise _Unknown(message)
-        return substitute_dim(dim, scope.symbols) if scope.path else dim
+        return substitute_dim(dim, scope.symbols)
 
     # --- bindings -----------------------------------------------------------------------------
 
@@ -341,8 +341,12 @@ class _Reader:
                 f"`match_cast` of `{binding.var.name}` looks into something else than a tensor"
             )
             raise _Unknown(message)
-        self._shape(scope, seen.shape)
         known = self.found.values[place].type
+        if known is not None and known.shape is not None:
+            for dim, extent in zip(seen.shape or (), known.shape, strict=False):
+                if isinstance(dim, Var):
+                    scope.symbols.setdefault(dim.id, extent)
+        self._shape(scope, seen.shape)
         if known is None or known.shape is None or known.dtype not in {seen.dtype, None}:
             return self._python(scope, binding, position, (leaf,))
         return place
