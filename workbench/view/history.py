@@ -46,6 +46,7 @@ def step_view(
     """One dot of the history."""
     counts = step.counts
     lineage = session.lineage(step.index)
+    before = None if step.parent is None else session.lineage(step.parent)
     return StepView(
         index=step.index,
         parent=step.parent,
@@ -59,7 +60,7 @@ def step_view(
         fused=counts["fused"],
         changed=step.changed or step.parent is None,
         seconds=step.snapshot.seconds,
-        remarks=[diagnostic_view(d, lineage) for d in step.remarks[:MOST_REMARKS]],
+        remarks=[diagnostic_view(d, lineage, before) for d in step.remarks[:MOST_REMARKS]],
         milliseconds=milliseconds,
         became=became(step.snapshot),
     )
@@ -126,11 +127,19 @@ def key_of(lineage: Lineage, function: str, node: NodeId) -> str:
     return plain
 
 
-def diagnostic_view(diagnostic: Diagnostic, lineage: Lineage | None = None) -> DiagnosticView:
-    """A diagnostic as the user sees it."""
+def diagnostic_view(
+    diagnostic: Diagnostic, lineage: Lineage | None = None, before: Lineage | None = None
+) -> DiagnosticView:
+    """A diagnostic as the user sees it.
+
+    A remark speaks of the module that the pass was given, whose lineage is `before`: a value that
+    went into a fused function since is found there.
+    """
     node: str | None = None
     if diagnostic.node is not None and diagnostic.function is not None and lineage is not None:
         node = key_of(lineage, diagnostic.function, diagnostic.node)
+        if before is not None and lineage.value(node) is None:
+            node = _key_since(lineage, before, key_of(before, diagnostic.function, diagnostic.node))
     return DiagnosticView(
         code=diagnostic.code,
         severity=diagnostic.severity.value,
@@ -140,6 +149,12 @@ def diagnostic_view(diagnostic: Diagnostic, lineage: Lineage | None = None) -> D
         hint=diagnostic.hint,
         text=diagnostic.render(),
     )
+
+
+def _key_since(lineage: Lineage, before: Lineage, key: str) -> str:
+    """The key that a value of the step before has now; the old one where it is no more."""
+    identity = before.stable.get(key)
+    return next((new for new, old in lineage.stable.items() if old == identity), key)
 
 
 def fault_views(error: CompileError) -> list[DiagnosticView]:
