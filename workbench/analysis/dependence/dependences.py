@@ -9,8 +9,6 @@ buffers do not overlap.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from workbench.analysis.dependence import reorders
@@ -23,26 +21,13 @@ from workbench.analysis.dependence.questions import Question, Solver
 from workbench.analysis.dependence.statements import Access, Statement
 from workbench.analysis.dependence.verdicts import Collector, race
 from workbench.ir.tensor import For, TensorFunction
+from workbench.support.identity_memo import IdentityMemo
 from workbench.support.ids import NodeId
-
-_CACHE: OrderedDict[int, tuple[TensorFunction, Dependences]] = OrderedDict()
-_CACHE_SIZE = 128
-_LOCK = threading.Lock()
 
 
 def dependences(function: TensorFunction) -> Dependences:
     """The dependences of a function; computed when asked for, kept by identity."""
-    with _LOCK:
-        entry = _CACHE.get(id(function))
-        if entry is not None:
-            _CACHE.move_to_end(id(function))
-            return entry[1]
-    made = Dependences(function)
-    with _LOCK:
-        _CACHE[id(function)] = function, made
-        while len(_CACHE) > _CACHE_SIZE:
-            _CACHE.popitem(last=False)
-    return made
+    return _KNOWN.get(function, lambda: Dependences(function))
 
 
 class Dependences:
@@ -192,3 +177,6 @@ def _any_two(pair: Pair) -> Iterable[Question]:
         yield Question(pair, shared, before=(key,))
         yield Question(pair, shared, after=(key,))
         shared |= {key}
+
+
+_KNOWN: IdentityMemo[TensorFunction, Dependences] = IdentityMemo(128)

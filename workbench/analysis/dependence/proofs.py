@@ -86,7 +86,7 @@ class Proof:
             return term.low, term.high
         return found
 
-    def _span(self, key: int) -> Span:
+    def span(self, key: int) -> Span:
         """The bounds of the difference of a term."""
         if self._agrees(key):
             return 0, 0
@@ -107,7 +107,7 @@ class Proof:
 
     def _narrow(self, key: int, low: float, high: float) -> bool:
         """Note bounds of a difference; whether they are new."""
-        old = self._span(key)
+        old = self.span(key)
         new = max(old[0], low), min(old[1], high)
         if new[0] > new[1]:
             raise _ImpossibleError
@@ -145,7 +145,7 @@ class Proof:
         """Narrow the differences in one equation; whether anything is new."""
         for key in [key for key in equation.deltas if self._agrees(key)]:
             del equation.deltas[key]
-        reach = {key: _scaled(c, self._span(key)) for key, c in equation.deltas.items()}
+        reach = {key: _scaled(c, self.span(key)) for key, c in equation.deltas.items()}
         low = equation.low + sum(part[0] for part in reach.values())
         high = equation.high + sum(part[1] for part in reach.values())
         if high < 0 or (equation.equal and (low > 0 or not _divides(equation))):

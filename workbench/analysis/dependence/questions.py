@@ -73,7 +73,8 @@ class Base:
     """What holds for all questions about a pair: computed once, and short for most pairs.
 
     `forms` agree where the accesses meet, `zero` are terms that agree then, `spans` bounds of
-    differences; `private` loops agree because each of their iterations has its own buffer.
+    differences; `private` loops agree because each of their iterations has its own buffer. `used`
+    are the loops and other terms that the forms depend on.
     """
 
     forms: tuple[tuple[Linear, Linear], ...]
@@ -82,6 +83,21 @@ class Base:
     second: Narrowed
     zero: frozenset[int]
     spans: dict[int, Span]
+    used: frozenset[int] = frozenset()
+
+    def decides(self, question: Question) -> bool:
+        """Whether bounds may say more to a question than they have said already.
+
+        Not where the loops that differ are in no form and may differ, and no other one is shared
+        than those that are known to agree.
+        """
+        if question.equal or question.greater or not question.shared & self.used <= self.zero:
+            return True
+        differing = (*question.before, *question.after)
+        return not self.used.isdisjoint(differing) or any(
+            key not in self.spans or not self.spans[key][0] <= -1 < 1 <= self.spans[key][1]
+            for key in differing
+        )
 
     def proof(self, terms: Terms, shared: frozenset[int]) -> Proof:
         """An attempt at a proof that starts from here."""
@@ -142,7 +158,7 @@ class Solver:
             return NOTHING
         shared = question.shared | base.private
         proof = base.proof(self.model.terms, shared)
-        if proof.excludes(
+        if base.decides(question) and proof.excludes(
             (*base.forms, *question.equal), question.greater, question.before, question.after
         ):
             return NOTHING
@@ -171,7 +187,13 @@ class Solver:
         proof = Proof(terms, first, second, set(private))
         if proof.excludes(forms, (), (), ()):
             return None
-        return Base(forms, private, first, second, frozenset(proof.zero), dict(proof.spans))
+        for key in pair.common():
+            if proof.span(key) == (0, 0):
+                proof.zero.add(key)
+        keys = {key for form in forms for side in form for key in side.terms}
+        used = frozenset[int]().union(keys, *(terms[key].deps for key in keys))
+        zero, spans = frozenset(proof.zero), dict(proof.spans)
+        return Base(forms, private, first, second, zero, spans, used)
 
     def _narrowed(self, statement: Statement) -> Narrowed:
         found = self.ranges.get(statement.index)
