@@ -22,6 +22,7 @@ from workbench.ir import (
     walk,
 )
 from workbench.schedule.blocks.axis_spans import axis_spans
+from workbench.schedule.blocks.late_init import refuse_late_init
 from workbench.schedule.blocks.loops_by_axes import UnsolvedError, apart
 from workbench.schedule.blocks.movement import placed
 from workbench.schedule.blocks.nest import (
@@ -74,6 +75,7 @@ def compute_under(
     path = (*scope.paths[loop.var.id], loop)
     refuse_unknown_times(scope, block, path)
     nest = nest_of(scope, block, path)
+    refuse_late_init(nest, known_at(scope.function, nest.around))
     facts = known_at(scope.function, path)
     needed: tuple[Span, ...] | None = None
     for item in items[place:]:
