@@ -198,4 +198,45 @@ sch.annotate(loop='i2', ann_key='note', ann_val='')
 sch.decompose_padding(block='in1_pad', loop='ax0')
 """,
     ),
+    "split of a reduction that begins again": (
+        """\
+@T.prim_func
+def f(A: T.Buffer((2, 2), "int64"), S: T.Buffer((2,), "int64")):
+    for k in range(2 * 2):
+        for i in range(2):
+            with T.sblock("S"):
+                vi = T.axis.spatial(2, i)
+                vk = T.axis.reduce(2, k % 2)
+                with T.init():
+                    S[vi] = T.int64(1)
+                S[vi] = S[vi] + A[vi, vk]
+""",
+        """\
+sch.split(loop='k', factors=[None, 5, 4])
+""",
+    ),
+    "compute_at of a reduction whose init never runs": (
+        """\
+@T.prim_func
+def f(A: T.Buffer((3, 2), "int32"), C: T.Buffer((3,), "int32")):
+    B = T.alloc_buffer((3,), "int32")
+    for z in range(3):
+        B[z] = T.int32(2)
+    for i in range(3):
+        for k in range(2):
+            with T.sblock("B"):
+                vi = T.axis.spatial(3, i)
+                vk = T.axis.reduce(3, k + 1)
+                with T.init():
+                    B[vi] = T.int32(2)
+                B[vi] = B[vi] + A[vi, T.min(vk, 1)]
+    for c in range(3 * 2):
+        with T.sblock("C"):
+            vi = T.axis.spatial(3, c // 2)
+            C[vi] = B[vi] + T.int32(1)
+""",
+        """\
+sch.compute_at(block='B', loop='c', index=0)
+""",
+    ),
 }

@@ -6,8 +6,9 @@ condition on them alone does not hold, the init runs all the same: for every ins
 loops, before the outermost of them. So a sum over an empty axis is 0, as in numpy.
 
 That holds for simple nests: below the outermost reduction loop stand loops alone, with bounds that
-do not depend on the reduction, and statements that do not touch what the init does. In all others
-an init runs in instances alone, as TVM has it (`tvm::tir::transform::LowerInitBlock`).
+do not depend on the reduction, and statements that do not touch what the init does; and loops that
+come back to the same elements do not say whether there is something to reduce. In all others an
+init runs in instances alone, as TVM has it (`tvm::tir::transform::LowerInitBlock`).
 """
 
 from __future__ import annotations
@@ -138,7 +139,9 @@ class Reduction:
         if _mention(names, (block.init, *spatial, *bounds)):
             return None
         ends = [end for loop in reduced for end in (loop.start, loop.extent)]
-        if _mention({loop.var.id for loop in others}, (*rest, *ends)):
+        again = [s.var.id for s in self.path[:position] if isinstance(s, For)]
+        again = set(again).difference(*(free_vars(values[axis.var.id]) for axis in block.axes))
+        if _mention(again | {loop.var.id for loop in others}, (*rest, *ends)):
             return None
         if any(_reads(part) for part in (*parts, *spatial, *bounds)):
             return None
