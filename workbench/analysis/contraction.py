@@ -5,7 +5,6 @@ Matrix products and convolutions, read off the loops.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -34,6 +33,7 @@ from workbench.ir import (
     libraries_that_compute,
 )
 from workbench.ir.dims import same_dim
+from workbench.support.identity_memo import IdentityMemo
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +72,11 @@ def library_forms(function: TensorFunction) -> tuple[LibraryForm, ...]:
 
 def contraction_form(function: TensorFunction) -> LibraryForm | None:
     """The contraction that a function begins with; its `symbol` is `matmul` or `conv2d`."""
-    known = _FORMS.get(id(function))
-    if known is None or known[0] is not function:
-        known = _FORMS[id(function)] = (function, _contraction_form(function))
-        while len(_FORMS) > KEPT:
-            _FORMS.popitem(last=False)
-    return known[1]
+    return _FORMS.get(function, lambda: _contraction_form(function))
 
 
-KEPT = 512
-_FORMS: OrderedDict[int, tuple[TensorFunction, LibraryForm | None]] = OrderedDict()
-"""Memo of a pure function: the calls of a module ask about few functions."""
+_FORMS: IdentityMemo[TensorFunction, LibraryForm | None] = IdentityMemo(512)
+"""The calls of a module ask about few functions."""
 
 
 def _contraction_form(function: TensorFunction) -> LibraryForm | None:

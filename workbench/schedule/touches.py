@@ -5,8 +5,6 @@ Statements are values and survive most rewrites, so what they touch is kept by i
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -35,11 +33,9 @@ from workbench.ir import (
 )
 from workbench.schedule.scope import sequence
 from workbench.support import NodeId
+from workbench.support.identity_memo import IdentityMemo
 
 Buffers = dict[NodeId, Var]
-_KEPT = 4096
-_CACHE: OrderedDict[int, tuple[Stmt, Touches]] = OrderedDict()
-_LOCK = threading.Lock()
 
 
 @dataclass(slots=True)
@@ -72,20 +68,18 @@ class Touches:
 
 def touches_of(stmt: Stmt) -> Touches:
     """What a statement touches."""
-    with _LOCK:
-        entry = _CACHE.get(id(stmt))
-        if entry is not None:
-            _CACHE.move_to_end(id(stmt))
-            return entry[1]
+    return _KNOWN.get(stmt, lambda: _read(stmt))
+
+
+_KNOWN: IdentityMemo[Stmt, Touches] = IdentityMemo(4096)
+
+
+def _read(stmt: Stmt) -> Touches:
     made = Touches()
     _Reading(made).statement(stmt, None)
     for place in made.places:
         made.reads |= place.reads
         made.writes |= place.writes
-    with _LOCK:
-        _CACHE[id(stmt)] = stmt, made
-        while len(_CACHE) > _KEPT:
-            _CACHE.popitem(last=False)
     return made
 
 

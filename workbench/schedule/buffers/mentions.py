@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from workbench.ir import Block, Evaluate, Load, Seq, Stmt, Store, walk
 from workbench.schedule.scope import walk_statements
 from workbench.support import NodeId
-
-_CACHE: OrderedDict[int, tuple[Stmt, Mentions]] = OrderedDict()
-_CACHE_SIZE = 4096
+from workbench.support.identity_memo import IdentityMemo
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +22,14 @@ class Mentions:
 
 def mentions(stmt: Stmt) -> Mentions:
     """What a statement mentions; kept by identity."""
-    entry = _CACHE.get(id(stmt))
-    if entry is not None and entry[0] is stmt:
-        return entry[1]
-    made = _together(map(mentions, stmt.body)) if isinstance(stmt, Seq) else _read(stmt)
-    _CACHE[id(stmt)] = stmt, made
-    while len(_CACHE) > _CACHE_SIZE:
-        _CACHE.popitem(last=False)
-    return made
+    return _KNOWN.get(stmt, lambda: _made(stmt))
+
+
+_KNOWN: IdentityMemo[Stmt, Mentions] = IdentityMemo(4096)
+
+
+def _made(stmt: Stmt) -> Mentions:
+    return _together(map(mentions, stmt.body)) if isinstance(stmt, Seq) else _read(stmt)
 
 
 def accesses_buffer(stmt: Stmt, buffer: NodeId) -> bool:

@@ -27,6 +27,7 @@ from workbench.schedule.cpu.inline import inline_stages
 from workbench.schedule.cpu.lanes import contiguous_axis, lane_reduction
 from workbench.schedule.cpu.tile import Tile, TileBuilder
 from workbench.support import IdSource, NodeId
+from workbench.support.identity_memo import IdentityMemo
 
 PARALLEL_ELEMENTS = 1 << 15
 """Work below this many innermost instances is not worth waking another thread."""
@@ -74,21 +75,12 @@ def schedule_function(
 
     Reductions are reordered (sums are reassociated across vector lanes).
     """
-    options = options or ScheduleOptions()
-    key = (id(function), options)
-    if key not in _SCHEDULED:
-        while len(_SCHEDULED) >= KEPT:
-            _SCHEDULED.pop(next(iter(_SCHEDULED)))
-        _SCHEDULED[key] = (function, _schedule(function, options))
-    return _SCHEDULED[key][1]
+    given = options or ScheduleOptions()
+    return _SCHEDULED.get(function, lambda: _schedule(function, given), given)
 
 
-KEPT = 1024
-_SCHEDULED: dict[tuple[int, ScheduleOptions], tuple[TensorFunction, TensorFunction | str]] = {}
-"""Memo of a pure function by the object given.
-
-Asking what applies, and applying it, schedule once.
-"""
+_SCHEDULED: IdentityMemo[TensorFunction, TensorFunction | str] = IdentityMemo(1024)
+"""Asking what applies, and applying it, schedule once."""
 
 
 def _schedule(function: TensorFunction, options: ScheduleOptions) -> TensorFunction | str:

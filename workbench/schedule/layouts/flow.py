@@ -35,6 +35,7 @@ from workbench.ir import (
 from workbench.schedule.buffers.operands import plain_buffer
 from workbench.schedule.layouts.relayout import digit_sizes
 from workbench.support import NodeId
+from workbench.support.identity_memo import IdentityMemo
 
 Found = dict[NodeId, IndexMap]
 
@@ -44,21 +45,19 @@ def flow_forward(function: TensorFunction, given: Found) -> Found | str:
 
     The first operand of a stage that has a layout decides; the others follow.
     """
-    key = (id(function), frozenset(given.items()))
-    if key not in _FLOWS:
-        while len(_FLOWS) >= KEPT:
-            _FLOWS.pop(next(iter(_FLOWS)))
-        flow = _flow(function, given)
-        if not isinstance(flow, str):
-            flow = {buffer: shared(layout) for buffer, layout in flow.items()}
-        _FLOWS[key] = (function, flow)
-    found = _FLOWS[key][1]
-    return found if isinstance(found, str) else dict(found)
+    key = frozenset(given.items())
+    flow = _FLOWS.get(function, lambda: _shared(_flow(function, given)), key)
+    return flow if isinstance(flow, str) else dict(flow)
 
 
-KEPT = 1024
-_FLOWS: dict[object, tuple[TensorFunction, Found | str]] = {}
-"""Memo of a pure function by the object given: networks repeat their layers."""
+_FLOWS: IdentityMemo[TensorFunction, Found | str] = IdentityMemo(1024)
+"""Networks repeat their layers."""
+
+
+def _shared(flow: Found | str) -> Found | str:
+    if isinstance(flow, str):
+        return flow
+    return {buffer: shared(layout) for buffer, layout in flow.items()}
 
 
 def _flow(function: TensorFunction, given: Found) -> Found | str:
@@ -336,6 +335,7 @@ def shared(layout: IndexMap) -> IndexMap:
     return known
 
 
+KEPT = 1024
 _SHARED: dict[IndexMap, IndexMap] = {}
 
 

@@ -36,6 +36,7 @@ from workbench.ir import (
 )
 from workbench.schedule.buffers.operands import plain_buffer
 from workbench.support import IdSource, NodeId
+from workbench.support.identity_memo import IdentityMemo
 
 Layouts = Mapping[NodeId, IndexMap]
 """Index maps by the ids of buffers; a buffer without one keeps its layout."""
@@ -52,17 +53,12 @@ def relaid_function(function: TensorFunction, layouts: Layouts) -> TensorFunctio
     Raises:
         CompileError: `index-map/not-invertible`, `index-map/not-a-map`.
     """
-    key = (id(function), frozenset(layouts.items()))
-    if key not in _RELAID:
-        while len(_RELAID) >= KEPT:
-            _RELAID.pop(next(iter(_RELAID)))
-        _RELAID[key] = (function, _relaid(function, layouts))
-    return _RELAID[key][1]
+    key = frozenset(layouts.items())
+    return _RELAID.get(function, lambda: _relaid(function, layouts), key)
 
 
-KEPT = 1024
-_RELAID: dict[object, tuple[TensorFunction, TensorFunction | str]] = {}
-"""Memo of a pure function by the object given: networks repeat their layers."""
+_RELAID: IdentityMemo[TensorFunction, TensorFunction | str] = IdentityMemo(1024)
+"""Networks repeat their layers."""
 
 
 def _relaid(function: TensorFunction, layouts: Layouts) -> TensorFunction | str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -26,6 +25,7 @@ from workbench.schedule.primitive import Derived, Primitive, Rewritten, all_appl
 from workbench.schedule.primitives.blockize import wrapping
 from workbench.schedule.scope import Scope, walk_statements
 from workbench.support import IdSource, NodeId
+from workbench.support.identity_memo import IdentityMemo
 
 
 @dataclass(frozen=True)
@@ -80,19 +80,14 @@ class Tensorize(Primitive):
 
 
 _WHOLE = "the description initialises: all of the reduction has to be inside"
-_KEPT = 16
-_DONE: OrderedDict[object, tuple[TensorFunction, tuple[Answer, Rewritten | None]]] = OrderedDict()
-"""Memo of a pure function by the object given: asking whether it applies, and applying it, once."""
+_DONE: IdentityMemo[TensorFunction, tuple[Answer, Rewritten | None]] = IdentityMemo(16)
+"""Asking whether it applies, and applying it, is one search."""
 
 
 def _tensorized(primitive: Tensorize, scope: Scope) -> tuple[Answer, Rewritten | None]:
     """The answer, and the function rewritten where it applies."""
-    key = (id(scope.function), scope.name, primitive, registry_version())
-    if key not in _DONE:
-        while len(_DONE) >= _KEPT:
-            _DONE.popitem(last=False)
-        _DONE[key] = scope.function, _tensorize(primitive, scope)
-    return _DONE[key][1]
+    key = scope.name, primitive, registry_version()
+    return _DONE.get(scope.function, lambda: _tensorize(primitive, scope), key)
 
 
 def _tensorize(primitive: Tensorize, given: Scope) -> tuple[Answer, Rewritten | None]:
