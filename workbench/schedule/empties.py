@@ -6,18 +6,34 @@ Fused with another loop, say, a reduction is no longer such a nest.
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
+
 from workbench.analysis.dependence import Answer, applies, unproved
 from workbench.analysis.empty_reductions import Reduction, reductions
 from workbench.ir import Block, Store, TensorFunction, Var, walk
 from workbench.support import NodeId
+
+_KEPT = 16
+_CACHE: OrderedDict[int, tuple[TensorFunction, tuple[Reduction, ...]]] = OrderedDict()
+_LOCK = threading.Lock()
 
 Inits = dict[NodeId, tuple[Var, Block, bool]]
 HINT = "take the initial value out first: `decompose_reduction`"
 
 
 def may_be_empty(function: TensorFunction) -> tuple[Reduction, ...]:
-    """The reductions of which it is not proved that they have instances."""
-    return tuple(found for found in reductions(function) if found.may_be_empty)
+    """The reductions of which it is not proved that they have instances; kept by identity."""
+    with _LOCK:
+        entry = _CACHE.get(id(function))
+    if entry is not None:
+        return entry[1]
+    found = tuple(reduction for reduction in reductions(function) if reduction.may_be_empty)
+    with _LOCK:
+        _CACHE[id(function)] = function, found
+        while len(_CACHE) > _KEPT:
+            _CACHE.popitem(last=False)
+    return found
 
 
 def inits_kept(before: tuple[Reduction, ...], after: TensorFunction) -> Answer:
