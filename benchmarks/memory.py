@@ -63,7 +63,12 @@ def main_types(module: IRModule) -> list[TensorType]:
 
 def arguments(module: IRModule) -> list[np.ndarray]:
     """Zeros for the parameters of `main`."""
-    return [np.zeros(type_.shape or (), type_.dtype) for type_ in main_types(module)]
+    return [np.zeros(numbers(type_), type_.dtype) for type_ in main_types(module)]
+
+
+def numbers(type_: TensorType) -> tuple[int, ...]:
+    """The extents of a type whose dimensions are numbers."""
+    return tuple(dim for dim in type_.shape or () if isinstance(dim, int))
 
 
 if __name__ == "__main__":

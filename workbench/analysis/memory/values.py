@@ -135,8 +135,8 @@ class _Reader:
         self.constants: dict[str, int] = {}
         self.read: list[tuple[Value, int]] = []
         """Values that steps read, with their last use before: to take a call back."""
-        self.sizes: dict[int, tuple[TensorType, TensorType, Size]] = {}
-        """Types and sizes by the identity of a type of the outermost function."""
+        self.sizes: dict[tuple[int, Path | None], tuple[TensorType, TensorType, Size]] = {}
+        """Types and sizes by the identity of a type, and where it stands if it is symbolic."""
 
     def root(self, name: str, function: GraphFunction) -> None:
         scope = _Scope(name)
@@ -254,16 +254,18 @@ class _Reader:
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
     def _size(self, scope: _Scope, type_: Type) -> tuple[TensorType, Size]:
-        known = None if scope.path else self.sizes.get(id(type_))
+        known = self.sizes.get((id(type_), scope.path))
+        known = known or self.sizes.get((id(type_), None))
         if known is not None:
             return known[1], known[2]
         if not isinstance(type_, TensorType) or type_.dtype is None:
             message = "a type is only known when it runs"
             raise _Unknown(message)
-        tensor = TensorType(self._shape(scope, type_.shape), type_.dtype)
-        size = size_of(tensor.shape or (), type_.dtype)
-        if not scope.path:
-            self.sizes[id(type_)] = type_, tensor, size
+        shape = self._shape(scope, type_.shape)
+        fixed = all(isinstance(dim, int) for dim in type_.shape or ())
+        tensor = type_ if fixed else TensorType(shape, type_.dtype)
+        size = size_of(shape, type_.dtype)
+        self.sizes[id(type_), None if fixed else scope.path] = type_, tensor, size
         return tensor, size
 
     def _read(self, scope: _Scope, args: tuple[Arg, ...]) -> tuple[int | None, ...]:
