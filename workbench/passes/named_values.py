@@ -20,7 +20,7 @@ def named_values(values: object, who: str) -> list[tuple[str, Any]]:
     for pair in pairs:
         parts = cast("tuple[Any, ...]", pair) if isinstance(pair, tuple) else ()
         if len(parts) != 2 or not isinstance(parts[0], str):
-            raise _wrong(who, pair)
+            raise _wrong(who, cast("object", pair))
         found.append((parts[0], parts[1]))
     return found
 
