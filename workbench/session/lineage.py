@@ -150,7 +150,7 @@ class _Links:
             return self.before.stable[value.key], (value.key,)
         renamed = self._renamed(value.key)
         if renamed is not None:
-            return self.before.stable[renamed], (renamed,)
+            return self.before.stable[renamed], self._members(value.key, renamed)
         return value.key, tuple(self._candidates(value, moved=False))
 
     def _renamed(self, key: str) -> str | None:
@@ -159,6 +159,11 @@ class _Links:
             if key in each.calls and key in each.renamed:
                 return each.renamed[key]
         return None
+
+    def _members(self, call: str, result: str) -> tuple[str, ...]:
+        """The members of a fused call that became one kernel, that of its result last."""
+        members = (v.key for v in self.before.values() if v.call == call and v.key != result)
+        return (*members, result)
 
     def _candidates(self, value: FlowValue, *, moved: bool) -> list[str]:
         found: list[str] = []
