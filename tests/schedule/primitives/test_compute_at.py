@@ -306,3 +306,48 @@ def test_a_block_does_not_move_into_itself() -> None:
     answer = answered(outer, ComputeAt(block="S_o", loop="k"))
     assert answer.kind is AnswerKind.INAPPLICABLE
     assert answer.message == "the loop `k` is inside of `S_o`"
+
+
+LATE = """
+@T.prim_func
+def f(
+    A: T.Buffer(("n", "m"), "float32"),
+    S: T.Buffer(("n",), "float32"),
+    C: T.Buffer(("n", "m"), "float32"),
+):
+    n = T.int64()
+    m = T.int64()
+    for i, k in T.grid(n, m):
+        with T.sblock("S"):
+            vi = T.axis.spatial(n, i)
+            vk = T.axis.reduce(m, k)
+            with T.init():
+                S[vi] = T.float32(0)
+            S[vi] = S[vi] + A[vi, vk]
+    for i, j in T.grid(n, m):
+        with T.sblock("C"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            C[vi, vj] = A[vi, vj] * S[vi]
+"""
+
+
+def test_an_output_of_nothing_to_reduce_keeps_its_initial_value() -> None:
+    module = parse(LATE)
+    answer = answered(module, ComputeAt(block="S", loop="j"))
+    assert answer.kind is AnswerKind.UNPROVED
+    assert answer.message == (
+        "it is not proved that `j` has iterations: else the output `S` would not get its "
+        "initial value"
+    )
+    applied(module, ComputeAt(block="S", loop="C.i"), n=3, m=0)
+    inside = module.script().replace('S: T.Buffer(("n",), "float32"), ', "")
+    begin = '        m = T.int64()\n        S = T.sblock_alloc_buffer((n,), "float32")\n'
+    local = parse(inside.replace("        m = T.int64()\n", begin))
+    applied(local, ComputeAt(block="S", loop="j"), n=3, m=2)
+
+
+def test_a_reduction_that_does_not_begin_with_its_init_is_not_repeated() -> None:
+    module = parse(LATE.replace("T.axis.reduce(m, k)", "T.axis.reduce(m, m - 1 - k)"))
+    answer = answered(module, ComputeAt(block="S", loop="C.i"))
+    assert answer.kind is AnswerKind.UNPROVED
+    assert answer.message == "it is not proved that `S` runs its init before all its updates"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from workbench.analysis.arith import loop_interval
 from workbench.analysis.dependence import (
     Answer,
     applies,
@@ -16,6 +17,7 @@ from workbench.analysis.dependence.comparison import Clash, Comparison, Group, W
 from workbench.analysis.dependence.sets import TooLargeError
 from workbench.analysis.dependence.versions import Event, Version
 from workbench.ir import (
+    AxisKind,
     Block,
     For,
     If,
@@ -29,10 +31,13 @@ from workbench.ir import (
     TensorFunction,
     Var,
     While,
+    free_vars,
     walk,
 )
 from workbench.ir.traverse import Node
+from workbench.schedule.blocks.nest import known_at
 from workbench.schedule.blocks.producer import Plan
+from workbench.schedule.empties import HINT, may_be_empty
 from workbench.schedule.primitive import all_apply
 from workbench.schedule.scope import Scope
 from workbench.schedule.touches import items_of, part_about, places_of, touches_of
@@ -68,7 +73,7 @@ def recomputed(before: TensorFunction, plan: Plan) -> Answer:
                 return clash_answer(block, clash)
             rounds = found.updates_reordered(plan.regenerated)
         if plan.output:
-            written = _all_written(block, buffer, found)
+            written = _all_written(before, plan, found)
             if not written.applies:
                 return written
     except TooLargeError:
@@ -279,13 +284,35 @@ def _lost(block: Block, buffer: Var, clash: Clash) -> Answer:
     )
 
 
-def _all_written(block: Block, buffer: Var, found: Comparison) -> Answer:
+def _all_written(before: TensorFunction, plan: Plan, found: Comparison) -> Answer:
+    block, buffer = plan.nest.block, plan.buffer
     missing = found.unwritten(buffer.id)
     if missing is None:
-        return applies()
+        return _empty_written(before, plan)
     element = ", ".join(str(missing[name]) for name in sorted(missing) if name.startswith("o"))
     return illegal(
         f"`{buffer.name}` is an output, and `{block.name}` would not compute all of it there",
         block.id,
         (f"`{buffer.name}[{element}]` would not be computed",),
     )
+
+
+def _empty_written(before: TensorFunction, plan: Plan) -> Answer:
+    """Whether an output is initialised under its new loops where there is nothing to reduce."""
+    block = plan.nest.block
+    found = next((one for one in may_be_empty(before) if one.block.id == block.id), None)
+    if found is None or found.simple is None:
+        return applies()
+    known = {loop.var.id for loop in _around(before, block)} | {*plan.loops}
+    there = next(b for b in Scope("", plan.function).blocks if b.id == block.id)
+    known.update(
+        var for a in there.axes if a.kind is not AxisKind.REDUCE for var in free_vars(a.value)
+    )
+    facts = known_at(before, ())
+    for loop in _around(plan.function, block):
+        if loop.var.id not in known and facts.proves(loop.extent > 0) is not True:
+            message = f"it is not proved that `{loop.var.name}` has iterations: else the output "
+            message += f"`{plan.buffer.name}` would not get its initial value"
+            return unproved(message, block.id, hint=HINT)
+        facts = facts.with_range(loop.var, loop_interval(loop.start, loop.extent))
+    return applies()
