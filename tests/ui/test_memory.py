@@ -64,6 +64,12 @@ def test_the_memory_plan_is_looked_at_and_clicked(lab: Lab, repository: Path) ->
 
     lab.page.add_script_tag(path=repository / AXE)
     assert view.root.evaluate(AUDIT) == []
+    lab.theme("dark")
+    try:
+        assert view.root.evaluate(AUDIT) == []
+        lab.screenshot("memory-plan-dark", memory)
+    finally:
+        lab.theme("light")  # the server keeps the choice
 
     lab.page.keyboard.press("Escape")
     expect(view.graph.get_by_role("button", pressed=True)).to_have_count(0)

@@ -242,3 +242,52 @@ describe('loop rows', () => {
     });
   });
 });
+
+describe('the memory plan', () => {
+  it('is asked for once when it is opened, and selects what is clicked', async () => {
+    const { root, view, sent } = rig();
+    await settled();
+    labelled(root, 'button', 'Memory').click();
+    const asked = sent.filter((intent) => intent.type === 'memory');
+    expect(asked).toMatchObject([{ step: 2, function: 'main' }]);
+    const block = {
+      name: 'lv8',
+      node: 'main/8',
+      type: 'f32[8]',
+      first: 0,
+      last: 1,
+      offset: 0,
+      bytes: 64,
+      size: '64 B',
+      reuse: 'fresh',
+      source: '',
+      missed: [],
+      returned: false,
+    } as const;
+    const memory = {
+      step: 2,
+      function: 'main',
+      steps: ['lv8', 'lv9'],
+      blocks: [block, { ...block, name: 'lv9', node: 'main/9', first: 1, reuse: 'in-place', source: 'lv8' }],
+      peak: 64,
+      live: [64, 64],
+      total: 64,
+      summary: 'arena 64 B instead of 128 B',
+      notes: [],
+      written: true,
+    } as const;
+    view.receive({ type: 'memory', reply_to: asked[0]?.id ?? 0, memory });
+    await settled();
+    const pane = labelled(root, 'section', 'Memory');
+    expect(pane.textContent).toContain('arena 64 B instead of 128 B');
+    expect(pane.textContent).toContain('followed by builds');
+    const box = labelled(pane, 'button', 'lv9: 64 B, from step 1, until step 1; in place of lv8');
+    box.dispatchEvent(new MouseEvent('click', { bubbles: true }));
+    expect(sent[sent.length - 1]).toMatchObject({ type: 'detail', node: 'main/9' });
+    await settled();
+    labelled(pane, 'button', 'Close the memory plan').click();
+    await settled();
+    expect(root.querySelector('.wb-memory')).toBeNull();
+    expect(sent.filter((intent) => intent.type === 'memory')).toHaveLength(1);
+  });
+});
