@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 from typing_extensions import override
 
 from workbench.analysis.dependence import Answer
-from workbench.ir import Block, For
+from workbench.ir import Block
 from workbench.schedule.blocks.moved import recomputed
 from workbench.schedule.blocks.producer import Plan, compute_under
+from workbench.schedule.moving import Moving
 from workbench.schedule.plans import planned
-from workbench.schedule.primitive import Derived, Primitive, Rewritten
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope
 from workbench.schedule.touches import touches_of
 
 
 @dataclass(frozen=True)
-class ComputeAt(Primitive):
+class ComputeAt(Moving):
     """Move a block under a loop of its consumers, computing there what they need.
 
     In each iteration of the loop the block runs for the box of its buffer that the statements
@@ -45,34 +44,16 @@ class ComputeAt(Primitive):
     tvm: ClassVar[str] = "compute_at"
     exo: ClassVar[str] = "fuse_at"
 
-    block: str = ""
-    loop: str = ""
-    preserve_unit_loops: bool = False
-    index: int = -1
-
     @override
     def check(self, scope: Scope) -> Answer:
         try:
-            plan = planned(self, scope, self._plan)
+            plan = planned(self, scope, self.plan)
         except RefusedError as refused:
             return refused.answer
         return recomputed(scope.function, plan)
 
     @override
-    def rewrite(self, scope: Scope) -> Rewritten:
-        plan = planned(self, scope, self._plan)
-        old = tuple(loop.var.id for loop in plan.nest.loops)
-        return Rewritten(plan.function, plan.loops, (Derived(old, plan.loops),))
-
-    @override
-    @classmethod
-    def offers(cls, scope: Scope, node: For | Block) -> Iterator[ComputeAt]:
-        if isinstance(node, For):
-            return
-        for loop in reversed(_loops_of_readers(scope, node)):
-            yield cls(scope.name, scope.label(node), scope.label(loop))
-
-    def _plan(self, scope: Scope) -> Plan:
+    def plan(self, scope: Scope) -> Plan:
         return compute_under(
             scope,
             scope.block(self.block),
@@ -81,12 +62,12 @@ class ComputeAt(Primitive):
             keep_unit_loops=self.preserve_unit_loops,
         )
 
-
-def _loops_of_readers(scope: Scope, block: Block) -> list[For]:
-    """The loops around the first other block that reads what a block writes."""
-    written = touches_of(block).writes
-    for other in scope.blocks:
-        if other is not block and written.keys() & touches_of(other).reads.keys():
-            around = set(map(id, scope.loops_around(block.id)))
-            return [x for x in scope.loops_around(other.id) if id(x) not in around]
-    return []
+    @override
+    @classmethod
+    def partner(cls, scope: Scope, block: Block) -> Block | None:
+        """The first other block that reads what the block writes."""
+        written = touches_of(block).writes
+        for other in scope.blocks:
+            if other is not block and written.keys() & touches_of(other).reads.keys():
+                return other
+        return None

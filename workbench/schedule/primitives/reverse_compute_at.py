@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 from typing_extensions import override
 
 from workbench.analysis.dependence import Answer
-from workbench.ir import Block, For
+from workbench.ir import Block
 from workbench.schedule.blocks.consumer import ConsumerPlan, consume_under
 from workbench.schedule.blocks.moved import moved_once
+from workbench.schedule.moving import Moving
 from workbench.schedule.plans import planned
-from workbench.schedule.primitive import Derived, Primitive, Rewritten
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope
 from workbench.schedule.touches import touches_of
 
 
 @dataclass(frozen=True)
-class ReverseComputeAt(Primitive):
+class ReverseComputeAt(Moving):
     """Move a block under a loop of the blocks that write what it reads.
 
     In each iteration of the loop the block runs for the instances whose last input is written
@@ -44,34 +43,16 @@ class ReverseComputeAt(Primitive):
     tvm: ClassVar[str] = "reverse_compute_at"
     exo: ClassVar[str] = "fuse"
 
-    block: str = ""
-    loop: str = ""
-    preserve_unit_loops: bool = False
-    index: int = -1
-
     @override
     def check(self, scope: Scope) -> Answer:
         try:
-            plan = planned(self, scope, self._plan)
+            plan = planned(self, scope, self.plan)
         except RefusedError as refused:
             return refused.answer
         return moved_once(scope.function, plan.function, plan.nest.block, within=plan.regenerated)
 
     @override
-    def rewrite(self, scope: Scope) -> Rewritten:
-        plan = planned(self, scope, self._plan)
-        old = tuple(loop.var.id for loop in plan.nest.loops)
-        return Rewritten(plan.function, plan.loops, (Derived(old, plan.loops),))
-
-    @override
-    @classmethod
-    def offers(cls, scope: Scope, node: For | Block) -> Iterator[ReverseComputeAt]:
-        if isinstance(node, For):
-            return
-        for loop in reversed(_loops_of_writers(scope, node)):
-            yield cls(scope.name, scope.label(node), scope.label(loop))
-
-    def _plan(self, scope: Scope) -> ConsumerPlan:
+    def plan(self, scope: Scope) -> ConsumerPlan:
         return consume_under(
             scope,
             scope.block(self.block),
@@ -80,12 +61,12 @@ class ReverseComputeAt(Primitive):
             keep_unit_loops=self.preserve_unit_loops,
         )
 
-
-def _loops_of_writers(scope: Scope, block: Block) -> list[For]:
-    """The loops around the last other block that writes what a block reads."""
-    read = touches_of(block).reads
-    for other in reversed(scope.blocks):
-        if other is not block and read.keys() & touches_of(other).writes.keys():
-            around = set(map(id, scope.loops_around(block.id)))
-            return [x for x in scope.loops_around(other.id) if id(x) not in around]
-    return []
+    @override
+    @classmethod
+    def partner(cls, scope: Scope, block: Block) -> Block | None:
+        """The last other block that writes what the block reads."""
+        read = touches_of(block).reads
+        for other in reversed(scope.blocks):
+            if other is not block and read.keys() & touches_of(other).writes.keys():
+                return other
+        return None
