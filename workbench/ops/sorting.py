@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,10 +121,11 @@ def _unique(call: OpCall, x: NDArray[Any]) -> Any:  # noqa: ANN401
     each element is, and how often each comes: `int64` of one dimension.
     """
     wanted = {name: call[name] for name in _POSITIONS}
-    found: Any = np.unique(x, **wanted, axis=call["axis"])
+    found: Any = cast("Any", np.unique(x, **wanted, axis=call["axis"]))
     if not any(wanted.values()):
         return found
-    return (found[0], *(np.ravel(item).astype(np.int64) for item in found[1:]))
+    elements, *positions = cast("tuple[NDArray[Any], ...]", found)
+    return (elements, *(np.ravel(item).astype(np.int64) for item in positions))
 
 
 define(
