@@ -3,7 +3,8 @@
 `python tools/fuzz.py 100000 --modules 20000` prints the answers by primitive for the schedules,
 then how often each pass changed a module; the exit status is 1 where one changed what a program
 computes. A failure is printed when it is found and names its seed, from which `--first` and a
-count of 1 show it again. Every fifth chunk of schedules moves blocks, the rest does everything.
+count of 1 show it again. Of five chunks of schedules three do everything, one moves blocks of any
+nest, one those of long chains.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ from typing import Generic, TypeVar
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from tests.generate.nests import random_nests  # noqa: E402
 from tests.generate.sequences import WrongSequenceError, fuzz_passes  # noqa: E402
 from tests.generate.stages import random_stages  # noqa: E402
 from tests.schedule.fuzzing import MOVING, Report, WrongScheduleError, fuzz  # noqa: E402
+from workbench.schedule import PRIMITIVES  # noqa: E402
 
 CHUNK = 100
-MOVES = 5
+MIX = (*[(random_nests, PRIMITIVES)] * 3, (random_nests, MOVING), (random_stages, MOVING))
+"""What programs, and what is done to them, by chunk."""
 MOST_SHOWN = 5
 T = TypeVar("T")
 
@@ -42,10 +46,10 @@ class Found(Generic[T]):
 def run(seeds: range) -> Found[Report]:
     """Random schedules of one chunk of seeds."""
     total, wrong = Report(), list[str]()
-    moves = seeds.start // CHUNK % MOVES == MOVES - 1
+    generate, kinds = MIX[seeds.start // CHUNK % len(MIX)]
     for seed in seeds:
         try:
-            total.merge(fuzz(seed, random_stages, MOVING) if moves else fuzz(seed))
+            total.merge(fuzz(seed, generate, kinds))
         except WrongScheduleError as error:
             wrong.append(str(error))
     return Found(total, tuple(wrong))

@@ -33,7 +33,8 @@ def random_nests(choices: Choices, stages: int = 3) -> Program:
     if not w.outputs:
         _copy_out(w)
     special = w.dtype.startswith("float") and chance(choices, 2)
-    return Program(w.script(), sizes, not symbolic and w.affine, symbolic, special)
+    affine = not symbolic and w.affine and w.dtype != "bool"  # `or` skips what it need not read
+    return Program(w.script(), sizes, affine, symbolic, special)
 
 
 def _copy_out(w: Writer) -> None:
