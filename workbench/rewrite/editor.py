@@ -31,7 +31,6 @@ from workbench.ir import (
     Type,
     Var,
     content_digest,
-    fingerprint,
     leaf_vars,
     map_children,
     structurally_equal,
@@ -41,6 +40,7 @@ from workbench.ir.pool import Array, frozen_array
 from workbench.ir.traverse import evolve
 from workbench.rewrite.derivation import Derivation, NodeRef, Relation
 from workbench.rewrite.dimensions import with_dims
+from workbench.rewrite.summary import summary
 from workbench.support import IdSource, NodeId
 
 N = TypeVar("N")
@@ -209,21 +209,23 @@ class ModuleEditor:
         self._functions[free] = function
         self._module = None
         if self._equal is not None:
-            self._equal.setdefault(_bucket(function), []).append(free)
+            self._equal.setdefault(summary(function)[0], []).append(free)
         return free
 
     def _find_equal(self, function: Function, caller: str) -> str | None:
         if self._equal is None:
             self._equal = {}
             for name, known in self._functions.items():
-                self._equal.setdefault(_bucket(known), []).append(name)
-        for name in self._equal.get(_bucket(function), ()):
+                self._equal.setdefault(summary(known)[0], []).append(name)
+        key, whole = summary(function)
+        for name in self._equal.get(key, ()):
             known = self._functions.get(name)
             if isinstance(known, TensorFunction):
                 return name
             private = isinstance(known, GraphFunction) and known.private
             edited = name == caller or (name in self.base and name in self._pending)
-            if private and not edited and structurally_equal(known, function):
+            same = whole or structurally_equal(known, function)
+            if private and not edited and same:
                 return name
         return None
 
@@ -302,15 +304,6 @@ def _bindings_of(blocks: tuple[BindingBlock, ...]) -> Iterable[Binding]:
             if isinstance(binding.value, IfThenElse):
                 yield from _bindings_of(binding.value.then.blocks)
                 yield from _bindings_of(binding.value.otherwise.blocks)
-
-
-def _bucket(function: Function) -> object:
-    """A key that equal functions share; equal tensor functions share it with no others."""
-    if isinstance(function, TensorFunction):
-        return fingerprint(function), function.private
-    values = (binding.value for binding in function.bindings)
-    names = (getattr(v, "callee", getattr(v, "op", type(v).__name__)) for v in values)
-    return len(function.params), *names
 
 
 def _rebuild(function: GraphFunction, pending: _Pending) -> GraphFunction:

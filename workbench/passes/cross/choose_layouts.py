@@ -72,6 +72,15 @@ class _Region:
 
 
 @dataclass(frozen=True)
+class _Trial:
+    """All candidates of a function laid out: the edits, and the values that belong together."""
+
+    editor: ModuleEditor
+    remarks: tuple[Diagnostic, ...]
+    linked: list[tuple[NodeId, ...]]
+
+
+@dataclass(frozen=True)
 class ChooseLayouts(Pass):
     """Lay out convolutions in blocks of channels, and what lies between them.
 
@@ -97,9 +106,14 @@ class ChooseLayouts(Pass):
             candidates, refused = self._candidates(module, name, function)
             remarks += refused
             if candidates:
-                chosen, said = self._worthwhile(module, name, candidates)
+                trial = self._trial(module, name, candidates)
+                chosen, said = self._worthwhile(module, name, candidates, trial)
                 remarks += said
-                remarks += sweep(editor, name, self.name, chosen) if chosen else ()
+                if len(chosen) == len(candidates) and not editor.derivations:
+                    editor = trial.editor  # it did just that
+                    remarks += trial.remarks
+                elif chosen:
+                    remarks += sweep(editor, name, self.name, chosen)
         made = without_unused_conversions(editor.commit())
         return PassResult(
             made, tuple(editor.derivations), tuple(remarks), reassociates=made is not module
@@ -144,18 +158,31 @@ class ChooseLayouts(Pass):
             )
         return _Candidate(layouts, before, after, blocking.outputs)
 
+    def _trial(self, module: IRModule, name: str, candidates: dict[NodeId, _Candidate]) -> _Trial:
+        """What laying out all candidates of a function would give."""
+        editor = ModuleEditor(module)
+        linked: list[tuple[NodeId, ...]] = []
+        layouts = {value: found.layouts for value, found in candidates.items()}
+        remarks = tuple(sweep(editor, name, self.name, layouts, linked))
+        return _Trial(editor, remarks, linked)
+
     def _worthwhile(
-        self, module: IRModule, name: str, candidates: dict[NodeId, _Candidate]
+        self,
+        module: IRModule,
+        name: str,
+        candidates: dict[NodeId, _Candidate],
+        trial: _Trial,
     ) -> tuple[dict[NodeId, Found], list[Diagnostic]]:
         """The convolutions of the regions that gain more than their conversions cost."""
         chosen: dict[NodeId, Found] = {}
         remarks: list[Diagnostic] = []
-        for region in self._regions(module, name, candidates):
+        names = {b.var.id: b.var.name for b in module.graph_functions[name].bindings}
+        for region in self._regions(name, candidates, trial):
             cost = region.bytes / self.bytes_per_cycle
             pays = region.saved > cost
             form = "in blocks" if pays else "as they are"
             message = (
-                f"{_count(region.convolutions)} from `{_first(module, name, region)}` on, {form}: "
+                f"{_count(region.convolutions)} from `{names[region.convolutions[0]]}` on, {form}: "
                 f"kernels would save `{region.saved:.3g}` of `{region.before:.3g}` cycles, "
                 f"`{region.conversions}` conversions move `{region.bytes}` bytes in "
                 f"`{cost:.3g}` cycles"
@@ -167,16 +194,11 @@ class ChooseLayouts(Pass):
         return chosen, remarks
 
     def _regions(
-        self, module: IRModule, name: str, candidates: dict[NodeId, _Candidate]
+        self, name: str, candidates: dict[NodeId, _Candidate], trial: _Trial
     ) -> Iterator[_Region]:
         """What laying out all candidates would connect, in program order."""
-        editor = ModuleEditor(module)
-        linked: list[tuple[NodeId, ...]] = []
-        layouts = {value: found.layouts for value, found in candidates.items()}
-        for _ in sweep(editor, name, self.name, layouts, linked):
-            pass
-        made = without_unused_conversions(editor.commit())
-        leaders = _connected(linked)
+        made = without_unused_conversions(trial.editor.commit())
+        leaders = _connected(trial.linked)
         regions: dict[NodeId, _Region] = {}
         for value, found in candidates.items():
             region = regions.setdefault(_find(leaders, value), _Region())
@@ -234,11 +256,6 @@ def _find(leaders: dict[NodeId, NodeId], value: NodeId) -> NodeId:
 def _count(convolutions: list[NodeId]) -> str:
     number = len(convolutions)
     return f"`{number}` convolution{'' if number == 1 else 's'}"
-
-
-def _first(module: IRModule, name: str, region: _Region) -> str:
-    bindings = module.graph_functions[name].bindings
-    return next(b.var.name for b in bindings if b.var.id == region.convolutions[0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import accumulate
 from typing import ClassVar
 
@@ -27,6 +28,7 @@ from workbench.analysis.uses import constant_values
 from workbench.ir import (
     Alias,
     Arg,
+    Attrs,
     Binding,
     BindingBlock,
     CallOp,
@@ -36,6 +38,8 @@ from workbench.ir import (
     TensorType,
     TupleItem,
     TupleValue,
+    Type,
+    Var,
     infer_type,
     type_of,
 )
@@ -106,16 +110,30 @@ class CombineParallelMatmuls(Rule):
         first = site.members[0]
         assert isinstance(first.value, CallOp)
         right = _together(site, editor)
-        product = CallOp("matmul", (first.value.args[0], right), first.value.attrs)
-        whole = editor.new_var(site.function, f"{first.var.name}_all", infer_type(product))
-        editor.insert_before(site.function, first.var.id, Binding(whole, product))
+        left, attrs = first.value.args[0], first.value.attrs
+        product = CallOp("matmul", (left, right), attrs)
         cuts = tuple(accumulate(_columns(r) or 0 for r in site.rights))[:-1]
-        split = CallOp("split", (whole,), (("axis", -1), ("indices_or_sections", cuts)))
-        parts = editor.new_var(site.function, f"{first.var.name}_parts", infer_type(split))
+        types = _types(type_of(left), type_of(right), attrs, cuts)
+        whole = editor.new_var(site.function, f"{first.var.name}_all", types[0])
+        editor.insert_before(site.function, first.var.id, Binding(whole, product))
+        parts = editor.new_var(site.function, f"{first.var.name}_parts", types[1])
+        split = _split(whole, cuts)
         editor.insert_before(site.function, first.var.id, Binding(parts, split))
         for index, member in enumerate(site.members):
             item = TupleItem(parts, index)
             editor.replace_value(site.function, member.var.id, item, self.name, Relation.PART)
+
+
+@lru_cache(maxsize=256)
+def _types(left: Type, right: Type, attrs: Attrs, cuts: tuple[int, ...]) -> tuple[Type, Type]:
+    """The types of a product and of its parts: many products have the same."""
+    a, b = Var(NodeId(-1), "a", left), Var(NodeId(-2), "b", right)
+    whole = infer_type(CallOp("matmul", (a, b), attrs))
+    return whole, infer_type(_split(Var(NodeId(-3), "whole", whole), cuts))
+
+
+def _split(whole: Var, cuts: tuple[int, ...]) -> CallOp:
+    return CallOp("split", (whole,), (("axis", -1), ("indices_or_sections", cuts)))
 
 
 def _products(
