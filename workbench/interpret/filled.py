@@ -24,7 +24,7 @@ def check_filled(symbol: str, returned: object, outputs: Sequence[Any]) -> None:
     """
     if returned is None or any(returned is out for out in outputs):
         return
-    arrays = [out for out in outputs if isinstance(out, np.ndarray)]
+    arrays: list[Array] = [out for out in outputs if isinstance(out, np.ndarray)]
     if any(_is_elsewhere(found, arrays) for found in _arrays(returned)):
         raise CompileError(
             Diagnostic(
@@ -46,7 +46,7 @@ def _arrays(returned: object) -> Iterator[object]:
 
 def _is_elsewhere(found: Any, outputs: Sequence[Array]) -> bool:  # noqa: ANN401
     try:
-        array = found if isinstance(found, np.ndarray) else np.from_dlpack(found)
+        array: Array = found if isinstance(found, np.ndarray) else np.from_dlpack(found)
     except (BufferError, RuntimeError, TypeError, ValueError):
         return False  # memory that numpy does not know: nothing is said
     return array.size > 0 and not any(np.may_share_memory(array, out) for out in outputs)
