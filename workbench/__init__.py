@@ -43,6 +43,7 @@ _LAZY = {
     "passes": ("workbench.passes", None),
     "schedule": ("workbench.schedule", None),
     "save": ("workbench.notebook.api", "save"),
+    "te": ("workbench.te", None),
 }
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "passes",
     "save",
     "schedule",
+    "te",
 ]
 
 

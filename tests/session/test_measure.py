@@ -51,12 +51,16 @@ def test_compare_has_bars_by_step_and_rows_by_operator(session: Session) -> None
     session.apply("FuseTensorFunctions")
     comparison = session.compare()
     assert [bar.step for bar in comparison.bars] == [0, 3]
+    assert [bar.name for bar in comparison.bars] == ["0 imported", "3 FuseTensorFunctions"]
     assert comparison.bars[1].error is not None
     (row,) = comparison.per_operator
     assert row.name.startswith("y · fused_matmul_add_relu")
     assert all(seconds is not None and seconds > 0 for seconds in row.seconds)
     assert heard[-1].comparison is comparison
-    assert session.compare([0, 1, 3]).bars[1].step == 1
+    step = session.swap("h", "library numpy.matmul", at=1)
+    bars = session.compare([0, 1, step.index]).bars
+    assert bars[1].step == 1
+    assert bars[2].name == f"{step.index} {step.title}" == "4 matmul → library numpy.matmul"
 
 
 def test_a_cancelled_measurement_ends_and_says_so(session: Session) -> None:

@@ -22,6 +22,7 @@ from workbench.session.implementations import Implementation, implementations_of
 from workbench.session.inputs import Inputs, entry_function
 from workbench.session.lineage import Lineage
 from workbench.session.snapshot import Snapshot
+from workbench.session.titles import step_title
 from workbench.session.verdict import Side
 from workbench.session.worker import Job
 from workbench.support import CompileError, Diagnostic, NodeId
@@ -124,7 +125,7 @@ def compare_steps(session: Measured, steps: tuple[int, ...], job: Job) -> Compar
     job.report("running the import", 0, 0)
     inputs, origin = session.verdict_side(0, job)
     snapshots = [session.snapshot(step) for step in steps]
-    trials = tuple(_step_trial(snapshot) for snapshot in snapshots)
+    trials = tuple(_step_trial(session, snapshot) for snapshot in snapshots)
     experiment = Experiment(trials, inputs.arrays, origin.outputs)
     measured = measure_apart(experiment, session.engine, job)
     outcomes = measured.results.outcomes
@@ -137,9 +138,10 @@ def compare_steps(session: Measured, steps: tuple[int, ...], job: Job) -> Compar
     return Comparison("whole model, per step", bars_of(bars, outcomes), rows, note)
 
 
-def _step_trial(snapshot: Snapshot) -> Trial:
+def _step_trial(session: Measured, snapshot: Snapshot) -> Trial:
     entry = entry_function(snapshot.module)
-    name = f"{snapshot.index} {snapshot.name}"
+    before = None if snapshot.parent is None else session.lineage(snapshot.parent)
+    name = f"{snapshot.index} {step_title(snapshot, before)}"
     return Trial(name, needed(snapshot.module, entry), entry, profile=True)
 
 
