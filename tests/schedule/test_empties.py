@@ -10,7 +10,7 @@ from tests.schedule.checks import applied
 from workbench.analysis.dependence import AnswerKind, dependences
 from workbench.interpret import run_tensor_function
 from workbench.ir import TensorFunction
-from workbench.schedule import Primitive
+from workbench.schedule import PRIMITIVES, Primitive
 from workbench.schedule.primitive import answer_of
 from workbench.schedule.primitives import (
     Blockize,
@@ -135,3 +135,55 @@ def test_a_reader_stays_behind_an_init_of_nothing() -> None:
     assert init.is_init
     assert found.conflict([init.index], [reader.index]).kind is AnswerKind.ILLEGAL
     assert found.conflict([update.index], [reader.index]).kind is not AnswerKind.ILLEGAL
+
+
+GUARDED = """
+@T.prim_func
+def f(n: T.int64, A: T.Buffer((4, 8), "float32"), D: T.Buffer((4,), "float32")):
+    S = T.alloc_buffer((4,), "float32")
+    for x in range(4):
+        S[x] = T.float32(5)
+    for i, k in T.grid(4, 8):
+        with T.block("S"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            T.where(k < n)
+            with T.init():
+                S[vi] = T.float32(0)
+            S[vi] = S[vi] + A[vi, vk]
+    for j in range(4):
+        with T.block("D"):
+            vj = T.axis.spatial(4, j)
+            D[vj] = S[vj] * T.float32(2)
+"""
+BRANCH = GUARDED.replace("            T.where(k < n)\n", "").replace(
+    """        with T.block("S"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                S[vi] = T.float32(0)
+            S[vi] = S[vi] + A[vi, vk]
+""",
+    """        if k < n:
+            with T.block("S"):
+                vi, vk = T.axis.remap("SR", [i, k])
+                with T.init():
+                    S[vi] = T.float32(0)
+                S[vi] = S[vi] + A[vi, vk]
+""",
+)
+
+
+@pytest.mark.parametrize(("text", "nothing"), [(GUARDED, 0), (BRANCH, 10)])
+def test_conditions_on_the_reduction_count_whatever_is_done(text: str, nothing: int) -> None:
+    """A condition keeps the init in instances where it is a branch, not as a predicate."""
+    module = parse(text)
+    scope = Scope.of(module, "f")
+    places = (*scope.loops, *scope.blocks)
+    offers = [offer for kind in PRIMITIVES for at in places for offer in kind.offers(scope, at)]
+    taken = [offer for offer in offers if answer_of(offer, scope).applies]
+    assert len(taken) > 20
+    results = {offer: offer.rewrite(Scope.of(module, "f")).function for offer in taken}
+    for n, expected in ((0, nothing), (1, 2), (5, 10)):
+        for offer, function in results.items():
+            found = np.full(4, 7, np.float32)
+            run_tensor_function(function, [np.ones((4, 8), np.float32), found], [n])
+            assert found.tolist() == [expected] * 4, offer

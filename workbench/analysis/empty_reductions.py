@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 from workbench.analysis.arith import Facts, loop_interval
 from workbench.analysis.conjunctions import conjunction, conjuncts
@@ -31,6 +32,7 @@ from workbench.ir.tensor import (
     Stmt,
     Store,
     TensorFunction,
+    While,
 )
 from workbench.ir.traverse import Node, free_vars, substitute, walk
 from workbench.support.ids import IdSource, NodeId
@@ -38,6 +40,9 @@ from workbench.support.ids import IdSource, NodeId
 ZERO = IntImm(0)
 TRUE = IntImm(1, "bool")
 Values = dict[NodeId, PrimExpr]
+_DIVISIONS = frozenset(
+    {BinaryOp.DIV, BinaryOp.FLOORDIV, BinaryOp.FLOORMOD, BinaryOp.TRUNCDIV, BinaryOp.TRUNCMOD}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,7 @@ class Reduction:
     @cached_property
     def may_be_empty(self) -> bool:
         """Whether it is not proved that there is a first update under each of the other loops."""
-        if self.block.predicate is None and all(map(_has_iterations, self.path)):
+        if self.block.predicate is None and all(map(_always_runs, self.path)):
             return False
         simple, facts = self.simple, _known(self.path, self._used)
         if simple is not None:
@@ -106,7 +111,29 @@ class Reduction:
         loops = [loop for loop in self.path if isinstance(loop, For) and loop.var.id in self._used]
         extents = [a.extent for a in self.block.axes if a.kind is AxisKind.REDUCE]
         counts = (*(loop.extent for loop in loops), *extents)
-        return bool(loops) and any(facts.proves(count > 0) is not True for count in counts)
+        if any(facts.proves(count > 0) is not True for count in counts):
+            return bool(loops)
+        starts: Values = {loop.var.id: loop.start for loop in loops}
+        others = {stmt.var.id for stmt in self.path if isinstance(stmt, For)} - self._used
+        return any(
+            facts.simplify(substitute(condition, starts)) != TRUE
+            for condition in self._conditions()
+            if _mention(self._used, (condition,)) or not _mention(others, (condition,))
+        )
+
+    def _conditions(self) -> Iterator[PrimExpr]:
+        """All conditions around it, in terms of loops."""
+        values = axis_values((*self.path, self.block))
+        for outer, inner in pairwise((*self.path, self.block, self.block)):
+            match outer:
+                case If(condition=condition, then=then):
+                    yield substitute(condition if inner is then else Not(condition), values)
+                case While(condition=condition):
+                    yield substitute(condition, values)
+                case Block(predicate=predicate) if predicate is not None:
+                    yield from (substitute(part, values) for part in conjuncts(predicate))
+                case _:
+                    continue
 
     @cached_property
     def _used(self) -> set[NodeId]:
@@ -150,15 +177,11 @@ class Reduction:
         starts: Values = {loop.var.id: loop.start for loop in reduced}
         counts = (Binary(BinaryOp.GT, loop.extent, ZERO) for loop in reduced)
         reduce = (values[a.var.id] for a in block.axes if a.kind is AxisKind.REDUCE)
-        return EmptyReduction(
-            block,
-            reduced,
-            others,
-            (*counts, *(substitute(part, starts) for part in rest)),
-            own,
-            tuple(Facts().simplify(substitute(value, starts)) for value in reduce),
-            values,
-        )
+        nonempty = (*counts, *(substitute(part, starts) for part in rest))
+        first = tuple(Facts().simplify(substitute(value, starts)) for value in reduce)
+        if any(_may_fault(part) for part in (*nonempty, *own, *first)):
+            return None
+        return EmptyReduction(block, reduced, others, nonempty, own, first, values)
 
 
 def reductions(function: TensorFunction) -> Iterator[Reduction]:
@@ -222,11 +245,17 @@ def _inside(stmt: Stmt) -> tuple[Stmt, ...]:
             return () if body is None else (body,)
 
 
-def _has_iterations(stmt: Stmt) -> bool:
-    """Whether a statement is no loop, or one whose extent is a positive number."""
-    if not isinstance(stmt, For):
-        return True
-    return isinstance(stmt.extent, IntImm) and stmt.extent.value > 0
+def _always_runs(stmt: Stmt) -> bool:
+    """Whether a statement runs what is in it, for all that its form says."""
+    match stmt:
+        case For(extent=IntImm(value=extent)):
+            return extent > 0
+        case For() | If() | While():
+            return False
+        case Block(predicate=predicate):
+            return predicate is None
+        case _:
+            return True
 
 
 def _runs(stmt: Stmt, loops: set[NodeId]) -> bool:
@@ -235,6 +264,16 @@ def _runs(stmt: Stmt, loops: set[NodeId]) -> bool:
 
 def _mention(names: set[NodeId], nodes: Sequence[Node]) -> bool:
     return any(not names.isdisjoint(free_vars(node)) for node in nodes)
+
+
+def _may_fault(expr: PrimExpr) -> bool:
+    """Whether an expression divides by what may be zero where there is nothing to reduce."""
+    return any(
+        isinstance(node, Binary)
+        and node.op in _DIVISIONS
+        and not (isinstance(node.b, IntImm) and node.b.value)
+        for node in walk(expr)
+    )
 
 
 def _reads(expr: PrimExpr) -> bool:

@@ -39,8 +39,9 @@ def may_be_empty(function: TensorFunction) -> tuple[Reduction, ...]:
 def inits_kept(before: tuple[Reduction, ...], after: TensorFunction) -> Answer:
     """Whether what was initialised with nothing to reduce still is, and nothing else."""
     old, new = _inits(before), _inits(may_be_empty(after))
+    blocks = {block.id: (buffer, block, simple) for buffer, block, simple in old.values()}
     for ident, (buffer, block, simple) in new.items():
-        was = old.get(ident)
+        was = old.get(ident) or blocks.get(block.id)
         if (was is None and simple) or (was is not None and was[2] is simple):
             continue
         verb = "would get its initial value" if simple else "would not get its initial value"
