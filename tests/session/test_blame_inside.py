@@ -16,6 +16,7 @@ from tests.session.blaming import (
     IMAGE,
     IN_PLACE,
     MATRIX,
+    SYMBOLIC,
     Case,
     blamed,
     check,
@@ -44,12 +45,15 @@ from workbench.ir import (
     TensorType,
 )
 from workbench.passes import (
+    BindParameters,
+    BindSymbolicVariables,
     CanonicalizeBindings,
     EliminateDeadCode,
     FuseOps,
     FuseTensorFunctions,
     LegalizeOps,
     MoveLayoutConversions,
+    Pass,
     ScheduleDefault,
     Simplify,
     TransformLayouts,
@@ -369,3 +373,21 @@ def test_a_step_that_is_still_checked_is_no_verdict() -> None:
     with pytest.raises(wb.CompileError, match="session/still-checking"):
         session.blame(timeout=0.05)
     session.cancel()
+
+
+@pytest.mark.parametrize(
+    ("text", "binding", "name"),
+    [
+        (MATRIX, BindParameters({"b": np.ones(6, "float32")}), "u"),
+        (SYMBOLIC, BindSymbolicVariables({"n": 3}), "a"),
+    ],
+)
+def test_faults_after_parameters_were_bound_are_found(text: str, binding: Pass, name: str) -> None:
+    session = wb.open(wb.parse(text))
+    for step in (binding, LegalizeOps()):
+        session.apply(step)
+    wrong = session.apply(Rebind(name, first_operand))
+    session.apply(FuseOps())
+    found = session.blame(timeout=300)
+    assert found is not None
+    assert (found.index, found.path) == (wrong.index, (f"main.{name}",))

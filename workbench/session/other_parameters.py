@@ -68,19 +68,10 @@ def check_against_import(
     refused = other_signature(origin, module, function)
     if refused:
         return Verdict("wrong", f"✗ {refused}", inputs=inputs.source)
-    arguments = _arguments(origin, module, function, inputs, ranges)
-    if interpreter_can_run(origin):
-        values: Mapping[NodeId, Value] = reference_values(origin, arguments.arrays, function)
-        expected = result_of(origin, function, values)
-    else:
-        side = run_side(engine, origin, arguments, function, job)
-        values, expected = side.values, side.outputs
-    known = {**dict(zip((p.id for p in old.params), arguments.arrays, strict=True)), **values}
-    missing = [param.name for param in new.params if param.id not in known]
-    if missing:
-        text = f"not checkable: it takes `{missing[0]}`, which the import does not compute"
+    given, expected = fitting_inputs(engine, origin, module, function, inputs, ranges, job)
+    if isinstance(given, str):
+        text = f"not checkable: it takes `{given}`, which the import does not compute"
         return Verdict("uncheckable", text)
-    given = Inputs(tuple(known[param.id] for param in new.params), arguments.source)
     job.checkpoint()
     try:
         after: Side = run_side(engine, module, given, function, job)
@@ -94,6 +85,37 @@ def check_against_import(
         for a, b, var in zip(expected, after.outputs, result_vars(new), strict=False)
     ]
     return conclude(found, found, len(found), given.source)
+
+
+def fitting_inputs(
+    engine: Engine,
+    origin: IRModule,
+    module: IRModule,
+    function: str,
+    inputs: Inputs,
+    ranges: Mapping[str, Interval],
+    job: Job,
+) -> tuple[Inputs | str, tuple[Value, ...]]:
+    """Inputs of the step's entry function, and what the import returns for what they come from.
+
+    Instead of inputs the name of a parameter that the import does not compute.
+
+    Raises:
+        CompileError: where the import cannot be run on inputs that fit.
+    """
+    old, new = origin.graph_functions[function], module.graph_functions[function]
+    arguments = _arguments(origin, module, function, inputs, ranges)
+    if interpreter_can_run(origin):
+        values: Mapping[NodeId, Value] = reference_values(origin, arguments.arrays, function)
+        expected = result_of(origin, function, values)
+    else:
+        side = run_side(engine, origin, arguments, function, job)
+        values, expected = side.values, side.outputs
+    known = {**dict(zip((p.id for p in old.params), arguments.arrays, strict=True)), **values}
+    missing = next((param.name for param in new.params if param.id not in known), None)
+    if missing is not None:
+        return missing, expected
+    return Inputs(tuple(known[param.id] for param in new.params), arguments.source), expected
 
 
 def _arguments(

@@ -16,7 +16,7 @@ from workbench.session.frames import Search, locate
 from workbench.session.inputs import Inputs, Interval, entry_function, seeded_inputs
 from workbench.session.interpreter_cost import interpreter_can_run
 from workbench.session.kernel_check import check_kernels
-from workbench.session.other_parameters import check_against_import, takes_others
+from workbench.session.other_parameters import check_against_import, fitting_inputs, takes_others
 from workbench.session.snapshot import Snapshot
 from workbench.session.step import Step
 from workbench.session.verdict import (
@@ -149,9 +149,17 @@ class Verdicts:
         if not new.graph_functions or step.verdict.fault is not None:
             return blame_of(step, old, None)
         entry, inputs = entry_function(new), self.inputs()
-        if takes_others(self._snapshot(0).module, new, entry):
+        origin = self._snapshot(0).module
+        if takes_others(old, new, entry):
             return blame_of(step, old, None)
-        values = self.side(snapshot.parent, job).values
+        if takes_others(origin, new, entry):
+            given, _ = fitting_inputs(self._engine, origin, new, entry, inputs, self._ranges, job)
+            if isinstance(given, str):
+                return blame_of(step, old, None)
+            inputs = given
+            values = run_side(self._engine, old, inputs, entry, job).values
+        else:
+            values = self.side(snapshot.parent, job).values
         search = Search(self._engine, old, new, derivations, job)
         return blame_of(step, old, locate(search, entry, inputs.arrays, values))
 
