@@ -217,6 +217,37 @@ def test_a_library_of_a_user(acme: str) -> None:
     assert symbols(done) == ["numpy.conv2d", "acme.tanh_dense", "numpy.matmul"]
 
 
+def test_two_libraries_in_turns_keep_the_values_on_any_machine(acme: str) -> None:
+    """As above, with one library of a user and numpy: nothing has to be installed."""
+    calls: list[int] = []
+
+    def tanh_dense(x: np.ndarray, w: np.ndarray, out: np.ndarray) -> None:
+        calls.append(1)
+        np.tanh(x @ w, out=out)
+
+    register_library(LibraryFunction("acme.tanh_dense", tanh_dense, "acme"))
+    module = parse(NETWORK)
+    done = after(
+        module,
+        PartitionForLibrary("numpy", only=("s",)),
+        PartitionForLibrary(acme),
+        LegalizeOps(),
+        FuseOps(),
+        PartitionForLibrary(acme),
+        FuseTensorFunctions(),
+        PartitionForLibrary("numpy"),
+        ScheduleDefault(),
+        EliminateDeadCode(),
+    )
+    assert symbols(done) == ["numpy.conv2d", "acme.tanh_dense", "numpy.matmul"]
+    executable = build(done)
+    assert (executable.report.library, executable.report.reference) == (3, 0)
+    assert executable.report.compiled > 0, "the rest is compiled"
+    calls.clear()
+    executable(*arrays_for(module))
+    assert calls == [1]
+
+
 def test_a_library_that_does_not_load_is_said_at_build() -> None:
     register_library(
         LibraryFunction("test.broken.load", print, "test", load=lambda: "it is for another machine")
