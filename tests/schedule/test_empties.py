@@ -52,7 +52,7 @@ def f(A: T.Buffer((4, "n"), "float32"), D: T.Buffer((4,), "float32")):
             D[vj] = S[vj] * T.float32(2)
 """
 BY_FOUR = Split(loop="k", factors=(None, 4))
-SCHEDULES = {
+SCHEDULES: dict[str, tuple[str | Primitive, ...]] = {
     "split": (SUM, BY_FOUR),
     "outer": (SUM, BY_FOUR, Reorder(loops=("k_0", "i", "k_1"))),
     "padded": (SUM, Split(loop="k", factors=(4, None)), Reorder(loops=("k_0", "i"))),
