@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from itertools import islice
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,30 +38,56 @@ def frozen_array(array: Array) -> Array:
 class ConstantPool(Mapping[str, Array]):
     """An immutable map from content hash to read-only, row-major array.
 
-    Bytes are shared, not copied.
+    Bytes are shared, not copied. A pool and the one that `with_array` makes of it share their
+    table, in which each sees only what was there when it was made: adding takes constant time.
     """
 
-    __slots__ = ("_arrays",)
+    __slots__ = ("_size", "_table")
 
     def __init__(self, arrays: Mapping[str, Array] | None = None) -> None:
-        self._arrays: dict[str, Array] = dict(arrays or {})
+        items = (arrays or {}).items()
+        self._table: dict[str, tuple[int, Array]] = {
+            digest: (position, array) for position, (digest, array) in enumerate(items)
+        }
+        self._size = len(self._table)
 
     def __getitem__(self, digest: str) -> Array:
-        return self._arrays[digest]
+        position, array = self._table[digest]
+        if position >= self._size:
+            raise KeyError(digest)
+        return array
+
+    def __contains__(self, digest: object) -> bool:
+        found = self._table.get(digest) if isinstance(digest, str) else None
+        return found is not None and found[0] < self._size
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._arrays)
+        return iter(list(islice(self._table, self._size)))
 
     def __len__(self) -> int:
-        return len(self._arrays)
+        return self._size
 
     def with_array(self, array: Array) -> tuple[str, ConstantPool]:
         """The digest of `array` and a pool that holds it."""
         digest = content_digest(array)
-        if digest in self._arrays:
+        if digest in self:
             return digest, self
-        return digest, ConstantPool({**self._arrays, digest: frozen_array(array)})
+        frozen = frozen_array(array)
+        with _GROWING:
+            if len(self._table) == self._size:
+                self._table[digest] = self._size, frozen
+                return digest, self._grown()
+        return digest, ConstantPool({**self, digest: frozen})
+
+    def _grown(self) -> ConstantPool:
+        """The pool that sees one array more of the same table."""
+        grown = ConstantPool()
+        grown._table, grown._size = self._table, self._size + 1
+        return grown
 
     def merged(self, other: ConstantPool) -> ConstantPool:
         """Both pools in one."""
-        return ConstantPool({**self._arrays, **other._arrays})
+        return ConstantPool({**self, **other})
+
+
+_GROWING = Lock()
