@@ -193,3 +193,12 @@ def test_values_from_memory_may_overflow() -> None:
     assert bounds(narrow * 2 + 1, {}) == Interval(1, 511)
     wide = Cast(Load(Var(NodeId(9), "x", BufferType((4,), "uint64")), (IntImm(0),)), "int64")
     assert bounds(wide, {}) == Interval(None, None)
+
+
+def test_a_multiple_of_what_is_known_proves_the_last_row_of_a_whole_tile() -> None:
+    tile, row, rows = index(0, "i_0"), index(1, "i_1"), index(2, "n")
+    facts = Facts({tile.id: Interval(0, None), row.id: Interval(0, 5), rows.id: Interval(0, None)})
+    whole = facts.assume(tile < rows // 6)
+    assert whole.proves(tile * 6 + row < rows) is True
+    assert facts.proves(tile * 6 + row < rows) is None
+    assert whole.proves(tile * 6 + row + 1 < rows) is None

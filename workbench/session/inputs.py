@@ -108,6 +108,15 @@ def seeded_inputs(
     return Inputs(tuple(arrays), "seeded " + ", ".join(notes) if notes else "no inputs")
 
 
+def extents_of(params: Sequence[Var], arrays: Sequence[Array]) -> dict[str, int]:
+    """The symbolic dimensions of parameters by name, with what they are in these arguments."""
+    symbols = Symbols()
+    for param, array in zip(params, arrays, strict=False):
+        symbols.bind(param.type, array, param.name)
+    found = {node.id: node.name for p in params for node in walk(p.type) if isinstance(node, Var)}
+    return {name: symbols[id_] for id_, name in found.items() if id_ in symbols}
+
+
 def seeded_arguments(
     params: Sequence[Var], ranges: Mapping[str, Interval] | None = None
 ) -> tuple[Array, ...]:

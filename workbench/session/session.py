@@ -20,7 +20,13 @@ from workbench.session.display import display_bundle, upper
 from workbench.session.engine import Engine
 from workbench.session.events import Changed, Event, Listeners, Measured, Progress, Selected
 from workbench.session.implementations import Implementation, implementations_of
-from workbench.session.inputs import Inputs, Interval, entry_function, seeded_inputs
+from workbench.session.inputs import (
+    Inputs,
+    Interval,
+    entry_function,
+    extents_of,
+    seeded_inputs,
+)
 from workbench.session.measure import compare_steps, measure_value
 from workbench.session.naming import find_value
 from workbench.session.recipe import write_recipe
@@ -279,6 +285,16 @@ class Session(SessionTree):
         """
         base = self.head if at is None else self._step(self.snapshot(at).index)
         return SessionSchedule(base.module, function, base, self.apply)
+
+    def extents(self, step: int) -> dict[str, int]:
+        """How large the symbolic dimensions of a step are in the inputs of the checks, by name."""
+        module = self.snapshot(step).module
+        try:
+            params = module.graph_functions[entry_function(module)].params
+            arrays = self._verdicts.inputs().arrays
+        except CompileError:
+            return {}
+        return extents_of(params, arrays)
 
     def verdict_side(self, step: int, job: Job) -> tuple[Inputs, Side]:
         """Inputs and values of a step, as the verdicts use them."""

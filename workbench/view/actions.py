@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 from workbench.ir import IRModule, module_digest
+from workbench.passes import BindSymbolicVariables
 from workbench.rewrite import Pass, Refusal, Rule, Site
 from workbench.session.catalogue import (
     is_builtin,
@@ -26,6 +28,20 @@ def module_actions(module: IRModule, variable: str) -> list[ActionView]:
     return [
         _whole(module, kind, variable) for kind in known_passes() if not required_parameters(kind)
     ]
+
+
+def specialising(module: IRModule, extents: Mapping[str, int], variable: str) -> list[ActionView]:
+    """The module for the extents that its inputs have now, where some are symbolic."""
+    if not extents:
+        return []
+    chosen = BindSymbolicVariables(extents)
+    try:
+        run_pass(chosen, module)
+    except CompileError as error:
+        return [_refused(type(chosen).__name__, error, "module")]
+    shown = ", ".join(f"{name} = {extent}" for name, extent in extents.items())
+    code = f"{variable}.apply({pass_code(chosen)})"
+    return [ActionView(name=type(chosen).__name__, applies=True, reason=f"for {shown}", code=code)]
 
 
 def value_actions(module: IRModule, value: FlowValue, variable: str) -> list[ActionView]:

@@ -6,12 +6,13 @@ import threading
 from collections.abc import Mapping
 
 from workbench.ir import module_digest
+from workbench.passes import BindSymbolicVariables
 from workbench.rewrite import Pass
 from workbench.session import Session
 from workbench.session.catalogue import as_pass
 from workbench.session.flow import FlowValue
 from workbench.session.lineage import Lineage
-from workbench.view.actions import module_actions, pass_at
+from workbench.view.actions import module_actions, pass_at, specialising
 from workbench.view.compared import comparison_view, diff_view
 from workbench.view.detail import detail_view
 from workbench.view.function_detail import function_detail, names_function
@@ -101,7 +102,8 @@ class SessionViews:
         digest = module_digest(module)
         if digest not in self._actions:
             self._actions[digest] = module_actions(module, self.variable)
-        return self._actions[digest]
+        special = specialising(module, self.session.extents(step), self.variable)
+        return [*self._actions[digest], *special]
 
     def pass_named(self, name: str, step: int, node: str | None) -> Pass:
         """The pass of that name, at one value or everywhere.
@@ -109,6 +111,8 @@ class SessionViews:
         Raises:
             CompileError: `session/unknown-pass`.
         """
+        if name == BindSymbolicVariables.__name__:
+            return BindSymbolicVariables(self.session.extents(step))
         kind = type(as_pass(name))
         value: FlowValue | None = None
         if node is not None:
