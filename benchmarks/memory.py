@@ -5,7 +5,6 @@
 The last column is what an executable that follows the plan holds.
 """
 
-
 from __future__ import annotations
 
 from collections.abc import Iterator
