@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 import workbench as typed
-from workbench.ir import IRModule, module_digest
+from workbench.analysis import patterns as typed_patterns
+from workbench.ir import GraphBuilder as TypedBuilder
+from workbench.ir import IRModule, TensorType, module_digest
 from workbench.ir.registry import find_tensor_intrinsic
 from workbench.rewrite import Pass, PassResult, registered_passes
 from workbench.schedule.intrinsics.registry import intrinsic
@@ -25,6 +27,8 @@ from workbench.support import CompileError
 from workbench.support.kinds import describe, fits
 
 wb: Any = typed
+patterns: Any = typed_patterns
+GraphBuilder: Any = TypedBuilder
 TEXT = """
 @I.ir_module
 class Module:
@@ -51,6 +55,7 @@ class Module:
         return z
 """
 M: IRModule = wb.parse(TEXT)
+UNTYPED: Any = M
 X = np.ones((8, 8), "float32")
 
 
@@ -148,6 +153,28 @@ CALLS: list[tuple[str, Callable[[], object]]] = [
     (KIND, lambda: wb.passes.PartitionForLibrary(3)(M)),
     (KIND, lambda: wb.schedule.Split("mm", "i", 4)(M)),
     (KIND, lambda: wb.schedule.Parallel("mm", 4)(M)),
+    (KIND, lambda: GraphBuilder().param(None, TensorType((2,)))),
+    (KIND, lambda: GraphBuilder().param("x", None)),
+    (KIND, lambda: GraphBuilder().emit(None)),
+    (KIND, lambda: GraphBuilder().emit("relu")),
+    (KIND, lambda: GraphBuilder().call_library(3, (), TensorType((2,)))),
+    (KIND, lambda: GraphBuilder().call_library("f", (), None)),
+    (KIND, lambda: GraphBuilder().build(None)),
+    (KIND, lambda: GraphBuilder(3)),
+    ("module/no-constant", lambda: GraphBuilder().constant(object(), "c")),
+    ("module/no-constant", lambda: GraphBuilder().constant(["a"], "c")),
+    (KIND, lambda: UNTYPED.with_function("f", None)),
+    (KIND, lambda: UNTYPED.with_function(None, M["mm"])),
+    (KIND, lambda: wb.te.create_tensor_function(None, [])),
+    (KIND, lambda: wb.te.create_tensor_function([1], [2])),
+    (KIND, lambda: wb.te.emit_te(None, len)),
+    (KIND, lambda: wb.te.emit_te(GraphBuilder(), None)),
+    (KIND, lambda: patterns.op(None)),
+    (KIND, lambda: patterns.op(["matmul", 3])),
+    ("pattern/not-a-pattern", lambda: patterns.op("matmul", 3)),
+    (KIND, lambda: patterns.item(patterns.anything(), "0")),
+    (KIND, lambda: list(patterns.find("matmul", M))),
+    (KIND, lambda: list(patterns.find(patterns.anything(), None))),
 ]
 
 ON_SCHEDULES: list[tuple[str, Callable[[Any], object]]] = [

@@ -32,10 +32,13 @@ from workbench.ir.module import IRModule
 from workbench.ir.registry import infer_type, type_of
 from workbench.ir.tensor import Attr, Attrs
 from workbench.support.diagnostics import CompileError, Diagnostic
+from workbench.support.found import found
 from workbench.support.ids import IdSource
+from workbench.support.kinds import methods_check_kinds
 from workbench.support.spans import Span
 
 
+@methods_check_kinds("attrs")
 class GraphBuilder:
     """Collects parameters and bindings of one graph function, in one dataflow block.
 
@@ -172,6 +175,9 @@ def leaf_vars(arg: Arg) -> Iterator[Var]:
 def add_constant(module: IRModule, array: object) -> tuple[Constant, IRModule]:
     """A constant leaf for `array` and the module whose pool holds it."""
     dense = np.asarray(array)
+    if dense.dtype.kind in "OUSVMm":
+        message = f"a constant is an array of numbers, found {found(array)}"
+        raise CompileError(Diagnostic("module/no-constant", message))
     digest, pool = module.pool.with_array(dense)
     shape = tuple(int(extent) for extent in dense.shape)
     return Constant(digest, TensorType(shape, str(dense.dtype))), replace(module, pool=pool)

@@ -11,6 +11,7 @@ from workbench.ir.pool import ConstantPool
 from workbench.ir.tensor import Attrs, Block, For, TensorFunction
 from workbench.ir.traverse import walk
 from workbench.support.diagnostics import CompileError, Diagnostic
+from workbench.support.found import found
 
 Function: TypeAlias = GraphFunction | TensorFunction
 
@@ -81,7 +82,13 @@ class IRModule:
         """The module with `name` set.
 
         In place if it is there, else at the end. Passes use `ModuleEditor`.
+
+        Raises:
+            CompileError: `call/wrong-kind`.
         """
+        if not isinstance(function, Function) or not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            message = f"a module maps names to functions, got {found(name)} and {found(function)}"
+            raise CompileError(Diagnostic("call/wrong-kind", message))
         if name not in self:
             return replace(self, functions=(*self.functions, (name, function)))
         changed = tuple((key, function if key == name else old) for key, old in self.functions)

@@ -44,8 +44,8 @@ def checks_kinds(function: F, own: tuple[str, ...] = (), home: str = "") -> F:
 
     @functools.cache
     def hints() -> dict[str, Any]:
-        known = typing.get_type_hints(function)
-        return {name: hint for name, hint in known.items() if name not in own}
+        names = [name for name in function.__annotations__ if name not in own]
+        return {name: hint for name in names for hint in _readable(function, name)}
 
     @functools.wraps(function)
     def call(*args: Any, **keywords: Any) -> Any:  # noqa: ANN401
@@ -61,6 +61,15 @@ def checks_kinds(function: F, own: tuple[str, ...] = (), home: str = "") -> F:
         return function(*args, **keywords)
 
     return cast(F, call)
+
+
+def _readable(function: Callable[..., Any], name: str) -> list[Any]:
+    """The annotation of an argument; nothing where its names are gone or it is recursive."""
+    alone = types.SimpleNamespace(__annotations__={name: function.__annotations__[name]})
+    try:
+        return [typing.get_type_hints(alone, function.__globals__)[name]]
+    except (NameError, TypeError):
+        return []
 
 
 def methods_check_kinds(*own: str) -> Callable[[C], C]:

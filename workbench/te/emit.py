@@ -29,12 +29,14 @@ from workbench.ir import (
 )
 from workbench.script.expressions import TensorCall, register_expression_caller
 from workbench.support import CompileError, Diagnostic, NodeId
+from workbench.support.kinds import checks_kinds
 from workbench.te.function import create_tensor_function, program_order
 from workbench.te.tensor import Reduction, Tensor, is_draft, placeholder
 
 LAMBDA = "<lambda>"
 
 
+@checks_kinds
 def emit_te(
     builder: GraphBuilder,
     function: Callable[..., object],

@@ -30,12 +30,14 @@ from workbench.ir import (
     walk,
 )
 from workbench.support import CompileError, Diagnostic, IdSource, NodeId
+from workbench.support.kinds import checks_kinds
 from workbench.te.tensor import Compute, Reduction, Tensor, compute
 
 N = TypeVar("N")
 NO_ALIAS: Attrs = (("noalias", True),)
 
 
+@checks_kinds
 def create_tensor_function(
     inputs: Sequence[Tensor],
     outputs: Sequence[Tensor],

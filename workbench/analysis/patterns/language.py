@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal, Self
 
 from workbench.ir import Attr, Dim, TensorFunction, Type
 from workbench.support import CompileError, Diagnostic
+from workbench.support.kinds import checks_kinds
 
 Kind = Literal["op", "tensor", "library"]
 TypeTest = Callable[[Type], bool]
@@ -109,16 +111,22 @@ class Several(Pattern):
     outputs: tuple[Pattern, ...] = ()
 
 
+_checked = functools.partial(checks_kinds, own=("args", "outputs", "value"))
+
+
+@_checked
 def anything(name: str = "") -> Anything:
     """Any value."""
     return Anything(name=name)
 
 
+@_checked
 def constant(name: str = "") -> ConstantValue:
     """A constant."""
     return ConstantValue(name=name)
 
 
+@_checked
 def op(
     target: str | tuple[str, ...],
     *args: Pattern,
@@ -137,6 +145,7 @@ def op(
     return CallTo("op", _names(target), _arguments(args), wanted, any_order)
 
 
+@_checked
 def tensor(
     test: CalleeTest | None = None, *args: Pattern, wanted: str = "a tensor function"
 ) -> CallTo:
@@ -144,16 +153,19 @@ def tensor(
     return CallTo("tensor", (), _arguments(args), callee=test, wanted=wanted)
 
 
+@_checked
 def library(symbol: str | tuple[str, ...], *args: Pattern) -> CallTo:
     """A call of a library function."""
     return CallTo("library", _names(symbol), _arguments(args))
 
 
+@_checked
 def item(value: Pattern, index: int) -> Item:
     """Field `index` of a tuple."""
     return Item(_pattern(value), index)
 
 
+@_checked
 def several(*outputs: Pattern) -> Several:
     """Values that are looked for together, such as two consumers of one value."""
     return Several(tuple(map(_pattern, outputs)))

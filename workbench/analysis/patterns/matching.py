@@ -11,8 +11,10 @@ from workbench.analysis.patterns.matches import NEAR_MISS, Judge, Match, NearMis
 from workbench.analysis.patterns.search import search
 from workbench.ir import CallOp, CallPacked, CallTIR, GraphExpr, IRModule, TupleItem
 from workbench.support import NodeId
+from workbench.support.kinds import checks_kinds
 
 
+@checks_kinds
 def find(
     pattern: Pattern,
     module: IRModule,
