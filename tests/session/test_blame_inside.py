@@ -28,6 +28,7 @@ from tests.session.faulty import (
     Rebind,
     another_op,
     first_operand,
+    scaled_constant,
     swapped,
 )
 from tests.session.wrong_kernels import Node, one_further, operator_in_stores
@@ -391,3 +392,14 @@ def test_faults_after_parameters_were_bound_are_found(text: str, binding: Pass, 
     found = session.blame(timeout=300)
     assert found is not None
     assert (found.index, found.path) == (wrong.index, (f"main.{name}",))
+
+
+def test_where_nothing_is_red_the_first_doubtful_step_is_blamed() -> None:
+    session = wb.open(wb.parse(IMAGE))
+    session.apply(LegalizeOps())
+    doubtful = session.apply(Rebind("scale", scaled_constant(1.00002)))
+    session.apply(FuseOps())
+    found = session.blame(timeout=300)
+    assert [step.verdict.state for step in session.steps[1:]][1] == "amber"
+    assert found is not None
+    assert (found.index, found.path) == (doubtful.index, ("main.scale",))
