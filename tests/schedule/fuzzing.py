@@ -140,8 +140,10 @@ def fuzz(
     return report
 
 
-def compute_the_same(script: str, steps: str, **symbols: int) -> None:
+def compute_the_same(script: str, steps: str) -> None:
     """A program with a schedule, a step a line; steps that are refused are left out.
+
+    Symbols `n` and `m` are tried with several values where the program has them.
 
     Raises:
         AssertionError: what was accepted changes what the program computes.
@@ -152,9 +154,11 @@ def compute_the_same(script: str, steps: str, **symbols: int) -> None:
         with suppress(CompileError):
             exec(step, {"sch": schedule})
     check(schedule.module)
-    for special in (False, True):
-        program = Program(script, symbols or {"n": 4, "m": 5}, affine=False, special=special)
-        _compare(program, module, schedule, 0)
+    for rows, columns in ((4, 5), (0, 3), (3, 0), (1, 1)):
+        symbols = {"n": rows, "m": columns}
+        for special in (False, True):
+            program = Program(script, symbols, affine=False, special=special)
+            _compare(program, module, schedule, 0)
     _round_trip(schedule.module)
     _replay(module, schedule)
 

@@ -239,4 +239,23 @@ def f(A: T.Buffer((3, 2), "int32"), C: T.Buffer((3,), "int32")):
 sch.compute_at(block='B', loop='c', index=0)
 """,
     ),
+    "partition of a fused reduction of nothing": (
+        """\
+@T.prim_func
+def f(A: T.Buffer(("n", "m"), "int8"), S: T.Buffer((1,), "int8")):
+    n = T.int64()
+    m = T.int64()
+    for k in range(n):
+        for q in range(m):
+            with T.sblock("S"):
+                vk, vq = T.axis.remap("RR", [k, q])
+                with T.init():
+                    S[0] = T.int8(2)
+                S[0] = T.max(S[0], A[vk, vq])
+""",
+        """\
+sch.fuse('k', 'q')
+sch.loop_partition(loop='k_q_fused', factors=[1, None])
+""",
+    ),
 }
