@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ import workbench as wb
 from workbench.analysis.patterns import Match, Pattern, anything, op
 from workbench.interpret import run
 from workbench.ir import (
+    BufferType,
     CallFunction,
     CallOp,
     CallTIR,
@@ -25,6 +27,7 @@ from workbench.ir import (
     TensorType,
     Var,
     leaf_vars,
+    walk,
 )
 from workbench.ir.verify import verify
 from workbench.passes import (
@@ -254,7 +257,34 @@ def test_a_fused_group_is_one_loop_nest_with_nothing_between_in_memory(make: Any
     assert isinstance(function, TensorFunction)
     assert isinstance(function.body, For)
     assert function.allocations == ()
+    out = function.params[-1].type
+    for buffer in inner_buffers(function):
+        assert buffer.scope == "local", "kept in registers"
+        assert 2 * elements(buffer) <= elements(out), "no full intermediate value"
     same(module, original)
+
+
+def inner_buffers(function: TensorFunction) -> list[BufferType]:
+    found = {node.id: node.type for node in walk(function.body) if isinstance(node, Var)}
+    own = {param.id for param in function.params}
+    return [t for i, t in found.items() if isinstance(t, BufferType) and i not in own]
+
+
+def elements(type_: object) -> int:
+    assert isinstance(type_, BufferType)
+    return math.prod(dim for dim in type_.shape if isinstance(dim, int))
+
+
+def test_an_unfused_program_has_each_value_in_memory() -> None:
+    module = convolution()
+    for step in (LegalizeOps(), ScheduleDefault(), EliminateDeadCode()):
+        module = step(module).module
+    outs = [
+        v.out_types
+        for b in module.graph_functions["main"].bindings
+        if isinstance(v := b.value, CallTIR)
+    ]
+    assert len(outs) == 4
 
 
 def test_a_value_that_is_read_outside_of_the_tile_stays_in_memory() -> None:
