@@ -173,7 +173,11 @@ def leaf_vars(arg: Arg) -> Iterator[Var]:
 
 
 def add_constant(module: IRModule, array: object) -> tuple[Constant, IRModule]:
-    """A constant leaf for `array` and the module whose pool holds it."""
+    """A constant leaf for `array` and the module whose pool holds it.
+
+    Raises:
+        CompileError: `module/no-constant` where it is no array of numbers.
+    """
     dense = np.asarray(array)
     if dense.dtype.kind in "OUSVMm":
         message = f"a constant is an array of numbers, found {found(array)}"
