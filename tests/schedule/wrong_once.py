@@ -258,4 +258,28 @@ sch.fuse('k', 'q')
 sch.loop_partition(loop='k_q_fused', factors=[1, None])
 """,
     ),
+    "compute_at out of a reduction loop that stays for another block": (
+        """\
+@T.prim_func
+def f(A: T.Buffer((7, 4), "int32"), C: T.Buffer((5,), "int32")):
+    B = T.sblock_alloc_buffer((7,), "int32")
+    for k, i in T.grid(4, 7):
+        with T.sblock("B"):
+            vi = T.axis.spatial(7, i)
+            vk = T.axis.reduce(4, k)
+            with T.init():
+                B[vi] = 0
+            B[vi] = B[vi] + A[vi, vk]
+    for i in range(5):
+        with T.sblock("C"):
+            vi = T.axis.spatial(5, i)
+            C[vi] = B[vi] + B[vi + 2]
+""",
+        """\
+sch.rfactor(loop='k')
+sch.reverse_compute_at(block='B', loop='B_rf.i')
+sch.compute_at(block='B', loop='C.i', index=0)
+sch.split(loop='B_rf.i', factors=[None, 2, 5])
+""",
+    ),
 }

@@ -23,7 +23,7 @@ from workbench.ir import (
 )
 from workbench.schedule.blocks.loops_by_axes import LoopsByAxes, UnsolvedError
 from workbench.schedule.blocks.nest import CARRIED, Nest
-from workbench.schedule.scope import Scope
+from workbench.schedule.scope import Scope, walk_statements
 from workbench.schedule.symbolic_box import Box, Span, at_most, meet
 from workbench.support import NodeId
 
@@ -90,11 +90,24 @@ class _Placing:
         predicate = self._predicate(old)
         body = self._substituted(replace(block, axes=axes, predicate=predicate), old)
         stmt: Stmt = body
+        moved = list[NodeId]()
         for loop in reversed(kept):
-            stmt = replace(loop, body=stmt)
+            var = self._variable(loop)
+            if var is not loop.var:
+                stmt = substitute(stmt, {loop.var.id: var})
+            stmt = replace(loop, var=var, body=stmt)
+            moved.insert(0, var.id)
         for var, extent in reversed(self.loops):
             stmt = For(var, IntImm(0), extent, stmt)
-        return Placed(stmt, (*(v.id for v, _ in self.loops), *(c.var.id for c in kept)))
+        return Placed(stmt, (*(v.id for v, _ in self.loops), *moved))
+
+    def _variable(self, loop: For) -> Var:
+        """The variable of a loop that is kept; a new one where the loop stays for others, too."""
+        moves = any(
+            isinstance(stmt, For) and stmt.var.id == loop.var.id
+            for stmt in walk_statements(self.nest.outermost)
+        )
+        return loop.var if moves else self.scope.fresh(loop.var.name, loop.var.type)
 
     def _refuse_uneven(self, block: Block) -> None:
         """No axis has an extent that depends on a loop that is replaced."""
