@@ -77,7 +77,8 @@ class Adds:
 def test_any_callable_is_called(module: IRModule, expected: Array) -> None:
     for result in (build(module)(X), run(module, X)):
         assert isinstance(result, np.ndarray | np.generic)
-        np.testing.assert_allclose(np.asarray(result), expected, rtol=1e-6)
+        found: Any = result
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
