@@ -45,8 +45,10 @@ def _arrays(returned: object) -> Iterator[object]:
 
 
 def _is_elsewhere(found: Any, outputs: Sequence[Array]) -> bool:  # noqa: ANN401
+    array = cast("Array", found)
     try:
-        array: Any = found if isinstance(found, np.ndarray) else np.from_dlpack(found)
+        if not isinstance(found, np.ndarray):
+            array = cast("Array", np.from_dlpack(found))
     except (BufferError, RuntimeError, TypeError, ValueError):
         return False  # memory that numpy does not know: nothing is said
     return array.size > 0 and not any(np.may_share_memory(array, out) for out in outputs)
