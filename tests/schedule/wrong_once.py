@@ -282,4 +282,24 @@ sch.compute_at(block='B', loop='C.i', index=0)
 sch.split(loop='B_rf.i', factors=[None, 2, 5])
 """,
     ),
+    "decompose_reduction under loops that were fused by a symbol": (
+        """\
+@T.prim_func
+def f(A: T.Buffer(("n", "m"), "float32"), C: T.Buffer(("n", "n"), "float32")):
+    n = T.int64()
+    m = T.int64()
+    for i in range(n):
+        for j in range(n):
+            for k in range(m):
+                with T.sblock("C"):
+                    vi, vj, vk = T.axis.remap("SSR", [i, j, k])
+                    with T.init():
+                        C[vi, vj] = T.float32(2)
+                    C[vi, vj] = C[vi, vj] + A[vi, vk] * A[vj, vk]
+""",
+        """\
+sch.fuse('i', 'j')
+sch.decompose_reduction(block='C', loop='i_j_fused')
+""",
+    ),
 }

@@ -15,7 +15,9 @@ from itertools import zip_longest
 from workbench.analysis.dependence.facts import Part, difference, less
 from workbench.analysis.dependence.linear import Linear
 from workbench.analysis.dependence.relations import Relation, Side
+from workbench.analysis.dependence.sets import TooLargeError
 from workbench.analysis.dependence.statements import Statement
+from workbench.analysis.dependence.terms import TermKind
 from workbench.analysis.dependence.versions import (
     Event,
     Version,
@@ -264,7 +266,7 @@ class Comparison:
             ahead = ordered(found, (old, sides[0]), (other, sides[2]))
             behind = ordered(found, (other, sides[2]), (old, sides[0]))
             was = ahead if first else behind
-            moved, there = (new, sides[1]), (now, sides[2])
+            moved, there = (new, sides[1]), (now, _stays(found, other, sides[2], now))
             after = ordered(found, there, moved) if first else ordered(found, moved, there)
             if not was or not after:
                 continue
@@ -460,6 +462,25 @@ def _writes_before(
 def _same_element(found: Relation, a: Event, x: Side, b: Event, y: Side) -> None:
     for first, second in coordinates(a, b):
         found.equal(x, first, y, second)
+
+
+def _stays(found: Relation, other: Event, side: Side, now: Event) -> Side:
+    """The instance of an access outside of the block, in the terms of the version after.
+
+    Loop variables are the same terms in both; the axes that a loop was fused from are numbered by
+    each version anew.
+    """
+    before, after = other.statement.keys, now.statement.keys
+    plain = all(now.model.terms[key].kind is TermKind.LOOP for key in after)
+    if plain and before == after:
+        return side
+    if len(before) != len(after):
+        raise TooLargeError
+    there = now.side("u")
+    found.inside(there)
+    for old, new in zip(before, after, strict=True):
+        found.equal(side, Linear.of(old), there, Linear.of(new))
+    return there
 
 
 def _same_order(old: Event, new: Event, other: Event, now: Event) -> bool:
