@@ -196,7 +196,7 @@ def call_offered(
 
 def _operators(editor: ModuleEditor, match: Match, leaves: tuple[Arg, ...]) -> GraphFunction | None:
     """What the call computes as a function of its arguments; None where names of values hide it."""
-    home = editor.base.graph_functions[match.function]
+    home = editor.base[match.function]
     ids = IdSource(home.next_id)
     params: list[Var] = []
     known: dict[Arg, Arg] = {member.var: member.var for member in match.members}

@@ -49,10 +49,11 @@ def find_several(
     """
     check_patterns(patterns, module)
     beginnings = _Beginnings(patterns)
+    named = None if functions is None else frozenset(functions)
     for name, function in module.graph_functions.items():
         if functions is None and dict(function.attrs).get("Primitive"):
             continue
-        if functions is not None and name not in functions:
+        if named is not None and name not in named:
             continue
         place = Place(module, name, function)
         for binding in function.bindings:

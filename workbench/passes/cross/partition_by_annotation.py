@@ -10,7 +10,7 @@ Rewrite::
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -66,15 +66,22 @@ class PartitionByAnnotation(Rule):
     @override
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:
         regions: dict[str, LibrarySite] = {}
-        for name, function in module.functions:
-            library = self._library(function.attrs)
-            if library and isinstance(function, GraphFunction):
-                found = _whole(module, name, function, library)
-                if isinstance(found, str):
-                    text = f"`{library}` cannot compute `{name}`: {found}"
-                    yield note("partition/annotated", text, name)
-                else:
-                    regions[name] = found
+        annotated = [
+            (name, function, library)
+            for name, function in module.functions
+            if isinstance(function, GraphFunction) and (library := self._library(function.attrs))
+        ]
+        by_library: dict[str, list[str]] = {}
+        for name, _, library in annotated:
+            by_library.setdefault(library, []).append(name)
+        matches = {library: _matches(module, library, n) for library, n in by_library.items()}
+        for name, function, library in annotated:
+            found = _whole(function, library, matches[library].get(name, ()))
+            if isinstance(found, str):
+                text = f"`{library}` cannot compute `{name}`: {found}"
+                yield note("partition/annotated", text, name)
+            else:
+                regions[name] = found
         for name, function in module.graph_functions.items():
             for binding in all_bindings(function):
                 yield from self._call(module, name, binding, regions)
@@ -116,7 +123,8 @@ class PartitionByAnnotation(Rule):
             give_to_library(editor, site, library, self.name)
             return
         call = editor.binding(site.function, site.nodes[0])
-        region = editor.current.graph_functions[site.callee]
+        region = editor.function(site.callee)
+        assert isinstance(region, GraphFunction)
         assert call is not None
         assert isinstance(call.value, CallFunction)
         pairs = zip(region.params, call.value.args, strict=True)
@@ -125,11 +133,23 @@ class PartitionByAnnotation(Rule):
         call_offered(editor, site, call, self.name, given)
 
 
-def _whole(module: IRModule, name: str, function: GraphFunction, library: str) -> LibrarySite | str:
+def _matches(
+    module: IRModule, library: str, names: list[str]
+) -> dict[str, list[LibrarySite | Declined]]:
+    """What the patterns of a library find in each of these functions."""
+    found: dict[str, list[LibrarySite | Declined]] = {}
+    if library_patterns(library):
+        for item in library_matches(module, library, tuple(names)):
+            found.setdefault(item.function, []).append(item)
+    return found
+
+
+def _whole(
+    function: GraphFunction, library: str, found: Sequence[LibrarySite | Declined]
+) -> LibrarySite | str:
     """The match that is all of an annotated function, or why there is none."""
     if not library_patterns(library):
         return "no library of that name has patterns"
-    found = list(library_matches(module, library, (name,)))
     calls = {b.var.id for b in function.bindings if not isinstance(b.value, Alias)}
     for site in found:
         if isinstance(site, LibrarySite) and set(site.nodes) == calls:
