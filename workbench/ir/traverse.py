@@ -169,7 +169,7 @@ def free_vars(node: Node) -> dict[NodeId, Var]:
         kind: type[Any] = current.__class__
         if kind is TensorType and not _has_nodes(current.shape or ()):
             continue
-        if kind is Var:
+        if issubclass(kind, Var):  # also those of tensor expressions
             found.setdefault(current.id, current)
         below = _child_list(current)
         below.reverse()
