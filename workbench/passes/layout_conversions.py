@@ -15,6 +15,7 @@ from workbench.ir import (
     CallTIR,
     Constant,
     IRModule,
+    Shape,
     TensorFunction,
     TensorType,
     Type,
@@ -23,6 +24,7 @@ from workbench.ir import (
     leaf_vars,
     type_of,
 )
+from workbench.ir.traverse import evolve
 from workbench.rewrite import ModuleEditor, NodeRef, Relation
 from workbench.schedule.layouts.flow import Found, canonical, flow_forward, places, same_layout
 from workbench.schedule.layouts.relayout import relaid_function, with_unit_variables
@@ -213,16 +215,18 @@ class Relayer:
             for param, arg in zip(callee.params, call.args, strict=False)
         )
         moved = [
-            a.id for a, old in zip(args, call.args, strict=True) if a != old and isinstance(a, Var)
+            a.id
+            for a, old in zip(args, call.args, strict=True)
+            if a is not old and a != old and isinstance(a, Var)
         ]
         if out is None or back is None:
             self.calls.append((var.id, *moved))
-            new = replace(call, callee=name, args=args)
+            new = evolve(call, {"callee": name, "args": args})
             self.editor.replace_value(self.function, var.id, new, self.rule)
             return ""
         type_ = laid_type(out, var.type)
         result = self.editor.new_var(self.function, f"{var.name}_layout", type_)
-        new = replace(call, callee=name, args=args, out_types=(type_,))
+        new = evolve(call, {"callee": name, "args": args, "out_types": (type_,)})
         self.editor.insert_before(self.function, var.id, Binding(result, new))
         self.editor.replace_value(self.function, var.id, converted(result, back), self.rule)
         self._derive(var, result, out)
@@ -236,15 +240,16 @@ class Relayer:
         if known is not None and _same(known.layout, layout, type_of(arg)):
             return known.var
         key = _key(arg, layout)
-        if key not in self._made:
+        made = self._made.get(key)
+        if made is None:
             type_ = tensor_type(arg)
             name = f"{arg.name}_layout" if isinstance(arg, Var) else "layout"
             var = self.editor.new_var(self.function, name, laid_type(layout, type_))
             self.editor.insert_before(self.function, anchor, Binding(var, converted(arg, layout)))
-            self._made[key] = var
+            made = self._made[key] = var
             if isinstance(arg, Var):
                 self._derive(arg, var, layout)
-        return self._made[key]
+        return made
 
     def _derive(self, source: Var, result: Var, layout: IndexMap) -> None:
         refs = NodeRef(self.function, source.id), NodeRef(self.function, result.id)
@@ -254,7 +259,13 @@ class Relayer:
 def _key(leaf: Arg, layout: IndexMap) -> object:
     """What a conversion of a leaf gives, whatever the text of the map."""
     value = leaf.id if isinstance(leaf, Var) else leaf
-    return value, places(layout, tensor_type(leaf).shape or ())
+    return value, _places(layout, tensor_type(leaf).shape or ())
+
+
+@lru_cache(maxsize=1024)
+def _places(layout: IndexMap, shape: Shape) -> str:
+    """Where a map puts the elements, as text: hashed once, and not as expressions."""
+    return repr(places(layout, shape))
 
 
 def _same(a: IndexMap, b: IndexMap, type_: Type) -> bool:
@@ -307,7 +318,7 @@ def without_unused_conversions(module: IRModule) -> IRModule:
             reads[var.id] = reads.get(var.id, 0) + 1
         for block in reversed(function.blocks):
             for binding in reversed(block.bindings if block.dataflow else ()):
-                if conversion(binding) is None or reads.get(binding.var.id):
+                if reads.get(binding.var.id) or conversion(binding) is None:
                     continue
                 editor.remove(name, binding.var.id)
                 for var in argument_vars(binding.value):

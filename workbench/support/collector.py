@@ -11,7 +11,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from threading import Lock
 
-ALLOCATIONS = 100_000
+ALLOCATIONS = 1_000_000
 """Objects made between two collections; Python's own setting is some hundreds."""
 
 _LOCK = Lock()

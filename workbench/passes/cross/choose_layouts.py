@@ -78,6 +78,9 @@ class _Trial:
     editor: ModuleEditor
     remarks: tuple[Diagnostic, ...]
     linked: list[tuple[NodeId, ...]]
+    made: IRModule
+    cleaned: IRModule
+    """What was made, without the conversions that nothing reads."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,7 @@ class ChooseLayouts(Pass):
     def run(self, module: IRModule) -> PassResult:
         editor = ModuleEditor(module)
         remarks: list[Diagnostic] = []
+        tried: _Trial | None = None
         for name, function in module.graph_functions.items():
             candidates, refused = self._candidates(module, name, function)
             remarks += refused
@@ -110,11 +114,15 @@ class ChooseLayouts(Pass):
                 chosen, said = self._worthwhile(module, name, candidates, trial)
                 remarks += said
                 if len(chosen) == len(candidates) and not editor.derivations:
-                    editor = trial.editor  # it did just that
+                    editor, tried = trial.editor, trial  # it did just that
                     remarks += trial.remarks
                 elif chosen:
                     remarks += sweep(editor, name, self.name, chosen)
-        made = without_unused_conversions(editor.commit())
+        made = editor.commit()
+        if tried is not None and made is tried.made:
+            made = tried.cleaned
+        else:
+            made = without_unused_conversions(made)
         return PassResult(
             made, tuple(editor.derivations), tuple(remarks), reassociates=made is not module
         )
@@ -164,7 +172,8 @@ class ChooseLayouts(Pass):
         linked: list[tuple[NodeId, ...]] = []
         layouts = {value: found.layouts for value, found in candidates.items()}
         remarks = tuple(sweep(editor, name, self.name, layouts, linked))
-        return _Trial(editor, remarks, linked)
+        made = editor.commit()
+        return _Trial(editor, remarks, linked, made, without_unused_conversions(made))
 
     def _worthwhile(
         self,
@@ -197,7 +206,7 @@ class ChooseLayouts(Pass):
         self, name: str, candidates: dict[NodeId, _Candidate], trial: _Trial
     ) -> Iterator[_Region]:
         """What laying out all candidates would connect, in program order."""
-        made = without_unused_conversions(trial.editor.commit())
+        made = trial.cleaned
         leaders = _connected(trial.linked)
         regions: dict[NodeId, _Region] = {}
         for value, found in candidates.items():

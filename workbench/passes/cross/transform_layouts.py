@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from functools import cached_property
+from typing import ClassVar, TypeAlias
 
 from typing_extensions import override
 
@@ -23,7 +24,26 @@ from workbench.rewrite import ModuleEditor, PassResult, Refusal, Rule, Site, not
 from workbench.schedule.buffers.operands import plain_buffer
 from workbench.schedule.layouts.flow import Found, with_inner_buffers
 from workbench.schedule.layouts.relayout import relaid_function
-from workbench.support import CompileError, Diagnostic, NodeId
+from workbench.support import CompileError, Diagnostic
+
+Entry: TypeAlias = tuple[str, str, str]
+"""A callee or value, a parameter of the callee, and the text of an index map."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Laid(Site):
+    """A call with the layouts that it gets."""
+
+    layouts: Found | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What the entries ask for a call: those that name it, its layouts, and why not."""
+
+    entries: frozenset[Entry]
+    layouts: Found
+    why: str
 
 
 @dataclass(frozen=True)
@@ -52,21 +72,22 @@ class TransformLayouts(Rule):
     @override
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:
         unused = set(self.layouts)
+        judged: dict[object, _Judged | None] = {}
         for name, binding, callee in _calls(module):
-            wanted = self._wanted(name, binding, callee)
-            unused -= {entry for entry, _ in wanted}
-            if not wanted:
-                continue
-            found = with_inner_buffers(callee, dict(layout for _, layout in wanted))
-            why = _why_not(binding, callee, found)
             call = binding.value
             assert isinstance(call, CallTIR)
-            if why:
-                yield note(
-                    "layout/not-transformed", f"`{call.callee}`: {why}", name, binding.var.id
-                )
+            key = (call.callee, call.out_types, self._names(name, binding))
+            if key not in judged:  # equal calls are many
+                judged[key] = self._judge(name, binding, callee)
+            found = judged[key]
+            if found is None:
+                continue
+            unused -= found.entries
+            if found.why:
+                text = f"`{call.callee}`: {found.why}"
+                yield note("layout/not-transformed", text, name, binding.var.id)
             else:
-                yield Site(name, (binding.var.id,), f"`{call.callee}`")
+                yield _Laid(name, (binding.var.id,), f"`{call.callee}`", found.layouts)
         if unused:
             raise CompileError(
                 Diagnostic(
@@ -79,29 +100,38 @@ class TransformLayouts(Rule):
 
     @override
     def rewrite(self, site: Site, editor: ModuleEditor) -> None:
+        assert isinstance(site, _Laid)
         binding = editor.binding(site.function, site.nodes[0])
         assert binding is not None
         assert isinstance(binding.value, CallTIR)
         callee = editor.function(binding.value.callee)
         assert isinstance(callee, TensorFunction)
-        wanted = dict(layout for _, layout in self._wanted(site.function, binding, callee))
-        found = with_inner_buffers(callee, wanted)
+        found = site.layouts
+        assert found is not None
         refused = Relayer(editor, site.function, self.name).lay_out(binding, callee, found)
         assert not refused
 
-    def _wanted(
-        self, function: str, binding: Binding, callee: TensorFunction
-    ) -> list[tuple[tuple[str, str, str], tuple[NodeId, IndexMap]]]:
-        """The entries that name a call, each with its parameter and map."""
-        call, var = binding.value, binding.var
+    def _names(self, function: str, binding: Binding) -> tuple[str, ...]:
+        """The names of a value by which entries name it."""
+        names = (binding.var.name, f"{function}.{binding.var.name}")
+        return tuple([name for name in names if name in self._named])
+
+    @cached_property
+    def _named(self) -> frozenset[str]:
+        return frozenset(entry[0] for entry in self.layouts)
+
+    def _judge(self, function: str, binding: Binding, callee: TensorFunction) -> _Judged | None:
+        """What is asked for a call; None where no entry names it."""
+        call = binding.value
         assert isinstance(call, CallTIR)
-        names = {call.callee, var.name, f"{function}.{var.name}"}
+        names = {call.callee, *self._names(function, binding)}
         params = {p.name: p for p in callee.params[: len(call.args) + 1]}
-        return [
-            (entry, (params[entry[1]].id, _map(entry[2], params[entry[1]])))
-            for entry in self.layouts
-            if entry[0] in names and entry[1] in params
-        ]
+        entries = [e for e in self.layouts if e[0] in names and e[1] in params]
+        if not entries:
+            return None
+        wanted = {params[name].id: _map(text, params[name]) for _, name, text in entries}
+        found = with_inner_buffers(callee, wanted)
+        return _Judged(frozenset(entries), found, _why_not(binding, callee, found))
 
 
 def _map(text: str, buffer: Var) -> IndexMap:
