@@ -57,7 +57,7 @@ export function NodeBox({ box, node, id, ...marks }: NodeProps): JSX.Element {
           kinds={{ [node.kind]: 1 }}
         />
         {marks.wrong && (
-          <text class="wb-wrong-sign" x={box.width + 6} y={16}>
+          <text class="wb-wrong-sign" x={box.width} y={-5}>
             ✗ first wrong value
           </text>
         )}
@@ -124,7 +124,7 @@ function Frame({ box, label, type, sign, kinds }: FrameProps): JSX.Element {
   const middle = box.height >> 1;
   return (
     <>
-      <rect class="wb-frame" width={box.width} height={box.height} rx={5} />
+      <path class="wb-frame" d={outline(box, kinds)} />
       <Bar height={box.height} kinds={kinds} />
       <text class="wb-label" x={13} y={type === '' ? middle + 4 : middle - 3}>
         {fitted(label, box.width - 18 - (sign === '' ? 0 : 14), 6.6)}
@@ -141,6 +141,21 @@ function Frame({ box, label, type, sign, kinds }: FrameProps): JSX.Element {
       )}
     </>
   );
+}
+
+/** Kinds differ by shape, not by colour alone: operators end round, library calls are cut. */
+function outline({ width, height }: Box, kinds: Readonly<Record<string, number>>): string {
+  const [kind, ...others] = Object.keys(kinds);
+  const left = `H5a5 5 0 0 1-5-5V5a5 5 0 0 1 5-5z`;
+  if (others.length > 0 || (kind !== 'op' && kind !== 'library')) {
+    return `M5 0H${width - 5}a5 5 0 0 1 5 5V${height - 5}a5 5 0 0 1-5 5${left}`;
+  }
+  const corner = Math.min(kind === 'op' ? 14 : 9, height >> 1);
+  const right = width - corner;
+  return kind === 'op'
+    ? `M5 0H${right}a${corner} ${corner} 0 0 1 ${corner} ${corner}V${height - corner}` +
+        `a${corner} ${corner} 0 0 1-${corner} ${corner}${left}`
+    : `M5 0H${right}l${corner} ${corner}V${height - corner}l-${corner} ${corner}${left}`;
 }
 
 interface BarProps {
