@@ -11,6 +11,7 @@ from heapq import heappop, heappush
 from workbench.analysis.fusion_edges import Edge, edges_apart
 from workbench.analysis.fusion_facts import OUTSIDE, FusionFacts, fusion_facts, obstacle
 from workbench.analysis.op_pattern import OpPattern
+from workbench.analysis.same_type import is_static
 from workbench.ir import Binding, GraphFunction, IRModule, TensorType, Var, free_vars
 from workbench.support import NodeId
 
@@ -98,10 +99,11 @@ class _Growing:
         for var in facts.reads[value]:
             if var.id in self.readers:
                 self.readers[var.id] -= 1
-            else:
+            elif not is_static(var.type):
                 self.needed |= free_vars(var.type)
                 self.bound.update(_bound_by(var))
-        self.needed |= free_vars(member.var.type)
+        if not is_static(member.var.type):
+            self.needed |= free_vars(member.var.type)
         self.members.append(member)
         readers = facts.users.get(value, ())
         self.readers[value] = len(readers) + (value in facts.results)

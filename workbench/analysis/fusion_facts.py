@@ -166,7 +166,7 @@ def obstacle(seed: Binding, producers: list[Binding], consumer: Binding, facts: 
         return f"`{name}` is a group that was made before: others follow it, it follows none"
     anchored = facts.patterns[seed.var.id] >= OpPattern.REDUCTION
     limit = OpPattern.BROADCAST if anchored else OpPattern.INJECTIVE
-    if pattern in {OpPattern.REDUCTION, OpPattern.OUT_FUSABLE}:
+    if pattern is OpPattern.REDUCTION or pattern is OpPattern.OUT_FUSABLE:
         return f"`{name}` {WORDS[pattern]}: it would compute what it reads again for each use"
     if pattern > limit:
         return f"`{name}` {WORDS[pattern]}"

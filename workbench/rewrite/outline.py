@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import is_
 
 from workbench.ir import (
     Alias,
@@ -101,8 +102,8 @@ def _function(
 
     def leaf(arg: Arg) -> Arg:
         match arg:
-            case Var(id=value) if value not in inside:
-                return params.setdefault(arg, arg)
+            case Var(id=value):
+                return arg if value in inside else params.setdefault(arg, arg)
             case Constant():
                 if arg not in params:
                     params[arg] = Var(ids.new(), f"c{len(params)}", arg.type)
@@ -112,7 +113,7 @@ def _function(
             case _:
                 return arg
 
-    bindings = tuple([Binding(m.var, _with_leaves(m, leaf, function), m.span) for m in members])
+    bindings = tuple([_inside(member, leaf, function) for member in members])
     result: Arg = results[0] if len(results) == 1 else TupleValue(tuple(results))
     block = BindingBlock(bindings, dataflow=True, outputs=tuple(var.id for var in results))
     made = GraphFunction(
@@ -127,11 +128,19 @@ def _function(
     return made, tuple(params)
 
 
+def _inside(member: Binding, leaf: Callable[[Arg], Arg], function: str) -> Binding:
+    """A member with the leaves of the new function; the same one where those stay."""
+    value = _with_leaves(member, leaf, function)
+    return member if value is member.value else Binding(member.var, value, member.span)
+
+
 def _with_leaves(member: Binding, leaf: Callable[[Arg], Arg], function: str) -> GraphExpr:
     value = member.value
     match value:
         case CallOp() | CallTIR() | CallPacked() | CallFunction():
-            return evolve(value, {"args": tuple(map(leaf, value.args))})
+            args = tuple(map(leaf, value.args))
+            same = all(map(is_, args, value.args))
+            return value if same else evolve(value, {"args": args})
         case TupleItem() | Alias():
             return evolve(value, {"value": leaf(value.value)})
         case _:
