@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -254,8 +255,8 @@ class ModuleEditor:
         if digest not in self._arrays:
             self._arrays[digest] = frozen_array(dense)
             self._module = None
-        shape = tuple(int(extent) for extent in dense.shape)
-        return Constant(digest, TensorType(shape, str(dense.dtype)))
+        shape = tuple([int(extent) for extent in dense.shape])
+        return Constant(digest, TensorType(shape, _dtype_name(dense.dtype)))
 
     def derive(
         self,
@@ -290,6 +291,12 @@ class ModuleEditor:
             found = all_bindings(body) if isinstance(body, GraphFunction) else ()
             self._bindings[function] = {binding.var.id: binding for binding in found}
         return self._bindings[function]
+
+
+_dtype_name: Callable[[np.dtype], str] = cache(str)
+"""The name of a dtype, which numpy puts together each time."""
+
+_PLAIN_CALLS = (CallOp, CallFunction)
 
 
 def all_bindings(function: GraphFunction) -> Iterable[Binding]:
@@ -421,7 +428,7 @@ class _Substitution:
             value = self._apply(node.value)
             changed = node if value is node.value else Binding(node.var, value, node.span)
             return changed  # pyright: ignore[reportReturnType]
-        if isinstance(node, CallOp | CallFunction) and self._stay(node.args):
+        if isinstance(node, _PLAIN_CALLS) and self._stay(node.args):
             return node
         return map_children(node, self._apply)
 

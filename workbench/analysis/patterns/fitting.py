@@ -36,11 +36,15 @@ class Place:
         self.bindings: dict[NodeId, Binding] = {}
         self.order: dict[NodeId, int] = {}
         self.block: dict[NodeId, int] = {}
+        self._named: dict[NodeId, Var] = {}
         for number, block in enumerate(function.blocks):
             for binding in block.bindings:
                 value = binding.var.id
                 self.order[value] = len(self.bindings)
                 self.bindings[value] = binding
+                named = binding.value
+                if isinstance(named, Alias) and isinstance(named.value, Var):
+                    self._named[value] = named.value
                 self.block[value] = number if block.dataflow else -1
         self.users = users(function)
         self.results = result_ids(function)
@@ -48,12 +52,10 @@ class Place:
     def resolved(self, leaf: Arg) -> Arg:
         """The value that a leaf stands for: names of other values are looked through."""
         while isinstance(leaf, Var):
-            binding = self.bindings.get(leaf.id)
-            if binding is None or not isinstance(binding.value, Alias):
+            named = self._named.get(leaf.id)
+            if named is None:
                 return leaf
-            if not isinstance(binding.value.value, Var):
-                return leaf
-            leaf = binding.value.value
+            leaf = named
         return leaf
 
     def constant(self, leaf: Arg) -> Constant | None:

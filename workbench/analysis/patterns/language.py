@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal, Self
 
 from workbench.ir import Attr, Dim, TensorFunction, Type
@@ -32,7 +33,7 @@ class Pattern:
     wanted: str = field(default="", kw_only=True)
     """What `test` asks for, in words."""
 
-    @property
+    @cached_property
     def asks_type(self) -> bool:
         """Whether the type of the value matters."""
         open_ = self.shape is None and self.rank is None and self.test is None

@@ -124,14 +124,10 @@ def _calls(match: Match) -> dict[str, Binding]:
 
 
 def _attribute(call: CallOp, name: str) -> Any:  # noqa: ANN401
-    for key, value in call.attrs:
+    for key, value in (*call.attrs, *operator(call.op).attributes):
         if key == name:
             return value
-    return _defaults(call.op)[name]
-
-
-def _defaults(op: str) -> dict[str, Any]:
-    return dict(operator(op).attributes)
+    raise KeyError(name)
 
 
 def _channel(conv: CallOp) -> int:
