@@ -401,3 +401,20 @@ def test_whole_tiles_of_a_parallel_loop_ask_for_nothing() -> None:
     (branch,) = [n for n in walk(body) if isinstance(n, If) and n.otherwise is not None]
     assert not any(isinstance(n, If) for n in walk(branch.then))
     assert any(isinstance(n, If) for n in walk(branch.otherwise))
+
+
+def test_copies_of_a_loop_bind_the_variables_of_a_parallel_loop_anew() -> None:
+    fn = function(
+        'm: T.int64, n: T.int64, A: T.Buffer((2, "n"), "float32"), C: T.Buffer((2,), "float32")',
+        """
+    for k0 in range(m):
+        for i1 in T.parallel(2):
+            for k1 in range(n):
+                if k0 + k1 == 0:
+                    C[i1] = T.float32(0)
+                C[i1] = C[i1] + A[i1, k1]
+""",
+    )
+    a, c = np.arange(8, dtype=np.float32).reshape(2, 4), np.full(2, np.nan, np.float32)
+    assert Native(fn)(3, 4, a, c) == 0
+    np.testing.assert_array_equal(c, 3 * a.sum(axis=1))

@@ -9,12 +9,17 @@ from typing import Any
 import llvmlite.binding as llvm
 
 from workbench.codegen.target import Target
+from workbench.support.diagnostics import CompileError, Diagnostic
 
 _lock = threading.Lock()
 
 
 def compile_object(text: str, target: Target, opt_level: int = 2) -> bytes:
-    """The relocatable object of an LLVM module; `opt_level` 0 leaves the text as it is."""
+    """The relocatable object of an LLVM module; `opt_level` 0 leaves the text as it is.
+
+    Raises:
+        CompileError: `build/invalid-code`.
+    """
     with _lock:
         machine = _machine(target, opt_level)
         return machine.emit_object(_optimised(text, machine, opt_level))
@@ -48,8 +53,24 @@ def _machine(target: Target, opt_level: int) -> Any:  # noqa: ANN401
     )
 
 
+def _parsed(text: str) -> Any:  # noqa: ANN401
+    """The module, verified: LLVM ends the process where it compiles one that is not valid."""
+    try:
+        module = llvm.parse_assembly(text)  # pyright: ignore[reportUnknownMemberType]
+        module.verify()
+    except RuntimeError as error:
+        raise CompileError(
+            Diagnostic(
+                "build/invalid-code",
+                "the code generator made native code that is not valid, a fault of ours",
+                notes=(str(error).strip(),),
+            )
+        ) from error
+    return module
+
+
 def _optimised(text: str, machine: Any, opt_level: int) -> Any:  # noqa: ANN401
-    module = llvm.parse_assembly(text)  # pyright: ignore[reportUnknownMemberType]
+    module = _parsed(text)
     if opt_level > 0:
         options = llvm.create_pipeline_tuning_options(speed_level=opt_level)
         builder = llvm.create_pass_builder(machine, options)  # pyright: ignore[reportUnknownMemberType]

@@ -35,11 +35,11 @@ from workbench.ir.expr import (
     dtype_of,
     is_float,
 )
-from workbench.ir.tensor import Allocate, For, Stmt, TensorFunction
+from workbench.ir.tensor import Allocate, For, Let, Stmt, TensorFunction
 from workbench.ir.traverse import free_vars, walk
 from workbench.support.ids import IdSource, NodeId
 
-CODEGEN_VERSION = 4
+CODEGEN_VERSION = 5
 """Changes whenever the same tensor function gives different code."""
 
 _FOOTER = """
@@ -249,12 +249,22 @@ def _runner(e: Emitter, loop: For) -> Value:
 
 
 def _used(loop: For) -> dict[int, Var]:
-    """Variables of the body in a fixed order; extents inside buffer types count too."""
+    """Free variables of the body in a fixed order; extents inside buffer types count too.
+
+    What it binds itself is left out: copies of a loop bind the same variables, so those of an
+    earlier copy may have values already.
+    """
+    bound: set[int] = {loop.var.id}
     found: dict[int, Var] = {}
     for node in walk(loop.body):
-        if isinstance(node, Var):
-            found.setdefault(node.id, node)
-    return found
+        match node:
+            case Var(id=ident):
+                found.setdefault(ident, node)
+            case For(var=var) | Let(var=var) | Allocate(buffer=var):
+                bound.add(var.id)
+            case _:
+                continue
+    return {ident: var for ident, var in found.items() if ident not in bound}
 
 
 def _to_slot(e: Emitter, value_: Value, var: Var) -> Value:
