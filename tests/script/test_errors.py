@@ -95,6 +95,9 @@ CASES = {
     ),
     "arguments": ("(x, w)", "(x,)", "script/argument-count", None),
     "keyword": ("R.nn.relu(y)", "R.nn.relu(y, axs=1)", "script/unknown-argument", "1"),
+    "twice": ("R.nn.relu(y)", "R.sum(y, 0, axis=1)", "script/argument-count", "1"),
+    "argument twice": ("R.nn.relu(y)", "R.nn.relu(y, x=x)", "script/argument-count", "x"),
+    "keyword twice": ("R.nn.relu(y)", "R.add(y, x2=y, x2=x)", "script/argument-count", "x"),
     "annotation": (
         'z: R.Tensor((4, 6), dtype="float32")',
         'z: R.Tensor((4, 7), dtype="float32")',

@@ -310,3 +310,46 @@ def test_a_binding_of_no_name_is_a_statement_only_where_its_text_says_its_type()
     )
     function = GraphFunction((x,), (BindingBlock(bindings),), x, x.type, next_id=3)
     check(IRModule((("main", function),)))
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ("split(x, 2)", "split(x, indices_or_sections=2)"),
+        ("split(x, 2, axis=1)", "split(x, indices_or_sections=2, axis=1)"),
+        ("split(x, 2, 1)", "split(x, axis=1, indices_or_sections=2)"),
+        ("repeat(x, 2, 1)", "repeat(x, repeats=2, axis=1)"),
+        ("topk(x, 2, 1, 'values')", "topk(x, k=2, axis=1, ret_type='values')"),
+        ("unique(x, True, False, True)", "unique(x, sorted=True, return_inverse=True)"),
+        ("nn.pad(x, (0, 0, 1, 2), 3.0)", "nn.pad(x, pad_width=(0, 0, 1, 2), pad_value=3.0)"),
+        ("cumsum(x, 1, 'float64')", "cumsum(x, axis=1, dtype='float64')"),
+        ("sum(x, 1, True)", "sum(x, axis=1, keepdims=True)"),
+        ("argsort(x, 1, True)", "argsort(x, axis=1, descending=True)"),
+        ("strided_slice(x, (1,), (0,), (2,))", "strided_slice(x, end=(2,), begin=(0,), axes=(1,))"),
+        ("nn.softplus(x, 2.0, 9.0)", "nn.softplus(x, beta=2.0, threshold=9.0)"),
+        ("nn.max_pool2d(z, (2, 2), (3, 3))", "nn.max_pool2d(z, pool_size=(2, 2), strides=(3, 3))"),
+        (
+            "nn.avg_pool2d(z, (2, 2), (1, 1), (0, 0, 0, 0), (1, 1), False, True)",
+            "nn.avg_pool2d(z, pool_size=(2, 2), count_include_pad=True, strides=(1, 1), "
+            "padding=(0, 0, 0, 0), dilation=(1, 1), ceil_mode=False)",
+        ),
+        ("nn.conv2d(z, z, (2, 2))", "nn.conv2d(z, z, strides=(2, 2))"),
+    ],
+)
+def test_attributes_without_names_come_in_the_order_of_relax(short: str, long: str) -> None:
+    with_places, with_names = (
+        parse(f"""
+@R.function
+def main(x: R.Tensor((4, 6), "float32"), z: R.Tensor((4, 4, 4, 4), "float32")):
+    y = R.{call}
+    return y
+""")
+        for call in (short, long)
+    )
+    given = with_places.graph_functions["main"].blocks[0].bindings[0].value
+    named = with_names.graph_functions["main"].blocks[0].bindings[0].value
+    assert isinstance(given, CallOp)
+    assert isinstance(named, CallOp)
+    assert dict(given.attrs).items() >= dict(named.attrs).items()
+    assert given.args == named.args
+    assert structurally_equal(parse(with_places.script()), with_places)

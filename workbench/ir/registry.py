@@ -60,8 +60,8 @@ It gets the module and the name of the function.
 class Operator:
     """What passes need to choose between implementations of one operator.
 
-    `parameters` are the names of the arguments in scripts; `attributes` the names of keyword
-    attributes with their defaults.
+    `parameters` are the names of the arguments in scripts; `attributes` the names of
+    attributes with their defaults, in the order in which calls without keywords give them.
     """
 
     name: str

@@ -65,8 +65,11 @@ def define(
     dtype: ResultDType | None = None,
     doc: str = "",
 ) -> Operator:
-    """Register an operator; its documentation is `doc`, or the docstring of `numeric`."""
-    defaults = tuple(sorted((attributes or {}).items()))
+    """Register an operator; its documentation is `doc`, or the docstring of `numeric`.
+
+    The order of `attributes` is the one in which calls without keywords give them, as in relax.
+    """
+    defaults = tuple((attributes or {}).items())
     known = {key for key, _ in defaults}
 
     def infer(call: CallOp, types: tuple[Type, ...]) -> Type:

@@ -170,9 +170,9 @@ def _define_pools(rank: int) -> None:
         "padding": (0,) * (2 * rank),
         "dilation": (1,) * rank,
         "ceil_mode": False,
+        "count_include_pad": False,
         "layout": f"NC{_SPATIAL[rank]}",
         "out_layout": "",
-        "count_include_pad": False,
     }
     pools: tuple[tuple[str, Callable[..., Any], str], ...] = (
         ("max", _max_pool, "The greatest element of each window."),

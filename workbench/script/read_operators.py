@@ -89,8 +89,15 @@ class OperatorReader(ExpressionReader):
     ) -> None:
         word = keyword.arg or "**"
         known = dict(operator.attributes)
-        if word in operator.parameters:
-            given[operator.parameters.index(word)] = keyword.value
+        place = operator.parameters.index(word) if word in operator.parameters else None
+        if word in attrs or place in given:
+            raise self.fault(
+                keyword.value,
+                "script/argument-count",
+                f"`R.{name}` takes `{word}` once, found it twice",
+            )
+        if place is not None:
+            given[place] = keyword.value
         elif word in known:
             attrs[word] = keyword.value
         elif not self._says_nothing(node, keyword):
