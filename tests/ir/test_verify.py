@@ -57,7 +57,7 @@ from workbench.ir import (
 )
 from workbench.ir.expr import Dim
 from workbench.ir.verify import check, verify
-from workbench.support import CompileError, Diagnostic, NodeId, Severity
+from workbench.support import CompileError, Diagnostic, NodeId
 
 
 def _same(call: CallOp, types: tuple[Type, ...]) -> Type:
@@ -430,15 +430,14 @@ def test_calls_of_graph_functions_see_the_callers_dimensions() -> None:
     assert codes(p.finish()) == ["type/shape-mismatch"]
 
 
-def test_effects_in_a_pure_function_are_a_warning() -> None:
+def test_effects_in_a_pure_function_are_refused() -> None:
     p = Program()
     module = p.with_call(CallPacked("lib", (p.x,), (p.out,), PackedStyle.EFFECT))
     main = module["main"]
     assert isinstance(main, GraphFunction)
     module = module.with_function("main", without_dataflow(main))
-    (found,) = verify(module)
-    assert (found.code, found.severity) == ("ir/impure-function", Severity.WARNING)
-    check(module)
+    assert codes(module) == ["ir/impure-function"]
+    check(module.with_function("main", replace(without_dataflow(main), pure=False)))
 
 
 def test_ids_are_unique_and_in_range() -> None:

@@ -179,7 +179,7 @@ def add_constant(module: IRModule, array: object) -> tuple[Constant, IRModule]:
         CompileError: `module/no-constant` where it is no array of numbers.
     """
     dense = np.asarray(array)
-    if dense.dtype.kind in "OUSVMm":
+    if dense.dtype.kind in "OUSMm" or dense.dtype.type is np.void:
         message = f"a constant is an array of numbers, found {found(array)}"
         raise CompileError(Diagnostic("module/no-constant", message))
     digest, pool = module.pool.with_array(dense)

@@ -35,7 +35,7 @@ from workbench.ir.module import IRModule
 from workbench.ir.registry import infer_type, type_of
 from workbench.ir.tensor import TensorFunction
 from workbench.ir.traverse import free_vars
-from workbench.support.diagnostics import CompileError, Diagnostic, Severity
+from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.ids import NodeId
 
 
@@ -75,7 +75,6 @@ class _Verifier:
         message: str,
         *,
         notes: tuple[str, ...] = (),
-        severity: Severity = Severity.ERROR,
     ) -> None:
         """Record a fault at the current binding."""
         at = self.binding
@@ -85,7 +84,6 @@ class _Verifier:
             at.var.id if at else None,
             at.span if at else None,
             notes=notes,
-            severity=severity,
         )
 
     def _define_symbols(self, type_: Type) -> None:
@@ -277,7 +275,7 @@ class _Verifier:
             self.fault(
                 "ir/impure-function",
                 f"a function that is declared pure has {what}",
-                severity=Severity.WARNING,
+                notes=("declared with `@R.function(pure=False)`, passes keep what it does",),
             )
 
     def _call_tir(self, call: CallTIR) -> None:
