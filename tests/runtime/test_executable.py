@@ -113,6 +113,38 @@ def test_shapes_that_depend_on_values(rng: Generator) -> None:
         assert_same(executable(x), 2 * x[x > 0])
 
 
+KEPT = np.zeros(4, np.float32)
+
+
+def kept_by_the_library(x: np.ndarray) -> np.ndarray:
+    KEPT[...] = x
+    return KEPT
+
+
+def test_results_stay_as_they_are_when_it_runs_again_binding_by_binding(rng: Generator) -> None:
+    module = parse(
+        """
+@R.function
+def main(x: R.Tensor((4,), "float32"), y: R.Tensor(("n",), "float32")):
+    u = R.match_cast(R.unique(y), R.Tensor(("m",), "float32"))
+    t = R.add(u, u)
+    v = R.call_pure_packed(kept_by_the_library, x, ty_args=R.Tensor((4,), "float32"))
+    return (v, v, t, t)
+""",
+        namespace={"kept_by_the_library": kept_by_the_library},
+    )
+    executable = build(module)
+    assert executable.report.stepwise == ("main",)
+    x = normal(rng, 4)
+    first = executable(x, x)
+    kept = [array.copy() for array in first]
+    second = executable(x + 1, x)
+    assert_same(first, tuple(kept))
+    arrays = [*first, *second, KEPT]
+    for number, array in enumerate(arrays):
+        assert not any(np.shares_memory(array, other) for other in arrays[:number])
+
+
 def test_outputs_are_the_callers_own(rng: Generator) -> None:
     module = modules.returning_what_it_was_given()
     executable = build(module)

@@ -337,18 +337,19 @@ class _Function:
 
     def _stepwise(self, arguments: Sequence[Any], token: CancelToken) -> tuple[Any, Activation]:
         activation = Activation(self._owner.machine, self._owner.context(token), self.name)
-        result = activation.call(arguments)
-        return _own(result, arguments), activation
+        return _own(activation.call(arguments), activation.outputs, set()), activation
 
 
-def _own(result: Any, arguments: Sequence[Any]) -> Any:  # noqa: ANN401
-    """The result with copies of arrays that are not the caller's alone."""
+def _own(result: Any, outputs: Mapping[int, Any], given: set[int]) -> Any:  # noqa: ANN401
+    """The result with copies of arrays that are not the caller's alone.
+
+    `outputs` are arrays that were allocated for this call, by identity: a library may keep what it
+    returns. `given` are those that the result has already.
+    """
     if is_fields(result):
-        return tuple(_own(item, arguments) for item in result)
-    if is_array(result) and (
-        not result.flags.owndata
-        or not result.flags.writeable
-        or any(result is argument for argument in arguments)
-    ):
-        return result.copy()
-    return result
+        return tuple(_own(item, outputs, given) for item in result)
+    if not is_array(result):
+        return result
+    fresh = outputs.get(id(result)) is result and id(result) not in given
+    given.add(id(result))
+    return result if fresh else result.copy()

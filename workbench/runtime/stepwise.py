@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -95,6 +96,8 @@ class Activation:
     seen: dict[NodeId, Value] | None = None
     copies: bool = False
     """Whether calls may write over arrays, so that `seen` needs copies."""
+    outputs: WeakValueDictionary[int, Any] = field(default_factory=WeakValueDictionary[int, Any])
+    """Arrays that were allocated here and in inner calls for calls to fill, by identity."""
 
     def call(self, arguments: Sequence[Value]) -> Value:
         """The result for checked arguments.
@@ -194,7 +197,9 @@ class Activation:
         shape = self.symbols.shape(type_.shape)
         if self.seen is not None:
             return fresh_array(shape, type_.dtype)
-        return np.empty(shape, numpy_dtype(type_.dtype))
+        output = np.empty(shape, numpy_dtype(type_.dtype))
+        self.outputs[id(output)] = output
+        return output
 
     def _call_packed(self, call: CallPacked, type_: Type) -> Value:
         function = library_call(self.machine.module, call)
@@ -232,7 +237,9 @@ class Activation:
                 Diagnostic("run/too-deep", f"more than {MAX_CALL_DEPTH} nested calls")
             )
         seen = None if self.seen is None else dict[NodeId, Value]()
-        inner = Activation(self.machine, self.context, callee, self.depth + 1, seen=seen)
+        inner = Activation(
+            self.machine, self.context, callee, self.depth + 1, seen=seen, outputs=self.outputs
+        )
         return inner.call(arguments)
 
 
