@@ -1,5 +1,6 @@
 """Executables that follow memory plans."""
 
+import sys
 import threading
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from tests.generate import Generated, modules
-from workbench.analysis.memory import ATTRIBUTE, plan_memory
+from workbench.analysis.memory import ATTRIBUTE, Fitted, plan_memory
 from workbench.ir import Attr, GraphFunction, IRModule
 from workbench.ir.verify import verify
 from workbench.passes import FuseOps, FuseTensorFunctions, LegalizeOps, PlanMemory, ScheduleDefault
@@ -17,6 +18,7 @@ from workbench.runtime import build
 from workbench.script import parse
 from workbench.support import CompileError
 
+BUILD = sys.modules["workbench.runtime.build"]
 CHAIN = """
 @R.function
 def main(x: R.Tensor((N, 64), "float32"), w: R.Tensor((64, 64), "float32")):
@@ -148,6 +150,7 @@ def test_a_value_that_is_still_read_is_not_overwritten() -> None:
     "value",
     [
         3,
+        None,
         ("key",),
         ("KEY", "CODE", (("arena", 1),), ()),
         ("KEY", "CODE", (("arena", 1),), "ENTRIES"),
@@ -161,6 +164,32 @@ def test_what_is_no_plan_is_refused(value: Attr) -> None:
         known: dict[object, Attr] = {"KEY": key, "CODE": code, "ENTRIES": entries}
         value = tuple(known.get(part, part) for part in value)
     assert codes(with_attribute(module, value)) == {"memory/malformed"}
+
+
+@pytest.mark.parametrize(
+    ("scope", "more", "shift", "why"),
+    [
+        ("heap", 0, 0, "a storage is `arena` or `returned`, not `heap`"),
+        ("arena", 10**16, 0, "units, its values take at most `"),
+        ("arena", 64, 2, "begins inside of an element, at `2`"),
+    ],
+)
+def test_storages_are_what_the_planner_writes(scope: str, more: int, shift: int, why: str) -> None:
+    module = PlanMemory()(chain()).module
+    key, code, ((_, count), *storages), entries = attribute(module)
+    moved = tuple((n, s, o if s else o + shift, before) for n, s, o, before in entries)
+    changed = ((scope, count + more), *storages)
+    with pytest.raises(CompileError, match=why):
+        build(with_attribute(module, (key, code, changed, moved)))
+
+
+def test_why_a_plan_is_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The verifier lets no such plan through; the report must not say something else."""
+    nothing = Fitted((), {}, {})
+    monkeypatch.setattr(BUILD, "plans_of", lambda *_: ({"main": nothing}, []))
+    executable = build(chain())
+    assert not executable.follows_plan()
+    assert "values that the plan does not place in the arena" in executable.report.notes[0]
 
 
 def test_a_pass_that_changes_bindings_drops_the_plan() -> None:

@@ -91,9 +91,9 @@ def _planned(
     notes: list[str] = []
     for name, plan in plans.items():
         program = programs[name]
-        followed = None if program is None else planned(program, plan)
-        if followed is None:
-            notes.append(f"the memory plan of `{name}` is not followed: it runs binding by binding")
+        followed = "it runs binding by binding" if program is None else planned(program, plan)
+        if isinstance(followed, str):
+            notes.append(f"the memory plan of `{name}` is not followed: {followed}")
         else:
             found[name] = followed
     return found, notes

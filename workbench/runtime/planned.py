@@ -60,8 +60,8 @@ def _variant(merges: Sequence[Merge]) -> str:
     return f"{merges[0].callee} ({pairs})"
 
 
-def planned(program: Program, plan: Fitted) -> Program | None:
-    """The program with the plan; None where it has values that the plan does not know."""
+def planned(program: Program, plan: Fitted) -> Program | str:
+    """The program with the plan; or why it cannot follow it."""
     numbers = {
         (value.path, value.output): index
         for index, value in enumerate(program.values)
@@ -69,7 +69,7 @@ def planned(program: Program, plan: Fitted) -> Program | None:
     }
     merges = [merge for one in plan.merges.values() for merge in one]
     if any(key not in numbers for merge in merges for key in (merge.value, merge.before)):
-        return None
+        return "the plan has values that the program does not have"
     same: dict[int, int] = {}
     for merge in sorted(merges, key=lambda merge: numbers[merge.value]):
         before = numbers[merge.before]
@@ -88,7 +88,7 @@ def planned(program: Program, plan: Fitted) -> Program | None:
     used = {i for step in steps for i in _values(step)}
     arena = {i for i in used if values[i].storage is Storage.ARENA}
     if any(i not in spots or plan.storages[spots[i].storage][0] != "arena" for i in arena):
-        return None
+        return "the program has values that the plan does not place in the arena"
     return replace(
         program,
         values=tuple(values),

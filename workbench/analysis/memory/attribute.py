@@ -84,11 +84,11 @@ def written_plan(name: str, function: GraphFunction) -> Written | None:
     Raises:
         CompileError: `memory/malformed`.
     """
-    value = dict(function.attrs).get(ATTRIBUTE)
-    if value is None:
+    attrs = dict(function.attrs)
+    if ATTRIBUTE not in attrs:
         return None
     try:
-        return _read(value)
+        return _read(attrs[ATTRIBUTE])
     except (TypeError, ValueError, IndexError) as error:
         raise malformed(name, "it is not of the form that `PlanMemory` writes") from error
 

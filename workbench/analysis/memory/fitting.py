@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from workbench.analysis.memory.attribute import (
     ATTRIBUTE,
@@ -20,7 +21,9 @@ from workbench.analysis.memory.attribute import (
     written_plan,
 )
 from workbench.analysis.memory.inplace import why_not_in_place
-from workbench.analysis.memory.sizes import Size
+from workbench.analysis.memory.placement import rounded
+from workbench.analysis.memory.plan import Scope
+from workbench.analysis.memory.sizes import Size, width
 from workbench.analysis.memory.values import Path, Step, Value, Values, values_of
 from workbench.ir import GraphFunction, IRModule, TensorFunction
 from workbench.support import CompileError, Diagnostic
@@ -86,8 +89,7 @@ def fitted_plan(module: IRModule, name: str) -> Fitted | str:
     spots: dict[Key, Spot] = {}
     merges: dict[Path, tuple[Merge, ...]] = {}
     for entry in written.entries:
-        size = found.values[keys[entry.path, entry.output]].size
-        assert size is not None
+        size = _size(found.values[keys[entry.path, entry.output]])
         spots[entry.path, entry.output] = Spot(entry.storage, entry.offset, size)
     steps = {step.path: step for step in found.steps}
     for entry in written.entries:
@@ -142,19 +144,38 @@ def _faults(module: IRModule, name: str, written: Written, found: Values) -> Ite
         if entry.source >= 0:
             yield from _not_in_place(module, name, written, found, values, number)
         by_storage.setdefault(entry.storage, []).append(number)
-    for members in by_storage.values():
-        if len({values[n].size.unit for n in members if values[n].size is not None}) > 1:  # pyright: ignore[reportOptionalMemberAccess]
-            raise malformed(name, "values of one storage have sizes of different kinds")
+    for storage, (scope, count) in enumerate(written.storages):
+        members = by_storage.get(storage, [])
+        _check_members(name, scope, count, [values[n] for n in members])
         yield from _overlaps(name, written, values, members)
+
+
+def _check_members(name: str, scope: str, count: int, values: Sequence[Value]) -> None:
+    if scope not in get_args(Scope):
+        raise malformed(name, f"a storage is `arena` or `returned`, not `{scope}`")
+    sizes = [_size(value) for value in values]
+    if len({size.unit for size in sizes}) > 1:
+        raise malformed(name, "values of one storage have sizes of different kinds")
+    most = sum(rounded(size.count) for size in sizes)
+    if not 0 <= count <= most:
+        raise malformed(name, f"a storage has `{count}` units, its values take at most `{most}`")
+
+
+def _size(value: Value) -> Size:
+    assert value.size is not None
+    return value.size
 
 
 def _check_storage(name: str, written: Written, entry: Entry, value: Value, replaced: bool) -> None:
     if not 0 <= entry.storage < len(written.storages):
         raise malformed(name, f"there is no storage `{entry.storage}`")
     scope, count = written.storages[entry.storage]
-    assert value.size is not None
-    if entry.offset < 0 or entry.offset + value.size.count > count:
+    if entry.offset < 0 or entry.offset + _size(value).count > count:
         raise malformed(name, f"`{value.name}` lies outside of its storage")
+    assert value.type is not None
+    assert value.type.dtype is not None
+    if entry.offset % width(value.type.dtype):
+        raise malformed(name, f"`{value.name}` begins inside of an element, at `{entry.offset}`")
     if value.returned and scope != "returned":
         raise malformed(name, f"`{value.name}` is returned, and lies in the arena")
     if scope == "returned" and not value.returned and not replaced:
@@ -223,9 +244,8 @@ def _overlaps(
             done += 1
         if entry.source >= 0:
             _leave(alive, written, values, entry.source, gone)
-        assert value.size is not None
-        range_ = entry.offset, entry.offset + value.size.count, number
-        if value.size.count:
+        range_ = entry.offset, entry.offset + _size(value).count, number
+        if _size(value).count:
             yield from _touching(name, values, alive, range_)
             insort(alive, range_)
 
@@ -237,8 +257,7 @@ def _leave(
     number: int,
     gone: set[int],
 ) -> None:
-    size = values[number].size
-    assert size is not None
+    size = _size(values[number])
     if number in gone or not size.count:
         return
     gone.add(number)
