@@ -1,4 +1,7 @@
+import copy
+import pickle
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -48,6 +51,31 @@ def test_pools_can_grow_while_one_goes_through_them() -> None:
     for digest in pool:
         _, grown = grown.with_array(array(int(pool[digest][0]) + 100))
     assert len(grown) == 10
+
+
+def test_arrays_of_a_dropped_pool_are_freed() -> None:
+    first, one = ConstantPool().with_array(array(1))
+    second, two = one.with_array(array(2))
+    held = weakref.ref(two[second])
+    other = one.with_array(array(3))[1]
+    assert held() is not None
+    del two
+    assert held() is None
+    third, grown = one.with_array(array(4))
+    assert list(grown) == [first, third]
+    assert len(other) == 2
+    assert second not in one
+
+
+def test_a_pool_is_copied_with_its_own_arrays_only() -> None:
+    first, one = ConstantPool().with_array(array(1))
+    _, two = one.with_array(np.zeros(100_000))
+    text = pickle.dumps(one)
+    assert len(text) < 10_000
+    for again in (pickle.loads(text), copy.copy(one), copy.deepcopy(one)):
+        assert list(again) == [first]
+        np.testing.assert_array_equal(again[first], array(1))
+    assert len(two) == 2
 
 
 def test_constants_are_added_in_constant_time() -> None:

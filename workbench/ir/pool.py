@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from dataclasses import dataclass
 from threading import Lock
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,37 +36,57 @@ def frozen_array(array: Array) -> Array:
     return frozen
 
 
+@dataclass(slots=True, weakref_slot=True, eq=False)
+class _Item:
+    """An array of a pool, and the one that was added before it."""
+
+    digest: str
+    array: Array
+    position: int
+    before: _Item | None
+
+
 class ConstantPool(Mapping[str, Array]):
     """An immutable map from content hash to read-only, row-major array.
 
     Bytes are shared, not copied. A pool and the one that `with_array` makes of it share their
-    table, in which each sees only what was there when it was made: adding takes constant time.
+    table, in which each sees only what was there when it was made: adding takes constant time. The
+    table is weak, and each pool holds its own items: what only a dropped pool had goes with it.
     """
 
-    __slots__ = ("_size", "_table")
+    __slots__ = ("_last", "_size", "_table")
 
     def __init__(self, arrays: Mapping[str, Array] | None = None) -> None:
-        items = (arrays or {}).items()
-        self._table: dict[str, tuple[int, Array]] = {
-            digest: (position, array) for position, (digest, array) in enumerate(items)
-        }
-        self._size = len(self._table)
+        self._table: WeakValueDictionary[str, _Item] = WeakValueDictionary()
+        self._last: _Item | None = None
+        self._size = 0
+        for digest, array in (arrays or {}).items():
+            self._last = self._table[digest] = _Item(digest, array, self._size, self._last)
+            self._size += 1
 
     def __getitem__(self, digest: str) -> Array:
-        position, array = self._table[digest]
-        if position >= self._size:
+        found = self._table.get(digest)
+        if found is None or found.position >= self._size:
             raise KeyError(digest)
-        return array
+        return found.array
 
     def __contains__(self, digest: object) -> bool:
         found = self._table.get(digest) if isinstance(digest, str) else None
-        return found is not None and found[0] < self._size
+        return found is not None and found.position < self._size
 
     def __iter__(self) -> Iterator[str]:
-        return iter(list(islice(self._table, self._size)))
+        digests: list[str] = []
+        item = self._last
+        while item is not None:
+            digests.append(item.digest)
+            item = item.before
+        return reversed(digests)
 
     def __len__(self) -> int:
         return self._size
+
+    def __reduce__(self) -> tuple[type[ConstantPool], tuple[dict[str, Array]]]:
+        return ConstantPool, (dict(self),)
 
     def with_array(self, array: Array) -> tuple[str, ConstantPool]:
         """The digest of `array` and a pool that holds it."""
@@ -75,14 +96,14 @@ class ConstantPool(Mapping[str, Array]):
         frozen = frozen_array(array)
         with _GROWING:
             if len(self._table) == self._size:
-                self._table[digest] = self._size, frozen
-                return digest, self._grown()
+                return digest, self._grown(digest, frozen)
         return digest, ConstantPool({**self, digest: frozen})
 
-    def _grown(self) -> ConstantPool:
+    def _grown(self, digest: str, array: Array) -> ConstantPool:
         """The pool that sees one array more of the same table."""
-        grown = ConstantPool()
+        grown = ConstantPool.__new__(ConstantPool)
         grown._table, grown._size = self._table, self._size + 1
+        grown._last = self._table[digest] = _Item(digest, array, self._size, self._last)
         return grown
 
     def merged(self, other: ConstantPool) -> ConstantPool:
