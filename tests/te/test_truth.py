@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -135,3 +137,17 @@ def test_other_threads_compare_trees_meanwhile() -> None:
 def test_comparing_trees_works_again_after_a_function_that_raised() -> None:
     assert codes_of(compute(lambda i: A[i].nothing)) == ["expr/function-raised"]
     assert (N == 1) is False
+
+
+def test_indices_are_keys_of_tables_even_the_first_ones_of_a_process() -> None:
+    lines = (
+        "from workbench import te",
+        "te.compute((8, 8), lambda i, j: te.cast(i, 'float32') * {i: 1.0, j: 2.0}[i])",
+    )
+    subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True)
+
+
+@pytest.mark.parametrize("use", [list, sum, lambda a: 3 in a, lambda a: [*zip(a, a, strict=True)]])
+def test_a_tensor_is_no_python_sequence(use: Callable[[Any], object]) -> None:
+    with pytest.raises(CompileError, match="te/iteration"):
+        use(te.placeholder((8,), name="A"))

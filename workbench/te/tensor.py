@@ -35,8 +35,12 @@ from workbench.te.arguments import element_type, label, shape_of, wrong_argument
 
 Index: TypeAlias = Scalar | tuple[Scalar, ...]
 
-_drafts = itertools.count(1)
-"""Draft ids: negative, so that they never meet those of a function, which come last."""
+_drafts = itertools.count(3)
+"""Draft ids: negative, so that they never meet those of a function, which come last.
+
+From -3, for `hash(-1) == hash(-2)`: in a table, Python asks only those of one hash for `==`, which
+is a comparison of the program where indices are traced.
+"""
 
 
 def draft_id() -> NodeId:
@@ -131,6 +135,29 @@ class Tensor(Var):
                 )
             )
         return Load(self, tuple(_index(self.name, i) for i in indices))
+
+    def __iter__(self) -> Never:
+        """Refused: Python would ask for elements without end.
+
+        Raises:
+            CompileError: `te/iteration`.
+        """
+        raise CompileError(
+            Diagnostic(
+                "te/iteration",
+                f"`{self.name}` is a tensor of the program, and Python cannot go through it",
+                hint="`te.sum`, `te.max` and `te.min` reduce over a `te.reduce_axis`; "
+                "an element is `A[i]`",
+            )
+        )
+
+    def __contains__(self, value: object) -> Never:
+        """Refused, as `__iter__`.
+
+        Raises:
+            CompileError: `te/iteration`.
+        """
+        self.__iter__()
 
     def __call__(self, *indices: Scalar) -> Load:
         """The element at `indices`, as `__getitem__`; `A()` for a tensor without dimensions."""
