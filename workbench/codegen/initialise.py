@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 
-from workbench.analysis.affine import affine
+from workbench.analysis.affine import Affine, affine
 from workbench.analysis.arith import Facts, loop_interval
 from workbench.ir.expr import Binary, BinaryOp, IntImm, Load, PrimExpr, Var
 from workbench.ir.tensor import Allocate, Block, For, If, Let, LoopKind, Seq, Stmt, Store, While
 from workbench.ir.traverse import free_vars, substitute, walk
 from workbench.support.ids import IdSource, NodeId
+
+Range = tuple[float, float]
+ANYWHERE: Range = (-math.inf, math.inf)
 
 
 @dataclass(slots=True)
@@ -30,6 +33,7 @@ class Level:
 
 def place_init(
     init: Stmt,
+    body: Stmt,
     starts: list[PrimExpr],
     predicate: PrimExpr | None,
     path: list[Level],
@@ -39,7 +43,8 @@ def place_init(
 
     Spatial loops inside that loop are repeated around it. False, and nothing changed, where another
     statement touches the buffer in between, loops depend on the reduction, or it is not proved that
-    the axes are 0 in the first iteration of the loops alone.
+    the axes are 0 in the first iteration of the loops alone, and that the update in `body` stays
+    with the elements that its own iteration of the spatial loops initialises.
     """
     loops = {level.stmt.var.id for level in path if isinstance(level.stmt, For)}
     reduced = {i for start in starts for i in free_vars(start)} & loops
@@ -57,7 +62,7 @@ def place_init(
     touched = {node.buffer.id for node in walk(init) if isinstance(node, Store)}
     if not all(_movable(level, init, touched, reduced) for level in inner):
         return False
-    if not _each_once(init, [level for level in inner if isinstance(level.stmt, For)], reduced):
+    if not _each_once(init, body, inner, reduced):
         return False
     placed = init if guard is None else If(guard, init)
     for level in reversed(inner):
@@ -124,31 +129,62 @@ def _movable(level: Level, init: Stmt, touched: set[NodeId], reduced: set[NodeId
             return True
 
 
-def _each_once(init: Stmt, loops: list[Level], reduced: set[NodeId]) -> bool:
-    """Whether each iteration of the spatial loops initialises elements of its own.
+def _each_once(init: Stmt, body: Stmt, inner: list[Level], reduced: set[NodeId]) -> bool:
+    """Whether each iteration of the spatial loops has elements of its own.
 
-    Otherwise a later one would initialise again what an earlier one has updated.
+    Otherwise one would initialise what an earlier one has updated, or update, before it has
+    updated it, what a later one initialises. Elements that `body` updates count too.
     """
     extents: dict[NodeId, float] = {}
-    for level in loops:
-        assert isinstance(level.stmt, For)
-        if level.stmt.var.id in reduced or level.extent == IntImm(1):
-            continue
-        extent = level.extent
-        extents[level.stmt.var.id] = extent.value if isinstance(extent, IntImm) else math.inf
-    stores = [node for node in walk(init) if isinstance(node, Store)]
-    return all(extents.keys() <= _told_apart(store, extents) for store in stores)
+    ranges: dict[NodeId, Range] = {}
+    for level in inner:
+        match level.stmt:
+            case For(var=var) if var.id in reduced:
+                ranges[var.id] = _range(level.start, level.extent)
+            case For(var=var) if level.extent != IntImm(1):
+                extent = level.extent
+                extents[var.id] = extent.value if isinstance(extent, IntImm) else math.inf
+            case Let(var=var):
+                ranges[var.id] = ANYWHERE
+            case _:
+                continue
+    accesses: dict[NodeId, list[Store | Load]] = {}
+    for node in (*walk(init), *walk(body)):
+        match node:
+            case Store(buffer=buffer) | Load(buffer=buffer):
+                accesses.setdefault(buffer.id, []).append(node)
+            case For(var=var, start=start, extent=extent):
+                ranges[var.id] = _range(start, extent)
+            case Let(var=var):
+                ranges[var.id] = ANYWHERE
+            case _:
+                continue
+    stored = {node.buffer.id for node in walk(init) if isinstance(node, Store)}
+    return all(extents.keys() <= _told_apart(accesses[b], extents, ranges) for b in stored)
 
 
-def _told_apart(store: Store, extents: dict[NodeId, float]) -> set[NodeId]:
-    """The loops of which the indices of a store are digits in a mixed radix."""
+def _range(start: PrimExpr, extent: PrimExpr) -> Range:
+    if isinstance(start, IntImm) and isinstance(extent, IntImm) and extent.value > 0:
+        return start.value, start.value + extent.value - 1
+    return ANYWHERE
+
+
+def _told_apart(
+    accesses: list[Store | Load], extents: dict[NodeId, float], ranges: dict[NodeId, Range]
+) -> set[NodeId]:
+    """The loops of which the indices of all accesses are the same digits in a mixed radix.
+
+    Below those digits there is room for what differs between accesses and inside of one iteration.
+    """
     found: set[NodeId] = set()
-    for index in store.indices:
-        form = affine(index)
-        if form is None:
+    for indices in zip(*(access.indices for access in accesses), strict=True):
+        forms = [form for form in map(affine, indices) if form is not None]
+        fixed = {tuple(t for t in form.coefficients if t[0] not in ranges) for form in forms}
+        if len(forms) != len(indices) or len(fixed) != 1:
             continue
-        digits = sorted((abs(c), ident) for ident, c in form.coefficients if ident in extents)
-        reach: float = 0
+        digits = sorted((abs(c), ident) for ident, c in fixed.pop() if ident in extents)
+        ends = [_ends(form, ranges) for form in forms]
+        reach = max(high for _, high in ends) - min(low for low, _ in ends)
         for step, ident in digits:
             if step <= reach:
                 break
@@ -156,6 +192,17 @@ def _told_apart(store: Store, extents: dict[NodeId, float]) -> set[NodeId]:
         else:
             found.update(ident for _, ident in digits)
     return found
+
+
+def _ends(form: Affine, ranges: dict[NodeId, Range]) -> Range:
+    """Where an index reaches from the digits, in one iteration."""
+    low: float = form.constant
+    high: float = form.constant
+    for ident, step in form.coefficients:
+        if ident in ranges:
+            ends = sorted(step * end for end in ranges[ident])
+            low, high = low + ends[0], high + ends[1]
+    return low, high
 
 
 def _touches(stmt: Stmt, buffers: set[NodeId]) -> bool:

@@ -163,7 +163,8 @@ class _Lowering:
         may_be_empty = reduction is not None and reduction.may_be_empty
         simple = reduction.simple if reduction is not None and may_be_empty else None
         stays = may_be_empty and simple is None
-        if not stays and place_init(initial, starts, predicate, self.path, self.ids):
+        body = lowered.statement(block.body)
+        if not stays and place_init(initial, body, starts, predicate, self.path, self.ids):
             return []
         if simple is not None:
             outermost = next(p for p in self.path if p.stmt is simple.outermost)
