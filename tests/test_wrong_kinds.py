@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -321,6 +321,16 @@ def test_all_annotations_that_are_checked_can_be_read() -> None:
         (bool, type[int], True),
         (str, type[int], False),
         (np.True_, bool, True),
+        (np.array("a"), tuple[str, ...], False),
+        (np.array(1), tuple[int, int], False),
+        (np.array([1, 2]), tuple[int, ...], True),
+        ("abc", Iterable[int], False),
+        (np.array(1), Iterable[int], False),
+        ([1, 2], Iterable[int], True),
+        (iter([1, 2]), Iterable[int], True),
+        (frozenset({"a"}), frozenset[int], False),
+        (frozenset({1}), frozenset[int], True),
+        ({1: "a"}.keys(), typing.AbstractSet[int], True),
     ],
 )
 def test_what_an_annotation_allows(value: object, hint: object, expected: bool) -> None:

@@ -57,6 +57,10 @@ WRONG: list[tuple[str, Callable[[], object]]] = [
     ("expr/not-a-scalar", lambda: te.const("1", "float32")),
     ("te/argument", lambda: te.const(1.5, "int32")),
     ("te/argument", lambda: te.const(float("nan"), "int32")),
+    ("te/argument", lambda: te.const(300, "uint8")),
+    ("te/argument", lambda: te.const(-1, "uint8")),
+    ("te/argument", lambda: te.const(2, "bool")),
+    ("te/argument", lambda: te.const(2.0**63, "int64")),
     ("te/dtype", lambda: te.const(1, "int")),
     ("te/dtype", lambda: te.cast(A[0], "half")),
     ("expr/not-a-scalar", lambda: te.cast(None, "int32")),
@@ -111,3 +115,11 @@ def test_numbers_of_numpy_are_constants() -> None:
     assert b.dtype == "float32"
     c = te.compute((8,), lambda i: np.float32(3.0) * te.cast(i + np.int32(1), "float32"), "C")
     assert c.dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype"),
+    [(255, "uint8"), (-128, "int8"), (True, "bool"), (2**64 - 1, "uint64"), (-(2**63), "int64")],
+)
+def test_the_last_values_of_a_dtype_are_constants(value: int, dtype: str) -> None:
+    assert te.const(value, dtype).value == value

@@ -94,7 +94,7 @@ def negative(x: PrimExpr) -> PrimExpr:
 
 
 def _sign(x: PrimExpr) -> PrimExpr:
-    one, minus = const(1, dtype_of(x)), const(-1, dtype_of(x))
+    one, minus = const(1, dtype_of(x)), const(0 if dtype_of(x)[0] == "u" else -1, dtype_of(x))
     zero_or_nan = x * const(0, dtype_of(x)) if is_float(dtype_of(x)) else const(0, dtype_of(x))
     return select(x > 0, one, select(x < 0, minus, zero_or_nan))
 

@@ -10,7 +10,7 @@ import inspect
 import numbers
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar, Union, cast
 
 from workbench.support.diagnostics import CompileError, Diagnostic
@@ -18,6 +18,11 @@ from workbench.support.found import found
 
 _CALLABLE: object = typing.get_origin(Callable[..., object])
 _LISTS: tuple[object, ...] = (tuple, list, typing.get_origin(Sequence[object]))
+_COLLECTIONS: tuple[object, ...] = (
+    set,
+    frozenset,
+    *map(typing.get_origin, (typing.AbstractSet[object], Collection[object], Iterable[object])),
+)
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
 _NUMBERS: dict[object, type] = {int: numbers.Integral, float: numbers.Real, complex: numbers.Number}
@@ -171,7 +176,16 @@ def _fits_generic(value: object, origin: object, args: tuple[Any, ...]) -> bool:
     if isinstance(value, Mapping) and len(args) == 2:
         pairs = cast("Mapping[object, object]", value).items()
         return all(fits(key, args[0]) and fits(item, args[1]) for key, item in pairs)
+    if origin in _COLLECTIONS and isinstance(value, Collection):  # others are used up by looking
+        return _all_fit(cast("Collection[object]", value), args)
     return True
+
+
+def _all_fit(values: Iterable[object], args: tuple[Any, ...]) -> bool:
+    try:
+        return not args or all(fits(item, args[0]) for item in values)
+    except TypeError:  # an array of no dimension has the methods of a list
+        return False
 
 
 def _fits_items(value: Any, origin: object, args: tuple[Any, ...]) -> bool:  # noqa: ANN401
@@ -180,9 +194,12 @@ def _fits_items(value: Any, origin: object, args: tuple[Any, ...]) -> bool:  # n
         return False
     if not (hasattr(kind, "__getitem__") and hasattr(kind, "__len__")):
         return False
-    if origin is tuple and (len(args) != 2 or args[1] is not Ellipsis):
+    if not args or origin is not tuple or args[1:] == (Ellipsis,):
+        return _all_fit(value, args)
+    try:
         return len(value) == len(args) and all(map(fits, value, args))
-    return not args or all(fits(item, args[0]) for item in value)
+    except TypeError:
+        return False
 
 
 def describe(hint: Any) -> str:  # noqa: ANN401

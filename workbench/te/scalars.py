@@ -27,6 +27,7 @@ from workbench.ir import (
     dtype_of,
     is_float,
 )
+from workbench.ir.numbers import fits
 from workbench.support import CompileError, Diagnostic
 from workbench.support.found import found
 from workbench.te.arguments import condition as condition_of
@@ -50,6 +51,8 @@ def const(value: float, dtype: DType) -> PrimExpr:
         return FloatImm(float(number.value), dtype)
     if isinstance(number, FloatImm) and not number.value.is_integer():
         raise wrong_argument(f"a value of `{dtype}`", value)
+    if not fits(int(number.value), dtype):
+        raise wrong_argument(f"a value of `{dtype}`", value)
     return IntImm(int(number.value), dtype)
 
 
@@ -67,7 +70,7 @@ def if_then_else(condition: PrimExpr, true_value: Scalar, false_value: Scalar) -
     """A choice that evaluates the chosen side only, so that the other may be out of bounds.
 
     Raises:
-        CompileError: `te/condition`, `expr/not-a-scalar`.
+        CompileError: `te/argument`, `te/condition`, `expr/not-a-scalar`.
     """
     return Select(condition_of(condition), *_alike(true_value, false_value))
 
@@ -76,7 +79,7 @@ def select(condition: PrimExpr, true_value: Scalar, false_value: Scalar) -> Prim
     """A choice that evaluates both sides.
 
     Raises:
-        CompileError: `te/condition`, `expr/not-a-scalar`.
+        CompileError: `te/argument`, `te/condition`, `expr/not-a-scalar`.
     """
     return Select(condition_of(condition), *_alike(true_value, false_value), lazy=False)
 
@@ -96,12 +99,23 @@ def _number(value: Scalar, dtype: DType) -> PrimExpr:
 
 
 def equal(a: Scalar, b: Scalar) -> PrimExpr:
-    """`a == b`, elementwise (the operator `==` compares expressions as trees)."""
+    """`a == b`, elementwise.
+
+    So does the operator `==` in the function that `te.compute` takes, where it mentions an index or
+    an element; elsewhere it compares expressions as trees.
+
+    Raises:
+        CompileError: `expr/not-a-scalar`.
+    """
     return binary(BinaryOp.EQ, a, b)
 
 
 def not_equal(a: Scalar, b: Scalar) -> PrimExpr:
-    """`a != b`, elementwise."""
+    """`a != b`, elementwise, as `equal`.
+
+    Raises:
+        CompileError: `expr/not-a-scalar`.
+    """
     return binary(BinaryOp.NE, a, b)
 
 
@@ -135,22 +149,38 @@ def logical_not(condition: PrimExpr) -> PrimExpr:
 
 
 def maximum(a: Scalar, b: Scalar) -> PrimExpr:
-    """The greater one; NaN if one is NaN."""
+    """The greater one; NaN if one is NaN.
+
+    Raises:
+        CompileError: `expr/not-a-scalar`.
+    """
     return binary(BinaryOp.MAX, a, b)
 
 
 def minimum(a: Scalar, b: Scalar) -> PrimExpr:
-    """The smaller one; NaN if one is NaN."""
+    """The smaller one; NaN if one is NaN.
+
+    Raises:
+        CompileError: `expr/not-a-scalar`.
+    """
     return binary(BinaryOp.MIN, a, b)
 
 
 def truncdiv(a: Scalar, b: Scalar) -> PrimExpr:
-    """Integer division toward zero."""
+    """Integer division toward zero.
+
+    Raises:
+        CompileError: `expr/not-a-scalar`.
+    """
     return binary(BinaryOp.TRUNCDIV, a, b)
 
 
 def truncmod(a: Scalar, b: Scalar) -> PrimExpr:
-    """Remainder of `truncdiv`."""
+    """Remainder of `truncdiv`.
+
+    Raises:
+        CompileError: `expr/not-a-scalar`.
+    """
     return binary(BinaryOp.TRUNCMOD, a, b)
 
 
@@ -182,7 +212,11 @@ power = functools.partial(intrinsic, "pow")
 
 
 def abs(value: PrimExpr) -> PrimExpr:
-    """The absolute value."""
+    """The absolute value.
+
+    Raises:
+        CompileError: `expr/not-a-scalar`.
+    """
     return intrinsic("abs", value)
 
 
