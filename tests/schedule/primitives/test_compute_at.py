@@ -351,3 +351,27 @@ def test_a_reduction_that_does_not_begin_with_its_init_is_not_repeated() -> None
     answer = answered(module, ComputeAt(block="S", loop="C.i"))
     assert answer.kind is AnswerKind.UNPROVED
     assert answer.message == "it is not proved that `S` runs its init before all its updates"
+
+
+def test_a_reduction_that_initialises_other_elements_than_its_own_is_not_repeated() -> None:
+    module = parse(
+        """
+@T.prim_func
+def f(A: T.Buffer((4, 3), "float32"), D: T.Buffer((4,), "float32")):
+    C = T.alloc_buffer((4,), "float32")
+    for k, i in T.grid(3, 4):
+        with T.block("C"):
+            vi = T.axis.spatial(4, i)
+            vk = T.axis.reduce(3, k)
+            with T.init():
+                C[3 - vi] = T.float32(0)
+            C[vi] = C[vi] + A[vi, vk]
+    for j in range(4):
+        with T.block("D"):
+            vj = T.axis.spatial(4, j)
+            D[vj] = C[vj]
+"""
+    )
+    answer = answered(module, ComputeAt(block="C", loop="j"))
+    assert answer.kind is AnswerKind.UNPROVED
+    assert answer.message == "it is not proved that `C` runs its init before all its updates"

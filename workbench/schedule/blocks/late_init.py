@@ -7,8 +7,21 @@ from itertools import product
 from workbench.analysis.arith import Facts, loop_interval
 from workbench.analysis.conjunctions import conjuncts
 from workbench.analysis.dependence import unproved
-from workbench.ir import AxisKind, For, IntImm, PrimExpr, dtype_of, free_vars, substitute
-from workbench.schedule.blocks.nest import Nest
+from workbench.ir import (
+    AxisKind,
+    Block,
+    For,
+    IntImm,
+    Load,
+    PrimExpr,
+    Stmt,
+    Store,
+    dtype_of,
+    free_vars,
+    substitute,
+    walk,
+)
+from workbench.schedule.blocks.nest import Nest, stores_of
 from workbench.schedule.refusal import RefusedError
 from workbench.support import NodeId
 
@@ -30,9 +43,28 @@ def refuse_late_init(nest: Nest, facts: Facts) -> None:
     for loop in nest.loops:
         facts = facts.with_range(loop.var, loop_interval(loop.start, loop.extent))
     proved = _first_of_all(nest) if nest.mixed else _at_start(nest, facts)
-    if not proved:
+    if not proved or not _of_its_own(block):
         message = f"it is not proved that `{block.name}` runs its init before all its updates"
         raise RefusedError(unproved(message, block.id))
+
+
+def _of_its_own(block: Block) -> bool:
+    """Whether each instance initialises what it updates, and no element of another instance."""
+    assert block.init is not None
+    initial: dict[NodeId, set[tuple[PrimExpr, ...]]] = {}
+    for store in stores_of(block.init):
+        initial.setdefault(store.buffer.id, set()).add(_first_element(block.init, store.indices))
+    return all(
+        _first_element(block.body, node.indices) in initial[node.buffer.id]
+        for node in walk(block.body)
+        if isinstance(node, Load | Store) and node.buffer.id in initial
+    )
+
+
+def _first_element(stmt: Stmt, indices: tuple[PrimExpr, ...]) -> tuple[PrimExpr, ...]:
+    """Indices at the first iteration of the loops inside of a statement."""
+    starts = {node.var.id: node.start for node in walk(stmt) if isinstance(node, For)}
+    return tuple(Facts().simplify(substitute(index, starts)) for index in indices)
 
 
 def _at_start(nest: Nest, facts: Facts) -> bool:
