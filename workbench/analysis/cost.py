@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from workbench.analysis.polynomial import Poly, polynomial
 from workbench.ir import (
     INDEX,
@@ -40,6 +38,7 @@ from workbench.ir import (
     substitute,
     walk,
 )
+from workbench.ir.numbers import element_bytes
 from workbench.support import NodeId
 
 
@@ -342,8 +341,7 @@ def _size_of(buffer: Var) -> Poly:
 
 def _bytes(buffer: Var) -> int:
     assert isinstance(buffer.type, BufferType)
-    dtype = buffer.type.dtype
-    return 2 if dtype == "bfloat16" else np.dtype(dtype).itemsize
+    return element_bytes(buffer.type.dtype)
 
 
 def _dim(poly: Poly) -> Dim:

@@ -18,6 +18,7 @@ from workbench.ir import (
     fingerprint,
 )
 from workbench.ir.dims import same_dim, same_shape
+from workbench.ir.numbers import int_bits
 from workbench.support import NodeId
 
 MANTISSA = {"bfloat16": 8, "float16": 11, "float32": 24, "float64": 53}
@@ -84,12 +85,12 @@ def exact_cast(source: Type, target: Type) -> bool:
         return True
     if a in MANTISSA:
         return b in MANTISSA and MANTISSA[a] <= MANTISSA[b] and EXPONENT[a] <= EXPONENT[b]
-    signed, bits = not a.startswith("u"), int(a.lstrip("uint"))
+    signed, bits = not a.startswith("u"), int_bits(a)
     if b in MANTISSA:
         return bits - signed <= MANTISSA[b] and bits < 1 << (EXPONENT[b] - 1)
     if b == "bool":
         return False
-    wide = int(b.lstrip("uint"))
+    wide = int_bits(b)
     if signed == (not b.startswith("u")):
         return bits <= wide
     return not signed and bits < wide

@@ -30,6 +30,7 @@ from workbench.ir.expr import (
     dtype_of,
     is_float,
 )
+from workbench.ir.numbers import int_range
 from workbench.ir.tensor import Block
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.ids import NodeId
@@ -128,7 +129,7 @@ def _emit_var(scope: Scope, var: Var) -> Emitted:
     dtype = dtype_of(var)
     if is_float(dtype):
         return Emitted(name_of(var), dtype)
-    return Emitted(name_of(var), dtype, *scope.intervals.get(var.id, scalars.int_range(dtype)))
+    return Emitted(name_of(var), dtype, *scope.intervals.get(var.id, int_range(dtype)))
 
 
 _SYMBOLS = {
@@ -195,7 +196,7 @@ def _int_binary(scope: Scope, op: BinaryOp, a: Emitted, b: Emitted) -> Emitted:
 
 def wrapped(scope: Scope, value: Emitted) -> Emitted:
     """`value` wrapped around to its dtype, where its interval does not fit."""
-    low, high = scalars.int_range(value.dtype)
+    low, high = int_range(value.dtype)
     if low <= value.low and value.high <= high:
         return value
     if value.dtype == "bool":
@@ -252,7 +253,7 @@ def _emit_cast(scope: Scope, expr: Cast) -> Emitted:
         return Emitted(f"{name}({value.text})", target)
     if is_float(value.dtype):
         name = scope.constant(f"float_to_{target}", scalars.float_to_int(target))
-        return Emitted(f"{name}({value.text})", target, *scalars.int_range(target))
+        return Emitted(f"{name}({value.text})", target, *int_range(target))
     text = f"int({value.text})" if value.dtype == "bool" else value.text
     return wrapped(scope, Emitted(text, target, value.low, value.high))
 
@@ -271,7 +272,7 @@ def _emit_intrinsic(scope: Scope, expr: Intrinsic) -> Emitted:
     text = f"{name}({', '.join(emit(scope, arg).text for arg in expr.args)})"
     if is_float(expr.dtype):
         return Emitted(text, expr.dtype)
-    return Emitted(text, expr.dtype, *scalars.int_range(expr.dtype))
+    return Emitted(text, expr.dtype, *int_range(expr.dtype))
 
 
 def _emit_load(scope: Scope, buffer: Var, indices: tuple[PrimExpr, ...]) -> Emitted:
@@ -280,9 +281,7 @@ def _emit_load(scope: Scope, buffer: Var, indices: tuple[PrimExpr, ...]) -> Emit
     checked = emit_indices(scope, buffer, indices, "read")
     if is_float(dtype):
         return Emitted(f"{name_of(buffer)}[{', '.join(checked) or '()'}]", dtype)
-    return Emitted(
-        f"{name_of(buffer)}.item({', '.join(checked)})", dtype, *scalars.int_range(dtype)
-    )
+    return Emitted(f"{name_of(buffer)}.item({', '.join(checked)})", dtype, *int_range(dtype))
 
 
 def emit_indices(scope: Scope, buffer: Var, indices: tuple[PrimExpr, ...], verb: str) -> list[str]:

@@ -14,8 +14,8 @@ from workbench.interpret.emit_expr import (
     name_of,
     wrapped,
 )
-from workbench.interpret.scalars import int_range
 from workbench.ir.expr import INDEX, BufferType, Dim, Var, dtype_of, is_float
+from workbench.ir.numbers import int_range
 from workbench.ir.tensor import (
     Allocate,
     AxisKind,

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from workbench.interpret.scalars import SCALAR_TYPES, int_range, wrapper
+from workbench.interpret.scalars import SCALAR_TYPES, wrapper
 from workbench.ir.dot import DOT_LENGTH
 from workbench.ir.expr import DType, is_float
+from workbench.ir.numbers import int_range
 
 
 def _sigmoid(x: Any) -> Any:  # noqa: ANN401

@@ -15,6 +15,7 @@ import ml_dtypes
 import numpy as np
 
 from workbench.ir.expr import BinaryOp, DType
+from workbench.ir.numbers import int_range
 from workbench.support.diagnostics import CompileError, Diagnostic
 
 SCALAR_TYPES: dict[DType, Any] = {
@@ -24,16 +25,6 @@ SCALAR_TYPES: dict[DType, Any] = {
     "float64": np.float64,
 }
 """Constructors of floating point scalars."""
-
-
-def int_range(dtype: DType) -> tuple[int, int]:
-    """Smallest and largest value of an integer dtype; `bool` is 0 to 1."""
-    if dtype == "bool":
-        return 0, 1
-    bits = int(dtype.lstrip("uint"))
-    return (
-        (0, (1 << bits) - 1) if dtype.startswith("u") else (-(1 << bits - 1), (1 << bits - 1) - 1)
-    )
 
 
 def wrapper(dtype: DType) -> Callable[[int], int]:

@@ -27,7 +27,7 @@ def polynomial(dim: Dim) -> Polynomial:
         case Binary(op=BinaryOp.SUB, a=a, b=b):
             return _sum(polynomial(a), polynomial(b), -1)
         case Binary(op=BinaryOp.MUL, a=a, b=b):
-            return _product(polynomial(a), polynomial(b))
+            return product(polynomial(a), polynomial(b))
         case _:
             return {(dim,): 1}
 
@@ -39,7 +39,8 @@ def _sum(a: Polynomial, b: Polynomial, sign: int) -> Polynomial:
     return {monomial: factor for monomial, factor in result.items() if factor}
 
 
-def _product(a: Polynomial, b: Polynomial) -> Polynomial:
+def product(a: Polynomial, b: Polynomial) -> Polynomial:
+    """The product of two polynomials."""
     result: Polynomial = {}
     for left, x in a.items():
         for right, y in b.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import re
 
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.found import found
@@ -43,9 +44,25 @@ def whole_number(value: object) -> int:
 
 def fits(value: int, dtype: str) -> bool:
     """Whether an integer is a value of `dtype`; what is not wraps around when it runs."""
+    low, high = int_range(dtype)
+    return low <= value <= high
+
+
+def int_range(dtype: str) -> tuple[int, int]:
+    """Smallest and largest value of an integer dtype; `bool` is 0 to 1."""
     if dtype == "bool":
-        return value in {0, 1}
-    bits = int(dtype.lstrip("uint"))
+        return 0, 1
+    bits = int_bits(dtype)
     return (
-        0 <= value < 1 << bits if dtype.startswith("u") else -1 << bits - 1 <= value < 1 << bits - 1
+        (0, (1 << bits) - 1) if dtype.startswith("u") else (-(1 << bits - 1), (1 << bits - 1) - 1)
     )
+
+
+def int_bits(dtype: str) -> int:
+    """Bits of an integer dtype, the sign included."""
+    return int(dtype.lstrip("uint"))
+
+
+def element_bytes(dtype: str) -> int:
+    """Bytes of an element of a tensor."""
+    return 1 if dtype == "bool" else int(re.sub(r"\D+", "", dtype)) // 8

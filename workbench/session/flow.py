@@ -7,9 +7,11 @@ looked through.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
+from workbench.analysis.uses import argument_vars
 from workbench.ir import (
     Alias,
     Arg,
@@ -246,3 +248,30 @@ def _callees(blocks: tuple[BindingBlock, ...]) -> list[str]:
             elif isinstance(value, IfThenElse):
                 found += [*_callees(value.then.blocks), *_callees(value.otherwise.blocks)]
     return found
+
+
+def apart(
+    bindings: Iterable[Binding],
+    wanted: AbstractSet[NodeId],
+    given: AbstractSet[NodeId] = frozenset(),
+) -> list[frozenset[NodeId]]:
+    """Bindings of `wanted` in groups none of whose members feeds another but through `given`."""
+    found: list[set[NodeId]] = []
+    feeds: dict[NodeId, frozenset[NodeId]] = {}
+    for binding in bindings:
+        value = binding.var.id
+        if value in given:
+            continue
+        upstream: frozenset[NodeId] = frozenset()
+        for var in argument_vars(binding.value):
+            upstream |= feeds.get(var.id, frozenset())
+        if value not in wanted:
+            feeds[value] = upstream
+            continue
+        feeds[value] = frozenset({value})
+        free = next((group for group in found if not group & upstream), None)
+        if free is None:
+            free = set[NodeId]()
+            found.append(free)
+        free.add(value)
+    return [frozenset(group) for group in found]

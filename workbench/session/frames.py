@@ -30,6 +30,7 @@ from workbench.ir import (
 )
 from workbench.rewrite import Derivation, NodeRef, Relation, all_bindings
 from workbench.session.engine import Engine
+from workbench.session.flow import apart
 from workbench.session.reductions import reduction_length
 from workbench.session.verdict import Difference, Value, compare
 from workbench.session.worker import Job
@@ -321,24 +322,7 @@ def enclosing(
 
 def groups(function: GraphFunction, wanted: Iterable[NodeId]) -> list[frozenset[NodeId]]:
     """Bindings of `wanted` in groups none of whose members feeds another."""
-    chosen = set(wanted)
-    found: list[set[NodeId]] = []
-    feeds: dict[NodeId, frozenset[NodeId]] = {}
-    for binding in in_order(function.blocks):
-        value = binding.var.id
-        upstream: frozenset[NodeId] = frozenset()
-        for var in argument_vars(binding.value):
-            upstream |= feeds.get(var.id, frozenset())
-        feeds[value] = upstream
-        if value not in chosen:
-            continue
-        feeds[value] = frozenset({value})
-        free = next((group for group in found if not group & upstream), None)
-        if free is None:
-            free = set[NodeId]()
-            found.append(free)
-        free.add(value)
-    return [frozenset(group) for group in found]
+    return apart(in_order(function.blocks), set(wanted))
 
 
 def in_layout(value: Value, layout: str) -> Value:

@@ -13,13 +13,12 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from workbench.analysis.uses import argument_vars
 from workbench.interpret import copied, has_library_calls
 from workbench.ir import GraphFunction, IRModule, TupleType, Type, Var
 from workbench.rewrite import all_bindings
 from workbench.runtime import Cancelled as NativeCancelled
 from workbench.session.engine import Engine
-from workbench.session.flow import code_of
+from workbench.session.flow import apart, code_of
 from workbench.session.inputs import Inputs
 from workbench.session.reductions import reduction_length
 from workbench.session.tolerance import tolerance
@@ -237,26 +236,10 @@ def recompute_groups(
 ) -> list[frozenset[NodeId]]:
     """Values of `new` whose code changed, in groups none of whose members feeds another."""
     before = {b.var.id: b.value for b in all_bindings(old.graph_functions[function])}
-    groups: list[set[NodeId]] = []
-    feeds: dict[NodeId, frozenset[NodeId]] = {}
-    for binding in all_bindings(new.graph_functions[function]):
-        value = binding.var.id
-        upstream: frozenset[NodeId] = frozenset()
-        for var in argument_vars(binding.value):
-            upstream |= feeds.get(var.id, frozenset())
-        known = value in before and value in values
-        if known and code_of(old, before[value]) == code_of(new, binding.value):
-            continue
-        if not known:
-            feeds[value] = upstream
-            continue
-        feeds[value] = frozenset({value})
-        free = next((group for group in groups if not group & upstream), None)
-        if free is None:
-            free = set[NodeId]()
-            groups.append(free)
-        free.add(value)
-    return [frozenset(group) for group in groups]
+    bindings = tuple(all_bindings(new.graph_functions[function]))
+    known = {b.var.id: b.value for b in bindings if b.var.id in before and b.var.id in values}
+    same = {v for v, value in known.items() if code_of(old, before[v]) == code_of(new, value)}
+    return apart(bindings, known.keys() - same, given=same)
 
 
 def compare(expected: Value, found: Value, length: int, function: str, var: Var) -> Finding:

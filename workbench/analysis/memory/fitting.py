@@ -23,9 +23,10 @@ from workbench.analysis.memory.attribute import (
 from workbench.analysis.memory.inplace import why_not_in_place
 from workbench.analysis.memory.placement import rounded
 from workbench.analysis.memory.plan import Scope
-from workbench.analysis.memory.sizes import Size, width
+from workbench.analysis.memory.sizes import Size
 from workbench.analysis.memory.values import Path, Step, Value, Values, values_of
 from workbench.ir import GraphFunction, IRModule, TensorFunction
+from workbench.ir.numbers import element_bytes
 from workbench.support import CompileError, Diagnostic
 
 Key = tuple[Path, int]
@@ -174,7 +175,7 @@ def _check_storage(name: str, written: Written, entry: Entry, value: Value, repl
         raise malformed(name, f"`{value.name}` lies outside of its storage")
     assert value.type is not None
     assert value.type.dtype is not None
-    if entry.offset % width(value.type.dtype):
+    if entry.offset % element_bytes(value.type.dtype):
         raise malformed(name, f"`{value.name}` begins inside of an element, at `{entry.offset}`")
     if value.returned and scope != "returned":
         raise malformed(name, f"`{value.name}` is returned, and lies in the arena")

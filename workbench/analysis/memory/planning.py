@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from workbench.analysis.memory.inplace import why_not_in_place
 from workbench.analysis.memory.placement import ALIGNMENT, Lifetime, place, rounded
 from workbench.analysis.memory.plan import MemoryPlan, Missed, Planned, Reuse, Storage
-from workbench.analysis.memory.sizes import ONE, Size, Unit, width
+from workbench.analysis.memory.sizes import ONE, Size, Unit
 from workbench.analysis.memory.values import Step, Value, Values, values_of
 from workbench.ir import IRModule, TensorFunction, TensorType
 from workbench.ir.dims import same_shape
+from workbench.ir.numbers import element_bytes
 
 
 def plan_memory(module: IRModule, function: str = "main") -> MemoryPlan:
@@ -200,7 +201,7 @@ class _Builder:
     def _widest(self, chains: list[_Chain]) -> int:
         """Bytes of the largest element: an offset is a number of units, which may be one byte."""
         types = (self.found.values[chain.members[0]].type for chain in chains)
-        return max(width(type_.dtype or "bool") for type_ in types if type_ is not None)
+        return max(element_bytes(type_.dtype or "bool") for type_ in types if type_ is not None)
 
     def returned(self, chain: _Chain) -> None:
         """Give a chain that ends in a result memory of its own."""

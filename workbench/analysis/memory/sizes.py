@@ -12,12 +12,12 @@ from typing import TypeAlias
 
 from workbench.ir import Dim, DType, IntImm, PrimExpr, Shape, as_dim, binary
 from workbench.ir.binary_op import BinaryOp
-from workbench.ir.dims import Monomial, Polynomial, polynomial
+from workbench.ir.dims import Monomial, Polynomial, polynomial, product
+from workbench.ir.numbers import element_bytes
 
 Unit: TypeAlias = tuple[tuple[Monomial, int], ...]
 """A polynomial whose coefficients have no common factor; that of a number is `ONE`."""
 ONE: Unit = (((), 1),)
-_WIDTHS = {"bool": 1, "bfloat16": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +33,18 @@ class Size:
         return scaled(self.count, self.unit)
 
 
-def width(dtype: DType) -> int:
-    """Bytes of an element."""
-    return _WIDTHS[dtype] if dtype in _WIDTHS else int(dtype.lstrip("uintfloa")) // 8
-
-
 def size_of(shape: Shape, dtype: DType) -> Size:
     """The size of a tensor."""
-    total: Polynomial = {(): width(dtype)}
-    known = width(dtype)
+    width = known = element_bytes(dtype)
+    total: Polynomial = {(): width}
     for dim in shape:
         if isinstance(dim, int):
             known *= max(0, dim)
         else:
-            total = _product(total, polynomial(dim))
+            total = product(total, polynomial(dim))
     if total.keys() == {()}:
         return Size(known)
-    total = _product({(): known // width(dtype)}, total)
+    total = product({(): known // width}, total)
     common = math.gcd(*total.values()) if total else 0
     if common == 0:
         return Size(0)
@@ -73,12 +68,3 @@ def scaled(count: int, unit: Unit) -> Dim:
 
 def _expr(dim: Dim) -> PrimExpr:
     return IntImm(dim) if isinstance(dim, int) else dim
-
-
-def _product(a: Polynomial, b: Polynomial) -> Polynomial:
-    result: Polynomial = {}
-    for left, x in a.items():
-        for right, y in b.items():
-            key = tuple(sorted((*left, *right), key=repr))
-            result[key] = result.get(key, 0) + x * y
-    return {monomial: factor for monomial, factor in result.items() if factor}

@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import numpy as np
 from typing_extensions import override
 
 from workbench.analysis.uses import constant_values
@@ -32,6 +31,7 @@ from workbench.ir import (
     TensorType,
     Var,
 )
+from workbench.ir.numbers import element_bytes
 from workbench.passes.layout_conversions import (
     Conversion,
     conversions,
@@ -230,7 +230,8 @@ class ChooseLayouts(Pass):
             return
         type_ = found.binding.var.type
         assert isinstance(type_, TensorType)
-        size = np.dtype(type_.dtype).itemsize if type_.dtype != "bfloat16" else 2
+        assert type_.dtype is not None
+        size = element_bytes(type_.dtype)
         region.conversions += 1
         region.bytes += 2 * size * elements(found.binding.var)
 

@@ -36,6 +36,7 @@ from workbench.ir import (
     Var,
     find_operator,
 )
+from workbench.ir.numbers import element_bytes
 from workbench.rewrite import ModuleEditor, Refusal, Rule, Site, note
 from workbench.support import NodeId
 
@@ -97,7 +98,7 @@ def _static(type_: TensorType) -> bool:
 
 def _bytes(type_: TensorType) -> int:
     shape = [extent for extent in type_.shape or () if isinstance(extent, int)]
-    return int(np.prod(shape)) * np.dtype(type_.dtype or "float32").itemsize
+    return int(np.prod(shape)) * element_bytes(type_.dtype or "float32")
 
 
 def _evaluate(value: NodeId, function: str, editor: ModuleEditor) -> np.ndarray:

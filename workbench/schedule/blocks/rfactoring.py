@@ -40,6 +40,7 @@ from workbench.ir import (
     substitute,
     walk,
 )
+from workbench.ir.numbers import int_range
 from workbench.schedule.blocks.init_twice import init_again
 from workbench.schedule.blocks.nest import Nest, known_at, nest_of
 from workbench.schedule.blocks.one_to_one import tells_apart
@@ -86,12 +87,8 @@ def identity(op: BinaryOp, dtype: str) -> PrimExpr:
     least = op is BinaryOp.MAX
     if is_float(dtype):
         return FloatImm(float("-inf") if least else float("inf"), dtype)
-    if dtype == "bool":
-        return IntImm(int(not least), dtype)
-    bits = int(dtype.lstrip("uint"))
-    if dtype.startswith("u"):
-        return IntImm(0 if least else 2**bits - 1, dtype)
-    return IntImm(-(2 ** (bits - 1)) if least else 2 ** (bits - 1) - 1, dtype)
+    lowest, highest = int_range(dtype)
+    return IntImm(lowest if least else highest, dtype)
 
 
 def _number(value: int, dtype: str) -> PrimExpr:
