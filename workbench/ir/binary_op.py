@@ -28,6 +28,8 @@ class BinaryOp(enum.Enum):
     AND = "and"
     OR = "or"
 
+    __hash__ = object.__hash__  # that of Enum hashes the name, in Python, at every look-up
+
 
 COMPARISONS = frozenset(
     {BinaryOp.EQ, BinaryOp.NE, BinaryOp.LT, BinaryOp.LE, BinaryOp.GT, BinaryOp.GE}

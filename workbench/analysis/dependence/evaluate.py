@@ -42,14 +42,15 @@ class Instance:
 
         None where it depends on memory, or does not fit into 64 bits.
         """
+        if isinstance(node, Binary):
+            return binary(node.op, self.value(node.a), self.value(node.b))
+        if isinstance(node, Var):
+            known = self.values.get(node.id)
+            return self._bound(node.id) if known is None else known
+        return node.value if isinstance(node, IntImm) else self._rare(node)
+
+    def _rare(self, node: PrimExpr) -> int | None:
         match node:
-            case IntImm(value=constant):
-                return constant
-            case Var(id=ident):
-                known = self.values.get(ident)
-                return self._bound(ident) if known is None else known
-            case Binary(op=op, a=a, b=b):
-                return binary(op, self.value(a), self.value(b))
             case Not(value=inner):
                 found = self.value(inner)
                 return None if found is None else int(not found)
