@@ -24,6 +24,7 @@ def write_recipe(name: str, path: Sequence[Snapshot]) -> str:
             `session/recipe-code` for code of a cell that cannot be embedded, by name.
     """
     definitions = Definitions()
+    definitions.import_module("workbench", "wb")
     lines: list[str] = []
     intrinsics: dict[str, str] = {}
     for snapshot in path[1:]:
@@ -35,9 +36,9 @@ def write_recipe(name: str, path: Sequence[Snapshot]) -> str:
         for function in functions_in(snapshot.applied):
             definitions.add(function)
         if isinstance(snapshot.applied, Tensorize):
-            name = snapshot.applied.intrinsic
-            if (own := find_tensor_intrinsic(name)) is not None:
-                intrinsics[name] = registration(own)
+            wanted = snapshot.applied.intrinsic
+            if (own := find_tensor_intrinsic(wanted)) is not None:
+                intrinsics[wanted] = registration(own)
         lines.append(f"    {pass_code(snapshot.applied)},")
     source = _source(path[0].module)
     steps = ["for step in (", *lines, "):", "    module = step(module).module"] if lines else []
@@ -45,7 +46,6 @@ def write_recipe(name: str, path: Sequence[Snapshot]) -> str:
         f'"""Step {path[-1].index} of the session `{_plain(name)}`, made again."""',
         "",
         *definitions.imports(),
-        "import workbench as wb",
         "",
         *definitions.code(),
         *intrinsics.values(),

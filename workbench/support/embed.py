@@ -22,7 +22,8 @@ class Definitions:
     """Collects what a script has to define or import so that some classes work."""
 
     def __init__(self) -> None:
-        self._imports: dict[str, None] = {}
+        self._modules: set[str] = set()
+        self._members: dict[str, set[str]] = {}
         self._code: dict[str, str] = {}
         self._open: set[str] = set()
 
@@ -34,9 +35,15 @@ class Definitions:
         """
         self._add(item.__name__, item)
 
+    def import_module(self, module: str, name: str = "") -> None:
+        """Import a module, under another name if one is given."""
+        self._modules.add(f"import {_renamed(module, name)}")
+
     def imports(self) -> list[str]:
-        """Import lines, sorted."""
-        return sorted(self._imports)
+        """Import lines, one for each module, sorted."""
+        members = sorted(self._members.items())
+        lines = [f"from {home} import {', '.join(sorted(names))}" for home, names in members]
+        return [*sorted(self._modules), *lines]
 
     def code(self) -> list[str]:
         """Definitions, each after what it needs, with blank lines."""
@@ -49,19 +56,17 @@ class Definitions:
         if name in self._code or name in self._open:
             return
         if isinstance(item, types.ModuleType):
-            self._import(f"import {item.__name__}", name, item.__name__)
+            self.import_module(item.__name__, name)
             return
         if isinstance(item, PLAIN) or _plain_container(item):
             self._code[name] = f"{name} = {item!r}"
             return
         home = home_of(item)
         if home:
-            self._import(f"from {home} import {item.__name__}", name, item.__name__)
+            member = _renamed(item.__name__, name)
+            self._members.setdefault(_public(home, item), set()).add(member)
             return
         self._embed(name, item)
-
-    def _import(self, line: str, name: str, real: str) -> None:
-        self._imports[line if name == real else f"{line} as {name}"] = None
 
     def _embed(self, name: str, item: Any) -> None:  # noqa: ANN401
         self._open.add(name)
@@ -94,6 +99,17 @@ def home_of(item: Any) -> str:  # noqa: ANN401
     packages = sorted(key for key in sys.modules if "." not in key and not key.startswith("_"))
     found = (key for key in packages if vars(sys.modules[key]).get(name) is item)
     return next((key for key in found if _importable(key, item)), "")
+
+
+def _public(home: str, item: Any) -> str:  # noqa: ANN401
+    """The outermost package around `home` that offers the same thing under the same name."""
+    parts = home.split(".")
+    outer = (".".join(parts[:end]) for end in range(1, len(parts)))
+    return next((package for package in outer if _importable(package, item)), home)
+
+
+def _renamed(real: str, name: str) -> str:
+    return real if name in ("", real) else f"{real} as {name}"
 
 
 def source_text(item: Any) -> str | None:  # noqa: ANN401
