@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 from workbench.ir.binary_op import COMPARISONS, LOGICAL, BinaryOp, fold_int
-from workbench.ir.numbers import fits, plain_number, whole_number
+from workbench.ir.dtypes import as_dtype
+from workbench.ir.numbers import as_shape, fits, is_plain, plain_number, whole_number
 from workbench.ir.tracing import TRACING
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.found import found
@@ -277,6 +278,16 @@ class TensorType:
     shape: Shape | None
     dtype: DType | None = "float32"
     ndim: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no tensor has; lists, numpy's numbers and dtypes become ours.
+
+        Raises:
+            CompileError: `type/unknown-dtype`, `type/negative-extent`, `expr/not-a-dimension`.
+        """
+        if not is_plain(self.shape, self.dtype):
+            object.__setattr__(self, "shape", as_shape(self.shape, Arithmetic))
+            object.__setattr__(self, "dtype", as_dtype(self.dtype))
 
     @property
     def rank(self) -> int | None:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import numbers
 import re
+from collections.abc import Iterable
+from typing import Any, TypeVar, cast
 
+from workbench.ir.dtypes import DTYPES, negative_extent
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.found import found
+
+E = TypeVar("E")
 
 
 def plain_number(value: object) -> bool | int | float:
@@ -39,6 +44,45 @@ def whole_number(value: object) -> int:
             f"expected an integer, or an integer expression, as a dimension, found {found(value)}",
             hint="`te.var('n')` makes a symbolic dimension",
         )
+    )
+
+
+def is_plain(shape: object, dtype: object) -> bool:
+    """Whether a tensor has known extents, or none, and the name of a dtype: most have."""
+    if dtype.__class__ is not str or dtype not in DTYPES:
+        return False
+    if shape.__class__ is not tuple:
+        return shape is None
+    for dim in cast("tuple[Any, ...]", shape):  # noqa: SIM110  faster than a generator
+        if dim.__class__ is not int or dim < 0:
+            return False
+    return True
+
+
+def as_shape(shape: object, symbolic: type[E]) -> tuple[int | E, ...] | None:
+    """A shape of Python integers and expressions, which are `symbolic`.
+
+    Raises:
+        CompileError: `type/negative-extent`, `expr/not-a-dimension`.
+    """
+    if shape is None:
+        return None
+    if isinstance(shape, str | bytes) or not isinstance(shape, Iterable):
+        raise CompileError(no_shape(shape))
+    items = tuple(cast("Iterable[object]", shape))
+    dims = tuple(dim if isinstance(dim, symbolic) else whole_number(dim) for dim in items)
+    for dim in dims:
+        if isinstance(dim, int) and dim < 0:
+            raise CompileError(negative_extent(dim))
+    return dims
+
+
+def no_shape(shape: object) -> Diagnostic:
+    """The fault of what is no shape."""
+    return Diagnostic(
+        "expr/not-a-dimension",
+        f"expected a shape, a tuple of dimensions, found {found(shape)}",
+        hint="one dimension is written `(n,)`",
     )
 
 

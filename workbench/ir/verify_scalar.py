@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from workbench.ir.dot import DOT_LENGTH, dot_fault
+from workbench.ir.dtypes import DTYPES, dtype_hint
 from workbench.ir.expr import (
     COMPARISONS,
     LOGICAL,
@@ -30,11 +31,6 @@ from workbench.ir.faults import Faults
 from workbench.support.ids import NodeId
 from workbench.support.spans import Span
 
-DTYPES = frozenset(
-    {"bool", "float16", "bfloat16", "float32", "float64"}
-    | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
-)
-"""The dtypes there are."""
 _ON_BOOL = COMPARISONS | LOGICAL | {BinaryOp.MIN, BinaryOp.MAX}
 
 
@@ -52,7 +48,7 @@ class ScalarChecker:
         dtype = getattr(var.type, "dtype", None)
         if isinstance(var.type, BufferType | ScalarType) and dtype not in DTYPES:
             message = f"`{var.name}` has dtype `{dtype}`, which does not exist"
-            self.faults.add("type/unknown-dtype", message, var.id)
+            self.faults.add("type/unknown-dtype", message, var.id, hint=dtype_hint(dtype))
 
     def integer(self, expr: PrimExpr, what: str, span: Span | None) -> None:
         """`expr` must be an integer."""
@@ -96,12 +92,13 @@ class ScalarChecker:
                 span,
             )
 
-    def dtype(self, expr: PrimExpr, span: Span | None) -> DType | None:  # noqa: C901
+    def dtype(self, expr: PrimExpr, span: Span | None) -> DType | None:
         """The dtype of an expression, None where it has none because of a fault."""
         match expr:
             case Var():
                 return self._var(expr, span)
             case IntImm(dtype=dtype) | FloatImm(dtype=dtype):
+                self._known(dtype, span)
                 return dtype
             case Binary():
                 return self._binary(expr, span)
@@ -113,9 +110,7 @@ class ScalarChecker:
                 return self._agree(a, b, "the sides of a choice", span)
             case Cast(value=value, dtype=dtype):
                 self.dtype(value, span)
-                if dtype not in DTYPES:
-                    message = f"there is no dtype `{dtype}`"
-                    self.faults.add("type/unknown-dtype", message, self.node, span)
+                self._known(dtype, span)
                 return dtype
             case Intrinsic(args=args, dtype=dtype):
                 dtypes = tuple(self.dtype(arg, span) for arg in args)
@@ -127,6 +122,11 @@ class ScalarChecker:
                 return buffer.type.dtype if isinstance(buffer.type, BufferType) else None
             case _:
                 assert_never(expr)
+
+    def _known(self, dtype: DType, span: Span | None) -> None:
+        if dtype not in DTYPES:
+            message, hint = f"there is no dtype `{dtype}`", dtype_hint(dtype)
+            self.faults.add("type/unknown-dtype", message, self.node, span, hint=hint)
 
     def _var(self, var: Var, span: Span | None) -> DType | None:
         self._visible(var, span)

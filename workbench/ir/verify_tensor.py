@@ -91,6 +91,10 @@ class _Verifier:
         if isinstance(buffer.type, BufferType):
             for dim in (*buffer.type.shape, *buffer.type.strides):
                 self._integer(dim, f"a dimension of `{buffer.name}`")
+            for dim in buffer.type.shape:
+                if isinstance(dim, int) and dim < 0:
+                    message = f"a dimension of `{buffer.name}` is 0 or more, found `{dim}`"
+                    self.faults.add("type/negative-extent", message, buffer.id)
 
     def _integer(self, expr: Dim, what: str, span: Span | None = None) -> None:
         self.scalars.integer(as_expr(expr), what, span)

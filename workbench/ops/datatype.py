@@ -9,18 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.ir import DType, TensorType, is_float
+from workbench.ir.dtypes import DTYPES
 from workbench.ops.call import OpCall
 from workbench.ops.definition import define
 from workbench.te import Tensor, cast, compute
-
-DTYPES = (
-    "bool",
-    *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
-    "float16",
-    "bfloat16",
-    "float32",
-    "float64",
-)
 
 
 def array_dtype(dtype: DType) -> np.dtype[Any]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Protocol, cast
 
 from workbench.ir import Attr, Attrs, DType, External, Function, Type
+from workbench.ir.dtypes import DTYPES, dtype_hint
 from workbench.script.scope import Dialect, Namespace, Scope
 from workbench.script.source import FaultyError, Report
-from workbench.script.vocabulary import DTYPES
 from workbench.support.ids import IdSource
 from workbench.support.spelling import near
 
@@ -175,7 +175,7 @@ class Reader:
         text = self.string(node)
         if text not in DTYPES:
             raise self.fault(
-                node, "script/dtype", f"`{text}` is not a dtype", hint=near(text, DTYPES)
+                node, "script/dtype", f"`{text}` is not a dtype", hint=dtype_hint(text)
             )
         return text
 

@@ -17,10 +17,11 @@ from types import FrameType, FunctionType
 from typing import Any
 
 from workbench.ir import ConstantPool, GraphFunction, IRModule, TensorFunction
+from workbench.ir.dtypes import DTYPES
 from workbench.script.parser import Script, read_tree
 from workbench.script.scope import Dialect
 from workbench.script.source import Report
-from workbench.script.vocabulary import DTYPES, FUNCTION_FORMS, INTRINSICS
+from workbench.script.vocabulary import FUNCTION_FORMS, INTRINSICS
 from workbench.support.diagnostics import CompileError, Diagnostic
 
 

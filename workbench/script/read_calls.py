@@ -180,7 +180,7 @@ class CallReader(LeafReader):
                 hint='`out_ty=R.Tensor((n, m), dtype="float32")`',
             )
         if (dtype := given.get("dtype")) is not None:
-            return (TensorType(self.dims(out), self.dtype(dtype)),)
+            return (TensorType(self.extents(out), self.dtype(dtype)),)
         items = out.elts if isinstance(out, ast.List | ast.Tuple) else [out]
         types = self.report.collect(functools.partial(self.type, item) for item in items)
         return tuple(types)

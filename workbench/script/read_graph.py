@@ -24,6 +24,7 @@ from workbench.ir import (
     type_of,
 )
 from workbench.ir.call_types import compatible
+from workbench.ir.dtypes import DTYPES
 from workbench.script.call_result import seen_outside
 from workbench.script.context import frozen
 from workbench.script.print_types import write_type
@@ -32,7 +33,6 @@ from workbench.script.read_signature import SignatureReader
 from workbench.script.read_tensor import Options
 from workbench.script.scope import LOST, Hidden, ModuleName
 from workbench.script.tokens import Writer, text_of
-from workbench.script.vocabulary import DTYPES
 from workbench.support.spelling import near
 
 _STATEMENTS = ("R.dataflow", "R.output", "R.func_attr")

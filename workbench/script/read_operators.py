@@ -16,10 +16,10 @@ from workbench.ir import (
     find_operator,
     operators,
 )
+from workbench.ir.dtypes import DTYPES
 from workbench.script.context import frozen
 from workbench.script.read_calls import PACKED
 from workbench.script.read_expressions import ExpressionReader
-from workbench.script.vocabulary import DTYPES
 from workbench.support.spelling import near
 
 

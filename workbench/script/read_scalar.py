@@ -153,6 +153,23 @@ class ScalarReader(ScalarCallReader):
                 return tuple(self._namespace_dim(node, item) for item in value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         return (self.dim(node),)
 
+    def extents(self, node: ast.expr) -> tuple[Dim, ...]:
+        """The shape of a tensor or a buffer, whose dimensions are 0 or more.
+
+        Raises:
+            CompileError: `script/bad-dimension`.
+        """
+        dims = self.dims(node)
+        for dim in dims:
+            if isinstance(dim, int) and dim < 0:
+                raise self.fault(
+                    node,
+                    "script/bad-dimension",
+                    f"a dimension is 0 or more, found `{dim}`",
+                    hint='a dimension that is not known is a symbol: `n = T.int64()`, or `"n"`',
+                )
+        return dims
+
     def _namespace_dim(self, node: ast.expr, value: object) -> int:
         try:
             return operator.index(value)  # pyright: ignore[reportArgumentType]

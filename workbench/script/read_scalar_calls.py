@@ -21,9 +21,10 @@ from workbench.ir import (
     dtype_of,
     is_float,
 )
+from workbench.ir.dtypes import DTYPES
 from workbench.script.adapt import Weak, as_bool, constant, dtype_limit, strong, unify
 from workbench.script.read_names import NameReader
-from workbench.script.vocabulary import DTYPES, FUNCTION_FORMS, INTRINSICS, intrinsic_dtype
+from workbench.script.vocabulary import FUNCTION_FORMS, INTRINSICS, intrinsic_dtype
 from workbench.support.spelling import near
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 
 from workbench.ir import Type, Var
+from workbench.ir.dtypes import DTYPES
 from workbench.script.read_values import ValueReader
 from workbench.script.scope import LOST
-from workbench.script.vocabulary import DTYPES
 
 
 class SignatureReader(ValueReader):

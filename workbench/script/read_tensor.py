@@ -24,6 +24,7 @@ from workbench.ir import (
     dtype_of,
     is_float,
 )
+from workbench.ir.dtypes import DTYPES
 from workbench.ir.expr import Cast
 from workbench.script.context import frozen
 from workbench.script.read_blocks import (
@@ -34,7 +35,7 @@ from workbench.script.read_blocks import (
     Opener,
 )
 from workbench.script.scope import LOST, Handle
-from workbench.script.vocabulary import DTYPES, attribute_name
+from workbench.script.vocabulary import attribute_name
 from workbench.support.spelling import near
 
 

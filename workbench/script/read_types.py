@@ -17,8 +17,8 @@ from workbench.ir import (
     Type,
     Var,
 )
+from workbench.ir.dtypes import DTYPES
 from workbench.script.read_scalar import ScalarReader
-from workbench.script.vocabulary import DTYPES
 from workbench.support.spelling import near
 
 _BUFFER = (
@@ -98,7 +98,7 @@ class TypeReader(ScalarReader):
         if isinstance(shape, ast.Constant) and shape.value is None:
             shape = None
         return TensorType(
-            self.dims(shape) if shape is not None else None,
+            self.extents(shape) if shape is not None else None,
             self.dtype(dtype) if dtype is not None else None,
             self.integer(ndim) if ndim is not None else None,
         )
@@ -123,8 +123,8 @@ class TypeReader(ScalarReader):
         if isinstance(node, ast.Subscript):
             parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
             if len(parts) == 2 and not _is_number(parts[1]):
-                return BufferType(self.dims(parts[0]), self.dtype(parts[1]))
-            return BufferType(self.dims(node.slice))
+                return BufferType(self.extents(parts[0]), self.dtype(parts[1]))
+            return BufferType(self.extents(node.slice))
         raise self.no_type(node)
 
     def buffer_arguments(self, node: ast.Call, args: list[ast.expr]) -> BufferType:
@@ -145,7 +145,9 @@ class TypeReader(ScalarReader):
                 )
         shape, dtype = given["shape"], given["dtype"]
         assert shape is not None
-        type_ = BufferType(self.dims(shape), self.dtype(dtype) if dtype is not None else "float32")
+        type_ = BufferType(
+            self.extents(shape), self.dtype(dtype) if dtype is not None else "float32"
+        )
         if (strides := given["strides"]) is not None:
             type_ = replace(type_, strides=self.dims(strides))
         if (scope := given["scope"]) is not None:

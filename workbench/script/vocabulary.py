@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from workbench.ir import BinaryOp, DType
 
-DTYPES: frozenset[DType] = frozenset(
-    {"bool", "float16", "bfloat16", "float32", "float64"}
-    | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
-)
-
 INFIX: dict[BinaryOp, tuple[int, bool]] = {
     BinaryOp.OR: (1, False),
     BinaryOp.AND: (2, False),

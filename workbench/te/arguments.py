@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
 from workbench.ir import Dim, DType, PrimExpr, as_dim, as_expr, dtype_of, is_float
+from workbench.ir.dtypes import dtype_name, unknown_dtype
 from workbench.ir.expr import expression_text
-from workbench.ir.verify_scalar import DTYPES
 from workbench.support import CompileError, Diagnostic
 from workbench.support.found import found
 
@@ -50,17 +51,10 @@ def element_type(dtype: object) -> DType:
     Raises:
         CompileError: `te/dtype`.
     """
-    name = dtype if isinstance(dtype, str) else getattr(dtype, "name", None)
-    name = getattr(dtype, "__name__", name) if name is None else name
-    if name in DTYPES:
-        return str(name)
-    raise CompileError(
-        Diagnostic(
-            "te/dtype",
-            f"expected a dtype, found {found(dtype)}",
-            notes=("there are " + ", ".join(f"`{known}`" for known in sorted(DTYPES)),),
-        )
-    )
+    name = dtype_name(dtype)
+    if name is not None:
+        return name
+    raise CompileError(replace(unknown_dtype(dtype), code="te/dtype"))
 
 
 def label(name: object) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from workbench.analysis.patterns.language import AnyOf, CallTo, Item, Pattern, Several
 from workbench.ir import CallPacked, IRModule, find_library, find_operator, operators
+from workbench.ir.dtypes import DTYPES, dtype_hint
 from workbench.ir.externals import externals
 from workbench.ir.registry import libraries
-from workbench.ir.verify_scalar import DTYPES
 from workbench.support import CompileError, Diagnostic
 from workbench.support.spelling import near
 
@@ -66,7 +66,7 @@ def _below(pattern: Pattern) -> tuple[Pattern, ...]:
 def _faults(part: Pattern, module: IRModule) -> Iterator[Diagnostic]:
     if part.dtype and part.dtype not in DTYPES:
         text = f"no tensor holds `{part.dtype}`"
-        yield Diagnostic("pattern/unknown-dtype", text, hint=near(part.dtype, DTYPES))
+        yield Diagnostic("pattern/unknown-dtype", text, hint=dtype_hint(part.dtype))
     if not isinstance(part, CallTo):
         return
     if part.kind == "op":
