@@ -302,4 +302,75 @@ sch.fuse('i', 'j')
 sch.decompose_reduction(block='C', loop='i_j_fused')
 """,
     ),
+    "blockize under a loop that changes its own extent": (
+        """\
+@T.prim_func
+def f(
+    A: T.Buffer(("n", "m"), "int32"),
+    flag: T.Buffer(("n",), "int64"),
+    B: T.Buffer(("n", "m"), "int32"),
+):
+    n = T.int64()
+    m = T.int64()
+    for i in range(n):
+        for j in range(T.min(flag[i] + 1, m)):
+            with T.sblock("B"):
+                vi = T.axis.spatial(n, i)
+                vj = T.axis.spatial(m, j)
+                B[vi, vj] = A[vi, vj]
+            flag[i] = T.int64(1) - flag[i]
+""",
+        """\
+sch.blockize(blocks=['B'])
+""",
+    ),
+    "blockize under a loop of an extent and begin that only memory knows": (
+        """\
+@T.prim_func
+def f(A: T.Buffer((3, 4), "int32"), flag: T.Buffer((3,), "int64"), B: T.Buffer((3, 4), "int32")):
+    for i in range(3):
+        for j in T.serial(flag[i], flag[i] * 2 + 1):
+            for k in range(1):
+                B[i, j] = A[i, j] + T.int32(3)
+            flag[i] = T.int64(1) - flag[i]
+""",
+        """\
+sch.blockize('k')
+""",
+    ),
+    "tensorize under loops fused by a symbol, beside a scalar": (
+        """\
+@T.prim_func
+def f(A: T.Buffer(("n", "m"), "int32"), B: T.Buffer(("n", "m"), "int32")):
+    n = T.int64()
+    m = T.int64()
+    for i in range(n):
+        for j in range(m):
+            p: T.let[T.int64] = m - 1 - j
+            B[i, j] = T.min(A[i, p], A[i, j])
+""",
+        """\
+sch.fuse('i', 'j')
+sch.tensorize('i_j_fused', 'fma_4x16_f32')
+""",
+    ),
+    "inlining the last use of a buffer that lives for part of a suite": (
+        """\
+@T.prim_func
+def f(A: T.Buffer(("n", "m"), "uint8"), C: T.Buffer(("n", "m"), "uint8")):
+    n = T.int64()
+    m = T.int64()
+    B = T.alloc_buffer((n * m,), "uint8")
+    for i in range(n):
+        for j in range(m):
+            B[i * m + j] = A[i, j] + T.uint8(3)
+    for k in range(n * m):
+        C[k // m, k % m] = B[k]
+""",
+        """\
+sch.cache_write(block='i', write_buffer_index='B')
+sch.cache_write(block='i', write_buffer_index='B_global')
+sch.compute_inline(block='B_global')
+""",
+    ),
 }

@@ -31,27 +31,33 @@ class Inequalities(Ranges):
 
         By bounds, by symbolic bounds of its variables, and by a multiple of one known inequality.
         """
-        if self._nonnegative(poly, _STEPS):
+        return self._proved(poly, ())
+
+    def _proved(self, poly: Poly, asked: tuple[Poly, ...]) -> bool:
+        """Whether `poly >= 0`, where the proofs that `asked` are not negative need this one."""
+        if self._nonnegative(poly, _STEPS, asked):
             return True
         atoms = set(poly.atoms())
         useful = [g for g in self.inequalities if not atoms.isdisjoint(g.atoms())]
         return any(
-            self._nonnegative(poly.plus(g, -k), _STEPS) for g in useful for k in _multiples(poly, g)
+            self._nonnegative(poly.plus(g, -k), _STEPS, asked)
+            for g in useful
+            for k in _multiples(poly, g)
         )
 
-    def _nonnegative(self, poly: Poly, steps: int) -> bool:
+    def _nonnegative(self, poly: Poly, steps: int, asked: tuple[Poly, ...]) -> bool:
         low, _ = self.poly_bounds(poly)
         if low is not None and low >= 0:
             return True
         if steps == 0:
             return False
         for atom in dict.fromkeys(poly.atoms()):
-            weaker = list(self._weaken(poly, atom))
+            weaker = list(self._weaken(poly, atom, asked))
             if weaker:
-                return any(self._nonnegative(p, steps - 1) for p in weaker)
+                return any(self._nonnegative(p, steps - 1, asked) for p in weaker)
         return False
 
-    def _weaken(self, poly: Poly, atom: PrimExpr) -> Iterable[Poly]:
+    def _weaken(self, poly: Poly, atom: PrimExpr, asked: tuple[Poly, ...]) -> Iterable[Poly]:
         """Polynomials that are nowhere greater, with `atom` replaced by a symbolic bound of it."""
         factor = poly.coefficient(atom)
         low, high = self.poly_bounds(factor)
@@ -59,15 +65,17 @@ class Inequalities(Ranges):
         if len(rest.terms) + len(factor.terms) != len(poly.terms):
             return
         if low is not None and low >= 0:
-            for bound, scale in self._symbolic(atom, 0):
+            for bound, scale in self._symbolic(atom, 0, asked):
                 if (reduced := factor.divided(scale)) is not None:
                     yield rest + reduced * bound
         elif high is not None and high <= 0:
-            for bound, scale in self._symbolic(atom, 1):
+            for bound, scale in self._symbolic(atom, 1, asked):
                 if (reduced := factor.divided(scale)) is not None:
                     yield rest + reduced * bound
 
-    def _symbolic(self, atom: PrimExpr, side: int) -> Iterable[tuple[Poly, int]]:
+    def _symbolic(
+        self, atom: PrimExpr, side: int, asked: tuple[Poly, ...]
+    ) -> Iterable[tuple[Poly, int]]:
         """Bounds `(p, s)` with `s * atom >= p` (side 0) or `s * atom <= p` (side 1)."""
         match atom:
             case Var(id=ident) if ident in self.ranges:
@@ -83,8 +91,10 @@ class Inequalities(Ranges):
             case Binary(op=BinaryOp.FLOORDIV, a=a, b=IntImm(value=c)) if c > 0:
                 yield polynomial(a) if side else polynomial(a).shift(1 - c), c
             case Binary(op=BinaryOp.FLOORMOD, b=b) if side == 1 and not isinstance(b, IntImm):
-                if self.nonnegative(polynomial(b).shift(-1)):
-                    yield polynomial(b).shift(-1), 1
+                largest = polynomial(b).shift(-1)
+                # `x % b < b` only where `b > 0`, which must not rest on `x % b < b` again.
+                if largest not in asked and self._proved(largest, (*asked, largest)):
+                    yield largest, 1
             case _:
                 return
 

@@ -6,6 +6,7 @@ Reference: `tvm::s_tir::Simplify`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import assert_never
 
@@ -47,9 +48,7 @@ def simplify_statement(stmt: Stmt, facts: Facts) -> Stmt:
         case For():
             return _for(stmt, facts)
         case Seq(body=body):
-            items = [simplify_statement(item, facts) for item in body]
-            kept = [item for item in items if item != NOTHING]
-            return kept[0] if len(kept) == 1 else Seq(tuple(kept))
+            return _seq(simplify_statement(item, facts) for item in body)
         case If():
             return _if(stmt, facts)
         case While(condition=condition, body=body):
@@ -68,6 +67,14 @@ def simplify_statement(stmt: Stmt, facts: Facts) -> Stmt:
             return _block(stmt, facts)
         case _:
             assert_never(stmt)
+
+
+def _seq(items: Iterable[Stmt]) -> Stmt:
+    """Statements one after the other, those of a sequence in it beside the others."""
+    flat: list[Stmt] = []
+    for item in items:
+        flat += item.body if isinstance(item, Seq) else (item,)
+    return flat[0] if len(flat) == 1 else Seq(tuple(flat))
 
 
 def _for(stmt: For, facts: Facts) -> Stmt:

@@ -150,7 +150,7 @@ class _Reading:
         place = Place(block)
         self.found.places.append(place)
         for axis in block.axes:
-            self._values((axis.value,), place)
+            self._values((axis.value, axis.extent), place)
         for region in block.reads or ():
             place.reads[region.buffer.id] = region.buffer
         for region in block.writes or ():

@@ -272,6 +272,8 @@ def without_buffer(function: TensorFunction, buffer: NodeId) -> TensorFunction:
         if isinstance(node, Allocate) and node.buffer.id == buffer:
             return drop(node.body)
         changed = map_children(node, drop)
+        if isinstance(changed, Seq) and changed is not node:
+            return sequence(changed.body)
         if isinstance(changed, Block) and any(a.id == buffer for a in changed.allocations):
             kept = tuple(a for a in changed.allocations if a.id != buffer)
             return replace(changed, allocations=kept)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial, reduce
 from math import gcd
 from typing import Any
 
@@ -25,20 +26,25 @@ from workbench.ir import (
     Axis,
     AxisKind,
     Binary,
+    BinaryOp,
     Block,
     For,
     IntImm,
+    Load,
     PrimExpr,
     ScalarType,
     Stmt,
+    TensorFunction,
     Var,
     dtype_of,
     free_vars,
     map_children,
     substitute,
+    walk,
 )
 from workbench.ir.expr import COMPARISONS
 from workbench.schedule.scope import Scope, statements_below, walk_statements
+from workbench.schedule.touches import aliased, touches_of
 from workbench.support import NodeId
 
 
@@ -77,13 +83,50 @@ def outermost_blocks(stmt: Stmt) -> Iterator[Block]:
         yield from outermost_blocks(child)
 
 
+def _steady(function: TensorFunction, loop: For) -> For | None:
+    """A loop with bounds that every iteration finds the same, which may be wider; None without.
+
+    What the loop itself writes may be another value by the time that an axis asks for its extent.
+    Where no bound stays, the body keeps the loop's variable.
+    """
+    if _may_change(function, loop, loop.start):
+        return None
+    arms = list(_arms(loop.extent))
+    kept = [arm for arm in arms if not _may_change(function, loop, arm)]
+    if len(kept) == len(arms):
+        return loop
+    least = partial(Binary, BinaryOp.MIN)
+    return replace(loop, extent=reduce(least, kept)) if kept else None
+
+
+def _arms(extent: PrimExpr) -> Iterator[PrimExpr]:
+    """What a minimum is the least of."""
+    if isinstance(extent, Binary) and extent.op is BinaryOp.MIN:
+        yield from _arms(extent.a)
+        yield from _arms(extent.b)
+    else:
+        yield extent
+
+
+def _may_change(function: TensorFunction, loop: For, bound: PrimExpr) -> bool:
+    """Whether the loop may write what a bound reads."""
+    read = {node.buffer.id for node in walk(bound) if isinstance(node, Load)}
+    if not read:
+        return False
+    inside = touches_of(loop.body)
+    if inside.effects or any(aliased(function, buffer) for buffer in read):
+        return True
+    return not read.isdisjoint(inside.writes)
+
+
 class _Outer:
     """Takes the values of axes apart and puts them together again."""
 
     def __init__(self, scope: Scope, stmt: Stmt, path: Sequence[Stmt]) -> None:
         self.scope = scope
         self.stmt = stmt
-        self.loops = {loop.var.id: loop for loop in outer_loops(path)}
+        around = (_steady(scope.function, loop) for loop in outer_loops(path))
+        self.loops = {loop.var.id: loop for loop in around if loop is not None}
         self.inner = {s.var.id for s in walk_statements(stmt) if isinstance(s, For)}
         self.facts = Facts()
         self.parts: list[_Part] = []
