@@ -17,7 +17,8 @@ import numpy as np
 from workbench.notebook.api import load
 from workbench.passes import optimize
 from workbench.runtime import build
-from workbench.session.inputs import entry_function, seeded_inputs
+from workbench.session.extents import Extents, fitting
+from workbench.session.inputs import Inputs, entry_function, seeded_inputs
 from workbench.support import CompileError
 
 RUNS = 21
@@ -57,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME=NUMBER",
         type=_extent,
-        help="the extent of a symbolic dimension (default: 2)",
+        help="the extent of a symbolic dimension (default: distinct odd ones)",
     )
     run.set_defaults(command=_run)
     return parser
@@ -101,9 +102,16 @@ def _run(options: argparse.Namespace) -> int:
     start = time.perf_counter()
     module = load(options.model)
     entry = entry_function(module)
-    inputs = seeded_inputs(module, entry, extents=dict(options.extent))
     executable = build(module if options.plain else optimize(module), num_threads=options.threads)
-    executable(*inputs.arrays, function=entry)
+
+    def run(extents: Extents) -> Inputs:
+        inputs = seeded_inputs(module, entry, extents=extents)
+        executable(*inputs.arrays, function=entry)
+        return inputs
+
+    given = dict(options.extent)
+    found = fitting(module.graph_functions[entry].params, given, run)
+    inputs = run(given) if found is None else found[1]
     first = time.perf_counter() - start
     samples: list[float] = []
     for _ in range(RUNS):

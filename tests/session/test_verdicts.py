@@ -98,7 +98,7 @@ def test_given_inputs_are_used_and_named(session: Session) -> None:
     session.inputs()
     session.wait()
     assert session.steps[1].verdict.state == "wrong"
-    assert session.steps[1].verdict.inputs == "seeded normal float32, n = 2"
+    assert session.steps[1].verdict.inputs == "seeded normal float32, n = 3"
 
 
 def test_inputs_that_do_not_fit_change_nothing(session: Session) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from workbench.ir import (
     BufferType,
     CallOp,
     CallTIR,
+    CallTIRInplace,
     Cast,
     Constant,
     Dim,
@@ -30,7 +31,6 @@ from workbench.ir import (
     Store,
     TensorFunction,
     TensorType,
-    Type,
     Var,
     dtype_of,
     find_operator,
@@ -40,12 +40,11 @@ from workbench.ir import (
     walk,
 )
 from workbench.ir.tensor import Axis, For
+from workbench.session.extents import Extents, distinct, symbols_of, told
 from workbench.session.flow import Flow, FlowValue, arguments, flow
 from workbench.support import CompileError, Diagnostic, NodeId
 
 SEED = 20_260_000
-SYMBOLIC_EXTENT = 2
-"""What a symbolic dimension is when nobody says."""
 FALLBACK_RANGE = (1, 8)
 """For integers whose domain no use tells: no zero divisor, no large index."""
 
@@ -56,10 +55,14 @@ Interval = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Arguments of a function and, in words, where they came from."""
+    """Arguments of a function and, in words, where they came from.
+
+    `extents` are those of symbolic dimensions by name, where the arguments were made up for them.
+    """
 
     arrays: tuple[Array, ...]
     source: str
+    extents: Extents = field(default_factory=dict[str, int])
 
 
 def entry_function(module: IRModule) -> str:
@@ -83,12 +86,13 @@ def seeded_inputs(
     module: IRModule,
     function: str,
     ranges: Mapping[str, Interval] | None = None,
-    extents: Mapping[str, int] | None = None,
+    extents: Extents | None = None,
 ) -> Inputs:
     """Inputs for `function`: standard normal floats, integers in the range that their uses imply.
 
     `ranges` gives least and greatest value by parameter name and wins over what analysis finds,
-    `extents` those of symbolic dimensions by name; the source says which were taken.
+    `extents` those of symbolic dimensions by name; others are distinct and odd. The source says
+    which were taken.
 
     Raises:
         CompileError: `session/no-inputs`, `session/unknown-dimension`, `session/bad-extent`.
@@ -101,11 +105,13 @@ def seeded_inputs(
     notes: dict[str, None] = {}
     for param in target.params:
         domain = (ranges or {}).get(param.name, domains.get(param.id))
-        array, note = _value(param.type, symbols, domain, generator)
+        array, note = _value(param, symbols, domain, generator)
         arrays.append(array)
         notes[note] = None
-    notes |= dict.fromkeys(f"{name} = {extent}" for name, extent in taken.items())
-    return Inputs(tuple(arrays), "seeded " + ", ".join(notes) if notes else "no inputs")
+    if taken:
+        notes[told(taken)] = None
+    source = "seeded " + ", ".join(notes) if notes else "no inputs"
+    return Inputs(tuple(arrays), source, taken)
 
 
 def extents_of(params: Sequence[Var], arrays: Sequence[Array]) -> dict[str, int]:
@@ -113,12 +119,13 @@ def extents_of(params: Sequence[Var], arrays: Sequence[Array]) -> dict[str, int]
     symbols = Symbols()
     for param, array in zip(params, arrays, strict=False):
         symbols.bind(param.type, array, param.name)
-    found = {node.id: node.name for p in params for node in walk(p.type) if isinstance(node, Var)}
-    return {name: symbols[id_] for id_, name in found.items() if id_ in symbols}
+    return {name: symbols[id_] for id_, name in symbols_of(params).items() if id_ in symbols}
 
 
 def seeded_arguments(
-    params: Sequence[Var], ranges: Mapping[str, Interval] | None = None
+    params: Sequence[Var],
+    ranges: Mapping[str, Interval] | None = None,
+    extents: Extents | None = None,
 ) -> tuple[Array, ...]:
     """Values for the parameters of a tensor function, outputs included.
 
@@ -126,15 +133,16 @@ def seeded_arguments(
         CompileError: `session/no-inputs`.
     """
     generator = np.random.default_rng(SEED)
-    symbols, _ = _symbols(params, {})
+    symbols, _ = _symbols(params, extents or {})
     known = ranges or {}
-    return tuple(_value(p.type, symbols, known.get(p.name), generator)[0] for p in params)
+    return tuple(_value(p, symbols, known.get(p.name), generator)[0] for p in params)
 
 
-def _symbols(params: Sequence[Var], extents: Mapping[str, int]) -> tuple[Symbols, dict[str, int]]:
+def _symbols(params: Sequence[Var], extents: Extents) -> tuple[Symbols, dict[str, int]]:
     """Extents of the symbolic dimensions of parameters, by id and by name."""
-    found = {node.id: node for p in params for node in walk(p.type) if isinstance(node, Var)}
-    taken = {var.name: extents.get(var.name, SYMBOLIC_EXTENT) for var in found.values()}
+    found = symbols_of(params)
+    chosen = distinct(found.values(), extents)
+    taken = {name: chosen[name] for name in found.values()}
     faults = [
         Diagnostic("session/bad-extent", f"`{name}` cannot be `{extent}`: extents are from 0 on")
         for name, extent in extents.items()
@@ -152,17 +160,19 @@ def _symbols(params: Sequence[Var], extents: Mapping[str, int]) -> tuple[Symbols
     ]
     if faults:
         raise CompileError(faults)
-    return Symbols({id_: taken[var.name] for id_, var in found.items()}), taken
+    return Symbols({id_: taken[name] for id_, name in found.items()}), taken
 
 
 def _value(
-    type_: Type, symbols: Symbols, domain: Interval | None, generator: np.random.Generator
+    param: Var, symbols: Symbols, domain: Interval | None, generator: np.random.Generator
 ) -> tuple[Array, str]:
-    match type_:
+    match param.type:
         case TensorType(shape=shape, dtype=dtype) if shape is not None and dtype is not None:
             return _array(_extents(shape, symbols), dtype, domain, generator)
         case BufferType(shape=shape, dtype=dtype):
             return _array(_extents(shape, symbols), dtype, domain, generator)
+        case ScalarType(dtype=dtype) if param.id in symbols:
+            return np.dtype(dtype).type(symbols[param.id]), f"{dtype} {symbols[param.id]}"
         case ScalarType(dtype=dtype):
             array, note = _array((), dtype, domain, generator)
             return array[()], note
@@ -170,7 +180,7 @@ def _value(
             raise CompileError(
                 Diagnostic(
                     "session/no-inputs",
-                    f"no values of type `{type_}` can be made up",
+                    f"no values of type `{param.type}` can be made up",
                     hint="give some: `s.inputs(...)`",
                 )
             )
@@ -238,7 +248,7 @@ def _producers(value: FlowValue) -> tuple[str, ...]:
 def _tensor_form(module: IRModule, value: FlowValue) -> TensorFunction | None:
     """The tensor function that computes the value, by legalization where it is an operator."""
     match value.expr:
-        case CallTIR(callee=callee) if callee in module:
+        case CallTIR(callee=callee) | CallTIRInplace(callee=callee) if callee in module:
             found = module[callee]
             return found if isinstance(found, TensorFunction) else None
         case CallOp():

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from workbench.interpret import run_tensor_function
-from workbench.ir import IRModule, ScalarType, function_digest
+from workbench.ir import IRModule, ScalarType, TensorFunction, function_digest
 from workbench.session.engine import Engine
+from workbench.session.extents import Extents, distinct, largest, runs, symbols_of, told
 from workbench.session.inputs import Interval, seeded_arguments
-from workbench.session.interpreter_cost import MOST_INSTANCES, instances
+from workbench.session.interpreter_cost import instances, most_instances
 from workbench.session.reductions import tensor_length
 from workbench.session.verdict import Finding, Verdict, compare, conclude
 from workbench.session.worker import Job
@@ -38,11 +39,51 @@ def check_kernels(
     if not changed:
         raise CompileError(Diagnostic("session/no-entry", "no public function to compare"))
     findings: list[Finding] = []
+    notes: dict[str, None] = {}
     for name in changed:
+        for extents, (arrays, expected) in _runs(engine, old, name, ranges, job):
+            job.checkpoint()
+            findings += _compare(engine, old, new, name, arrays, expected)
+            notes[told(extents)] = None
+    source = ", ".join(("seeded", *(note for note in notes if note)))
+    return conclude(findings, [], len(findings), source)
+
+
+Run = tuple[tuple[Any, ...], list[Any]]
+"""Arguments, and the same after the call."""
+
+
+def _runs(
+    engine: Engine, old: IRModule, name: str, ranges: Mapping[str, Interval], job: Job
+) -> list[tuple[Extents, Run]]:
+    """Runs of a function of the step before, with extents with which it runs."""
+    params = old.tensor_functions[name].params
+
+    def run(extents: Extents) -> Run:
         job.checkpoint()
-        arrays = seeded_arguments(old.tensor_functions[name].params, ranges)
-        findings += _compare(engine, old, new, name, arrays)
-    return conclude(findings, [], len(findings), "seeded")
+        chosen = distinct(symbols_of(params).values(), extents)
+        arrays = seeded_arguments(params, ranges, chosen)
+        return arrays, _run(engine, old, name, arrays, largest(chosen))
+
+    return runs(params, {}, run) or [({}, run({}))]
+
+
+def _run(
+    engine: Engine, module: IRModule, name: str, arrays: tuple[Any, ...], symbolic: int
+) -> list[Any]:
+    """The arguments after a call, by the reference interpreter where that is short enough.
+
+    `symbolic` is the largest of the symbolic extents.
+    """
+    function = module.tensor_functions[name]
+    found = [np.copy(array) for array in arrays]
+    if instances(function, symbolic) > most_instances(symbolic):
+        engine.executable(module)(*found, function=name)
+        return found
+    buffers = _buffers(function)
+    scalars: list[Any] = [item for i, item in enumerate(found) if i not in buffers]
+    run_tensor_function(function, [found[i] for i in buffers], scalars, name)
+    return found
 
 
 def _compare(
@@ -51,16 +92,15 @@ def _compare(
     new: IRModule,
     name: str,
     arrays: tuple[Any, ...],
+    expected: list[Any],
 ) -> list[Finding]:
     before, after = old.tensor_functions[name], new.tensor_functions[name]
-    expected = [np.copy(array) for array in arrays]
     found = [np.copy(array) for array in arrays]
-    buffers = [i for i, p in enumerate(before.params) if not isinstance(p.type, ScalarType)]
-    scalars: list[Any] = [expected[i] for i in range(len(arrays)) if i not in buffers]
-    if instances(before) <= MOST_INSTANCES:
-        run_tensor_function(before, [expected[i] for i in buffers], scalars, name)
-    else:
-        engine.executable(old)(*expected, function=name)
     engine.executable(new)(*found, function=name)
     length = max(tensor_length(before), tensor_length(after))
-    return [compare(expected[i], found[i], length, name, before.params[i]) for i in buffers]
+    params = before.params
+    return [compare(expected[i], found[i], length, name, params[i]) for i in _buffers(before)]
+
+
+def _buffers(function: TensorFunction) -> list[int]:
+    return [i for i, p in enumerate(function.params) if not isinstance(p.type, ScalarType)]

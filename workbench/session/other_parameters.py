@@ -7,6 +7,7 @@ takes values that the import computes, it is given those.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from workbench.ir import (
 from workbench.ir.call_types import Unifier
 from workbench.rewrite import all_bindings, with_dims
 from workbench.session.engine import Engine
+from workbench.session.extents import largest, symbols_of
 from workbench.session.inputs import Inputs, Interval, seeded_inputs
 from workbench.session.interpreter_cost import interpreter_can_run
 from workbench.session.reductions import reduction_length
@@ -105,7 +107,7 @@ def fitting_inputs(
     """
     old, new = origin.graph_functions[function], module.graph_functions[function]
     arguments = _arguments(origin, module, function, inputs, ranges)
-    if interpreter_can_run(origin):
+    if interpreter_can_run(origin, largest(arguments.extents)):
         values: Mapping[NodeId, Value] = reference_values(origin, arguments.arrays, function)
         expected = result_of(origin, function, values)
     else:
@@ -139,9 +141,12 @@ def _arguments(
         unifier.call(old.params, wanted)
         dims: dict[NodeId, Dim] = {i: n for i, n in unifier.values.items() if isinstance(n, int)}
         fitting = origin.with_function(function, with_dims(old, dims))
-        inputs = seeded_inputs(fitting, function, ranges)
+        left = set(symbols_of(fitting.graph_functions[function].params).values())
+        extents = {name: e for name, e in inputs.extents.items() if name in left}
+        inputs = seeded_inputs(fitting, function, ranges, extents)
     pairs = zip(old.params, inputs.arrays, strict=True)
-    return Inputs(tuple(bound.get(p.id, array) for p, array in pairs), inputs.source)
+    arrays = tuple(bound.get(p.id, array) for p, array in pairs)
+    return replace(inputs, arrays=arrays)
 
 
 def _bound(module: IRModule, function: GraphFunction) -> dict[NodeId, np.ndarray[Any, Any]]:

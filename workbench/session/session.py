@@ -130,8 +130,9 @@ class Session(SessionTree):
         """Check, run and compare on these arrays from now on (none: seeded ones), steps anew.
 
         `ranges` gives least and greatest value of integer parameters by name, `extents` those of
-        symbolic dimensions: `s.inputs(extents={"b": 4, "n": 17})`; others are 2. What was taken
-        stands in verdicts and comparisons.
+        symbolic dimensions: `s.inputs(extents={"b": 4, "n": 17})`. Others are distinct and odd
+        where the import runs with that, and steps are checked on larger ones too where that is
+        cheap. What was taken stands in verdicts and comparisons.
 
         Raises:
             CompileError: `run/wrong-argument`, `session/unknown-dimension`, `session/bad-extent`;
@@ -298,7 +299,7 @@ class Session(SessionTree):
 
     def verdict_side(self, step: int, job: Job) -> tuple[Inputs, Side]:
         """Inputs and values of a step, as the verdicts use them."""
-        return self._verdicts.inputs(), self._verdicts.side(step, job)
+        return self._verdicts.chosen(job)[0], self._verdicts.side(step, job)
 
     def cancel(self, *, checks: bool = True) -> int:
         """Stop what runs in the background, with or without checks; gives how many jobs ran."""

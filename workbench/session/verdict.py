@@ -310,6 +310,32 @@ def conclude(local: list[Finding], drifts: list[Finding], checked: int, source: 
     return replace(verdict, text=_text(verdict))
 
 
+def both(first: Verdict, second: Verdict) -> Verdict:
+    """The verdict on a step that was checked on two inputs and is right on the first.
+
+    What could not be checked on the second counts by the first.
+    """
+    if second.state not in _RANK:
+        return first
+    if not second.good:
+        return second
+    verdict = replace(
+        max(first, second, key=lambda v: _RANK[v.state]),
+        local_error=max(first.local_error or 0.0, second.local_error or 0.0),
+        drift=max(first.drift or 0.0, second.drift or 0.0),
+        inputs=_also(first.inputs, second.inputs),
+        checked=first.checked,
+    )
+    return replace(verdict, text=_text(verdict))
+
+
+def _also(first: str, second: str) -> str:
+    """Two descriptions of inputs, without what the second repeats."""
+    known = first.split(", ")
+    new = ", ".join(part for part in second.split(", ") if part not in known)
+    return f"{first}; {new}" if new else first
+
+
 def _worst(findings: list[Finding]) -> Finding:
     """The first of the worst, in program order."""
     return max(findings, key=lambda f: _RANK[f.state], default=Finding("exact", 0.0))

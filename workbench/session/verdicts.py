@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from workbench.interpret import values as reference_values
@@ -12,6 +13,7 @@ from workbench.runtime import Cancelled as NativeCancelled
 from workbench.schedule import Primitive
 from workbench.session.blame import Blame, blame_of
 from workbench.session.engine import Engine
+from workbench.session.extents import Extents, largest, runs, told
 from workbench.session.frames import Search, locate
 from workbench.session.inputs import Inputs, Interval, entry_function, seeded_inputs
 from workbench.session.interpreter_cost import interpreter_can_run
@@ -25,6 +27,7 @@ from workbench.session.verdict import (
     IMPORTED,
     Side,
     Verdict,
+    both,
     check,
     result_of,
     run_side,
@@ -32,8 +35,8 @@ from workbench.session.verdict import (
 from workbench.session.worker import Cancelled, Job
 from workbench.support import CompileError
 
-KEPT = 6
-"""Steps whose values are kept."""
+KEPT = 12
+"""Runs whose values are kept: those of a step on one of the inputs."""
 
 
 class Verdicts:
@@ -47,11 +50,15 @@ class Verdicts:
         self._notify = notify
         self._lock = threading.RLock()
         self._verdicts: dict[int, Verdict] = {0: IMPORTED}
-        self._sides: OrderedDict[int, Side] = OrderedDict()
+        self._sides: OrderedDict[tuple[int, int], Side] = OrderedDict()
+        """By number of the step and of the inputs."""
         self._given: tuple[Any, ...] = ()
         self._ranges: dict[str, Interval] = {}
         self._extents: dict[str, int] = {}
-        self._inputs: Inputs | None = None
+        self._inputs: tuple[Inputs, ...] = ()
+        """What checks run on; empty before the first."""
+        self._shown_on: dict[int, int] = {}
+        """For steps that are right on the first inputs: the number of those that show a fault."""
         self._generation = 0
 
     def get(self, index: int) -> Verdict:
@@ -69,58 +76,110 @@ class Verdicts:
     ) -> None:
         """Other inputs from now on; what was computed on the old ones is forgotten."""
         with self._lock:
-            self._given, self._ranges, self._inputs = arrays, ranges, None
+            self._given, self._ranges, self._inputs = arrays, ranges, ()
             self._extents = extents
             self._sides.clear()
+            self._shown_on.clear()
             self._generation += 1
 
     def inputs(self) -> Inputs:
-        """The inputs of the checks.
+        """The inputs of the checks; before the first check those that it tries first.
 
         Raises:
             CompileError: `session/no-entry`, `session/no-inputs`.
         """
         with self._lock:
-            if self._inputs is None:
-                self._inputs = self._make_inputs()
-            return self._inputs
+            return self._inputs[0] if self._inputs else self._make_inputs(self._extents)
 
-    def _make_inputs(self) -> Inputs:
+    def _make_inputs(self, extents: Extents) -> Inputs:
         if self._given:
             return Inputs(self._given, "given")
         module = self._snapshot(0).module
-        return seeded_inputs(module, entry_function(module), self._ranges, self._extents)
+        return seeded_inputs(module, entry_function(module), self._ranges, extents)
 
-    def side(self, index: int, job: Job) -> Side:
+    def chosen(self, job: Job) -> tuple[Inputs, ...]:
+        """What checks run on: inputs on which the import runs, and others where that is cheap.
+
+        Raises:
+            CompileError: `session/no-entry`, `session/no-inputs`.
+        """
+        with self._lock:
+            if self._inputs:
+                return self._inputs
+            generation = self._generation
+        runs = self._choose(job)
+        inputs = tuple(inputs for inputs, _ in runs)
+        with self._lock:
+            if generation == self._generation:
+                self._inputs = inputs
+                for number, (_, side) in enumerate(runs):
+                    if side is not None:
+                        self._sides[0, number] = side
+        return inputs
+
+    def _nth(self, number: int, job: Job) -> Inputs:
+        """One of the inputs; other ones may have been given since they were counted."""
+        chosen = self.chosen(job)
+        return chosen[min(number, len(chosen) - 1)]
+
+    def _choose(self, job: Job) -> list[tuple[Inputs, Side | None]]:
+        usual = self._make_inputs(self._extents)
+        if not usual.extents.keys() - self._extents.keys():
+            return [(usual, None)]
+        module = self._snapshot(0).module
+        params = module.graph_functions[entry_function(module)].params
+
+        def run(extents: Extents) -> tuple[Inputs, Side]:
+            job.checkpoint()
+            inputs = self._make_inputs(extents)
+            return inputs, self._run_import(inputs, job)
+
+        found = [result for _, result in runs(params, self._extents, run)]
+        if not found:
+            return [(usual, None)]
+        inputs, side = found[0]
+        if inputs.extents != usual.extents:
+            why = f"{told(usual.extents)} does not run"
+            inputs = replace(inputs, source=f"{inputs.source} ({why})")
+        return [(inputs, side), *found[1:]]
+
+    def side(self, index: int, job: Job, number: int = 0) -> Side:
         """All values of a step; those of the import come from the reference interpreter.
 
-        An import whose loops are too long for it runs compiled.
+        An import whose loops are too long for it runs compiled. `number` is that of the inputs.
 
         Raises:
             CompileError: why the step cannot be run.
         """
+        inputs = self._nth(number, job)
         with self._lock:
-            if index in self._sides:
-                self._sides.move_to_end(index)
-                return self._sides[index]
-        module, inputs = self._snapshot(index).module, self.inputs()
-        entry = entry_function(module)
-        if index == 0 and interpreter_can_run(module):
-            values = reference_values(module, inputs.arrays, entry)
-            side = Side(module, values, result_of(module, entry, values))
+            if (index, number) in self._sides:
+                self._sides.move_to_end((index, number))
+                return self._sides[index, number]
+        module = self._snapshot(index).module
+        if index == 0:
+            side = self._run_import(inputs, job)
         else:
-            side = run_side(self._engine, module, inputs, entry, job)
-        self._keep(index, side, inputs)
+            side = run_side(self._engine, module, inputs, entry_function(module), job)
+        self._keep(index, number, side, inputs)
         return side
 
-    def _keep(self, index: int, side: Side, inputs: Inputs) -> None:
+    def _run_import(self, inputs: Inputs, job: Job) -> Side:
+        module = self._snapshot(0).module
+        entry = entry_function(module)
+        if not interpreter_can_run(module, largest(inputs.extents)):
+            return run_side(self._engine, module, inputs, entry, job)
+        values = reference_values(module, inputs.arrays, entry)
+        return Side(module, values, result_of(module, entry, values))
+
+    def _keep(self, index: int, number: int, side: Side, inputs: Inputs) -> None:
         """Keep the values of a step, unless other inputs are in use by now."""
         with self._lock:
-            if self._inputs is not inputs:
+            if number >= len(self._inputs) or self._inputs[number] is not inputs:
                 return
-            self._sides[index] = side
+            self._sides[index, number] = side
             while len(self._sides) > KEPT:
-                oldest = next(i for i in self._sides if i != 0)
+                oldest = next(key for key in self._sides if key[0] != 0)
                 del self._sides[oldest]
 
     def check(self, index: int, job: Job) -> None:
@@ -148,7 +207,8 @@ class Verdicts:
         derivations = snapshot.result.derivations
         if not new.graph_functions or step.verdict.fault is not None:
             return blame_of(step, old, None)
-        entry, inputs = entry_function(new), self.inputs()
+        number = self._shown_on.get(step.index, 0)
+        entry, inputs = entry_function(new), self._nth(number, job)
         origin = self._snapshot(0).module
         if takes_others(old, new, entry):
             return blame_of(step, old, None)
@@ -159,7 +219,7 @@ class Verdicts:
             inputs = given
             values = run_side(self._engine, old, inputs, entry, job).values
         else:
-            values = self.side(snapshot.parent, job).values
+            values = self.side(snapshot.parent, job, number).values
         search = Search(self._engine, old, new, derivations, job)
         return blame_of(step, old, locate(search, entry, inputs.arrays, values))
 
@@ -178,16 +238,31 @@ class Verdicts:
             return Verdict("wrong", f"✗ `{entry_function(old)}` is no more")
         if not snapshot.module.graph_functions:
             return check_kernels(self._engine, old, snapshot.module, self._ranges, job)
-        inputs = self.inputs()
+        chosen = self.chosen(job)
+        verdict = self._check_on(snapshot, 0, job)
+        self._shown_on.pop(index, None)
+        for number in range(1, len(chosen)):
+            if not verdict.good:
+                break
+            job.checkpoint()
+            verdict, first = both(verdict, self._check_on(snapshot, number, job)), verdict
+            if not verdict.good and first.good:
+                self._shown_on[index] = number
+        return verdict
+
+    def _check_on(self, snapshot: Snapshot, number: int, job: Job) -> Verdict:
+        """The verdict on a step for one of the inputs."""
+        assert snapshot.parent is not None
+        inputs = self._nth(number, job)
         entry = entry_function(snapshot.module)
         origin = self._snapshot(0).module
         if takes_others(origin, snapshot.module, entry):
             return check_against_import(
                 self._engine, origin, snapshot.module, entry, inputs, self._ranges, job
             )
-        reference = self.side(0, job).outputs
+        reference = self.side(0, job, number).outputs
         job.checkpoint()
-        before = self.side(snapshot.parent, job)
+        before = self.side(snapshot.parent, job, number)
         job.checkpoint()
         return check(
             self._engine,
@@ -197,7 +272,7 @@ class Verdicts:
             inputs,
             entry,
             job,
-            lambda side: self._keep(index, side, inputs),
+            lambda side: self._keep(snapshot.index, number, side, inputs),
             in_order=_keeps_order(snapshot),
         )
 

@@ -1,0 +1,181 @@
+"""How large symbolic dimensions are in the inputs of checks, where nobody says.
+
+Dimensions that are equal hide that they were exchanged, and even ones hide a lost tail: they are
+distinct and odd where the program runs with that, and what comes nearest where it does not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from itertools import cycle
+from typing import TypeAlias, TypeVar
+
+from workbench.interpret import evaluate
+from workbench.ir import BufferType, ScalarType, TensorType, Var, walk
+from workbench.runtime import Cancelled as NativeCancelled
+from workbench.support import CompileError, NodeId
+
+Extents: TypeAlias = Mapping[str, int]
+"""Extents of symbolic dimensions by name."""
+T = TypeVar("T")
+
+ODD = (3, 5, 7, 11, 13, 17, 19, 23)
+"""Distinct odd extents; more than eight dimensions begin again."""
+LARGE = (37, 41, 43, 47, 53, 59, 61, 67)
+"""What becomes of them where more than one round of vectors and tiles is wanted."""
+UNITS = (1, 4, 16)
+"""Smallest extents where dimensions must be divisible; the others are its multiples."""
+SAME = (3, 4, 2, 1, 16)
+"""Extents of all dimensions, where they have to be equal."""
+MOST_ELEMENTS = 1 << 20
+"""Elements of all arguments that are always allowed, and those of twos times `GROWTH`."""
+GROWTH = 2
+FEW_ELEMENTS = 1 << 20
+"""Elements of all arguments of the larger extents."""
+GUESS = 3.0
+"""Seconds that a run with the larger extents may be expected to take."""
+CHEAP = 1.0
+"""Seconds that it may take."""
+PATIENCE = 0.5
+"""Seconds for looking for distinct extents once some were found that run."""
+
+
+def symbols_of(params: Iterable[Var]) -> dict[NodeId, str]:
+    """Names of the symbolic dimensions of parameters by id, in the order in which they stand."""
+    return {node.id: node.name for p in params for node in walk(p.type) if isinstance(node, Var)}
+
+
+def distinct(names: Iterable[str], given: Extents | None = None) -> dict[str, int]:
+    """The extents of `given`, distinct odd ones for the other names."""
+    known = dict(given or {})
+    free = [extent for extent in ODD if extent not in known.values()] or list(ODD)
+    missing = [name for name in dict.fromkeys(names) if name not in known]
+    return known | dict(zip(missing, cycle(free), strict=False))
+
+
+def told(extents: Extents) -> str:
+    """`n = 3, m = 5`."""
+    return ", ".join(f"{name} = {extent}" for name, extent in extents.items())
+
+
+def largest(extents: Extents) -> int:
+    """The largest of the extents, one where there are none."""
+    return max(extents.values(), default=1)
+
+
+def elements(params: Sequence[Var], extents: Extents) -> int:
+    """How many elements the arguments have that these extents give."""
+    symbols = {id_: extents[name] for id_, name in symbols_of(params).items()}
+    total = 0
+    for param in params:
+        kind = param.type
+        shape = kind.shape if isinstance(kind, TensorType | BufferType) else None
+        count = 0 if shape is None or isinstance(kind, ScalarType) else 1
+        for dim in shape or ():
+            count *= dim if isinstance(dim, int) else max(0, int(evaluate(dim, symbols)))
+        total += count
+    return total
+
+
+def runs(
+    params: Sequence[Var], given: Extents, run: Callable[[Extents], T]
+) -> list[tuple[Extents, T]]:
+    """Extents with which a program runs, and what `run` gives for them; none where none do.
+
+    A second time with larger ones, where that is cheap. `given` are those that somebody chose.
+    """
+    seconds = 0.0
+
+    def timed(extents: Extents) -> T:
+        nonlocal seconds
+        start = time.perf_counter()
+        result = run(extents)
+        seconds = time.perf_counter() - start
+        return result
+
+    found = fitting(params, given, timed)
+    if found is None:
+        return []
+    others = _larger(found[0], given)
+    size = elements(params, others)
+    growth = size / max(1, elements(params, found[0]))
+    if others == found[0] or size > FEW_ELEMENTS or seconds * growth > GUESS:
+        return [found]
+    second = _tried(others, timed)
+    return [found] if second is None or seconds > CHEAP else [found, (others, second[0])]
+
+
+def fitting(
+    params: Sequence[Var], given: Extents, run: Callable[[Extents], T]
+) -> tuple[Extents, T] | None:
+    """The first extents that run, and what `run` gives for them.
+
+    Tried are distinct odd ones, distinct multiples of larger and larger units, equal ones; from
+    there on, dimensions are told apart one by one as far as that runs.
+    """
+    names = [n for n in dict.fromkeys(symbols_of(params).values()) if n not in given]
+    small = elements(params, {**given, **dict.fromkeys(names, 2)})
+    most = max(MOST_ELEMENTS, GROWTH * small)
+    guesses = [g for g in _guesses(names, given) if elements(params, g) <= most]
+    for number, guess in enumerate(guesses):
+        result = _tried(guess, run)
+        if result is not None:
+            return (guess, result[0]) if number == 0 else _refined(names, guess, result[0], run)
+    return None
+
+
+def _larger(extents: Extents, given: Extents) -> dict[str, int]:
+    """Other extents for the same: equal ones stay equal, odd ones odd, multiples multiples."""
+    return {n: e if n in given else _grown(e) for n, e in extents.items()}
+
+
+def _grown(extent: int) -> int:
+    if extent in ODD:
+        return LARGE[ODD.index(extent)]
+    return extent + 32 if extent % 2 == 0 else extent
+
+
+def _guesses(names: Sequence[str], given: Extents) -> Iterator[dict[str, int]]:
+    yield distinct(names, given)
+    for unit in UNITS:
+        multiples = (unit * factor for factor in range(2 if unit == 1 else 1, len(names) + 2))
+        yield {**given, **dict(zip(names, multiples, strict=False))}
+    for extent in SAME:
+        yield {**given, **dict.fromkeys(names, extent)}
+
+
+def _refined(
+    names: Sequence[str], start: Extents, result: T, run: Callable[[Extents], T]
+) -> tuple[Extents, T]:
+    """The same with dimensions told apart one by one, as far as the program runs with it."""
+    end = time.monotonic() + PATIENCE
+    found, known = dict(start), result
+    for name in names:
+        taken = {extent for other, extent in found.items() if other != name}
+        for extent in _better(found[name], taken):
+            if time.monotonic() > end:
+                return found, known
+            better = _tried({**found, name: extent}, run)
+            if better is not None:
+                found[name], known = extent, better[0]
+                break
+    return found, known
+
+
+def _better(extent: int, taken: Container[int]) -> list[int]:
+    """What would tell more than `extent`: an odd one, or another one."""
+    odd = [other for other in ODD if other not in taken][:1]
+    even = [4 * other for other in ODD if 4 * other not in taken][:1]
+    if extent in taken:
+        return odd + even
+    return odd if extent % 2 == 0 else []
+
+
+def _tried(extents: Extents, run: Callable[[Extents], T]) -> tuple[T] | None:
+    try:
+        return (run(extents),)
+    except NativeCancelled:
+        raise
+    except CompileError:
+        return None
