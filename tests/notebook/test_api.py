@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import onnx
 import pytest
 
 import workbench as wb
@@ -47,6 +50,45 @@ def test_a_missing_or_damaged_file_is_named(tmp_path: Path) -> None:
     damaged.write_bytes(b"\x08\x07\x12\x04torn")
     with pytest.raises(wb.CompileError):
         wb.open(damaged)
+
+
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [
+        (lambda data: data[: len(data) // 2], "of which the end is missing"),
+        (lambda _: b"", "is empty"),
+        (lambda data: b"torn" + data[4:200], "does not begin as one"),
+        (lambda data: _turned(data, data.index(b"module.py") + 40), "is damaged"),
+    ],
+    ids=["cut off", "empty", "other", "changed"],
+)
+def test_a_damaged_saved_module_is_called_one(
+    tmp_path: Path, damage: Callable[[bytes], bytes], what: str
+) -> None:
+    path = tmp_path / "small.wb"
+    wb.save(wb.parse(SMALL.replace("relu", "gelu")), path)
+    path.write_bytes(damage(path.read_bytes()))
+    for read in (wb.open, wb.load):
+        with pytest.raises(wb.CompileError, match=what) as caught:
+            read(path)
+        (fault,) = caught.value.diagnostics
+        assert fault.code == "script/bad-file"
+        assert "ONNX" not in fault.render()
+
+
+def _turned(data: bytes, at: int) -> bytes:
+    """Twenty bytes of compressed data with all bits turned."""
+    return data[:at] + bytes(255 - byte for byte in data[at : at + 20]) + data[at + 20 :]
+
+
+def test_open_takes_what_load_takes() -> None:
+    model = onnx.load(importlib.import_module("workbench.frontend.demo").magika_path())
+    session = wb.open(model, "magika")
+    assert session.name == "magika"
+    assert structurally_equal(session.module, wb.load(model))
+    assert wb.open(model).name
+    with pytest.raises(wb.CompileError, match=r"`open` takes a module, a path or an `onnx"):
+        wb.open(3)
 
 
 def test_three_mistakes_are_three_diagnostics_with_carets() -> None:

@@ -196,6 +196,18 @@ def test_edit_replaces_the_text_of_a_tensor_function(session: Session) -> None:
     assert len(session.steps) == 3
 
 
+def test_a_text_that_defines_another_function_is_refused(session: Session) -> None:
+    session.apply("LegalizeOps")
+    text = _function_text(session, "relu").replace("T.max(", "T.min(")
+    for name in ("relu", "y"):
+        with pytest.raises(wb.CompileError, match=r"define `relu`.*defines `mine`") as caught:
+            session.edit(name, text.replace("def relu", "def mine"))
+        assert caught.value.diagnostics[0].code == "session/edits-another"
+    with pytest.raises(wb.CompileError, match="or edit `relu`"):
+        session.edit("add", text)
+    assert len(session.steps) == 2
+
+
 def test_an_edited_function_is_the_one_that_runs(session: Session) -> None:
     session.apply("LegalizeOps")
     text = _function_text(session, "relu").replace("T.max(", "T.min(")

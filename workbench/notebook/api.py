@@ -39,7 +39,7 @@ def load(source: Any, digest: str = "") -> IRModule:  # noqa: ANN401
         CompileError: `load/no-file`, `load/other-module`, `onnx/...` naming node and operator,
             `script/...` for a damaged file or a faulty script.
     """
-    module = _load(source)
+    module = _load(source, "load")
     if digest and module_digest(module) != digest:
         raise CompileError(
             Diagnostic(
@@ -52,10 +52,12 @@ def load(source: Any, digest: str = "") -> IRModule:  # noqa: ANN401
     return module
 
 
-def _load(source: Any) -> IRModule:  # noqa: ANN401
+def _load(source: Any, caller: str) -> IRModule:  # noqa: ANN401
     if not isinstance(source, str | PathLike):
         if not hasattr(source, "SerializeToString"):
-            message = f"`load` takes a path or an `onnx.ModelProto`, got {found(source)}"
+            takes = "a path or an `onnx.ModelProto`"
+            takes = takes if caller == "load" else f"a module, {takes}"
+            message = f"`{caller}` takes {takes}, got {found(source)}"
             raise CompileError(Diagnostic("call/wrong-kind", message))
         return _load_onnx(source)
     path = Path(os.fspath(source))
@@ -79,7 +81,8 @@ def _no_file(path: Path) -> Diagnostic:
 def _read(path: Path) -> IRModule:
     if path.suffix == ".py":
         return script.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    return script.load_saved(path) if zipfile.is_zipfile(path) else _load_onnx(path)
+    saved = path.suffix == ".wb" or zipfile.is_zipfile(path)
+    return script.load_saved(path) if saved else _load_onnx(path)
 
 
 def _load_onnx(source: Any) -> IRModule:  # noqa: ANN401
@@ -121,13 +124,15 @@ def save(module: IRModule, path: str | PathLike[str]) -> None:
 
 
 @checks_kinds
-def open_session(source: IRModule | str | PathLike[str], name: str = "") -> Session:
-    """A session on a module or a file; as the last line of a cell it shows the live picture.
+def open_session(source: Any, name: str = "") -> Session:  # noqa: ANN401
+    """A session on a module or whatever `load` takes; as the last line of a cell a live picture.
 
     Raises:
         CompileError: as `load`; what the verifier finds.
     """
     if isinstance(source, IRModule):
         return attach(Session(source, name))
-    path = Path(source)
+    if not isinstance(source, str | PathLike):
+        return attach(Session(_load(source, "open"), name))
+    path = Path(os.fspath(source))
     return attach(Session(load(path), name or module_name(path), adapter_for(path)))

@@ -10,6 +10,7 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from workbench.script.printer import print_module
 from workbench.support.diagnostics import CompileError, Diagnostic
 
 _SCRIPT, _INDEX, _FOLDER = "module.py", "constants.json", "constants/"
+_MAGIC = b"PK\x03\x04"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -135,17 +137,30 @@ def load_saved(path: str | os.PathLike[str]) -> IRModule:
             text = archive.read(_SCRIPT).decode()
             index: Mapping[str, Any] = json.loads(archive.read(_INDEX))
             arrays = {digest: _array(archive, digest, index[digest]) for digest in index}
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError) as error:
+    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError, zlib.error) as error:
         reason = str(error).strip("'\"") or type(error).__name__
         raise CompileError(
             Diagnostic(
                 "script/bad-file",
-                f"`{Path(path).name}` is not a saved module, or it is damaged",
+                f"`{Path(path).name}` {_what_is_wrong(Path(path))}",
                 notes=(reason,),
+                hint="save the module again, or copy the file again",
             )
         ) from None
     like = IRModule(pool=ConstantPool(arrays))
     return parse(text, like=like, filename=Path(path).name)
+
+
+def _what_is_wrong(path: Path) -> str:
+    with path.open("rb") as file:
+        start = file.read(len(_MAGIC))
+    if not start:
+        return "is empty: no saved module"
+    if start != _MAGIC:
+        return "is no saved module: it does not begin as one"
+    if not zipfile.is_zipfile(path):
+        return "is a saved module of which the end is missing"
+    return "is a saved module that is damaged, or another archive"
 
 
 def _array(archive: zipfile.ZipFile, digest: str, entry: Mapping[str, Any]) -> Array:
