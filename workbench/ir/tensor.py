@@ -192,4 +192,5 @@ class TensorFunction:
     next_id: int = 0
     span: Span | None = field(default=None, compare=False, repr=False)
     _digest: str | None = field(default=None, init=False, compare=False, repr=False)
+    _sound: bool = field(default=False, init=False, compare=False, repr=False)
     _fingerprint: str | None = field(default=None, init=False, compare=False, repr=False)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from workbench.ir.digest import function_digest
 from workbench.ir.faults import MAX_DEPTH, too_deep
 from workbench.ir.module import Function, IRModule
+from workbench.ir.node_kinds import module_kind_faults
 from workbench.ir.registry import graph_checks, tensor_checks
 from workbench.ir.tensor import TensorFunction
 from workbench.ir.verify_graph import verify_graph_function
@@ -27,8 +28,11 @@ def verify(module: IRModule) -> tuple[Diagnostic, ...]:
 
     Ids are unique in a function and below its `next_id`; values are defined before use and in
     scope; calls agree with their callees and types with type rules; dataflow blocks are pure;
-    accesses have the rank of their buffer; dtypes agree; constants are in the pool.
+    accesses have the rank of their buffer; dtypes agree; constants are in the pool. Fields hold
+    what their annotations say: where they do not, only that is told.
     """
+    if wrong := module_kind_faults(module):
+        return wrong
     found = list(_duplicate_names(module))
     deep = {name for name, function in module.functions if _too_deep(function)}
     for name, function in module.functions:

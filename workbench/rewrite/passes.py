@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from typing_extensions import override
 
 from workbench.ir import GraphFunction, IRModule
+from workbench.ir.node_kinds import module_kind_faults
 from workbench.rewrite.derivation import Derivation, NodeRef
 from workbench.rewrite.editor import ModuleEditor, all_bindings
 from workbench.support import CompileError, Diagnostic, NodeId, Severity
 from workbench.support.collector import rare_collections
-from workbench.support.kinds import checks_kinds, wrong_fields
+from workbench.support.kinds import (
+    ChecksArguments,
+    checks_kinds,
+    wrong_arguments,
+    wrong_fields,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,7 @@ class Property:
     holds: Callable[[IRModule], Diagnostic | None]
 
 
-class Pass(ABC):
+class Pass(ABC, metaclass=ChecksArguments):
     """A pure function `IRModule -> PassResult`; a frozen dataclass whose fields are its parameters.
 
     Reference: `tvm.transform.ModulePass`.
@@ -59,10 +65,12 @@ class Pass(ABC):
         """Check what is required, run, check what is established.
 
         Raises:
-            CompileError: `call/wrong-kind` for a parameter, `pass/requirement` before,
-            `pass/result` or `pass/broken-promise` after, or what the pass itself finds.
+            CompileError: `call/wrong-kind` for a parameter or the module, `pass/requirement`
+            before, `pass/result`, `ir/wrong-kind` or `pass/broken-promise` after, or what the pass
+            itself finds.
         """
-        if faults := wrong_fields(self):
+        name = type(self).__name__
+        if faults := (*wrong_fields(self), *wrong_arguments(name, module=(module, IRModule))):
             raise CompileError(faults)
         self._check(module, self.requires, "pass/requirement", "needs")
         with rare_collections():
@@ -78,8 +86,17 @@ class Pass(ABC):
                     hint="end `run` with `return PassResult(module, ...)`",
                 )
             )
+        if not type(self).__module__.startswith("workbench."):
+            self._check_nodes(result.module)
         self._check(result.module, self.establishes, "pass/broken-promise", "did not establish")
         return result
+
+    def _check_nodes(self, module: IRModule) -> None:
+        """Ours are tested to make nodes that hold what they should; a user's may do anything."""
+        faults = module_kind_faults(module)
+        if faults:
+            note = f"made by the pass `{type(self).__name__}`"
+            raise CompileError(replace(fault, notes=(*fault.notes, note)) for fault in faults)
 
     def _check(
         self, module: IRModule, properties: tuple[Property, ...], code: str, verb: str

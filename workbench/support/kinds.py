@@ -10,11 +10,13 @@ import inspect
 import numbers
 import types
 import typing
+from abc import ABCMeta
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar, Union, cast
 
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.found import found
+from workbench.support.spelling import near
 
 _CALLABLE: object = typing.get_origin(Callable[..., object])
 _LISTS: tuple[object, ...] = (tuple, list, typing.get_origin(Sequence[object]))
@@ -59,7 +61,10 @@ def checks_kinds(function: F, own: tuple[str, ...] = (), home: str = "") -> F:
         except TypeError as error:
             shown = f"`{title}{signature}`"
             message = f"`{title}`: {error}"
-            raise CompileError(Diagnostic("call/arguments", message, notes=(shown,))) from None
+            unknown = next((word for word in keywords if word not in signature.parameters), "")
+            hint = near(unknown, signature.parameters) if unknown else ""
+            fault = Diagnostic("call/arguments", message, notes=(shown,), hint=hint)
+            raise CompileError(fault) from None
         for name, value, hint in _arguments(given, hints()):
             if not fits(value, hint):
                 raise CompileError(_wrong(title, name, value, hint))
@@ -88,6 +93,63 @@ def methods_check_kinds(*own: str) -> Callable[[C], C]:
         return kind
 
     return decorate
+
+
+class ChecksArguments(ABCMeta):
+    """Classes that refuse arguments which they do not take by a diagnostic, when they are called.
+
+    The kinds of arguments are left to the class.
+    """
+
+    def __call__(cls, *args: Any, **keywords: Any) -> Any:  # noqa: ANN401
+        """An object of the class.
+
+        Raises:
+            CompileError: `call/arguments` for too many, too few or unknown arguments, and for a
+                class that is not to be called.
+        """
+        try:
+            return super().__call__(*args, **keywords)
+        except TypeError as error:
+            fault = _wrong_call(cls, args, keywords)
+            if fault is None:
+                raise
+            raise CompileError(fault) from error
+
+
+def _wrong_call(
+    kind: type, args: tuple[Any, ...], keywords: Mapping[str, Any]
+) -> Diagnostic | None:
+    """Why a class cannot be called with these arguments, None where it can."""
+    name = kind.__name__
+    missing = sorted(getattr(kind, "__abstractmethods__", ()))
+    if missing:
+        lacks = ", ".join(f"`{method}`" for method in missing)
+        hint = "derive a class from it that has them"
+        return Diagnostic("call/arguments", f"`{name}` cannot be made: it lacks {lacks}", hint=hint)
+    made: Any = kind.__init__
+    own = list(inspect.signature(made).parameters.values())[1:]
+    signature = inspect.Signature(own)
+    try:
+        signature.bind(*args, **keywords)
+    except TypeError as error:
+        unknown = next((word for word in keywords if word not in signature.parameters), "")
+        return Diagnostic(
+            "call/arguments",
+            f"`{name}`: {error}",
+            notes=(f"`{name}{signature}`",),
+            hint=near(unknown, signature.parameters) if unknown else "",
+        )
+    return None
+
+
+def wrong_arguments(function: str, **given: tuple[object, object]) -> tuple[Diagnostic, ...]:
+    """What is wrong with arguments by name, each given with what it may be; empty for nothing."""
+    return tuple(
+        _wrong(function, name, value, hint)
+        for name, (value, hint) in given.items()
+        if not fits(value, hint)
+    )
 
 
 def wrong_fields(item: Any) -> tuple[Diagnostic, ...]:  # noqa: ANN401
