@@ -3,14 +3,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
 
 import workbench as wb
-from tests.session.programs import SMALL, Raises, SwapOperands, small
-from workbench.notebook.hub import hub_of
+from tests.session.programs import SMALL, Identity, Raises, SwapOperands, small
+from workbench.notebook.hub import hub_of, refresh_all
 from workbench.notebook.kernel import on_open
 from workbench.rewrite import register_pass
 from workbench.session import Session
@@ -125,6 +125,45 @@ def test_applying_on_an_older_step_branches_there(session: Session, comm: FakeCo
     comm.say(type="apply", id=2, step=1, name="DispatchToLibrary", node=None)
     assert comm.wait("applied", reply_to=2)["step"] == 3
     assert session.steps[3].parent == 1
+
+
+def test_a_pass_registered_later_applies_at_steps_already_visited(
+    session: Session, comm: FakeComm
+) -> None:
+    session.apply("LegalizeOps")
+    assert session.wait()
+    comm.say(type="actions", id=2, step=0, node=None)
+    before = comm.wait("actions", reply_to=2)["actions"]
+    refresh_all()
+    known = comm.wait("hello")["session"]["catalogue"]
+
+    @register_pass
+    class Registered(Identity):
+        name: ClassVar[str] = "registered-in-a-cell"
+
+    assert Registered.__name__ not in {action["name"] for action in before}
+    refresh_all()
+    with comm.heard:
+        assert comm.heard.wait_for(
+            lambda: any(
+                m["type"] == "session" and m["session"]["catalogue"] != known for m in comm.sent
+            ),
+            20,
+        )
+    comm.say(type="actions", id=3, step=0, node=None)
+    after = comm.wait("actions", reply_to=3)["actions"]
+    assert [action["name"] for action in after if action not in before] == ["Registered"]
+
+
+def test_cells_that_register_nothing_tell_the_views_nothing(
+    session: Session, comm: FakeComm
+) -> None:
+    comm.wait("hello")
+    count = len(comm.sent)
+    refresh_all()
+    comm.say(type="actions", id=2, step=session.head.index, node=None)
+    comm.wait("actions", reply_to=2)
+    assert len(comm.sent) == count + 1
 
 
 def test_a_refused_intent_moves_nothing(session: Session, comm: FakeComm) -> None:

@@ -116,6 +116,22 @@ def test_a_view_connects_applies_and_hears_the_verdict(kernel: Kernel) -> None:
     assert kernel.result("len(mine.steps)")["text/plain"] == "2"
 
 
+def test_a_cell_that_registers_a_pass_tells_the_views(kernel: Kernel) -> None:
+    key = kernel.result("mine")[MIME]["key"]
+    data = {"type": "open", "id": 1, "step": 0, "key": key}
+    kernel.send("comm_open", comm="later", target_name="workbench", data=data)
+    before = kernel.wait("hello")["session"]["catalogue"]
+    kernel.run(
+        "@wb.register_pass\nclass Mine(wb.rewrite.Pass):\n"
+        "    name = 'mine'\n    def run(self, module): return wb.rewrite.PassResult(module)"
+    )
+    while kernel.wait("session")["session"]["catalogue"] == before:
+        pass
+    kernel.send("comm_msg", comm="later", data={"type": "actions", "id": 2, "step": 0})
+    while "Mine" not in {action["name"] for action in kernel.wait("actions")["actions"]}:
+        pass
+
+
 def test_out_of_bounds_is_one_diagnostic_and_the_kernel_lives(kernel: Kernel) -> None:
     code = '''
 BAD = """

@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 from workbench.notebook.intents import answer
 from workbench.notebook.kept import KEPT
 from workbench.session import Changed, Event, Measured, Progress, Selected, Session
+from workbench.session.catalogue import catalogue_version
 from workbench.session.worker import internal_fault
 from workbench.support import CompileError
 from workbench.view.compared import comparison_view
@@ -61,6 +62,7 @@ class Hub:
         self._tasks: deque[_Task] = deque()
         self._lock = threading.Lock()
         self._announced = False
+        self._catalogue = catalogue_version()
         self._thread: threading.Thread | None = None
         session.subscribe(self._on_event)
 
@@ -93,6 +95,13 @@ class Hub:
             connections = tuple(self._connections)
         for connection in connections:
             self._send(connection, message)
+
+    def refresh(self, version: int) -> None:
+        """Tell the views if the catalogue has another version than when they were told last."""
+        with self._lock:
+            changed, self._catalogue = version != self._catalogue, version
+        if changed:
+            self._on_event(Changed())
 
     def _send(self, connection: Connection, message: Message) -> None:
         try:
@@ -190,6 +199,13 @@ def hub_of(session: Session) -> Hub:
         if hub is None:
             hub = _HUBS[session.key] = Hub(session)
         return hub
+
+
+def refresh_all() -> None:
+    """After a cell: tell all views if what can be applied is other than it was."""
+    version = catalogue_version()
+    for hub in list(_HUBS.values()):
+        hub.refresh(version)
 
 
 def find_hub(key: str) -> Hub | None:

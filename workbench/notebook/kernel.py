@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from workbench.notebook.hub import find_hub, hub_of
+from workbench.notebook.hub import find_hub, hub_of, refresh_all
 from workbench.notebook.kept import KEPT
-from workbench.notebook.shell import name_of, shell
+from workbench.notebook.shell import after_cells, name_of, shell
 from workbench.session import Session
 from workbench.support import Diagnostic
 from workbench.view.history import diagnostic_view
@@ -72,6 +72,7 @@ def register() -> bool:
     if manager is None:
         return False
     manager.register_target(TARGET, on_open)
+    after_cells(refresh_all)
     return True
 
 

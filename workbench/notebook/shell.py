@@ -11,6 +11,8 @@ from typing import Any
 HISTORY = re.compile(r"_|__|___|_\d+")
 """Names that IPython gives to outputs by itself."""
 
+_AFTER_CELLS: list[Callable[[], None]] = []
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -32,6 +34,20 @@ def current_cell() -> Cell | None:
     parent: dict[str, Any] = found.get_parent() if hasattr(found, "get_parent") else {}
     name = parent.get("metadata", {}).get("cellId")
     return Cell(name, found.execution_count) if isinstance(name, str) else None
+
+
+def after_cells(call: Callable[[], None]) -> None:
+    """Call `call` whenever a cell has run, once however often this is asked for."""
+    if call not in _AFTER_CELLS:
+        _AFTER_CELLS.append(call)
+    events = getattr(shell(), "events", None)
+    if events is not None and _cell_ran not in events.callbacks["post_run_cell"]:
+        events.register("post_run_cell", _cell_ran)
+
+
+def _cell_ran(*_: object) -> None:
+    for call in _AFTER_CELLS:
+        call()
 
 
 def name_of(item: object) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections import OrderedDict
 from typing import Any
 
@@ -18,9 +19,31 @@ KEPT = 256
 _RESULTS: OrderedDict[tuple[object, ...], PassResult] = OrderedDict()
 
 
+@dataclasses.dataclass
+class _Catalogue:
+    """What was registered when somebody asked last."""
+
+    seen: tuple[object, ...] = ()
+    version: int = 0
+    lock: threading.Lock = dataclasses.field(default_factory=threading.Lock)
+
+
+_CATALOGUE = _Catalogue()
+
+
 def known_passes() -> tuple[type[Pass], ...]:
     """The built-in passes, then those of the user."""
     return (*passes.BUILTIN_PASSES, *registered_passes())
+
+
+def catalogue_version() -> int:
+    """A number that changes with what is registered: passes, operators, libraries, intrinsics."""
+    with _CATALOGUE.lock:
+        seen = (registry_version(), *registered_passes())
+        if seen != _CATALOGUE.seen:
+            _CATALOGUE.seen = seen
+            _CATALOGUE.version += 1
+        return _CATALOGUE.version
 
 
 def is_builtin(kind: type[Pass]) -> bool:

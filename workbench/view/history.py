@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workbench.schedule import Primitive
 from workbench.session import Session, Step, Verdict
-from workbench.session.catalogue import pass_code
+from workbench.session.catalogue import catalogue_version, pass_code
 from workbench.session.comparison import Comparison
 from workbench.session.lineage import Lineage
 from workbench.session.snapshot import Snapshot
@@ -32,6 +32,7 @@ def session_view(session: Session, variable: str = "s", note: str = "") -> Sessi
         path=[snapshot.index for snapshot in session.path_to(head)],
         kernel_note=note,
         variable=variable,
+        catalogue=catalogue_version(),
     )
 
 

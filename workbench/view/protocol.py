@@ -309,6 +309,8 @@ class SessionView(Struct, frozen=True):
     kernel_note: str = ""
     variable: str = "s"
     """The name under which the user's code knows the session."""
+    catalogue: int = 0
+    """Changes when passes, operators or libraries are registered: ask anew what applies."""
 
 
 # --- diff and measurements ----------------------------------------------------------------------

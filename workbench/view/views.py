@@ -9,7 +9,7 @@ from workbench.ir import module_digest
 from workbench.passes import BindSymbolicVariables
 from workbench.rewrite import Pass
 from workbench.session import Session
-from workbench.session.catalogue import as_pass
+from workbench.session.catalogue import as_pass, catalogue_version
 from workbench.session.flow import FlowValue
 from workbench.session.lineage import Lineage
 from workbench.view.actions import module_actions, pass_at, specialising
@@ -43,7 +43,8 @@ class SessionViews:
         self.variable = variable
         self._lock = threading.RLock()
         self._modules: dict[int, ModuleView] = {}
-        self._actions: dict[str, list[ActionView]] = {}
+        self._actions: dict[tuple[str, int], list[ActionView]] = {}
+        """By digest of the module and version of the catalogue, of which the last is kept."""
         self._ancestors: dict[int, Mapping[str, str]] = {}
         self._layers = layers_at_import(session.snapshot(0).module, session.lineage(0))
 
@@ -99,11 +100,13 @@ class SessionViews:
     def actions(self, step: int) -> list[ActionView]:
         """What applies to the whole module of a step."""
         module = self.session.snapshot(step).module
-        digest = module_digest(module)
-        if digest not in self._actions:
-            self._actions[digest] = module_actions(module, self.variable)
+        version = catalogue_version()
+        key = module_digest(module), version
+        if key not in self._actions:
+            self._actions = {k: v for k, v in self._actions.items() if k[1] == version}
+            self._actions[key] = module_actions(module, self.variable)
         special = specialising(module, self.session.extents(step), self.variable)
-        return [*self._actions[digest], *special]
+        return [*self._actions[key], *special]
 
     def pass_named(self, name: str, step: int, node: str | None) -> Pass:
         """The pass of that name, at one value or everywhere.

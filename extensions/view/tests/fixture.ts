@@ -193,6 +193,7 @@ export function step(
 export function sessionView(rest: Partial<SessionView> = {}): SessionView {
   return {
     name: 'magika · standard_v3_3',
+    catalogue: 1,
     head: 2,
     steps: [
       step(0, null, 'imported', { verdict: verdict('none', '') }),

@@ -262,6 +262,20 @@ describe('answers', () => {
     expect(run(known, { type: 'sent' }, { type: 'hover', key: 'y' }).outbox).toEqual([]);
   });
 
+  it('asks anew what applies when something was registered', () => {
+    const asked = live();
+    const known = run(
+      asked,
+      received({ type: 'actions', reply_to: lastId(asked), step: 2, actions: ACTIONS }),
+      { type: 'sent' },
+    );
+    const same = run(known, received({ type: 'session', session: sessionView() }));
+    expect(actions(same)).toHaveLength(4);
+    expect(same.outbox).toEqual([]);
+    const other = received({ type: 'session', session: sessionView({ catalogue: 2 }) });
+    expect(sent(run(known, other))).toEqual(['actions']);
+  });
+
   it('compares the chosen steps, at most two', () => {
     const state = run(
       live(),

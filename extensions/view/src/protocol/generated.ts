@@ -219,6 +219,7 @@ export interface SessionView {
   readonly path: readonly number[];
   readonly kernel_note: string;
   readonly variable: string;
+  readonly catalogue: number;
 }
 
 /** One line of a text diff. */

@@ -126,13 +126,22 @@ function hello(state: State, session: SessionView, step: number, modules: State[
 function withSession(state: State, session: SessionView): State {
   const followed = state.session !== null && state.cursor === state.session.head;
   const cursor = followed ? session.head : state.cursor;
-  const refused = session.head === state.session?.head ? state.refused : [];
-  const next: State = { ...state, session, cursor, refused };
+  const same =
+    session.head === state.session?.head && session.catalogue === state.session.catalogue;
+  const refused = same ? state.refused : [];
+  const next: State = { ...forgotten(state, session), session, cursor, refused };
   const before = state.session?.steps.find((step) => step.index === cursor)?.verdict.text;
   const now = session.steps.find((step) => step.index === cursor);
   const told = now !== undefined && now.verdict.text !== before;
   const announcement = told ? `${now.label}: ${now.verdict.text}` : state.announcement;
   return withModule({ ...next, announcement }, cursor);
+}
+
+/** What may be other than it was when passes or libraries were registered: asked anew. */
+function forgotten(state: State, session: SessionView): State {
+  return session.catalogue === state.session?.catalogue
+    ? state
+    : { ...state, actions: {}, details: {}, offers: {}, offersNext: {} };
 }
 
 function withText(state: State, message: TextReply, asked: Request | undefined): State {
