@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.generate.choices import Choices, chance, pick
-from tests.generate.tensors import random_tensor_function
+from tests.generate.tensors import over_first, random_tensor_function
 from workbench.ir import (
     Alias,
     Arg,
@@ -21,6 +21,7 @@ from workbench.ir import (
     CallOp,
     CallPacked,
     CallTIR,
+    CallTIRInplace,
     Dim,
     GraphBuilder,
     GraphExpr,
@@ -162,6 +163,7 @@ class _Program:
             self.branch,
             self.function,
             self.match_cast,
+            self.inplace,
         )
         pick(self.choices, steps)()
 
@@ -184,6 +186,20 @@ class _Program:
         name = f"f{len(self.module.functions)}"
         self.module = self.module.with_function(name, replace(function, private=True))
         return self.bind(CallTIR(name, tuple(args), (out,)))
+
+    def inplace(self) -> Var:
+        """A call that writes over its first argument, and half the time gives a result besides."""
+        x = self.some()
+        y = self.like(x)
+        both = chance(self.choices, 2)
+        name = f"f{len(self.module.functions)}"
+        assert isinstance(x.type, TensorType)
+        function = over_first(self.choices, x.type, both=both)
+        self.module = self.module.with_function(name, replace(function, private=True))
+        types = (x.type,) * (2 if both else 1)
+        value = CallTIRInplace(name, (x, y), types, (0, -1) if both else (0,))
+        made = self.bind(value)
+        return self.bind(TupleItem(made, self.choices.integer(0, 1))) if both else made
 
     def reduction(self) -> Var:
         x = self.some()
@@ -310,6 +326,8 @@ class _Program:
 def _used(value: GraphExpr) -> list[Var]:
     match value:
         case CallOp(args=args) | CallTIR(args=args) | CallPacked(args=args):
+            return [var for arg in args for var in leaf_vars(arg)]
+        case CallTIRInplace(args=args):
             return [var for arg in args for var in leaf_vars(arg)]
         case CallFunction(args=args):
             return [var for arg in args for var in leaf_vars(arg)]

@@ -327,3 +327,26 @@ def _prefix_sum(b: TensorBuilder, params: list[Var], shape: Shape) -> tuple[Shap
         loop = For(var, IntImm(0), as_expr(extent), loop)
     b.stages.append(loop)
     return shape, dtype
+
+
+def over_first(choices: Choices, type_: TensorType, *, both: bool) -> TensorFunction:
+    """A function of two tensors that adds the second to the first; `both` gives their difference.
+
+    For `call_tir_inplace`: the sum is written over the first.
+    """
+    assert type_.shape is not None
+    builder = TensorBuilder(choices)
+    shape, dtype = builder.shape(type_.shape), type_.dtype or "float32"
+    first, second = builder.input(shape, dtype), builder.input(shape, dtype)
+    out = builder.output(shape, dtype) if both else None
+
+    def body(axes: list[PrimExpr]) -> tuple[Stmt, Stmt | None]:
+        at = tuple(axes)
+        a, b = Load(first, at), Load(second, at)
+        stored: Stmt = Store(first, at, Binary(BinaryOp.ADD, a, b))
+        if out is not None:
+            stored = Seq((Store(out, at, Binary(BinaryOp.SUB, a, b)), stored))
+        return stored, None
+
+    builder.nest("over", shape, body)
+    return builder.finish()

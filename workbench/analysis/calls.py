@@ -11,6 +11,7 @@ from workbench.ir import (
     CallFunction,
     CallPacked,
     CallTIR,
+    CallTIRInplace,
     Function,
     GraphFunction,
     IfThenElse,
@@ -26,10 +27,10 @@ class CallSite:
     binding: Binding
 
     @property
-    def call(self) -> CallFunction | CallTIR:
+    def call(self) -> CallFunction | CallTIR | CallTIRInplace:
         """The call."""
         value = self.binding.value
-        assert isinstance(value, CallFunction | CallTIR)
+        assert isinstance(value, CallFunction | CallTIR | CallTIRInplace)
         return value
 
 
@@ -38,7 +39,7 @@ def call_sites(module: IRModule) -> dict[str, tuple[CallSite, ...]]:
     found: dict[str, list[CallSite]] = {}
     for name, function in module.graph_functions.items():
         for binding in bindings_in(function.blocks):
-            if isinstance(binding.value, CallFunction | CallTIR):
+            if isinstance(binding.value, CallFunction | CallTIR | CallTIRInplace):
                 found.setdefault(binding.value.callee, []).append(CallSite(name, binding))
     return {callee: tuple(sites) for callee, sites in found.items()}
 
@@ -60,8 +61,8 @@ def named_functions(function: Function) -> list[str]:
     if isinstance(function, GraphFunction):
         for binding in bindings_in(function.blocks):
             match binding.value:
-                case CallTIR(callee=callee) | CallFunction(callee=callee):
-                    found.append(callee)
+                case CallTIR() | CallTIRInplace() | CallFunction():
+                    found.append(binding.value.callee)
                 case CallPacked(attrs=given):
                     attrs.append(given)
                 case _:

@@ -16,6 +16,7 @@ from workbench.ir import (
     CallOp,
     CallPacked,
     CallTIR,
+    CallTIRInplace,
     Constant,
     GraphExpr,
     GraphFunction,
@@ -83,6 +84,8 @@ class _Walk:
                 return op, attrs, self.leaves(args)
             case CallTIR(callee=callee, args=args, out_types=out, scalars=scalars):
                 return self.callee(callee), out, scalars, self.leaves(args)
+            case CallTIRInplace(callee=callee, args=args, out_types=out, scalars=scalars):
+                return self.callee(callee), out, value.inplace, scalars, self.leaves(args)
             case CallPacked(symbol=symbol, args=args, out_types=out, style=style, attrs=attrs):
                 return symbol, style, out, attrs, self.leaves(args)
             case CallFunction(callee=callee, args=args):

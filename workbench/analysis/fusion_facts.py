@@ -17,6 +17,7 @@ from workbench.ir import (
     CallOp,
     CallPacked,
     CallTIR,
+    CallTIRInplace,
     GraphExpr,
     GraphFunction,
     IfThenElse,
@@ -121,6 +122,8 @@ def _other(value: GraphExpr) -> str:
             return f"is a call of the operator `{op}`, which has no loops yet: legalize it"
         case CallPacked(symbol=symbol):
             return f"is a call of the library function `{symbol}`, which has no loops"
+        case CallTIRInplace(callee=callee):
+            return f"writes what `{callee}` computes over an argument"
         case IfThenElse():
             return "is a branch"
         case MatchCast():

@@ -10,6 +10,7 @@ from workbench.analysis.uses import algorithms, own_vars
 from workbench.ir import (
     Binding,
     CallFunction,
+    CallTIRInplace,
     GraphFunction,
     IRModule,
     TensorFunction,
@@ -130,7 +131,9 @@ def _unread_inputs(
         return None
     inputs = len(calls[0].call.args)
     touched = set(free_vars(function.body))
-    dead = [n for n, p in enumerate(function.params[:inputs]) if p.id not in touched]
+    results = {n for c in calls if isinstance(c.call, CallTIRInplace) for n in c.call.inplace}
+    params = enumerate(function.params[:inputs])
+    dead = [n for n, p in params if p.id not in touched and n not in results]
     if not dead:
         return None
     positions = set(dead)

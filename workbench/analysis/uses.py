@@ -19,10 +19,18 @@ from workbench.ir import (
     Var,
     leaf_vars,
 )
-from workbench.ir.graph import Alias, CallFunction, CallOp, CallPacked, CallTIR, GraphExpr
+from workbench.ir.graph import (
+    Alias,
+    CallFunction,
+    CallOp,
+    CallPacked,
+    CallTIR,
+    CallTIRInplace,
+    GraphExpr,
+)
 from workbench.support import NodeId
 
-_CALLS = (CallOp, CallTIR, CallPacked, CallFunction)
+_CALLS = (CallOp, CallTIR, CallPacked, CallFunction, CallTIRInplace)
 """A tuple: asking for a union would take most of the time here."""
 
 
@@ -95,7 +103,7 @@ def callees(module: IRModule) -> dict[str, int]:
     counts: dict[str, int] = {}
     for function in module.graph_functions.values():
         for binding in _bindings(function.blocks):
-            if isinstance(binding.value, CallTIR | CallFunction):
+            if isinstance(binding.value, CallTIR | CallTIRInplace | CallFunction):
                 counts[binding.value.callee] = counts.get(binding.value.callee, 0) + 1
     return counts
 

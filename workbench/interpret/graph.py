@@ -24,6 +24,7 @@ from workbench.ir.graph import (
     CallOp,
     CallPacked,
     CallTIR,
+    CallTIRInplace,
     GraphExpr,
     GraphFunction,
     IfThenElse,
@@ -202,6 +203,8 @@ class _Frame:
                 return self._call_op(value)
             case CallTIR():
                 return self._call_tir(value)
+            case CallTIRInplace():
+                return self._call_inplace(value)
             case CallPacked():
                 return self._call_packed(value)
             case CallFunction(callee=callee, args=args):
@@ -232,15 +235,30 @@ class _Frame:
             raise _foreign("op/reference-raised", f"operator `{call.op}`", error) from error
 
     def _call_tir(self, call: CallTIR) -> Value:
+        inputs = [self.leaf(arg) for arg in call.args]
+        outputs = self._outputs(call.out_types)
+        self._call_tensor(call, [*inputs, *outputs])
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+    def _call_inplace(self, call: CallTIRInplace) -> Value:
+        """Results are written over copies: arguments are values as all others."""
+        inputs = [self.leaf(arg) for arg in call.args]
+        for index in call.inplace:
+            if index >= 0:
+                inputs[index] = np.array(inputs[index])
+        fresh = self._outputs(call.fresh)
+        self._call_tensor(call, [*inputs, *fresh])
+        rest = iter(fresh)
+        results = [inputs[index] if index >= 0 else next(rest) for index in call.inplace]
+        return results[0] if len(results) == 1 else tuple(results)
+
+    def _call_tensor(self, call: CallTIR | CallTIRInplace, buffers: list[Value]) -> None:
         callee = self.module[call.callee]
         if not isinstance(callee, TensorFunction):
             raise CompileError(
                 Diagnostic("type/wrong-callee", f"`{call.callee}` is no tensor function")
             )
-        inputs = [self.leaf(arg) for arg in call.args]
-        outputs = self._outputs(call.out_types)
-        scalars = [self.symbols.number(dim) for dim in call.scalars]
-        arguments = [*inputs, *outputs, *scalars]
+        arguments = [*buffers, *(self.symbols.number(dim) for dim in call.scalars)]
         if len(arguments) != len(callee.params):
             raise CompileError(
                 Diagnostic(
@@ -249,7 +267,6 @@ class _Frame:
                 )
             )
         call_tensor_function(callee, arguments, call.callee)
-        return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
     def _outputs(self, types: tuple[Type, ...]) -> list[Value]:
         return [self._output(type_) for type_ in types]

@@ -19,6 +19,7 @@ from workbench.ir.graph import (
     CallOp,
     CallPacked,
     CallTIR,
+    CallTIRInplace,
     Constant,
     GraphExpr,
     GraphFunction,
@@ -133,7 +134,7 @@ def expression_type(value: GraphExpr, module: IRModule) -> Type:
     match value:
         case CallOp():
             return infer_type(value)
-        case CallTIR(out_types=outs) | CallPacked(out_types=outs):
+        case CallTIR(out_types=outs) | CallTIRInplace(out_types=outs) | CallPacked(out_types=outs):
             return outs[0] if len(outs) == 1 else TupleType(tuple(outs))
         case CallFunction(callee=callee):
             function = module[callee]

@@ -75,6 +75,29 @@ class CallTIR:
     scalars: tuple[Dim, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class CallTIRInplace:
+    """Call of a tensor function that writes results over arguments.
+
+    `inplace` says for each result which argument it is written over, by position, or -1: those
+    results follow the arguments as in `CallTIR`, then `scalars`. The call is a value as any other:
+    an argument that somebody needs afterwards, or that is not ours to write, is copied before.
+    Reference: `relax.call_tir_inplace`, where such an argument changes for all who read it.
+    """
+
+    callee: str
+    args: tuple[Arg, ...]
+    out_types: tuple[TensorType, ...]
+    inplace: tuple[int, ...]
+    scalars: tuple[Dim, ...] = ()
+
+    @property
+    def fresh(self) -> tuple[TensorType, ...]:
+        """Types of the results that get memory of their own."""
+        pairs = zip(self.out_types, self.inplace, strict=True)
+        return tuple(type_ for type_, index in pairs if index < 0)
+
+
 class PackedStyle(enum.Enum):
     """How a library function is called; the value is the name in `R.`."""
 
@@ -143,7 +166,15 @@ class IfThenElse:
 
 
 GraphExpr: TypeAlias = (
-    CallOp | CallTIR | CallPacked | CallFunction | Alias | TupleItem | MatchCast | IfThenElse
+    CallOp
+    | CallTIR
+    | CallTIRInplace
+    | CallPacked
+    | CallFunction
+    | Alias
+    | TupleItem
+    | MatchCast
+    | IfThenElse
 )
 
 

@@ -20,6 +20,7 @@ from workbench.ir.graph import (
     CallOp,
     CallPacked,
     CallTIR,
+    CallTIRInplace,
     Constant,
     GraphExpr,
     GraphFunction,
@@ -197,7 +198,7 @@ class _Verifier:
             case CallOp(args=args):
                 self._all_leaves(args)
                 return self._operator(value)
-            case CallTIR(args=args):
+            case CallTIR(args=args) | CallTIRInplace(args=args):
                 self._all_leaves(args)
                 self._dims(value.scalars)
                 self._call_tir(value)
@@ -278,7 +279,37 @@ class _Verifier:
                 notes=("declared with `@R.function(pure=False)`, passes keep what it does",),
             )
 
-    def _call_tir(self, call: CallTIR) -> None:
+    def _inplace(self, call: CallTIRInplace) -> bool:
+        """Whether each result has an argument that it can be written over, or memory of its own."""
+        faults = len(self.faults.found)
+        over = [index for index in call.inplace if index >= 0]
+        if len(call.inplace) != len(call.out_types) or not over or len({*over}) != len(over):
+            message = (
+                f"`inplace_indices` of the call of `{call.callee}` names for each of "
+                f"{len(call.out_types)} results another argument, or -1, and one argument at "
+                f"least; found `{list(call.inplace)}`"
+            )
+            self.fault("type/inplace-index", message)
+            return False
+        for type_, index in zip(call.out_types, call.inplace, strict=True):
+            if not -1 <= index < len(call.args):
+                message = f"there is no argument `{index}` to write a result over"
+                self.fault("type/inplace-index", message)
+            elif index >= 0:
+                arg = type_of(call.args[index])
+                problem = compatible(arg, type_)
+                if problem is not None or not isinstance(arg, TensorType):
+                    message = (
+                        f"a result of type `{show_type(type_)}` cannot be written over argument "
+                        f"`{index}`, which is `{show_type(arg)}`"
+                    )
+                    self.fault(problem or "type/not-a-tensor", message)
+        return len(self.faults.found) == faults
+
+    def _call_tir(self, call: CallTIR | CallTIRInplace) -> None:
+        if isinstance(call, CallTIRInplace) and not self._inplace(call):
+            return
+        outs = call.fresh if isinstance(call, CallTIRInplace) else call.out_types
         if call.callee not in self.module:
             self._unknown(call.callee)
             return
@@ -288,12 +319,12 @@ class _Verifier:
             self.fault("type/wrong-callee", message)
             return
         given: list[Type | PrimExpr | int] = [*map(_scalar_or_type, call.args)]
-        given += [*call.out_types, *call.scalars]
+        given += [*outs, *call.scalars]
         if len(given) != len(callee.params):
             self.fault(
                 "type/argument-count",
                 f"`{call.callee}` takes {len(callee.params)} arguments, got {len(call.args)} "
-                f"inputs, {len(call.out_types)} outputs and {len(call.scalars)} scalars",
+                f"inputs, {len(outs)} outputs and {len(call.scalars)} scalars",
             )
             return
         for problem in Unifier().call(callee.params, given):

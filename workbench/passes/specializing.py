@@ -17,6 +17,7 @@ from workbench.ir import (
     CallFunction,
     CallPacked,
     CallTIR,
+    CallTIRInplace,
     Dim,
     Function,
     GraphExpr,
@@ -42,7 +43,7 @@ from workbench.support import NodeId
 Extents = tuple[tuple[NodeId, int], ...]
 Key = tuple[str, Extents]
 """A function and what is known of its dimensions."""
-C = TypeVar("C", CallTIR, CallFunction)
+C = TypeVar("C", CallTIR, CallTIRInplace, CallFunction)
 
 
 class Specializing:
@@ -125,6 +126,8 @@ class Specializing:
             case CallTIR(args=args, out_types=outs, scalars=scalars):
                 given = [*map(_argument, args), *outs, *scalars]
                 return self._called(new, given)
+            case CallTIRInplace(args=args, scalars=scalars):
+                return self._called(new, [*map(_argument, args), *new.fresh, *scalars])
             case CallFunction(args=args):
                 return self._called(new, [*map(_argument, args)])
             case CallPacked(args=args, out_types=outs, attrs=attrs):

@@ -12,6 +12,7 @@ from workbench.ir import (
     CallFunction,
     CallPacked,
     CallTIR,
+    CallTIRInplace,
     Function,
     IfThenElse,
     TensorFunction,
@@ -41,8 +42,8 @@ def _blocks(blocks: tuple[BindingBlock, ...], names: Mapping[str, str]) -> tuple
 def _binding(binding: Binding, names: Mapping[str, str]) -> Binding:
     value = binding.value
     match value:
-        case CallTIR(callee=callee) | CallFunction(callee=callee) if callee in names:
-            return evolve(binding, {"value": evolve(value, {"callee": names[callee]})})
+        case CallTIR() | CallTIRInplace() | CallFunction() if value.callee in names:
+            return evolve(binding, {"value": evolve(value, {"callee": names[value.callee]})})
         case CallPacked(attrs=attrs):
             return replace(binding, value=replace(value, attrs=_attrs(attrs, names)))
         case IfThenElse(then=then, otherwise=otherwise):

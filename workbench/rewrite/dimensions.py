@@ -9,6 +9,7 @@ from workbench.ir import (
     Binary,
     BufferType,
     CallTIR,
+    CallTIRInplace,
     Dim,
     IntImm,
     PrimExpr,
@@ -60,7 +61,7 @@ class Dimensions:
                 return self._shaped(node, "dims", dims)
             case ShapeValue(dims=dims):
                 return self._shaped(node, "dims", dims)
-            case CallTIR(scalars=scalars):
+            case CallTIR(scalars=scalars) | CallTIRInplace(scalars=scalars):
                 return map_children(self._shaped(node, "scalars", scalars), self.apply)
             case Binary(op=op, a=a, b=b):
                 left, right = self.apply(a), self.apply(b)

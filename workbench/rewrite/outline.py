@@ -24,6 +24,7 @@ from workbench.ir import (
     CallOp,
     CallPacked,
     CallTIR,
+    CallTIRInplace,
     Constant,
     GraphExpr,
     GraphFunction,
@@ -137,7 +138,7 @@ def _inside(member: Binding, leaf: Callable[[Arg], Arg], function: str) -> Bindi
 def _with_leaves(member: Binding, leaf: Callable[[Arg], Arg], function: str) -> GraphExpr:
     value = member.value
     match value:
-        case CallOp() | CallTIR() | CallPacked() | CallFunction():
+        case CallOp() | CallTIR() | CallTIRInplace() | CallPacked() | CallFunction():
             args = tuple(map(leaf, value.args))
             same = all(map(is_, args, value.args))
             return value if same else evolve(value, {"args": args})

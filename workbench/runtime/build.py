@@ -17,6 +17,7 @@ from workbench.ir import (
     CallOp,
     CallPacked,
     CallTIR,
+    CallTIRInplace,
     IfThenElse,
     IRModule,
     TensorFunction,
@@ -31,7 +32,7 @@ from workbench.runtime.kernels import Checks, Kernel, KernelStatistics, prepare_
 from workbench.runtime.lowering import lower
 from workbench.runtime.native import native_runtime
 from workbench.runtime.planned import functions_in_place, planned, plans_of
-from workbench.runtime.program import Program
+from workbench.runtime.program import KernelStep, Program, Step
 from workbench.runtime.report import BuildReport
 from workbench.runtime.stepwise import Machine, StepwiseEvaluator
 from workbench.runtime.thread_pool import available_cpus, thread_pool
@@ -92,11 +93,19 @@ def _planned(
     for name, plan in plans.items():
         program = programs[name]
         followed = "it runs binding by binding" if program is None else planned(program, plan)
-        if isinstance(followed, str):
+        if isinstance(followed, str) and plan.spots is not None:
             notes.append(f"the memory plan of `{name}` is not followed: {followed}")
         else:
-            found[name] = followed
+            found[name] = None if isinstance(followed, str) else followed
+    for name, program in found.items():
+        if program is not None and any(map(_is_undecided, program.steps)):
+            found[name] = None
     return found, notes
+
+
+def _is_undecided(step: Step) -> bool:
+    """Whether a call says that it writes over an argument, and nobody found out if it can."""
+    return isinstance(step, KernelStep) and bool(step.inplace)
 
 
 def _needed(module: IRModule) -> dict[str, TensorFunction]:
@@ -109,15 +118,15 @@ def _needed(module: IRModule) -> dict[str, TensorFunction]:
     }
 
 
-def _calls(module: IRModule) -> Iterator[tuple[str, Binding, CallTIR]]:
+def _calls(module: IRModule) -> Iterator[tuple[str, Binding, CallTIR | CallTIRInplace]]:
     """Calls of tensor functions with function and outermost binding."""
     for name, function in module.graph_functions.items():
         for binding in function.bindings:
-            if isinstance(binding.value, CallTIR):
+            if isinstance(binding.value, CallTIR | CallTIRInplace):
                 yield name, binding, binding.value
             elif isinstance(binding.value, IfThenElse):
                 for node in walk(binding.value):
-                    if isinstance(node, CallTIR):
+                    if isinstance(node, CallTIR | CallTIRInplace):
                         yield name, binding, node
 
 
@@ -128,8 +137,12 @@ def _refuse_written_inputs(module: IRModule, kernels: Mapping[str, Kernel]) -> N
         kernel = kernels.get(call.callee)
         if kernel is None:
             continue
-        outputs = range(len(call.args), len(call.args) + len(call.out_types))
-        for position in sorted(kernel.signature.written - set(outputs)):
+        over = set[int]()
+        count = len(call.out_types)
+        if isinstance(call, CallTIRInplace):
+            over, count = {*call.inplace}, len(call.fresh)
+        outputs = range(len(call.args), len(call.args) + count)
+        for position in sorted(kernel.signature.written - set(outputs) - over):
             param = kernel.signature.params[position].name
             faults.append(
                 Diagnostic(
@@ -151,13 +164,13 @@ def _report(
     statistics: KernelStatistics,
     seconds: float,
 ) -> BuildReport:
-    counts = {CallTIR: 0, CallPacked: 0, CallOp: 0}
+    counts = {CallTIR: 0, CallTIRInplace: 0, CallPacked: 0, CallOp: 0}
     for function in module.graph_functions.values():
         for node in walk(function):
             if type(node) in counts:
                 counts[type(node)] += 1
     return BuildReport(
-        compiled=counts[CallTIR],
+        compiled=counts[CallTIR] + counts[CallTIRInplace],
         library=counts[CallPacked],
         reference=counts[CallOp],
         kernels_compiled=statistics.compiled,

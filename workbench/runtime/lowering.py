@@ -22,6 +22,7 @@ from workbench.ir import (
     CallOp,
     CallPacked,
     CallTIR,
+    CallTIRInplace,
     Constant,
     Dim,
     GraphFunction,
@@ -231,7 +232,7 @@ class _Lowering:
         match value:
             case Alias(value=leaf):
                 return self._leaf(scope, leaf)
-            case CallTIR():
+            case CallTIR() | CallTIRInplace():
                 return self._call_tir(scope, value, place)
             case CallOp(op=op, args=args):
                 call = operator_call(value)
@@ -249,7 +250,7 @@ class _Lowering:
             case _:
                 assert_never(value)
 
-    def _call_tir(self, scope: _Scope, call: CallTIR, place: Place) -> Operand:
+    def _call_tir(self, scope: _Scope, call: CallTIR | CallTIRInplace, place: Place) -> Operand:
         if not isinstance(self.module[call.callee], TensorFunction):
             raise _wrong_callee(call.callee, "tensor", place)
         inputs = [self._kernel_operand(scope, arg) for arg in call.args]
@@ -257,7 +258,8 @@ class _Lowering:
         scalars = [ScalarValue(as_expr(self._dim(scope, dim))) for dim in call.scalars]
         operands = (*inputs, *outputs, *scalars)
         indices = tuple(ref.index for ref in outputs)
-        self.steps.append(KernelStep(call.callee, operands, indices, place))
+        inplace = call.inplace if isinstance(call, CallTIRInplace) else ()
+        self.steps.append(KernelStep(call.callee, operands, indices, place, inplace))
         return outputs[0] if len(outputs) == 1 else TupleOperand(outputs)
 
     def _kernel_operand(self, scope: _Scope, arg: Arg) -> ValueRef | ScalarValue:

@@ -5,8 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from workbench.analysis.memory import ATTRIBUTE, Fitted, Merge, fitted_plan, in_place
-from workbench.ir import IRModule, ScalarValue, TensorFunction
+from workbench.analysis.calls import bindings_in
+from workbench.analysis.memory import (
+    ATTRIBUTE,
+    Fitted,
+    Merge,
+    copies,
+    fitted_plan,
+    in_place,
+    out_of_place,
+    unplanned,
+    values_of,
+)
+from workbench.analysis.memory import (
+    Step as ReadStep,
+)
+from workbench.ir import CallTIRInplace, GraphFunction, IRModule, ScalarValue, TensorFunction
 from workbench.runtime.program import (
     HostStep,
     KernelStep,
@@ -28,6 +42,7 @@ def plans_of(module: IRModule, lowered: IRModule) -> tuple[dict[str, Fitted], li
     """
     found: dict[str, Fitted] = {}
     notes: list[str] = []
+    inplace = any(map(_says_inplace, lowered.graph_functions.values()))
     for name, function in module.graph_functions.items():
         plan = fitted_plan(lowered, name)
         if plan == "" and ATTRIBUTE in dict(function.attrs):
@@ -36,7 +51,29 @@ def plans_of(module: IRModule, lowered: IRModule) -> tuple[dict[str, Fitted], li
             found[name] = plan
         elif plan:
             notes.append(f"the memory plan of `{name}` is not followed: {plan}")
+        if inplace:
+            notes += _over_copies(lowered, name, function, found)
     return found, notes
+
+
+def _says_inplace(function: GraphFunction) -> bool:
+    return any(isinstance(b.value, CallTIRInplace) for b in bindings_in(function.blocks))
+
+
+def _over_copies(
+    module: IRModule, name: str, function: GraphFunction, found: dict[str, Fitted]
+) -> Iterator[str]:
+    """Without a plan, calls say what they write over what; gives what is copied before, and why."""
+    values = values_of(module, name)
+    if values.unknown:
+        return
+    if name not in found:
+        found[name] = unplanned(values)
+    for step, output, why in copies(values) if not function.private else ():
+        number = step.operands[step.inplace[output]]
+        assert number is not None
+        source, result = values.values[number].name, values.values[step.outputs[output]].name
+        yield f"`{source}` is copied before `{result}` is written over it: {why}"
 
 
 def functions_in_place(
@@ -45,19 +82,35 @@ def functions_in_place(
     """The tensor functions that plans need, by a name that says how, with their own name."""
     found: dict[str, tuple[str, TensorFunction]] = {}
     for plan in plans.values():
-        for merges in plan.merges.values():
-            name = _variant(merges)
-            if name not in found:
+        for path, merges in plan.merges.items():
+            name = _variant(merges[0].callee, merges)
+            if name not in found and path not in plan.inplace:
                 callee = module[merges[0].callee]
                 assert isinstance(callee, TensorFunction)
                 pairs = [(merge.sources, merge.target) for merge in merges]
                 found[name] = merges[0].callee, in_place(callee, pairs)
+        for path, step in plan.inplace.items():
+            name = _variant(step.callee, plan.merges.get(path, ()), step.inplace)
+            if name not in found and name != step.callee:
+                found[name] = step.callee, _with_copies(module, step, plan.merges.get(path, ()))
     return found
 
 
-def _variant(merges: Sequence[Merge]) -> str:
+def _with_copies(module: IRModule, step: ReadStep, merges: Sequence[Merge]) -> TensorFunction:
+    callee, count = module[step.callee], len(step.operands)
+    assert isinstance(callee, TensorFunction)
+    done = {merge.target - count for merge in merges}
+    copied = [n for n, index in enumerate(step.inplace) if index >= 0 and n not in done]
+    return out_of_place(callee, count, step.inplace, copied)
+
+
+def _variant(callee: str, merges: Sequence[Merge], inplace: Sequence[int] = ()) -> str:
+    """The name of a function whose outputs lie where `merges` say, or of the function itself."""
+    if len(merges) == sum(index >= 0 for index in inplace):
+        return callee
     pairs = ", ".join(f"{merge.target} in {merge.sources}" for merge in merges)
-    return f"{merges[0].callee} ({pairs})"
+    over = f" over {tuple(inplace)}" if inplace else ""
+    return f"{callee} ({pairs}){over}"
 
 
 def planned(program: Program, plan: Fitted) -> Program | str:
@@ -80,6 +133,15 @@ def planned(program: Program, plan: Fitted) -> Program | str:
             values[index] = replace(values[index], storage=Storage.ARENA)
             values[first] = replace(values[first], storage=Storage.OUTPUT)
     steps = tuple(_step(step, plan, same) for step in program.steps)
+    changed = replace(
+        program,
+        values=tuple(values),
+        steps=steps,
+        result=_renamed(program.result, same),
+        rewritten=frozenset(same.values()),
+    )
+    if plan.spots is None:
+        return changed
     spots = {
         index: plan.spots[key]
         for key, index in numbers.items()
@@ -89,14 +151,7 @@ def planned(program: Program, plan: Fitted) -> Program | str:
     arena = {i for i in used if values[i].storage is Storage.ARENA}
     if any(i not in spots or plan.storages[spots[i].storage][0] != "arena" for i in arena):
         return "the program has values that the plan does not place in the arena"
-    return replace(
-        program,
-        values=tuple(values),
-        steps=steps,
-        result=_renamed(program.result, same),
-        memory=PlannedMemory(plan.storages, spots),
-        rewritten=frozenset(same.values()),
-    )
+    return replace(changed, memory=PlannedMemory(plan.storages, spots))
 
 
 def _step(step: Step, plan: Fitted, same: Mapping[int, int]) -> Step:
@@ -108,7 +163,7 @@ def _step(step: Step, plan: Fitted, same: Mapping[int, int]) -> Step:
     gone = {n for merge in merges for n in (*merge.sources[1:], merge.target)}
     kept = (operand for n, operand in enumerate(step.operands) if n not in gone)
     operands = tuple(_kernel_operand(operand, same) for operand in kept)
-    callee = _variant(merges) if merges else step.callee
+    callee = _variant(step.callee, merges, step.inplace)
     return KernelStep(callee, operands, outputs, step.place)
 
 

@@ -76,12 +76,17 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class KernelStep:
-    """A compiled call: one operand a parameter. `outputs` are the values it writes."""
+    """A compiled call: one operand a parameter. `outputs` are the values it writes.
+
+    `inplace` are, of a call that says so, the operands that outputs are written over, or -1;
+    until `planned` says where that can be, all outputs are operands after the inputs.
+    """
 
     callee: str
     operands: tuple[ValueRef | ScalarValue, ...]
     outputs: tuple[int, ...]
     place: Place
+    inplace: tuple[int, ...] = ()
 
 
 class HostKind(enum.Enum):

@@ -27,6 +27,7 @@ from workbench.ir import (
     CallOp,
     CallPacked,
     CallTIR,
+    CallTIRInplace,
     Dim,
     GraphExpr,
     GraphFunction,
@@ -158,6 +159,8 @@ class Activation:
                 return self._host(op, operator_call(value), args, var.type)
             case CallTIR():
                 return self._call_tir(value, place)
+            case CallTIRInplace():
+                return self._call_inplace(value, place)
             case CallPacked():
                 return self._call_packed(value, var.type)
             case CallFunction(callee=callee, args=args):
@@ -182,6 +185,24 @@ class Activation:
         arguments = [*inputs, *outputs, *scalars]
         call_kernel(kernel, arguments, self.machine.native, self.context, place)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+    def _call_inplace(self, call: CallTIRInplace, place: Place) -> Value:
+        """Results are written over copies: values that are seen one by one all stay."""
+        kernel = self.machine.kernels[call.callee]
+        inputs = [self.leaf(arg) for arg in call.args]
+        inputs = [direct(value) if is_array(value) else value for value in inputs]
+        for index in call.inplace:
+            if index >= 0:
+                inputs[index] = np.array(inputs[index])
+        fresh = self._outputs(call.fresh)
+        scalars = [self.symbols.number(dim) for dim in call.scalars]
+        arguments = [*inputs, *fresh, *scalars]
+        call_kernel(kernel, arguments, self.machine.native, self.context, place)
+        rest = iter(fresh)
+        results = [inputs[index] if index >= 0 else next(rest) for index in call.inplace]
+        for result in results:
+            self.outputs[id(result)] = result
+        return results[0] if len(results) == 1 else tuple(results)
 
     def _outputs(self, types: Sequence[Type]) -> list[Value]:
         return [self._output(type_) for type_ in types]

@@ -113,8 +113,8 @@ class GraphDialect(_Words):
     """`R`: graph functions."""
 
     words = (
-        *("function", "Tensor", "Tuple", "Shape", "Any", "dataflow", "output", "call_tir", "const"),
-        "emit_te",
+        *("function", "Tensor", "Tuple", "Shape", "Any", "dataflow", "output", "const"),
+        *("call_tir", "call_tir_inplace", "emit_te"),
         *("call_dps_packed", "call_packed", "call_pure_packed", "match_cast", "shape", "tuple"),
         *("str", "prim_value", "func_attr"),
     )

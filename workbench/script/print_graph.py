@@ -18,6 +18,7 @@ from workbench.ir import (
     CallOp,
     CallPacked,
     CallTIR,
+    CallTIRInplace,
     Constant,
     ConstantPool,
     GraphFunction,
@@ -228,7 +229,7 @@ class _GraphPrinter:
         match value:
             case CallOp():
                 self._call_op(value)
-            case CallTIR():
+            case CallTIR() | CallTIRInplace():
                 self._call_tir(value)
             case CallPacked():
                 self._call_packed(value)
@@ -263,10 +264,14 @@ class _GraphPrinter:
             write_attr(w, value)
         w.put(")")
 
-    def _call_tir(self, call: CallTIR) -> None:
+    def _call_tir(self, call: CallTIR | CallTIRInplace) -> None:
         w = self.w
-        w.put(f"R.call_tir(cls.{call.callee}, ")
+        name = "call_tir_inplace" if isinstance(call, CallTIRInplace) else "call_tir"
+        w.put(f"R.{name}(cls.{call.callee}, ")
         self._tuple(call.args)
+        if isinstance(call, CallTIRInplace):
+            w.put(", inplace_indices=")
+            write_attr(w, call.inplace)
         w.put(", out_ty=")
         self._out_types(call.out_types)
         if call.scalars:
@@ -369,14 +374,16 @@ def scalar_text(constant: Constant, pool: ConstantPool) -> str | None:
 def _implied_type(value: object) -> Type | None:
     """The type that the text of a right side states already."""
     match value:
-        case CallTIR(out_types=types) | CallPacked(out_types=types):
+        case CallTIR() | CallTIRInplace() | CallPacked():
+            types = value.out_types
             return types[0] if len(types) == 1 else TupleType(tuple(types))
         case _:
             return None
 
 
 def _calls_module(function: GraphFunction) -> bool:
-    return any(isinstance(b.value, CallTIR | CallFunction) for b in all_bindings(function.blocks))
+    calls = CallTIR | CallTIRInplace | CallFunction
+    return any(isinstance(b.value, calls) for b in all_bindings(function.blocks))
 
 
 def _uses(function: GraphFunction) -> set[NodeId]:

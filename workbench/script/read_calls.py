@@ -12,6 +12,7 @@ from workbench.ir import (
     CallFunction,
     CallPacked,
     CallTIR,
+    CallTIRInplace,
     GraphFunction,
     PackedStyle,
     TensorFunction,
@@ -24,8 +25,10 @@ from workbench.script.read_leaves import LeafReader, Value
 from workbench.script.scope import ModuleName
 from workbench.support.spelling import near
 
+TENSOR_CALLS = ("R.call_tir", "R.call_tir_inplace")
 PACKED = {f"R.{style.value}": style for style in PackedStyle}
 _OUT = ("out_ty", "out_sinfo")
+_INPLACE = ("inplace_indices",)
 _TY = ("ty_args", "sinfo_args")
 
 
@@ -104,20 +107,22 @@ class CallReader(LeafReader):
 
     # --- destination-passing and library calls ----------------------------------------------
 
-    def call_tir(self, node: ast.Call) -> Value:
-        """`R.call_tir(cls.f, (x,), out_ty=...)`.
+    def call_tir(self, node: ast.Call, *, inplace: bool = False) -> Value:
+        """`R.call_tir(cls.f, (x,), out_ty=...)`, or `R.call_tir_inplace` with `inplace_indices`.
 
         Raises:
             CompileError: `script/argument-count`, `script/call`, `script/missing-argument`,
                 `script/type-expected`.
         """
-        names = ("gvar", "args", "out", *_OUT, "tir_vars", "dtype")
+        names = ("gvar", "args", *(_INPLACE if inplace else ()), "out", *_OUT, "tir_vars", "dtype")
+        required = 3 if inplace else 2
         given: dict[str, ast.expr | None] = dict(
-            zip(names, self.arguments(node, names, required=2), strict=True)
+            zip(names, self.arguments(node, names, required=required), strict=True)
         )
         callee_node, args_node = given["gvar"], given["args"]
         assert callee_node is not None
         assert args_node is not None
+        indices = self._indices(given["inplace_indices"]) if inplace else ()
         (signature, args), (outs, scalars) = self.report.pair(
             lambda: self.report.pair(
                 lambda: self._tensor_callee(callee_node),
@@ -128,16 +133,25 @@ class CallReader(LeafReader):
                 lambda: self.dims_of(given["tir_vars"]),
             ),
         )
-        found = len(args) + len(outs) + len(scalars)
+        over = sum(index >= 0 for index in indices)
+        found = len(args) + len(outs) - over + len(scalars)
         expected = len(signature.params)
         if found != expected:
             raise self.fault(
                 node,
                 "script/argument-count",
                 f"`{signature.name}` takes {expected} buffers and scalars, found {len(args)} "
-                f"arguments, {len(outs)} results and {len(scalars)} scalars",
+                f"arguments, {len(outs)} results{_over(over)} and {len(scalars)} scalars",
             )
+        if inplace:
+            return CallTIRInplace(signature.name, args, outs, indices, scalars)
         return CallTIR(signature.name, args, outs, scalars)
+
+    def _indices(self, node: ast.expr | None) -> tuple[int, ...]:
+        """`[0, -1]`, or one number."""
+        assert node is not None
+        items = node.elts if isinstance(node, ast.List | ast.Tuple) else [node]
+        return tuple(self.report.collect(functools.partial(self.integer, item) for item in items))
 
     def _tensor_types(
         self, node: ast.Call, given: dict[str, ast.expr | None]
@@ -255,3 +269,7 @@ class CallReader(LeafReader):
             types = tuple(self.report.collect(functools.partial(self.type, item) for item in items))
         symbol = self._library(node.args[0])
         return CallPacked(symbol, self.leaves(node.args[1:]), types, style, attrs)
+
+
+def _over(count: int) -> str:
+    return f" ({count} of them over arguments)" if count else ""

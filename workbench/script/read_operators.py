@@ -18,7 +18,7 @@ from workbench.ir import (
 )
 from workbench.ir.dtypes import DTYPES
 from workbench.script.context import frozen
-from workbench.script.read_calls import PACKED
+from workbench.script.read_calls import PACKED, TENSOR_CALLS
 from workbench.script.read_expressions import ExpressionReader
 from workbench.support.spelling import near
 
@@ -35,7 +35,7 @@ class OperatorReader(ExpressionReader):
         found = find_operator(name)
         if found is None:
             known = [operator.name for operator in operators()]
-            words = [word[2:] for word in (*self.constructors, *PACKED, "R.call_tir", "R.emit_te")]
+            words = [word[2:] for word in (*self.constructors, *PACKED, *TENSOR_CALLS, "R.emit_te")]
             raise self.fault(
                 node,
                 "script/unknown-operator",

@@ -13,6 +13,7 @@ from workbench.ir import (
     CallOp,
     CallPacked,
     CallTIR,
+    CallTIRInplace,
     MatchCast,
     ScalarType,
     ScalarValue,
@@ -30,7 +31,7 @@ from workbench.ir import (
 from workbench.ir.builder import field_type
 from workbench.script.call_result import result_type
 from workbench.script.constants import as_array
-from workbench.script.read_calls import PACKED
+from workbench.script.read_calls import PACKED, TENSOR_CALLS
 from workbench.script.read_leaves import LEAVES, Value, metadata_number
 from workbench.script.read_operators import OperatorReader
 from workbench.support.diagnostics import CompileError
@@ -167,8 +168,8 @@ class ValueReader(OperatorReader):
         constructor = self.constructors.get(name)
         if constructor is not None:
             return constructor(self, node)
-        if name == "R.call_tir":
-            return self.call_tir(node)
+        if name in TENSOR_CALLS:
+            return self.call_tir(node, inplace=name == TENSOR_CALLS[1])
         if name == "R.emit_te":
             return self.emit_te(node)
         if name in PACKED:
@@ -187,7 +188,8 @@ class ValueReader(OperatorReader):
             match value:
                 case CallOp():
                     return infer_type(value)
-                case CallTIR(out_types=types) | CallPacked(out_types=types):
+                case CallTIR() | CallTIRInplace() | CallPacked():
+                    types = value.out_types
                     return types[0] if len(types) == 1 else TupleType(tuple(types))
                 case CallFunction(callee=callee, args=args):
                     signature = self.functions.signature(callee)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from workbench.ir import CallTIR, IRModule
+from workbench.ir import CallTIR, CallTIRInplace, IRModule
 from workbench.rewrite import Derivation, NodeRef
 from workbench.session.frames import Wrong, bound
 from workbench.session.snapshot import Snapshot
@@ -158,7 +158,7 @@ def _changed_callee(new: IRModule, old: IRModule, ref: NodeRef) -> str:
     """The tensor function that computes a value, where the step before has another of the name."""
     binding = bound(new, ref)
     call = None if binding is None else binding.value
-    if not isinstance(call, CallTIR) or call.callee not in new.tensor_functions:
+    if not isinstance(call, CallTIR | CallTIRInplace) or call.callee not in new.tensor_functions:
         return ""
     known = old.tensor_functions.get(call.callee)
     return "" if known == new.tensor_functions[call.callee] else call.callee

@@ -13,6 +13,7 @@ from workbench.ir import (
     Binding,
     BindingBlock,
     CallTIR,
+    CallTIRInplace,
     Constant,
     GraphFunction,
     IRModule,
@@ -113,7 +114,8 @@ def _concrete(binding: Binding, symbols: Symbols, values: Mapping[NodeId, Any]) 
                 return replace(node, shape=tuple(_extent(dim, symbols) for dim in shape))
             case ShapeType(dims=dims) | ShapeValue(dims=dims) if dims is not None:
                 return replace(node, dims=tuple(_extent(dim, symbols) for dim in dims))
-            case CallTIR(scalars=scalars) if scalars:
+            case CallTIR() | CallTIRInplace() if node.scalars:
+                scalars = node.scalars
                 return replace(node, scalars=tuple(_extent(dim, symbols) for dim in scalars))
             case Var(type=TensorType()):
                 return _shaped(node, values)

@@ -21,6 +21,7 @@ from workbench.ir import (
     CallOp,
     CallPacked,
     CallTIR,
+    CallTIRInplace,
     Constant,
     GraphExpr,
     GraphFunction,
@@ -199,7 +200,7 @@ class _Builder:
 def arguments(value: GraphExpr) -> tuple[Arg, ...]:
     """The leaves that a right side takes, in order."""
     match value:
-        case CallOp() | CallTIR() | CallPacked() | CallFunction():
+        case CallOp() | CallTIR() | CallTIRInplace() | CallPacked() | CallFunction():
             return value.args
         case IfThenElse(condition=condition):
             inside = (*free_vars(value.then).values(), *free_vars(value.otherwise).values())
@@ -215,6 +216,8 @@ def code_of(module: IRModule, value: GraphExpr | None) -> object:
             function = module[callee]
             same = fingerprint(function) if isinstance(function, TensorFunction) else ""
             return (value.args, value.out_types, value.scalars, same)
+        case CallTIRInplace(callee=callee) if callee in module:
+            return (value, _code_below(module, callee))
         case CallFunction(callee=callee) if callee in module:
             return (value, _code_below(module, callee))
         case IfThenElse(then=then, otherwise=otherwise):
@@ -243,7 +246,7 @@ def _callees(blocks: tuple[BindingBlock, ...]) -> list[str]:
     for block in blocks:
         for binding in block.bindings:
             value = binding.value
-            if isinstance(value, CallTIR | CallFunction):
+            if isinstance(value, CallTIR | CallTIRInplace | CallFunction):
                 found.append(value.callee)
             elif isinstance(value, IfThenElse):
                 found += [*_callees(value.then.blocks), *_callees(value.otherwise.blocks)]

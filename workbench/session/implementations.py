@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from workbench import passes
-from workbench.ir import Binding, CallTIR, IRModule, Var
+from workbench.ir import Binding, CallTIR, CallTIRInplace, IRModule, Var
 from workbench.rewrite import Pass
 from workbench.script import parse_function
 from workbench.session.flow import FlowValue
@@ -90,7 +90,7 @@ def _edited(module: IRModule, path: Sequence[Lineage], name: str) -> str:
     if name in module.tensor_functions:
         return name
     value = find_value(path, name)
-    if isinstance(value.expr, CallTIR):
+    if isinstance(value.expr, CallTIR | CallTIRInplace):
         return value.expr.callee
     raise CompileError(
         Diagnostic(

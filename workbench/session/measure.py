@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from workbench.analysis.uses import argument_vars
-from workbench.ir import CallFunction, CallPacked, CallTIR, GraphFunction, IRModule
+from workbench.ir import CallFunction, CallPacked, CallTIR, CallTIRInplace, GraphFunction, IRModule
 from workbench.rewrite import Pass, all_bindings
 from workbench.session.apart import measure_apart, prepare
 from workbench.session.catalogue import run_pass
@@ -189,8 +189,8 @@ def _computes(value: object) -> bool:
 
 def _row_name(value: object, name: str) -> str:
     match value:
-        case CallTIR(callee=callee) | CallFunction(callee=callee):
-            return f"{name} · {callee}"
+        case CallTIR() | CallTIRInplace() | CallFunction():
+            return f"{name} · {value.callee}"
         case CallPacked(symbol=symbol):
             return f"{name} · {symbol}"
         case _:

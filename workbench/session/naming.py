@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from workbench.ir import CallFunction, CallOp, CallPacked, CallTIR, GraphExpr
+from workbench.ir import CallFunction, CallOp, CallPacked, CallTIR, CallTIRInplace, GraphExpr
 from workbench.session.flow import FlowValue
 from workbench.session.lineage import Lineage
 from workbench.support import CompileError, Diagnostic
@@ -85,8 +85,8 @@ def operation(value: GraphExpr) -> str:
     match value:
         case CallOp(op=op):
             return op
-        case CallTIR(callee=callee) | CallFunction(callee=callee):
-            return callee
+        case CallTIR() | CallTIRInplace() | CallFunction():
+            return value.callee
         case CallPacked(symbol=symbol):
             return symbol
         case _:

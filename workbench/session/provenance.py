@@ -18,6 +18,7 @@ from workbench.ir import (
     Block,
     CallFunction,
     CallTIR,
+    CallTIRInplace,
     GraphFunction,
     IRModule,
     TensorFunction,
@@ -169,7 +170,7 @@ def callers(module: IRModule, kernel: str) -> tuple[NodeRef, ...]:
         NodeRef(name, binding.var.id)
         for name, function in module.graph_functions.items()
         for binding in all_bindings(function)
-        if isinstance(binding.value, CallTIR) and binding.value.callee == kernel
+        if isinstance(binding.value, CallTIR | CallTIRInplace) and binding.value.callee == kernel
     )
 
 

@@ -8,6 +8,7 @@ from workbench.ir import (
     CallFunction,
     CallOp,
     CallTIR,
+    CallTIRInplace,
     GraphExpr,
     GraphFunction,
     IntImm,
@@ -24,8 +25,8 @@ _KNOWN: dict[str, int] = {}
 def reduction_length(module: IRModule, value: GraphExpr) -> int:
     """The number of terms that a right side sums, read off its loop nests; at least 1."""
     match value:
-        case CallTIR(callee=callee) | CallFunction(callee=callee) if callee in module:
-            function = module[callee]
+        case CallTIR() | CallTIRInplace() | CallFunction() if value.callee in module:
+            function = module[value.callee]
             if isinstance(function, TensorFunction):
                 return tensor_length(function)
             return graph_length(module, function)

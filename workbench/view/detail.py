@@ -10,6 +10,7 @@ from workbench.ir import (
     Arg,
     CallOp,
     CallTIR,
+    CallTIRInplace,
     Constant,
     GraphFunction,
     IRModule,
@@ -63,7 +64,7 @@ def detail_view(session: Session, step: int, key: str, variable: str = "s") -> D
         raise CompileError(
             Diagnostic("view/unknown-node", f"step {step} has no value with the key `{key}`")
         )
-    callee = value.expr.callee if isinstance(value.expr, CallTIR) else None
+    callee = value.expr.callee if isinstance(value.expr, CallTIR | CallTIRInplace) else None
     function = module[callee] if callee is not None and callee in module else None
     tensor = function if isinstance(function, TensorFunction) else None
     llvm, assembly = native_code(callee, tensor) if callee and tensor else ("", "")
@@ -90,7 +91,7 @@ def detail_view(session: Session, step: int, key: str, variable: str = "s") -> D
 def _loops(value: FlowValue, tensor: TensorFunction | None) -> list[LoopRow]:
     """The loops that compute the value; of an operator those that legalizing it would give."""
     match value.expr:
-        case CallTIR(callee=callee) if tensor is not None:
+        case CallTIR(callee=callee) | CallTIRInplace(callee=callee) if tensor is not None:
             return loop_rows(callee, tensor)
         case CallOp(op=op) as call:
             form = tensor_form(call, value.type)
@@ -121,7 +122,7 @@ def _argument(arg: Arg) -> str:
 
 def _script(module: IRModule, value: FlowValue, tensor: TensorFunction | None) -> list[TokenView]:
     """The tensor function that is called, else the line that binds the value."""
-    if tensor is not None and isinstance(value.expr, CallTIR):
+    if tensor is not None and isinstance(value.expr, CallTIR | CallTIRInplace):
         return function_text(value.expr.callee, tensor, module)
     name = value.ref.function
     if name not in module or value.expr is None:

@@ -11,6 +11,7 @@ from workbench.ir import (
     CallOp,
     CallPacked,
     CallTIR,
+    CallTIRInplace,
     GraphFunction,
     IRModule,
     TensorFunction,
@@ -88,7 +89,7 @@ def count_calls(module: IRModule) -> dict[str, int]:
             match binding.value:
                 case CallOp():
                     counts["op"] += 1
-                case CallTIR():
+                case CallTIR() | CallTIRInplace():
                     counts["tensor"] += 1
                 case CallPacked():
                     counts["library"] += 1
@@ -182,7 +183,7 @@ class _GroupBuilder:
         label = self._label(value)
         type_ = type_text(value.type)
         width, height = box_size(label, type_)
-        callee = value.expr.callee if isinstance(value.expr, CallTIR) else None
+        callee = value.expr.callee if isinstance(value.expr, CallTIR | CallTIRInplace) else None
         return NodeView(
             key=value.key,
             stable=lineage.stable.get(value.key, value.key),

@@ -11,6 +11,7 @@ from workbench.ir import (
     CallOp,
     CallPacked,
     CallTIR,
+    CallTIRInplace,
     Constant,
     Dim,
     GraphExpr,
@@ -94,8 +95,8 @@ def expr_label(value: GraphExpr) -> str:
     match value:
         case CallOp(op=op):
             return op.rsplit(".", maxsplit=1)[-1]
-        case CallTIR(callee=callee) | CallFunction(callee=callee):
-            return operation_label(callee)
+        case CallTIR() | CallTIRInplace() | CallFunction():
+            return operation_label(value.callee)
         case CallPacked(symbol=symbol):
             return symbol
         case Alias(value=Constant()):
@@ -119,7 +120,7 @@ def expr_kind(value: GraphExpr | None) -> NodeKind:
             return "input"
         case CallOp():
             return "op"
-        case CallTIR():
+        case CallTIR() | CallTIRInplace():
             return "tensor"
         case CallPacked():
             return "library"

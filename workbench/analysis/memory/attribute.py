@@ -117,7 +117,8 @@ def key_of(found: Values) -> str:
         lives = value.first, value.last, value.returned
         state.update(repr((value.owner, value.path, value.output, size, lives)).encode())
     for step in found.steps:
-        state.update(repr((step.path, bool(step.callee), step.operands)).encode())
+        over = (step.inplace,) if step.inplace else ()
+        state.update(repr((step.path, bool(step.callee), step.operands, *over)).encode())
     return state.hexdigest()
 
 

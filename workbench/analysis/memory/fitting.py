@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import get_args
 
 from workbench.analysis.memory.attribute import (
@@ -21,6 +21,7 @@ from workbench.analysis.memory.attribute import (
     written_plan,
 )
 from workbench.analysis.memory.inplace import why_not_in_place
+from workbench.analysis.memory.needed import why_copied, why_needed
 from workbench.analysis.memory.placement import rounded
 from workbench.analysis.memory.plan import Scope
 from workbench.analysis.memory.sizes import Size
@@ -37,8 +38,9 @@ Key = tuple[Path, int]
 class Merge:
     """An output that a call writes where inputs lie.
 
-    `sources` and `target` are parameters of the tensor function `callee` by position; `value` is
-    what is written, `before` what lay there.
+    `sources` and `target` are operands of the call by position, outputs after inputs, which are
+    the parameters of the tensor function `callee`, or of its form `out_of_place`; `value` is what
+    is written, `before` what lay there.
     """
 
     callee: str
@@ -59,11 +61,16 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A plan to follow: storages as scope and size in units, spots, merges by path of the call."""
+    """A plan to follow: storages as scope and size in units, spots, merges by path of the call.
+
+    `spots` is None where there is no plan, and only calls say what they write over what.
+    `inplace` are the calls that do: what they are, with the number of their arguments.
+    """
 
     storages: tuple[tuple[str, int], ...]
-    spots: dict[Key, Spot]
+    spots: dict[Key, Spot] | None
     merges: dict[Path, tuple[Merge, ...]]
+    inplace: dict[Path, Step] = field(default_factory=dict[Path, Step])
 
 
 def fitted_plan(module: IRModule, name: str) -> Fitted | str:
@@ -97,7 +104,26 @@ def fitted_plan(module: IRModule, name: str) -> Fitted | str:
         if entry.source >= 0:
             merge = _merge(written, keys, steps[entry.path], entry)
             merges[entry.path] = (*merges.get(entry.path, ()), merge)
-    return Fitted(written.storages, spots, merges)
+    return Fitted(written.storages, spots, merges, _inplace(found))
+
+
+def unplanned(found: Values) -> Fitted:
+    """What calls write over their arguments because they say so (`call_tir_inplace`), no plan."""
+    merges: dict[Path, tuple[Merge, ...]] = {}
+    for step in found.steps:
+        for output, index in enumerate(step.inplace):
+            if index >= 0 and not why_copied(found, step, output):
+                operand = step.operands[index]
+                assert operand is not None
+                before = found.values[operand].path, found.values[operand].output
+                target = len(step.operands) + output
+                merge = Merge(step.callee, (index,), target, (step.path, output), before)
+                merges[step.path] = (*merges.get(step.path, ()), merge)
+    return Fitted((), None, merges, _inplace(found))
+
+
+def _inplace(found: Values) -> dict[Path, Step]:
+    return {step.path: step for step in found.steps if step.inplace}
 
 
 def _keys(found: Values) -> dict[Key, int]:
@@ -216,10 +242,15 @@ def _why_not(
     ]
     if not sources:
         return "the call does not read it"
-    if before.returned:
-        return "the function returns it"
-    if before.last > value.first:
-        return f"`{found.steps[before.last].name}` reads it later"
+    operand = step.operands[sources[0]]
+    assert operand is not None
+    if step.inplace:
+        if step.inplace[entry.output] not in sources:
+            return "the call writes it elsewhere"
+        return why_copied(found, step, entry.output)
+    why = why_needed(found, operand, value.first)
+    if why:
+        return why
     if not step.callee:
         return "it is not known how a library reads and writes"
     callee = module[step.callee]

@@ -18,18 +18,27 @@ from workbench.analysis.dependence.pairs import Pair
 from workbench.analysis.dependence.questions import Found, Question, Solver
 from workbench.analysis.dependence.statements import Access, Model, Statement
 from workbench.ir import (
+    Axis,
+    AxisKind,
+    Block,
     BufferType,
+    For,
     IntImm,
+    Load,
     LoopKind,
     PrimExpr,
+    ScalarType,
+    Seq,
+    Stmt,
     Store,
     TensorFunction,
     Var,
+    as_expr,
     fingerprint,
     substitute,
 )
 from workbench.ir.dims import same_shape
-from workbench.support import NodeId
+from workbench.support import IdSource, NodeId
 
 Entry = tuple[Statement, Access]
 _AT_ONCE = frozenset({LoopKind.PARALLEL, LoopKind.VECTORIZED, LoopKind.THREAD})
@@ -64,6 +73,53 @@ def in_place(
         stand_ins |= {function.params[n].id: kept for n in (*sources[1:], target)}
     params = tuple(param for param in function.params if param.id not in stand_ins)
     return substitute(replace(function, params=params, private=True), stand_ins)
+
+
+def out_of_place(
+    function: TensorFunction, count: int, inplace: Sequence[int], copied: Sequence[int]
+) -> TensorFunction:
+    """The function of a `call_tir_inplace` with memory of their own for the results `copied`.
+
+    It takes `count` arguments, then these results and those that are over no argument, then
+    scalars, and begins with copies of the arguments that the results would be written over.
+    """
+    ids = IdSource(function.next_id)
+    params = list(function.params[:count])
+    rest = list(function.params[count:])
+    results: list[Var] = []
+    copies: list[Stmt] = []
+    for result, index in enumerate(inplace):
+        if index < 0:
+            results.append(rest.pop(0))
+        elif result in copied:
+            written = params[index]
+            params[index] = Var(ids.new(), f"{written.name}_before", written.type)
+            results.append(written)
+            copies.append(_copy(params[index], written, ids))
+    body = function.body.body if isinstance(function.body, Seq) else (function.body,)
+    return replace(
+        function,
+        params=(*params, *results, *rest),
+        body=Seq((*copies, *body)) if copies else function.body,
+        private=True,
+        next_id=ids.next,
+    )
+
+
+def _copy(source: Var, target: Var, ids: IdSource) -> Stmt:
+    """A loop nest that copies a buffer."""
+    assert isinstance(target.type, BufferType)
+    loops = [Var(ids.new(), f"i{n}", ScalarType()) for n in range(len(target.type.shape))]
+    axes = tuple(
+        Axis(Var(ids.new(), f"v{n}", ScalarType()), AxisKind.SPATIAL, as_expr(extent), loop)
+        for n, (loop, extent) in enumerate(zip(loops, target.type.shape, strict=True))
+    )
+    indices = tuple(axis.var for axis in axes)
+    store = Store(target, indices, Load(source, indices))
+    body: Stmt = Block(ids.new(), f"{target.name}_copy", axes, store)
+    for loop, axis in zip(reversed(loops), reversed(axes), strict=True):
+        body = For(loop, IntImm(0), axis.extent, body)
+    return body
 
 
 def _reason(function: TensorFunction, source: int, target: int) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from workbench.analysis.memory.inplace import why_not_in_place
+from workbench.analysis.memory.needed import why_copied, why_needed
 from workbench.analysis.memory.placement import ALIGNMENT, Lifetime, place, rounded
 from workbench.analysis.memory.plan import MemoryPlan, Missed, Planned, Reuse, Storage
 from workbench.analysis.memory.sizes import ONE, Size, Unit
@@ -68,6 +69,9 @@ class _Chains:
             value = self.found.values[output]
             if value.owner != "planned":
                 continue
+            if step.inplace:
+                self._declared(step, position)
+                continue
             for operand in dict.fromkeys(step.operands):
                 if operand is None or not _alike(self.found.values[operand], value):
                     continue
@@ -81,21 +85,24 @@ class _Chains:
                 missed = Missed(self.found.values[operand].name, why)
                 self.missed.setdefault(output, []).append(missed)
 
+    def _declared(self, step: Step, position: int) -> None:
+        """The call itself says what its output is written over."""
+        output = step.outputs[position]
+        if step.inplace[position] < 0:
+            return
+        operand = step.operands[step.inplace[position]]
+        assert operand is not None
+        why = why_copied(self.found, step, position)
+        if why:
+            missed = Missed(self.found.values[operand].name, f"{why}, so it is copied first")
+            self.missed[output] = [missed]
+        else:
+            self.before[output] = operand
+
     def _why_not(self, number: int, step: Step, operand: int, position: int) -> str:
-        value = self.found.values[operand]
-        match value.owner:
-            case "parameter":
-                return "its memory is the caller's"
-            case "constant":
-                return "it is a constant"
-            case "python":
-                return "its memory is Python's"
-            case "planned":
-                pass
-        if value.returned:
-            return "the function returns it"
-        if value.last > number:
-            return f"`{self.found.steps[value.last].name}` reads it later"
+        why = why_needed(self.found, operand, number)
+        if why:
+            return why
         if not step.callee:
             return "it is not known how a library reads and writes"
         callee = self.module[step.callee]

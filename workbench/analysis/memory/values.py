@@ -19,6 +19,7 @@ from workbench.ir import (
     CallOp,
     CallPacked,
     CallTIR,
+    CallTIRInplace,
     Constant,
     Dim,
     GraphFunction,
@@ -77,6 +78,7 @@ class Step:
     """A binding that computes. `callee` is a tensor function, else empty.
 
     `operands` are the values that it takes, by position of the parameter for a tensor function.
+    `inplace` are, where the call says it, the operands that outputs are written over, or -1.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Step:
     callee: str
     operands: tuple[int | None, ...]
     outputs: tuple[int, ...]
+    inplace: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -212,10 +215,10 @@ class _Reader:
         match value:
             case Alias(value=leaf):
                 return self._leaf(scope, leaf)
-            case CallTIR(callee=callee, args=args):
-                return self._written(scope, binding, position, callee, args, value.out_types)
-            case CallPacked(style=PackedStyle.DPS, args=args):
-                return self._written(scope, binding, position, "", args, value.out_types)
+            case CallTIR() | CallTIRInplace():
+                return self._written(scope, binding, position, value)
+            case CallPacked(style=PackedStyle.DPS):
+                return self._written(scope, binding, position, value)
             case CallOp(args=args) | CallPacked(args=args):
                 return self._python(scope, binding, position, args)
             case CallFunction():
@@ -237,11 +240,12 @@ class _Reader:
         scope: _Scope,
         binding: Binding,
         position: int,
-        callee: str,
-        args: tuple[Arg, ...],
-        out_types: tuple[Type, ...],
+        call: CallTIR | CallTIRInplace | CallPacked,
     ) -> Place:
         """A call that gets the memory of its outputs."""
+        callee = "" if isinstance(call, CallPacked) else call.callee
+        inplace = call.inplace if isinstance(call, CallTIRInplace) else ()
+        args, out_types = call.args, call.out_types
         outputs: list[int] = []
         path, ids = (*scope.path, position), (*scope.ids, binding.var.id)
         operands = self._read(scope, args)
@@ -250,7 +254,7 @@ class _Reader:
             name = binding.var.name if len(out_types) == 1 else f"{binding.var.name}[{number}]"
             made = Value(name, "planned", path, number, ids, size, tensor)
             outputs.append(self._value(made))
-        self._step(binding, path, ids, callee, operands, tuple(outputs))
+        self._step(binding, path, ids, callee, operands, tuple(outputs), inplace)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
     def _size(self, scope: _Scope, type_: Type) -> tuple[TensorType, Size]:
@@ -284,6 +288,7 @@ class _Reader:
         callee: str,
         operands: tuple[int | None, ...],
         outputs: tuple[int, ...],
+        inplace: tuple[int, ...] = (),
     ) -> None:
         now = len(self.found.steps)
         for number in operands:
@@ -292,7 +297,8 @@ class _Reader:
                 self.read.append((value, value.last))
                 value.last = now
                 value.readers.append(now)
-        self.found.steps.append(Step(binding.var.name, path, ids, callee, operands, outputs))
+        step = Step(binding.var.name, path, ids, callee, operands, outputs, inplace)
+        self.found.steps.append(step)
 
     def _python(
         self, scope: _Scope, binding: Binding, position: int, args: tuple[Arg, ...]

@@ -24,6 +24,7 @@ from workbench.ir import (
     Binding,
     CallFunction,
     CallTIR,
+    CallTIRInplace,
     GraphFunction,
     IRModule,
     TensorFunction,
@@ -104,9 +105,13 @@ def _drop_params(
         binding = editor.binding(place.caller, place.binding.var.id)
         assert binding is not None
         call = binding.value
-        assert isinstance(call, CallFunction | CallTIR)
+        assert isinstance(call, CallFunction | CallTIR | CallTIRInplace)
         args = tuple(arg for n, arg in enumerate(call.args) if n not in gone)
-        editor.replace_value(place.caller, binding.var.id, replace(call, args=args), rule)
+        new = replace(call, args=args)
+        if isinstance(new, CallTIRInplace):
+            moved = tuple(n - sum(g < n for g in gone) for n in new.inplace)
+            new = replace(new, inplace=moved)
+        editor.replace_value(place.caller, binding.var.id, new, rule)
 
 
 def _drop_fields(

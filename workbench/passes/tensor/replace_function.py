@@ -21,6 +21,7 @@ from workbench.ir import (
     BufferType,
     CallPacked,
     CallTIR,
+    CallTIRInplace,
     GraphFunction,
     IRModule,
     TensorFunction,
@@ -87,7 +88,8 @@ class ReplaceFunction(Pass):
         for name, body in editor.base.graph_functions.items():
             for binding in all_bindings(body):
                 call = binding.value
-                if isinstance(call, CallTIR) and self._made(editor.base, call.callee):
+                calls = isinstance(call, CallTIR | CallTIRInplace)
+                if calls and self._made(editor.base, call.callee):
                     new = replace(call, callee=self.function)
                     editor.replace_value(name, binding.var.id, new, self.name)
                     remarks.append(self._reset(name, binding, call.callee))

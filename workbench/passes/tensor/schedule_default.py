@@ -22,7 +22,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from workbench.ir import CallTIR, IRModule, TensorFunction
+from workbench.ir import CallTIR, CallTIRInplace, IRModule, TensorFunction
 from workbench.passes.scheduled import add_scheduled, scheduled_form
 from workbench.rewrite import ModuleEditor, Refusal, Rule, Site, all_bindings, note
 from workbench.schedule.cpu.default import ScheduleOptions, schedule_function
@@ -50,8 +50,9 @@ class ScheduleDefault(Rule):
         called: set[str] = set()
         for name, function in module.graph_functions.items():
             for binding in all_bindings(function):
-                if isinstance(binding.value, CallTIR) and binding.value.callee in functions:
-                    callee = binding.value.callee
+                call = binding.value
+                if isinstance(call, CallTIR | CallTIRInplace) and call.callee in functions:
+                    callee = call.callee
                     called.add(callee)
                     yield self._judge(name, binding.var.id, callee, functions[callee])
         for name, function in functions.items():
@@ -75,7 +76,7 @@ class ScheduleDefault(Rule):
             editor.set_function(site.function, scheduled_form(function, self.options))
             return
         call = binding.value
-        assert isinstance(call, CallTIR)
+        assert isinstance(call, CallTIR | CallTIRInplace)
         name = add_scheduled(editor, call.callee, self.options)
         editor.replace_value(site.function, site.nodes[0], replace(call, callee=name), self.name)
 
