@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 import workbench as wb
 
@@ -42,6 +43,15 @@ def test_tensor_expressions() -> None:
     assert "parallel" in names["sch"].module.script()
     padded = names["P"]
     assert padded.shape == (10,)
+
+
+def test_analyses_by_themselves(capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, Any] = {}
+    exec(code_of("analysis.md"), names)
+    shown = code_of("analysis.md").split('print(sch.facts("y"))\n')[1].split("\n```")[0]
+    lines = [line.removeprefix("# ") for line in shown.splitlines() if line.startswith("# ")]
+    assert capsys.readouterr().out.startswith("\n".join(lines))
+    assert len(lines) == 5
 
 
 def test_a_function_of_a_model_is_scheduled() -> None:

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.analysis.arith import Facts, Interval, bounds, loop_interval, simplify
+from workbench.analysis.arith import Facts, loop_interval
+from workbench.analysis.index_arithmetic import bounds, simplify
+from workbench.analysis.ranges import Interval
 from workbench.ir.expr import (
     Binary,
     BinaryOp,

@@ -1,1 +1,35 @@
-"""Read-only facts about programs."""
+"""Read-only facts about programs; the names here are for use by themselves: `docs/analysis.md`."""
+
+from workbench.analysis.arith import Facts
+from workbench.analysis.cost import Cost, cost, loop_costs
+from workbench.analysis.dependence import (
+    Answer,
+    AnswerKind,
+    Carried,
+    Dependences,
+    Region,
+    Regions,
+    dependences,
+    regions,
+)
+from workbench.analysis.index_arithmetic import bounds, proves, simplify
+from workbench.analysis.ranges import Interval
+
+__all__ = [
+    "Answer",
+    "AnswerKind",
+    "Carried",
+    "Cost",
+    "Dependences",
+    "Facts",
+    "Interval",
+    "Region",
+    "Regions",
+    "bounds",
+    "cost",
+    "dependences",
+    "loop_costs",
+    "proves",
+    "regions",
+    "simplify",
+]

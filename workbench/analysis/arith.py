@@ -6,7 +6,6 @@ that overflow would break. Reference: `tvm::arith::Analyzer`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from workbench.analysis import intervals
@@ -34,7 +33,6 @@ from workbench.ir.expr import (
     is_float,
 )
 from workbench.ir.traverse import map_children
-from workbench.support.ids import NodeId
 
 
 def loop_interval(start: PrimExpr, extent: PrimExpr) -> Interval:
@@ -42,21 +40,6 @@ def loop_interval(start: PrimExpr, extent: PrimExpr) -> Interval:
     low = start.value if isinstance(start, IntImm) else start
     high = (Facts().poly(start) + Facts().poly(extent)).shift(-1)
     return Interval(low, high.constant if high.is_const else high.to_expr())
-
-
-def bounds(expr: PrimExpr, ranges: Mapping[NodeId, Interval]) -> Interval:
-    """An interval of ints (None where unbounded) that holds every value of an integer `expr`."""
-    facts = Facts(ranges)
-    return Interval(*facts.poly_bounds(facts.poly(expr)))
-
-
-def simplify(expr: PrimExpr, ranges: Mapping[NodeId, Interval]) -> PrimExpr:
-    """An equal expression in normal form.
-
-    Sums of products, divisions and modulos split, choices and comparisons decided where `ranges`
-    decide them. Values equal those of `expr` wherever the variables lie in `ranges`.
-    """
-    return Facts(ranges).simplify(expr)
 
 
 class Facts(Inequalities):
@@ -113,7 +96,7 @@ class Facts(Inequalities):
     # --- normal form ----------------------------------------------------------------------
 
     def simplify(self, expr: PrimExpr) -> PrimExpr:
-        """See `simplify`."""
+        """An equal expression in normal form: see `index_arithmetic.simplify`."""
         match expr:
             case IntImm() | FloatImm():
                 return expr
@@ -258,6 +241,9 @@ class Facts(Inequalities):
         return _atom(BinaryOp.FLOORDIV, rest, Poly.const(c))
 
     def _reduce_mod(self, rest: Poly, c: int) -> Poly:
+        plain = self._without_remainders(rest, c)
+        if plain is not None:
+            return self._divide_const(BinaryOp.FLOORMOD, plain, c)
         g, large, small = rest.common_factor(c)
         if g > 1 and large.terms:
             low, high = self.poly_bounds(small)
@@ -265,6 +251,18 @@ class Facts(Inequalities):
                 inner = self._divide_const(BinaryOp.FLOORMOD, large.scaled_down(g), c // g)
                 return inner.scale(g) + small
         return _atom(BinaryOp.FLOORMOD, rest, Poly.const(c))
+
+    def _without_remainders(self, poly: Poly, c: int) -> Poly | None:
+        """An equal form modulo `c` in which `a` stands for an `a % d`; None where there is none."""
+        for key, factor in poly.terms.items():
+            match key:
+                case (Binary(op=BinaryOp.FLOORMOD, a=a, b=IntImm(value=d)) as atom,) if (
+                    d > 0 and factor * d % c == 0 and self._exact(self.poly(a))
+                ):
+                    return poly + (self.poly(a) - Poly.atom(atom)).scale(factor)
+                case _:
+                    pass
+        return None
 
     def _divide_symbol(self, op: BinaryOp, left: Poly, right: Poly) -> Poly:
         """Division by one monomial `c * n`, such as a symbolic extent."""

@@ -11,6 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from typing_extensions import override
+
+from workbench.analysis.dependence.spelling import dim
 from workbench.analysis.polynomial import Poly, polynomial
 from workbench.ir import (
     INDEX,
@@ -65,6 +68,11 @@ class Cost:
         if isinstance(self.operations, int) and isinstance(self.working_set, int):
             return self.operations / self.working_set if self.working_set else None
         return None
+
+    @override
+    def __repr__(self) -> str:
+        names = ("operations", "read", "written", "working_set")
+        return f"Cost({', '.join(f'{name}={dim(getattr(self, name))}' for name in names)})"
 
 
 def cost(function: TensorFunction) -> Cost:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from workbench.analysis.arith import Facts, Interval
-from workbench.analysis.simplify import simplify_statement
+from workbench.analysis.simplification import simplify_statement
 from workbench.codegen.autovectorize import vectorize_serial
 from workbench.codegen.cost import PARALLEL_COST, run_time_cost
 from workbench.codegen.emitter import Emitter, Kernel

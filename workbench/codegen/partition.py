@@ -17,7 +17,7 @@ from typing import Any
 
 from workbench.analysis.arith import Facts, loop_interval
 from workbench.analysis.polynomial import Poly
-from workbench.analysis.simplify import NOTHING, simplify_statement
+from workbench.analysis.simplification import NOTHING, simplify_statement
 from workbench.ir.expr import Binary, BinaryOp, IntImm, Load, PrimExpr, Select, Var, binary
 from workbench.ir.tensor import Allocate, For, If, Let, LoopKind, Seq, Stmt, Store, While
 from workbench.ir.traverse import children, free_vars, map_children, substitute

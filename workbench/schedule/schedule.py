@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from workbench.schedule.base import BlockLike, BlockRef, LoopRef, ScheduleBase
+from workbench.schedule.buffers.operands import place_named
 from workbench.schedule.methods.blocks import BlockMethods
 from workbench.schedule.methods.compute import ComputeMethods
 from workbench.schedule.methods.loops import LoopMethods
 from workbench.schedule.methods.memory import MemoryMethods
 from workbench.schedule.methods.sampling import SamplingMethods
+from workbench.schedule.place_facts import PlaceFacts
 from workbench.schedule.scope import walk_statements
 from workbench.support.kinds import methods_check_kinds
 
@@ -62,6 +64,18 @@ class Schedule(
             CompileError: `schedule/no-such-loop`, `schedule/ambiguous-name`.
         """
         return self.loop_ref(self.scope.loop(name).var.id)
+
+    def facts(self, place: BlockLike | LoopRef) -> PlaceFacts:
+        """What the analyses say of a loop or block; a name is that of a block where there is one.
+
+        Raises:
+            CompileError: `schedule/no-such-block`, `schedule/no-such-loop`,
+                `schedule/ambiguous-name`, `schedule/foreign-reference`.
+        """
+        if isinstance(place, str):
+            return PlaceFacts(self.scope, place_named(self.scope, place))
+        _ = self.loop_name(place) if isinstance(place, LoopRef) else self.block_name(place)
+        return PlaceFacts(self.scope, self.scope.node(place.id))
 
     def get_child_blocks(self, place: BlockLike | LoopRef) -> tuple[BlockRef, ...]:
         """The blocks inside a block or loop, in program order."""

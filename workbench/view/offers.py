@@ -17,6 +17,7 @@ from workbench.analysis.dependence.carried import Carried
 from workbench.analysis.dependence.regions import Region, regions
 from workbench.ir import Block, For, IRModule
 from workbench.schedule import PRIMITIVES, Primitive
+from workbench.schedule.place_facts import PlaceFacts
 from workbench.schedule.primitive import answer_of
 from workbench.schedule.scope import Scope
 from workbench.script.print_blocks import write_region
@@ -92,7 +93,9 @@ def try_primitive(
 
 
 def place_facts(module: IRModule, place: str) -> list[str]:
-    """What one run of a loop or block reads and writes, and what a loop carries, in words.
+    """What one run of a loop or block reads and writes, in words.
+
+    Then the values of the axes of a block, or what a loop carries from iteration to iteration.
 
     Raises:
         CompileError: `view/unknown-place`.
@@ -104,7 +107,9 @@ def place_facts(module: IRModule, place: str) -> list[str]:
         for verb, items in (("reads", found.reads), ("writes", found.writes))
         if items
     ]
-    return touched + ([] if isinstance(node, Block) else _carries(scope, node))
+    if isinstance(node, Block):
+        return [*touched, *PlaceFacts(scope, node).ranges]
+    return touched + _carries(scope, node)
 
 
 def _region(item: Region) -> str:

@@ -497,4 +497,21 @@ def test_regions_of_a_block() -> None:
     assert [spell(r.extent) for r in write.region.ranges] == ["4", "4"]
     assert [spell(r.extent) for r in read.region.ranges] == ["6", "4"]
     assert write.exact
+    assert read.exact
+
+
+@pytest.mark.parametrize(("shift", "exact"), [(0, True), (4, True), (5, False), (-4, True)])
+def test_boxes_that_meet_make_a_box_that_is_exact(shift: int, exact: bool) -> None:
+    there = f"vi * 4 + i1 + {shift}" if shift >= 0 else f"vi * 4 + i1 - {-shift}"
+    found = function(
+        TILE.replace("vi * 4 + i1 + 2", there).replace(
+            "(4, 4):\n        with", "(2, 4):\n        with"
+        )
+    )
+    (read,) = regions(found, blocks(found)["tile"]).reads
+    assert read.exact is exact
+    apart = function(
+        TILE.replace("A[vi * 4 + i1 + 2, vj * 4 + j1]", "A[vi * 4 + i1 + 1, vj * 4 + j1 + 1]")
+    )
+    (read,) = regions(apart, blocks(apart)["tile"]).reads
     assert not read.exact

@@ -60,21 +60,38 @@ def box_of(terms: Terms, statement: Statement, access: Access, outer: frozenset[
 
 
 def joined(terms: Terms, a: Box, b: Box) -> Box:
-    """The box around two; exact where one holds the other."""
+    """The box around two; exact where one holds the other, or they meet along one dimension."""
     ends = tuple(
         None
         if one is None or other is None
         else (_join(terms, one[0], other[0], -1), _join(terms, one[1], other[1], 1))
         for one, other in zip(a.ends, b.ends, strict=True)
     )
-    return Box(ends, (a.exact and _same(ends, a)) or (b.exact and _same(ends, b)))
+    held = (a.exact and _keys(ends) == _keys(a.ends)) or (b.exact and _keys(ends) == _keys(b.ends))
+    return Box(ends, held or (a.exact and b.exact and _meet(terms, a, b)))
 
 
-def _same(ends: tuple[tuple[Side, Side] | None, ...], box: Box) -> bool:
-    def keys(of: tuple[tuple[Side, Side] | None, ...]) -> list[object]:
-        return [e and [[f.key() for f in side] for side in e] for e in of]
+def _keys(ends: Sequence[tuple[Side, Side] | None]) -> list[object]:
+    return [pair and [[f.key() for f in side] for side in pair] for pair in ends]
 
-    return keys(ends) == keys(box.ends)
+
+def _meet(terms: Terms, a: Box, b: Box) -> bool:
+    """Whether boxes are alike in all dimensions but one, where no element lies between them."""
+    pairs = zip(a.ends, b.ends, _keys(a.ends), _keys(b.ends), strict=True)
+    unlike = [(one, other) for one, other, key, same in pairs if key != same]
+    if len(unlike) != 1:
+        return False
+    one, other = unlike[0]
+    return (
+        one is not None
+        and other is not None
+        and all(
+            terms.nonnegative(high.plus(low, -1).shift(1))
+            for (_, highs), (lows, _) in ((one, other), (other, one))
+            for high in highs
+            for low in lows
+        )
+    )
 
 
 def _join(terms: Terms, a: Side, b: Side, sign: int) -> Side:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from typing_extensions import override
+
 from workbench.analysis.dependence.linear import Linear
 from workbench.analysis.dependence.pairs import Pair
 from workbench.analysis.dependence.questions import Finding, Found, Question, Solver
@@ -49,6 +51,11 @@ class Carried:
             f"{self.kind} of {self.buffer.name}: {self.source.name} -> {self.sink.name}, "
             f"distance ({vector})"
         )
+
+    @override
+    def __repr__(self) -> str:
+        special = " (reduction)" * self.reduction + " (assumed)" * (not self.proved)
+        return f"<{self.text}{special}>"
 
 
 def carried_by(model: Model, solver: Solver, loop: NodeId) -> tuple[Carried, ...]:

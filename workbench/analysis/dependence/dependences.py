@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from typing_extensions import override
+
 from workbench.analysis.dependence import reorders
 from workbench.analysis.dependence.answers import Answer, applies
 from workbench.analysis.dependence.carried import Carried, carried_by
@@ -45,6 +47,10 @@ class Dependences:
         self._solver = Solver(self.model)
         self._answers: dict[object, Answer] = {}
         self._carried_by: dict[NodeId, tuple[Carried, ...]] = {}
+
+    @override
+    def __repr__(self) -> str:
+        return f"<dependences of {len(self.statements)} statements>"
 
     def loop(self, loop: NodeId) -> For | None:
         """The loop whose variable has the id, None where it is gone."""

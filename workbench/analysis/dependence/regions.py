@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from typing_extensions import override
+
+from workbench.analysis.arith import Facts
 from workbench.analysis.dependence.boxes import Box, box_of, joined
 from workbench.analysis.dependence.dependences import dependences
+from workbench.analysis.dependence.spelling import spell
 from workbench.analysis.dependence.statements import Model, Statement
-from workbench.ir.expr import Var
-from workbench.ir.tensor import Block, BufferRegion, For, Stmt, TensorFunction
+from workbench.ir.expr import IntImm, Var
+from workbench.ir.tensor import Block, BufferRegion, For, Range, Stmt, TensorFunction
 from workbench.support.ids import NodeId
 
 
@@ -31,6 +35,16 @@ class Region:
         """The buffer, behind views."""
         return self.region.buffer
 
+    @property
+    def text(self) -> str:
+        """`A[i, 0:48]`, marked where only some elements of the box are touched."""
+        box = ", ".join(_range_text(one) for one in self.region.ranges) or "()"
+        return f"{self.buffer.name}[{box}]" + ("" if self.exact else " in part")
+
+    @override
+    def __repr__(self) -> str:
+        return f"<{self.text}>"
+
 
 @dataclass(frozen=True, slots=True)
 class Regions:
@@ -38,6 +52,20 @@ class Regions:
 
     reads: tuple[Region, ...]
     writes: tuple[Region, ...]
+
+    @property
+    def text(self) -> str:
+        """`reads A[i, 0:48]; writes C[i, j]`."""
+        told = (
+            f"{verb} {', '.join(item.text for item in items)}"
+            for verb, items in (("reads", self.reads), ("writes", self.writes))
+            if items
+        )
+        return "; ".join(told) or "touches nothing"
+
+    @override
+    def __repr__(self) -> str:
+        return f"<{self.text}>"
 
 
 def regions(function: TensorFunction, part: Block | For | Statement) -> Regions:
@@ -96,3 +124,9 @@ def _is(node: Stmt, part: Block | For) -> bool:
     if isinstance(part, Block):
         return isinstance(node, Block) and node.id == part.id
     return isinstance(node, For) and node.var.id == part.var.id
+
+
+def _range_text(range_: Range) -> str:
+    if range_.extent == IntImm(1):
+        return spell(range_.start)
+    return f"{spell(range_.start)}:{spell(Facts().simplify(range_.start + range_.extent))}"

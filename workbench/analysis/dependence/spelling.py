@@ -9,6 +9,7 @@ from workbench.ir.expr import (
     Binary,
     BinaryOp,
     Cast,
+    Dim,
     FloatImm,
     IntImm,
     Intrinsic,
@@ -44,6 +45,11 @@ def short(expr: PrimExpr) -> str:
 def spell(expr: PrimExpr) -> str:
     """The expression as in scripts, without dtypes; the end of a very long one is left out."""
     return _Speller().spell(expr)
+
+
+def dim(value: Dim | None) -> str:
+    """A number or an expression as text."""
+    return str(value) if value is None or isinstance(value, int) else spell(value)
 
 
 def whole(expr: PrimExpr) -> str | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from typing_extensions import override
+
 from workbench.analysis.dependence.linear import Conjunction, Linear
 from workbench.analysis.dependence.reader import Reader
 from workbench.analysis.dependence.reductions import Update
@@ -44,6 +46,10 @@ class Access:
         """`C[i, j]`."""
         return f"`{element(self.buffer, self.expressions or ())}`"
 
+    @override
+    def __repr__(self) -> str:
+        return f"<{'write' if self.write else 'read'} of {self.text}>"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statement:
@@ -75,6 +81,10 @@ class Statement:
             return f"{self.block.name} (init)" if self.is_init else self.block.name
         written = next((a.buffer.name for a in self.accesses if a.write), "")
         return f"the store to {written}" if written else "a statement"
+
+    @override
+    def __repr__(self) -> str:
+        return f"<statement {self.index}: {self.name}>"
 
 
 @dataclass(slots=True, eq=False)

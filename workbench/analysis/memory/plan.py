@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from workbench.analysis.arith import simplify
+from workbench.analysis.arith import Facts
 from workbench.analysis.memory.sizes import Size, Unit, scaled
 from workbench.analysis.memory.values import Path
 from workbench.ir import Dim, TensorType, Var, as_dim, binary, free_vars, substitute
@@ -115,7 +115,7 @@ class MemoryPlan:
         if isinstance(dim, int):
             return dim
         known = {var.id: as_expr(extents[var.name]) for var in free_vars(dim).values()}
-        found = simplify(substitute(dim, known), {})
+        found = Facts().simplify(substitute(dim, known))
         assert isinstance(found, IntImm)
         return found.value
 

@@ -24,7 +24,7 @@ from typing_extensions import override
 
 from workbench.analysis.arith import Facts
 from workbench.analysis.ranges import Interval
-from workbench.analysis.simplify import simplify_statement
+from workbench.analysis.simplification import simplify_statement
 from workbench.ir import IRModule, TensorFunction, free_vars
 from workbench.rewrite import ModuleEditor, Refusal, Rule, Site
 from workbench.support import NodeId

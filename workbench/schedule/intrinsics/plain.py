@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from workbench.analysis.arith import Facts
-from workbench.analysis.simplify import simplify_statement
+from workbench.analysis.simplification import simplify_statement
 from workbench.codegen.lower import lower
 from workbench.ir import BufferType, For, IntImm, Load, Stmt, Store, TensorFunction, walk
 from workbench.schedule.facts import facts_of

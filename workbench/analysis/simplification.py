@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from workbench.analysis.arith import Facts, loop_interval
+from workbench.analysis.recombine import recombined
 from workbench.ir.expr import (
     INDEX,
     Binary,
@@ -43,8 +44,8 @@ def simplify_statement(stmt: Stmt, facts: Facts) -> Stmt:
     """An equal statement, given what is known of the variables around it."""
     match stmt:
         case Store(indices=indices, value=value):
-            simple = tuple(facts.simplify(index) for index in indices)
-            return replace(stmt, indices=simple, value=facts.simplify(value))
+            simple = tuple(_simple(facts, index) for index in indices)
+            return replace(stmt, indices=simple, value=_simple(facts, value))
         case For():
             return _for(stmt, facts)
         case Seq(body=body):
@@ -53,7 +54,7 @@ def simplify_statement(stmt: Stmt, facts: Facts) -> Stmt:
             return _if(stmt, facts)
         case While(condition=condition, body=body):
             return replace(
-                stmt, condition=facts.simplify(condition), body=simplify_statement(body, facts)
+                stmt, condition=_simple(facts, condition), body=simplify_statement(body, facts)
             )
         case Let():
             return _let(stmt, facts)
@@ -61,7 +62,7 @@ def simplify_statement(stmt: Stmt, facts: Facts) -> Stmt:
             inner = simplify_statement(body, facts)
             return NOTHING if inner == NOTHING else replace(stmt, body=inner)
         case Evaluate(value=value):
-            simple = facts.simplify(value)
+            simple = _simple(facts, value)
             return NOTHING if isinstance(simple, IntImm) else replace(stmt, value=simple)
         case Block():
             return _block(stmt, facts)
@@ -78,7 +79,7 @@ def _seq(items: Iterable[Stmt]) -> Stmt:
 
 
 def _for(stmt: For, facts: Facts) -> Stmt:
-    start, extent = facts.simplify(stmt.start), facts.simplify(stmt.extent)
+    start, extent = _simple(facts, stmt.start), _simple(facts, stmt.extent)
     if isinstance(extent, IntImm):
         if extent.value <= 0:
             return NOTHING
@@ -92,7 +93,7 @@ def _for(stmt: For, facts: Facts) -> Stmt:
 
 
 def _if(stmt: If, facts: Facts) -> Stmt:
-    condition = facts.simplify(stmt.condition)
+    condition = _simple(facts, stmt.condition)
     if isinstance(condition, IntImm):
         chosen = stmt.then if condition.value else stmt.otherwise
         return NOTHING if chosen is None else simplify_statement(chosen, facts)
@@ -107,14 +108,14 @@ def _if(stmt: If, facts: Facts) -> Stmt:
 
 
 def _block(stmt: Block, facts: Facts) -> Stmt:
-    predicate = None if stmt.predicate is None else facts.simplify(stmt.predicate)
+    predicate = None if stmt.predicate is None else _simple(facts, stmt.predicate)
     if isinstance(predicate, IntImm):
         if not predicate.value:
             return NOTHING
         predicate = None
     inner = facts if predicate is None else facts.assume(predicate)
     axes = tuple(
-        replace(axis, value=facts.simplify(axis.value), extent=facts.simplify(axis.extent))
+        replace(axis, value=_simple(facts, axis.value), extent=_simple(facts, axis.extent))
         for axis in stmt.axes
     )
     for axis in axes:
@@ -131,13 +132,17 @@ def _block(stmt: Block, facts: Facts) -> Stmt:
 
 
 def _let(stmt: Let, facts: Facts) -> Stmt:
-    value: PrimExpr = facts.simplify(stmt.value)
+    value: PrimExpr = _simple(facts, stmt.value)
     if isinstance(value, IntImm) or (dtype_of(stmt.var) == INDEX and _is_arithmetic(value)):
         return simplify_statement(substitute(stmt.body, {stmt.var.id: value}), facts)
     inner = facts
     if dtype_of(stmt.var) == INDEX:
         inner = facts.with_value(stmt.var, value)
     return replace(stmt, value=value, body=simplify_statement(stmt.body, inner))
+
+
+def _simple(facts: Facts, expr: PrimExpr) -> PrimExpr:
+    return recombined(facts.simplify(expr), facts)
 
 
 def _is_arithmetic(value: PrimExpr) -> bool:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from workbench.analysis.arith import Facts
-from workbench.analysis.simplify import simplify_statement
+from workbench.analysis.simplification import simplify_statement
 from workbench.ir import If, walk
 from workbench.script import parse
 

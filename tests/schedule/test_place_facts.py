@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.schedule.programs import matmul, symbolic_scale
+from workbench import te
+from workbench.analysis import AnswerKind, Interval
+from workbench.schedule import Schedule
+from workbench.support import CompileError
+
+
+def test_a_loop_says_what_it_touches_carries_and_costs() -> None:
+    at = Schedule(matmul(16, 8, 4)).facts("r")
+    assert at.regions.text == "reads matmul[i, j], A[i, 0:4], B[0:4, j]; writes matmul[i, j]"
+    assert at.cost.operations == 8
+    assert at.cost.working_set == 36
+    assert {item.kind for item in at.carried if item.reduction} == {"flow", "anti", "output"}
+    assert at.independent is not None
+    assert at.independent.kind is AnswerKind.ILLEGAL
+    text = repr(at)
+    for part in ("loop `r`", "reads matmul[i, j]", "r from 0 to 3", "(r +) (reduction)", "=36"):
+        assert part in text
+
+
+def test_a_reference_and_a_name_give_the_same() -> None:
+    sch = Schedule(matmul(16, 8, 4))
+    i, *_ = sch.get_loops("matmul")
+    assert repr(sch.facts(i)) == repr(sch.facts("i"))
+    block = sch.facts(sch.get_block("matmul"))
+    assert block.carried == ()
+    assert block.independent is None
+    assert block.bounds("v_i * 8 + v_j") == Interval(0, 127)
+
+
+def test_questions_are_in_the_names_of_the_place() -> None:
+    sch = Schedule(symbolic_scale(te.var("n"), 4))
+    _, inner = sch.split("i", [None, 8])
+    at = sch.facts(inner)
+    assert at.names == ("n", "i_0", "i_1")
+    assert at.proves("i_0 * 8 + i_1 < n") is None
+    assert at.proves("i_0 * 8 < n") is True
+    assert at.simplify("(i_0 * 8 + i_1) % 8") == "i_1"
+    block = sch.facts("scale")
+    assert block.proves("i_0 * 8 + i_1 < n") is True
+    assert block.ranges == ("v_i from 0 to n - 1", "v_j from 0 to 3")
+    with pytest.raises(CompileError) as refused:
+        at.bounds("v_i")
+    assert refused.value.diagnostics[0].code == "analysis/not-an-index"
+
+
+def test_a_place_of_another_schedule_is_refused() -> None:
+    i, *_ = Schedule(matmul(16, 8, 4)).get_loops("matmul")
+    with pytest.raises(CompileError) as refused:
+        Schedule(matmul(16, 8, 4)).facts(i)
+    assert refused.value.diagnostics[0].code == "schedule/foreign-reference"
