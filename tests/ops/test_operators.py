@@ -21,7 +21,7 @@ from workbench.ir import (
     operators,
     type_of,
 )
-from workbench.ops import array_dtype
+from workbench.ir.dtypes import numpy_dtype
 from workbench.support import CompileError
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -79,7 +79,7 @@ def test_type_rule_agrees_with_the_reference(case: Case) -> None:
         return
     for type_, value in zip(outputs_of(inferred), found, strict=True):
         assert isinstance(value, np.ndarray)
-        assert value.dtype == array_dtype(type_.dtype or "")
+        assert value.dtype == numpy_dtype(type_.dtype or "")
         if type_.shape is None:
             assert type_.rank in (None, value.ndim)
         else:
@@ -181,5 +181,5 @@ def test_unknown_shapes_give_ranks_at_most(case: Case) -> None:
     )
     inferred = operator(case.op).infer(call, types)
     for type_, value in zip(outputs_of(inferred), reference(case), strict=True):
-        assert type_.dtype is None or value.dtype == array_dtype(type_.dtype)
+        assert type_.dtype is None or value.dtype == numpy_dtype(type_.dtype)
         assert type_.rank in (None, value.ndim)

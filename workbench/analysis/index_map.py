@@ -17,7 +17,7 @@ from typing_extensions import override
 from workbench.analysis.arith import Facts, loop_interval
 from workbench.analysis.conjunctions import conjunction
 from workbench.analysis.digits import NoDigitsError, layout_digits
-from workbench.analysis.index_text import expression_text, read_lambda
+from workbench.analysis.index_text import index_text, read_lambda
 from workbench.analysis.ranges import Interval
 from workbench.analysis.unimodular import inverse_affine, tells_apart
 from workbench.ir import (
@@ -109,7 +109,7 @@ class IndexMap:
     def text(self) -> str:
         """The map as the Python text from which `of` makes it again."""
         names = ", ".join(var.name for var in self.initial)
-        values = ", ".join(expression_text(value) for value in self.final)
+        values = ", ".join(index_text(value) for value in self.final)
         comma = "," if len(self.final) == 1 else ""
         return f"lambda {names}: ({values}{comma})" if names else f"lambda: ({values}{comma})"
 

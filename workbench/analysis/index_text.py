@@ -52,7 +52,7 @@ def read_lambda(text: str) -> tuple[list[str], Build]:
     return names, build
 
 
-def expression_text(expr: PrimExpr, level: int = 0) -> str:
+def index_text(expr: PrimExpr, level: int = 0) -> str:
     """An index expression as Python.
 
     Raises:
@@ -65,7 +65,7 @@ def expression_text(expr: PrimExpr, level: int = 0) -> str:
             return f"({value})" if value < 0 and level > 0 else str(value)
         case Binary(op=op, a=a, b=b) if op in _LEVEL:
             own = _LEVEL[op]
-            shown = f"{expression_text(a, own)} {op.value} {expression_text(b, own + 1)}"
+            shown = f"{index_text(a, own)} {op.value} {index_text(b, own + 1)}"
             return f"({shown})" if own < level else shown
         case _:
             raise _fault(type(expr).__name__, "an index map is made of `+ - * // %`")

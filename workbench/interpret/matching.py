@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias, assert_never, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.analysis.index_text import expression_text
+from workbench.analysis.index_text import index_text
 from workbench.interpret.scalars import python_binary
 from workbench.ir.call_types import show_dim
 from workbench.ir.dims import unknown_of
@@ -256,7 +256,7 @@ def number(dim: Dim, symbols: Mapping[NodeId, Any]) -> Any:  # noqa: ANN401
 def dim_text(dim: Dim) -> str:
     """A dimension for messages: `n * 2`."""
     try:
-        return str(dim) if isinstance(dim, int) else expression_text(dim)
+        return str(dim) if isinstance(dim, int) else index_text(dim)
     except CompileError:  # `min`, `max` and choices
         return show_dim(dim)
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.found import found
 from workbench.support.spelling import near
@@ -32,6 +38,12 @@ def dtype_name(dtype: object) -> str | None:
     name = getattr(dtype, "__name__", None) if name is None else name
     name = str(dtype).removeprefix("torch.") if name is None else name
     return str(name) if isinstance(name, str) and name in DTYPES else None
+
+
+@functools.cache
+def numpy_dtype(dtype: str) -> np.dtype[Any]:
+    """The numpy dtype of that name; `bfloat16` is the one of `ml_dtypes`."""
+    return np.dtype(ml_dtypes.bfloat16) if dtype == "bfloat16" else np.dtype(dtype)
 
 
 def as_dtype(dtype: object) -> str | None:

@@ -23,14 +23,12 @@ from workbench.ops import (
     sorting,
 )
 from workbench.ops.call import OpCall
-from workbench.ops.datatype import array_dtype
 from workbench.ops.definition import define, scalar_arguments, tensor_arguments
 
 __all__ = [
     "OpCall",
     "activation",
     "arithmetic",
-    "array_dtype",
     "batch_norm",
     "convolution",
     "creation",

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from workbench import te
 from workbench.ir import INDEX, Dim, PrimExpr, TensorType, as_dim, as_expr
+from workbench.ir.dtypes import numpy_dtype
 from workbench.ops.call import OpCall
-from workbench.ops.datatype import array_dtype
 from workbench.ops.definition import define
 from workbench.ops.dims import quotient
 from workbench.ops.matmul import exact_product, result_dtype
@@ -114,7 +114,7 @@ def _conv(call: OpCall, x: NDArray[Any], weight: NDArray[Any], rank: int) -> Any
     x, weight = np.transpose(x, order), np.transpose(weight, kernel_order)
     chosen = call["out_dtype"]
     if chosen not in (None, "", "void"):
-        x, weight = (array.astype(array_dtype(chosen)) for array in (x, weight))
+        x, weight = (array.astype(numpy_dtype(chosen)) for array in (x, weight))
     result = _grouped(x, weight, windows(call, weight.shape[2:]), call["groups"])
     out = _out_layout(call, rank)
     return np.transpose(result, np.argsort(out.order))

@@ -22,8 +22,9 @@ from workbench.ir import (
     as_dim,
     as_expr,
 )
+from workbench.ir.dtypes import numpy_dtype
 from workbench.ops.call import OpCall
-from workbench.ops.datatype import array_dtype, check_dtype
+from workbench.ops.datatype import check_dtype
 from workbench.ops.definition import define
 from workbench.ops.dims import ceil_div
 from workbench.te import Tensor
@@ -53,7 +54,7 @@ def _full(call: OpCall, shape: Any, value: Any) -> Any:  # noqa: ANN401
     """A tensor of a given shape whose elements all are `fill_value`."""
     array = np.asarray(value)
     dtype = call["dtype"] or call.tensor(1).dtype or str(array.dtype)
-    return np.full(_dims(shape), array.astype(array_dtype(dtype)))
+    return np.full(_dims(shape), array.astype(numpy_dtype(dtype)))
 
 
 def _scalar(value: Tensor | PrimExpr) -> PrimExpr:
@@ -84,7 +85,7 @@ def _zeros_rule(call: OpCall) -> TensorType:
 
 def _zeros(call: OpCall, shape: Any) -> Any:  # noqa: ANN401
     """A tensor of a given shape whose elements all are 0, or 1 for `ones`."""
-    return np.full(_dims(shape), call.name == "ones", dtype=array_dtype(call["dtype"]))
+    return np.full(_dims(shape), call.name == "ones", dtype=numpy_dtype(call["dtype"]))
 
 
 def _zeros_form(call: OpCall, _: object) -> Tensor | None:
@@ -115,7 +116,7 @@ def _like_rule(call: OpCall) -> TensorType:
 
 def _like(call: OpCall, x: NDArray[Any], value: Any = None) -> Any:  # noqa: ANN401
     """A tensor of the operand's shape with all elements 0, 1 or `fill_value`."""
-    dtype = array_dtype(call["dtype"] or str(x.dtype))
+    dtype = numpy_dtype(call["dtype"] or str(x.dtype))
     fill = call.name == "ones_like" if value is None else value
     return np.full(x.shape, np.asarray(fill).astype(dtype))
 
@@ -170,7 +171,7 @@ def _arange_rule(call: OpCall) -> TensorType:
 def _arange(call: OpCall, *bounds: Any) -> Any:  # noqa: ANN401
     """The numbers `start, start + step, ...` before `end`."""
     start, end, step = (0, *bounds, 1) if len(bounds) == 1 else (*bounds, 1)[:3]
-    return np.arange(start, end, step, dtype=array_dtype(call["dtype"]))
+    return np.arange(start, end, step, dtype=numpy_dtype(call["dtype"]))
 
 
 def _arange_form(call: OpCall, *_: object) -> Tensor:

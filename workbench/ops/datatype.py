@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.ir import DType, TensorType, is_float
-from workbench.ir.dtypes import DTYPES
+from workbench.ir.dtypes import DTYPES, numpy_dtype
 from workbench.ops.call import OpCall
 from workbench.ops.definition import define
 from workbench.te import Tensor, cast, compute
 
 
-def array_dtype(dtype: DType) -> np.dtype[Any]:
-    """The numpy dtype of that name."""
-    return np.dtype(ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype)
-
-
 def convert(x: NDArray[Any], dtype: DType) -> NDArray[Any]:
     """`x` as `dtype`: floats truncate toward zero and saturate, NaN becomes 0, integers wrap."""
-    target = array_dtype(dtype)
+    target = numpy_dtype(dtype)
     if not is_float(str(x.dtype)) or is_float(dtype) or dtype == "bool":
         return x.astype(target)
     limits = np.iinfo(target)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from workbench import te
 from workbench.ir import INDEX, PrimExpr, TensorType, as_expr
+from workbench.ir.dtypes import numpy_dtype
 from workbench.ops.call import OpCall
-from workbench.ops.datatype import array_dtype
 from workbench.ops.definition import define
 from workbench.te import Tensor
 
@@ -202,7 +202,7 @@ def _one_hot(call: OpCall, indices: NDArray[Any], on: Any, off: Any) -> Any:  # 
     """`on_value` at the index of a new dimension of extent `depth`, `off_value` elsewhere."""
     axis = call.axis(call["axis"], indices.ndim + 1)
     depth: NDArray[Any] = np.reshape(range(call["depth"]), (-1, *(1,) * (indices.ndim - axis)))
-    dtype = array_dtype(call.tensor(1).dtype or "float32")
+    dtype = numpy_dtype(call.tensor(1).dtype or "float32")
     hit = np.expand_dims(indices, axis) == depth
     return np.where(hit, np.asarray(on, dtype=dtype), np.asarray(off, dtype=dtype))
 

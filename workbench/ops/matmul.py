@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from workbench import te
 from workbench.ir import INDEX, Dim, DType, PrimExpr, Shape, TensorType, as_expr, is_float
+from workbench.ir.dtypes import numpy_dtype
 from workbench.ops.arithmetic import broadcast, element
 from workbench.ops.call import OpCall
-from workbench.ops.datatype import array_dtype, check_dtype
+from workbench.ops.datatype import check_dtype
 from workbench.ops.definition import define
 from workbench.te import Reduction, Tensor
 
@@ -64,7 +65,7 @@ def _matmul(call: OpCall, a: NDArray[Any], b: NDArray[Any]) -> Any:  # noqa: ANN
     """The matrix product over the last two dimensions; leading dimensions broadcast."""
     chosen = call["out_dtype"]
     if chosen not in (None, "", "void"):
-        a, b = (array.astype(array_dtype(chosen)) for array in (a, b))
+        a, b = (array.astype(numpy_dtype(chosen)) for array in (a, b))
     return exact_product(a, b)
 
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from workbench import te
 from workbench.ir import INDEX, Dim, PrimExpr, TensorType, as_dim, as_expr, is_float
+from workbench.ir.dtypes import numpy_dtype
 from workbench.ops.call import OpCall
 from workbench.ops.convolution import Layout, layout
-from workbench.ops.datatype import array_dtype
 from workbench.ops.definition import define
 from workbench.ops.padding import padded
 from workbench.ops.windows import Window, per_axis, window_counts, window_view, windows
@@ -74,7 +74,7 @@ def _avg_pool(call: OpCall, x: NDArray[Any], rank: int) -> Any:  # noqa: ANN401
     elements = np.ones((), dtype=np.int64)
     for window, extent in zip(found, data.shape[2:], strict=True):
         elements = elements[..., None] * _valid_counts(call, window, extent)
-    return np.transpose(total / elements.astype(array_dtype(str(x.dtype))), np.argsort(order.order))
+    return np.transpose(total / elements.astype(numpy_dtype(str(x.dtype))), np.argsort(order.order))
 
 
 def _valid_counts(call: OpCall, window: Window, extent: int) -> NDArray[np.int64]:

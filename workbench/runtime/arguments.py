@@ -26,6 +26,7 @@ from workbench.ir import (
     Var,
     is_float,
 )
+from workbench.ir.dtypes import numpy_dtype
 from workbench.runtime.arrays import (
     Array,
     as_array,
@@ -35,7 +36,6 @@ from workbench.runtime.arrays import (
     is_direct,
     is_fields,
     is_number,
-    numpy_dtype,
 )
 from workbench.runtime.program import Operand, Program, TupleOperand, ValueRef
 from workbench.runtime.signature import show_shape

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import weakref
 from collections.abc import Sequence
@@ -13,16 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.analysis.memory import ALIGNMENT
-from workbench.ir import ConstantPool, DType
+from workbench.ir import ConstantPool
 from workbench.support import CompileError, Diagnostic
 
 Array = NDArray[Any]
-
-
-@functools.cache
-def numpy_dtype(dtype: DType) -> np.dtype[Any]:
-    """The numpy dtype of that name."""
-    return np.dtype(ml_dtypes.bfloat16) if dtype == "bfloat16" else np.dtype(dtype)
 
 
 def is_array(value: object) -> TypeGuard[Array]:

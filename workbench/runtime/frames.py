@@ -14,6 +14,7 @@ import numpy as np
 from workbench.analysis.memory import ALIGNMENT, ONE, Lifetime, place
 from workbench.interpret import evaluate, extents
 from workbench.ir import Dim, ScalarValue, ShapeValue, StringValue, TupleType, Type
+from workbench.ir.dtypes import numpy_dtype
 from workbench.ir.expr import TensorType
 from workbench.runtime.arrays import (
     Array,
@@ -23,7 +24,6 @@ from workbench.runtime.arrays import (
     direct,
     is_array,
     is_fields,
-    numpy_dtype,
 )
 from workbench.runtime.context import CancelToken, Context
 from workbench.runtime.faults import raise_for_status

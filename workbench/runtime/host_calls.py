@@ -21,7 +21,8 @@ from workbench.ir import (
     walk,
     why_missing_in,
 )
-from workbench.runtime.arrays import Array, as_array, is_array, numpy_dtype
+from workbench.ir.dtypes import numpy_dtype
+from workbench.runtime.arrays import Array, as_array, is_array
 from workbench.runtime.program import HostCall, Place
 from workbench.support import CompileError, Diagnostic
 

@@ -43,12 +43,12 @@ from workbench.ir import (
     Type,
     Var,
 )
+from workbench.ir.dtypes import numpy_dtype
 from workbench.runtime.arrays import (
     Constants,
     direct,
     is_array,
     is_fields,
-    numpy_dtype,
 )
 from workbench.runtime.context import Context
 from workbench.runtime.host_calls import (

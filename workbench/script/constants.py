@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from workbench.ir import Constant, ConstantPool, TensorType
+from workbench.ir.dtypes import numpy_dtype
 from workbench.ir.pool import Array
 
 _DIGEST = re.compile(r"[0-9a-f]{16}")
@@ -55,15 +56,6 @@ def as_array(value: object, dtype: str | None) -> Array | None:
         return array.astype(numpy_dtype(dtype)) if dtype is not None else array
     except (TypeError, ValueError, OverflowError):
         return None
-
-
-def numpy_dtype(dtype: str) -> np.dtype[Any]:
-    """The numpy dtype of that name; `bfloat16` comes from `ml_dtypes`."""
-    if dtype == "bfloat16":
-        import ml_dtypes
-
-        return np.dtype(ml_dtypes.bfloat16)
-    return np.dtype(dtype)
 
 
 def metadata_text(node: ast.stmt) -> str | None:

@@ -26,8 +26,8 @@ from workbench.ir import (
     externals,
     walk,
 )
+from workbench.ir.dtypes import numpy_dtype
 from workbench.ir.pool import Array
-from workbench.script.constants import numpy_dtype
 from workbench.script.parser import parse
 from workbench.script.printer import print_module
 from workbench.support.diagnostics import CompileError, Diagnostic

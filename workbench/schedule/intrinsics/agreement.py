@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,6 +27,7 @@ from workbench.ir import (
     substitute,
     walk,
 )
+from workbench.ir.dtypes import numpy_dtype
 from workbench.ir.registry import TensorIntrinsic
 from workbench.ir.verify import check
 from workbench.schedule.intrinsics.plain import described
@@ -208,8 +208,7 @@ def _array(
         if extreme:
             return rng.choice(ends, shape)
         return rng.integers(limits.min, limits.max, shape, dtype=dtype, endpoint=True)
-    kind = ml_dtypes.bfloat16 if dtype == "bfloat16" else np.dtype(dtype)
-    return rng.standard_normal(shape).astype(kind)
+    return rng.standard_normal(shape).astype(numpy_dtype(dtype))
 
 
 def _row_major(function: TensorFunction) -> TensorFunction:
