@@ -164,11 +164,18 @@ class Session(SessionTree):
         self._worker.submit(
             Job(
                 "check",
-                lambda job: self._verdicts.check(index, job),
+                lambda job: self._check(index, job),
                 lambda job: self._verdicts.abandon(index) if job.state == "cancelled" else None,
                 background=True,
             )
         )
+
+    def _check(self, index: int, job: Job) -> None:
+        self._verdicts.check(index, job)
+        if self._verdicts.is_inside(index):
+            step = self.steps[index]
+            look = Job("look", lambda job: self._verdicts.look_inside(step, job), background=True)
+            self._worker.submit(look)
 
     def blame(self, *arrays: Any, timeout: float = 60.0) -> Blame | None:  # noqa: ANN401
         """The first wrong step on the way to the head, its rewrite, and the first wrong value.

@@ -73,6 +73,10 @@ class Verdict:
     """Whether it is doubtful only for what was wrong before it."""
     fault: Diagnostic | None = None
     """Why the step does not run, where it does not."""
+    path: tuple[str, ...] = ()
+    """Where `first` is inside of a call: the calls that lead there and the value, by name."""
+    key: str = ""
+    """The same by ids, as `main/12>7`."""
 
     @property
     def good(self) -> bool:
@@ -308,6 +312,14 @@ def conclude(local: list[Finding], drifts: list[Finding], checked: int, source: 
         return replace(verdict, state="amber", text=text, first=drifted.first, inherited=True)
     verdict = replace(verdict, state=worst.state)
     return replace(verdict, text=_text(verdict))
+
+
+def named_inside(verdict: Verdict, path: tuple[str, ...], key: str, inner: Difference) -> Verdict:
+    """The same verdict, which names the value inside of calls that is wrong by itself."""
+    place = replace(inner, name=" > ".join(path))
+    over = " is overwritten" if inner.overwritten else ""
+    text = f"{str(verdict)[:1]} {replace(place, name=place.name + over)}"
+    return replace(verdict, text=text, first=inner, path=path, key=key)
 
 
 def both(first: Verdict, second: Verdict) -> Verdict:

@@ -9,12 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 from workbench.interpret import values as reference_values
+from workbench.ir import CallFunction, IfThenElse
+from workbench.rewrite import NodeRef
 from workbench.runtime import Cancelled as NativeCancelled
 from workbench.schedule import Primitive
 from workbench.session.blame import Blame, blame_of
 from workbench.session.engine import Engine
 from workbench.session.extents import Extents, largest, runs, told
-from workbench.session.frames import Search, locate
+from workbench.session.frames import Search, bound, locate
 from workbench.session.inputs import Inputs, Interval, entry_function, seeded_inputs
 from workbench.session.interpreter_cost import interpreter_can_run
 from workbench.session.kernel_check import check_kernels
@@ -29,6 +31,7 @@ from workbench.session.verdict import (
     Verdict,
     both,
     check,
+    named_inside,
     result_of,
     run_side,
 )
@@ -223,6 +226,28 @@ class Verdicts:
         search = Search(self._engine, old, new, derivations, job)
         return blame_of(step, old, locate(search, entry, inputs.arrays, values))
 
+    def is_inside(self, index: int) -> bool:
+        """Whether what is wrong in a step may be inside of the call that its verdict names."""
+        verdict, snapshot = self.get(index), self._snapshot(index)
+        first = verdict.first
+        if first is None or verdict.good or verdict.inherited or verdict.path:
+            return False
+        binding = bound(snapshot.module, NodeRef(first.function, first.id))
+        return binding is not None and isinstance(binding.value, CallFunction | IfThenElse)
+
+    def look_inside(self, step: Step, job: Job) -> None:
+        """Let the verdict on a step name the value that blame names."""
+        with self._lock:
+            generation = self._generation
+        found = self.blame(step, job)
+        with self._lock:
+            verdict = self._verdicts.get(step.index)
+            if generation == self._generation and verdict is not None and _is_other(found, verdict):
+                assert found.difference is not None
+                inside = named_inside(verdict, found.path, found.key, found.difference)
+                self._verdicts[step.index] = inside
+        self._notify()
+
     def abandon(self, index: int) -> None:
         """A check that was cancelled before it began leaves no open verdict."""
         with self._lock:
@@ -281,6 +306,14 @@ class Verdicts:
             if generation == self._generation:
                 self._verdicts[index] = verdict
         self._notify()
+
+
+def _is_other(found: Blame, verdict: Verdict) -> bool:
+    """Whether blame names another value than the verdict."""
+    inner, first = found.difference, verdict.first
+    if inner is None or first is None:
+        return False
+    return (inner.function, inner.id) != (first.function, first.id)
 
 
 def _keeps_order(snapshot: Snapshot) -> bool:

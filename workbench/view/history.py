@@ -8,6 +8,7 @@ from workbench.session.catalogue import catalogue_version, pass_code
 from workbench.session.comparison import Comparison
 from workbench.session.lineage import Lineage
 from workbench.session.snapshot import Snapshot
+from workbench.session.verdict import Difference
 from workbench.support import CompileError, Diagnostic, NodeId
 from workbench.view.protocol import (
     DiagnosticView,
@@ -90,7 +91,7 @@ def verdict_view(verdict: Verdict, lineage: Lineage) -> VerdictView:
     shown = None
     if first is not None:
         shown = FirstDifference(
-            node=key_of(lineage, first.function, first.id),
+            node=_place(verdict, first, lineage),
             name=first.name,
             index=list(first.index),
             expected=str(first.expected),
@@ -105,6 +106,15 @@ def verdict_view(verdict: Verdict, lineage: Lineage) -> VerdictView:
         first=shown,
         checked=verdict.checked,
     )
+
+
+def _place(verdict: Verdict, first: Difference, lineage: Lineage) -> str:
+    """The key of the value that is wrong, or of the innermost call around it that is drawn."""
+    plain = key_of(lineage, first.function, first.id)
+    calls = verdict.key.split(">")
+    around = [">".join(calls[:count]) for count in range(len(calls), 0, -1)]
+    wanted = (around[0], plain, *around[1:])
+    return next((key for key in wanted if lineage.value(key) is not None), plain)
 
 
 def finite(value: float | None) -> float | None:

@@ -251,6 +251,21 @@ describe('python', () => {
   });
 });
 
+describe('a value in another function', () => {
+  it('is selected in the picture of its function', () => {
+    const module = moduleView(2);
+    const [main] = module.functions;
+    const layer = { ...graphOf([node('layer/1', [])]), name: 'layer' };
+    const functions = main === undefined ? [] : [main, layer];
+    const state = run(live(), received({ type: 'module', reply_to: 9, module: { ...module, functions } }));
+    const inside = run(state, { type: 'select', key: 'layer/1' });
+    expect(inside.graph).toBe('layer');
+    expect(selectedNode(inside)?.key).toBe('layer/1');
+    expect(run(inside, { type: 'select', key: 'main/8' }).graph).toBe('main');
+    expect(run(inside, { type: 'select', key: 'nowhere/1' }).graph).toBe('layer');
+  });
+});
+
 describe('answers', () => {
   it('keeps what applies by step', () => {
     const state = live();

@@ -1,5 +1,6 @@
 /** The one place where a view's state changes: `(state, event) => state`, pure. */
 
+import type { FunctionView } from '../protocol/generated.js';
 import type { ViewEvent } from './events.js';
 import { receive } from './messages.js';
 import { ask } from './requests.js';
@@ -236,7 +237,8 @@ function select(state: State, key: string | null): State {
   if (key === state.selection) {
     return state;
   }
-  const fresh: State = { ...state, selection: key, proposal: null, editing: null };
+  const graph = functionWith(state, key);
+  const fresh: State = { ...state, graph, selection: key, proposal: null, editing: null };
   const base = atPlace(fresh, null, null);
   return key === null ? { ...base, announcement: 'Nothing selected' } : reveal(base, key);
 }
@@ -246,6 +248,17 @@ function tell(state: State): State {
   const group = selectedGroup(state);
   const node = group?.kind === 'layer' ? null : state.selection;
   return ask(state, { type: 'select', step: state.cursor, node });
+}
+
+/** The function that is drawn, unless only another one has the value. */
+function functionWith(state: State, key: string | null): string {
+  const has = (one: FunctionView): boolean =>
+    one.nodes.some((node) => node.key === key) || one.groups.some((group) => group.key === key);
+  const current = currentFunction(state);
+  if (current !== null && has(current)) {
+    return state.graph;
+  }
+  return moduleOf(state, state.drawn)?.functions.find(has)?.name ?? state.graph;
 }
 
 function reveal(state: State, key: string): State {
