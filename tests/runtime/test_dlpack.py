@@ -10,6 +10,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from workbench.interpret import run
 from workbench.ir import IRModule
 from workbench.runtime import CopiedArgumentWarning, build
 from workbench.script import parse
@@ -109,6 +110,28 @@ def test_functions_of_torch_are_implementations(function: Callable[..., Any]) ->
     x = np.linspace(-1, 1, 24, dtype=np.float32).reshape(4, 6)
     result = build(module(copying([]), function))(x)
     np.testing.assert_allclose(result, function(torch.from_numpy(2 * x)).numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_interpreter_takes_what_torch_returns_wherever_it_lies(dtype: str) -> None:
+    def turned(x: torch.Tensor) -> torch.Tensor:  # pyright: ignore[reportInvalidTypeForm]
+        return torch.as_tensor(x).flip(0).t()
+
+    text = f"""
+@R.function
+def main(x: R.Tensor((4, 6), "{dtype}")):
+    a = R.add(x, x)
+    b = R.call_pure_packed(turned, a, ty_args=(R.Tensor((6, 4), "{dtype}"),))
+    c = R.add(b, b)
+    return (b, c)
+"""
+    made = parse(text, namespace={"turned": turned})
+    x = torch.arange(24, dtype=getattr(torch, dtype)).reshape(4, 6)
+    for found in (run(made, x), build(made)(x)):
+        for factor, result in zip((2, 4), found, strict=True):
+            np.testing.assert_array_equal(
+                result.astype("f"), factor * x.flip(0).t().float().numpy()
+            )
 
 
 def test_what_torch_returns_is_not_copied() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 import workbench.ops
 from workbench.interpret.filled import check_filled
+from workbench.interpret.foreign import as_array
 from workbench.interpret.matching import Symbols, Value, mismatch_code, read_leaf
 from workbench.interpret.tensor import call_tensor_function, fresh_array, run_tensor_function
 from workbench.ir.expr import ScalarType, TensorType, Type, Var
@@ -118,7 +119,7 @@ def as_argument(value: Value) -> Value:
         return tuple(as_argument(item) for item in items)
     if isinstance(value, np.ndarray | np.generic | int | float | str):
         return cast("Value", value)
-    return np.from_dlpack(value) if hasattr(value, "__dlpack__") else np.asarray(value)
+    return as_array(value) if hasattr(value, "__dlpack__") else np.asarray(value)
 
 
 @dataclass(slots=True)
@@ -318,10 +319,12 @@ def _as_array(type_: Type, value: Value) -> Value:
 
 
 def _as_values(value: Value) -> Value:
-    """What a reference returned, with numpy scalars and lists in their canonical form."""
+    """What was returned: numpy scalars, lists and arrays of other libraries as numpy's."""
     if isinstance(value, list | tuple):
         items = cast("Sequence[Value]", value)
         return tuple(_as_values(item) for item in items)
+    if hasattr(value, "__dlpack__"):
+        return as_array(value)
     return np.asarray(value) if isinstance(value, np.generic) else value  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from workbench.interpret import Symbols
+from workbench.interpret.foreign import as_array
 from workbench.ir import (
     Dim,
     ObjectType,
@@ -29,7 +30,6 @@ from workbench.ir import (
 from workbench.ir.dtypes import numpy_dtype
 from workbench.runtime.arrays import (
     Array,
-    as_array,
     as_number,
     direct,
     is_array,

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import weakref
 from collections.abc import Sequence
 from typing import Any, TypeGuard
 
-import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.analysis.memory import ALIGNMENT
 from workbench.ir import ConstantPool
-from workbench.support import CompileError, Diagnostic
 
 Array = NDArray[Any]
 
@@ -41,32 +38,6 @@ def is_fields(value: object) -> TypeGuard[Sequence[Any]]:
 def address_of(array: Array) -> int:
     """Where the first element is."""
     return array.__array_interface__["data"][0]
-
-
-def as_array(value: Any) -> Any:  # noqa: ANN401
-    """A foreign array through DLPack without a copy; everything else as it is.
-
-    Raises:
-        CompileError: `run/foreign-array` where it is in no memory that numpy can read.
-    """
-    if is_array(value) or not hasattr(value, "__dlpack__"):
-        return value
-    try:
-        if str(getattr(value, "dtype", "")) == "torch.bfloat16":  # DLPack's, but not numpy's
-            bits = importlib.import_module("torch").uint16
-            return np.from_dlpack(value.detach().view(bits)).view(ml_dtypes.bfloat16)
-        return np.from_dlpack(value)
-    except (BufferError, RuntimeError, TypeError) as error:
-        learns = bool(getattr(value, "requires_grad", False))
-        raise CompileError(
-            Diagnostic(
-                "run/foreign-array",
-                f"a `{type(value).__name__}` cannot be read through DLPack: {error}",
-                hint="give its `detach()`: no gradient comes back from here"
-                if learns
-                else "copy it into the memory of this machine first",
-            )
-        ) from error
 
 
 def is_direct(array: Array) -> bool:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from workbench.interpret.foreign import as_array
 from workbench.ir import BufferType, Var
-from workbench.runtime.arrays import Array, as_array, as_number, direct, is_array, is_number
+from workbench.runtime.arrays import Array, as_number, direct, is_array, is_number
 from workbench.runtime.context import Context
 from workbench.runtime.kernel_call import call_kernel
 from workbench.runtime.kernels import Kernel

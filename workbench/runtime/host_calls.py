@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from workbench.interpret.filled import check_filled
+from workbench.interpret.foreign import as_array
 from workbench.ir import (
     CallOp,
     CallPacked,
@@ -22,7 +23,7 @@ from workbench.ir import (
     why_missing_in,
 )
 from workbench.ir.dtypes import numpy_dtype
-from workbench.runtime.arrays import Array, as_array, is_array
+from workbench.runtime.arrays import Array, is_array
 from workbench.runtime.program import HostCall, Place
 from workbench.support import CompileError, Diagnostic
 

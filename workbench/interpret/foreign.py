@@ -1,0 +1,37 @@
+"""Arrays of other libraries, read where they are."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, cast
+
+import ml_dtypes
+import numpy as np
+
+from workbench.support.diagnostics import CompileError, Diagnostic
+
+
+def as_array(value: Any) -> Any:  # noqa: ANN401
+    """A foreign array through DLPack without a copy; everything else as it is.
+
+    Raises:
+        CompileError: `run/foreign-array` where it is in no memory that numpy can read.
+    """
+    if isinstance(value, np.ndarray) or not hasattr(value, "__dlpack__"):
+        return cast("Any", value)
+    try:
+        if str(getattr(value, "dtype", "")) == "torch.bfloat16":  # DLPack's, but not numpy's
+            bits = importlib.import_module("torch").uint16
+            return np.from_dlpack(value.detach().view(bits)).view(ml_dtypes.bfloat16)
+        return np.from_dlpack(value)
+    except (BufferError, RuntimeError, TypeError) as error:
+        learns = bool(getattr(value, "requires_grad", False))
+        raise CompileError(
+            Diagnostic(
+                "run/foreign-array",
+                f"a `{type(value).__name__}` cannot be read through DLPack: {error}",
+                hint="give its `detach()`: no gradient comes back from here"
+                if learns
+                else "copy it into the memory of this machine first",
+            )
+        ) from error
