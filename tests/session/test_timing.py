@@ -49,6 +49,23 @@ def test_no_round_starts_after_the_budget_once_there_are_enough() -> None:
     assert len(candidate.samples) == timing.MIN_ROUNDS
 
 
+def test_no_run_of_a_slow_candidate_is_wasted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "SLOW", 0.02)
+    runs: dict[str, int] = {"slow": 0, "fast": 0}
+
+    def run(name: str, seconds: float) -> None:
+        runs[name] += 1
+        time.sleep(seconds)
+
+    slow = Candidate("slow", lambda: run("slow", 0.03), first=0.03)
+    fast = Candidate("fast", lambda: run("fast", 0.002), first=0.002)
+    time_interleaved([slow, fast], lambda *_: None, rounds=50, budget=0.03)
+    assert len(slow.samples) == timing.MIN_ROUNDS
+    assert slow.samples[0] == 0.03
+    assert runs["slow"] == timing.MIN_ROUNDS - 1
+    assert len(fast.samples) >= timing.MIN_ROUNDS
+
+
 def test_other_processes_make_the_machine_busy() -> None:
     with subprocess.Popen([sys.executable, "-c", BURN]) as other:
         meter = UseMeter()

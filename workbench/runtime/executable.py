@@ -145,6 +145,19 @@ class Executable:
         timings = {node: Timing.of(samples) for node, samples in bindings.items()}
         return Profile(function, timings, Timing.of(totals))
 
+    def binding_seconds(
+        self,
+        arrays: Sequence[Any],
+        function: str = "main",
+        cancel: CancelToken | None = None,
+    ) -> dict[NodeId, float]:
+        """Seconds of each binding in one run, where several would take too long.
+
+        Raises:
+            CompileError: as a call, and `run/not-a-graph-function`.
+        """
+        return dict(self._graph_function(function).timed(arrays, cancel or CancelToken()))
+
     def intermediate_bytes(self, arrays: Sequence[Any], function: str = "main") -> int:
         """Bytes that a call with such arguments holds for values that it does not return.
 

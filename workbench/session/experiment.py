@@ -17,7 +17,7 @@ from workbench.support import CompileError, NodeId
 
 PROFILE_REPEATS = 5
 PROFILE_BUDGET = 1.0
-"""Seconds for the profiled runs of one trial; one is always done."""
+"""Seconds for the profiled runs of one trial, which are of two calls; one is always done."""
 
 Report = Callable[[str, int, int], None]
 """`report(what, done, total)` hears of progress and may raise to stop."""
@@ -94,8 +94,8 @@ def run_experiment(
     runs: list[_Run] = []
     for trial in trials:
 
-        def preparing(doing: str, name: str = trial.name) -> None:
-            report(f"{doing} {name}", len(runs), steps)
+        def preparing(doing: str, note: str = "", name: str = trial.name) -> None:
+            report(f"{doing} {name}{note}", len(runs), steps)
 
         runs.append(_prepare(trial, experiment, build, preparing, cancel))
 
@@ -117,7 +117,7 @@ def _prepare(
     trial: Trial,
     experiment: Experiment,
     build: Callable[[IRModule], Executable],
-    report: Callable[[str], None],
+    report: Callable[..., None],
     cancel: CancelToken,
 ) -> _Run:
     found = _Run(Candidate(trial.name, None))
@@ -132,12 +132,10 @@ def _prepare(
         report("running")
         started = time.perf_counter()
         result = call()
-        elapsed = time.perf_counter() - started
+        found.timed.first = time.perf_counter() - started
         if trial.profile:
-            report("profiling")
-            repeats = max(1, min(PROFILE_REPEATS, int(PROFILE_BUDGET / max(elapsed, 1e-9))))
-            profile = executable.profile(arrays, repeats, trial.function, cancel)
-            found.profile = {node: timing.median for node, timing in profile.bindings.items()}
+            report("profiling", f" ({found.timed.first * 1e3:.4g} ms at first)")
+            found.profile = _profile(trial, executable, arrays, found.timed, cancel)
     except NativeCancelled:
         raise
     except CompileError as error:
@@ -147,6 +145,21 @@ def _prepare(
     found.report = str(executable.report)
     found.timed.call = call
     return found
+
+
+def _profile(
+    trial: Trial,
+    executable: Executable,
+    arrays: tuple[Any, ...],
+    timed: Candidate,
+    cancel: CancelToken,
+) -> dict[NodeId, float]:
+    """Seconds by binding: medians, but of a slow trial those of one run."""
+    if timed.slow:
+        return executable.binding_seconds(arrays, trial.function, cancel)
+    repeats = max(1, min(PROFILE_REPEATS, int(PROFILE_BUDGET / max(timed.first, 1e-9))))
+    profile = executable.profile(arrays, repeats, trial.function, cancel)
+    return {node: timing.median for node, timing in profile.bindings.items()}
 
 
 def largest_error(expected: Any, found: Any) -> float:  # noqa: ANN401

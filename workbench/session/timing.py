@@ -17,6 +17,8 @@ BUDGET = 2.0
 SHORTEST_SAMPLE = 0.001
 """Seconds; shorter runs are repeated within one sample."""
 MIN_ROUNDS = 3
+SLOW = 0.25
+"""Seconds of a run from which on the first one, before the rounds, is a sample too."""
 BUSY_CORES = 0.3
 """Cores that others may use before the machine counts as busy."""
 TICK = 0.01
@@ -33,6 +35,13 @@ class Candidate:
     samples: list[float] = field(default_factory=list[float])
     """Seconds of each run."""
     repeats: int = 1
+    first: float = 0.0
+    """Seconds of the run before."""
+
+    @property
+    def slow(self) -> bool:
+        """Whether a run takes so long that none is to be wasted."""
+        return self.first >= SLOW
 
 
 def time_interleaved(
@@ -50,17 +59,27 @@ def time_interleaved(
         checkpoint(candidate.name, 0, total)
         _set_repeats(candidate)
     started, done = time.perf_counter(), 0
-    for turn in range(rounds):
-        if turn >= MIN_ROUNDS and time.perf_counter() - started > budget:
+    for _ in range(rounds):
+        if time.perf_counter() - started > budget and all(map(_enough, candidates)):
             break
         for candidate in candidates:
+            if candidate.slow and _enough(candidate) and time.perf_counter() - started > budget:
+                continue
             checkpoint(candidate.name, done, total)
             done += 1
             _sample(candidate)
     checkpoint("", total, total)
 
 
+def _enough(candidate: Candidate) -> bool:
+    return bool(candidate.failed) or len(candidate.samples) >= MIN_ROUNDS
+
+
 def _set_repeats(candidate: Candidate) -> None:
+    """How often a sample runs; a slow one has run once, which is its first sample."""
+    if candidate.slow and not candidate.failed and candidate.call is not None:
+        candidate.samples.append(candidate.first)
+        return
     elapsed = _timed(candidate)
     if elapsed < SHORTEST_SAMPLE:
         elapsed = _timed(candidate)
