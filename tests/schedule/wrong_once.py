@@ -373,4 +373,151 @@ sch.cache_write(block='i', write_buffer_index='B_global')
 sch.compute_inline(block='B_global')
 """,
     ),
+    "partition of a reduction that begins with two first values": (
+        """\
+@T.prim_func
+def f(A: T.Buffer(("n", "m"), "int32"), S: T.Buffer(("n",), "int32")):
+    n = T.int64()
+    m = T.int64()
+    for i in range(n):
+        for k in range(m):
+            with T.sblock("S"):
+                vi = T.axis.spatial(n, i)
+                vk = T.axis.reduce(m, T.max(k - 1, 0))
+                with T.init():
+                    S[vi] = T.int32(3)
+                S[vi] = T.max(S[vi], A[vi, vk])
+""",
+        """\
+sch.loop_partition(loop='k', factors=[1, None])
+sch.loop_partition(loop='k', factors=[None, 2])
+""",
+    ),
+    "split and partition of a reduction that a predicate leaves empty": (
+        """\
+@T.prim_func
+def f(A: T.Buffer(("n", "m"), "int32"), S: T.Buffer(("n",), "int32")):
+    n = T.int64()
+    m = T.int64()
+    for i in range(n):
+        for k in range(m):
+            with T.sblock("S"):
+                vi = T.axis.spatial(n, i)
+                vk = T.axis.reduce(m, k)
+                T.where(k >= 2)
+                with T.init():
+                    S[vi] = T.int32(3)
+                S[vi] = T.max(S[vi], A[vi, vk])
+""",
+        """\
+sch.loop_partition(loop='k', factors=[None, 1])
+sch.loop_partition(loop='i', factors=[1, None])
+sch.split(loop='k', factors=[None, 4])
+""",
+    ),
+    "split of a reduction whose predicate never holds": (
+        """\
+@T.prim_func
+def f(A: T.Buffer(("n", "m"), "int32"), S: T.Buffer(("n",), "int32")):
+    n = T.int64()
+    m = T.int64()
+    for i in range(n):
+        for k in range(m):
+            with T.sblock("S"):
+                vi = T.axis.spatial(n, i)
+                vk = T.axis.reduce(m, k)
+                T.where(k > m + vi)
+                with T.init():
+                    S[vi] = T.int32(3)
+                S[vi] = T.max(S[vi], A[vi, vk])
+""",
+        """\
+sch.split(loop='k', factors=[None, 4])
+sch.fuse('i', 'k_0')
+""",
+    ),
+    "reverse_compute_at over a loop that wraps round": (
+        """\
+@T.prim_func
+def f(A: T.Buffer(("n",), "int32"), C: T.Buffer(("n",), "int32")):
+    n = T.int64()
+    B = T.sblock_alloc_buffer((n,), "int32")
+    for z in range(n):
+        B[z] = C[z]
+    for i in range(T.max(n * 2 - 1, 0), n * 2):
+        with T.sblock("B"):
+            vi = T.axis.spatial(n, i % n)
+            B[vi] = A[vi] - T.int32(1)
+    for j in range(n - 1):
+        with T.sblock("C"):
+            v0 = T.axis.spatial(n, j)
+            C[v0] = B[v0] + T.int32(1)
+""",
+        """\
+sch.reverse_compute_at(block='C', loop='i')
+""",
+    ),
+    "compute_at in a block that declares its regions": (
+        """\
+@T.prim_func
+def f(A: T.Buffer((5, 2), "int64"), C: T.Buffer((5, 2), "int64")):
+    B = T.alloc_buffer((5, 2), "int64")
+    for i in range(5):
+        for j in range(2):
+            with T.sblock("B"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                B[vi, vj] = A[vi, vj] + A[vi, T.max(vj - 1, 0)]
+    for i1 in range(5):
+        with T.sblock("C"):
+            vi = T.axis.spatial(5, i1)
+            T.reads(B[vi, 0:2])
+            T.writes(C[vi, 0:2])
+            for j1 in range(2):
+                C[vi, j1] = T.min(B[vi, 1 - j1], T.int64(2))
+""",
+        """\
+sch.compute_at(block='B', loop='j1', index=0)
+""",
+    ),
+    "reverse_compute_at in a block that declares its regions": (
+        """\
+@T.prim_func
+def f(A: T.Buffer((2, 3), "int8"), C: T.Buffer((2, 3), "int8")):
+    B = T.alloc_buffer((2, 3), "int8")
+    for i in range(2):
+        with T.sblock("B"):
+            vi = T.axis.spatial(2, i)
+            T.reads(A[vi, 0:3])
+            T.writes(B[vi, 0:3])
+            for u in range(1):
+                for j in range(3):
+                    B[vi, j] = A[vi, 2 - j] + T.int8(2)
+    for i1 in range(2):
+        for j1 in range(3):
+            with T.sblock("C"):
+                vi, vj = T.axis.remap("SS", [i1, j1])
+                C[vi, vj] = B[vi, vj] + T.int8(3)
+""",
+        """\
+sch.reverse_compute_at(block='C', loop='u')
+""",
+    ),
+    "rfactor in a block that declares its regions": (
+        """\
+@T.prim_func
+def f(A: T.Buffer((4, 3), "int32"), S: T.Buffer((4,), "int32")):
+    with T.sblock("all"):
+        T.reads(A[0:4, 0:3])
+        T.writes(S[0:4])
+        for i, k in T.grid(4, 3):
+            with T.sblock("S"):
+                vi, vk = T.axis.remap("SR", [i, k])
+                with T.init():
+                    S[vi] = 0
+                S[vi] = S[vi] + A[vi, vk]
+""",
+        """\
+sch.rfactor(loop='k')
+""",
+    ),
 }

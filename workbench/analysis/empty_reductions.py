@@ -105,20 +105,20 @@ class Reduction:
         """Whether it is not proved that there is a first update under each of the other loops."""
         if self.block.predicate is None and all(map(_always_runs, self.path)):
             return False
-        simple, facts = self.simple, _known(self.path, self._used)
+        simple, facts = self.simple, _known(self.path, self.used)
         if simple is not None:
             return any(facts.simplify(part) != TRUE for part in simple.nonempty)
-        loops = [loop for loop in self.path if isinstance(loop, For) and loop.var.id in self._used]
+        loops = [loop for loop in self.path if isinstance(loop, For) and loop.var.id in self.used]
         extents = [a.extent for a in self.block.axes if a.kind is AxisKind.REDUCE]
         counts = (*(loop.extent for loop in loops), *extents)
         if any(facts.proves(count > 0) is not True for count in counts):
             return bool(loops)
         starts: Values = {loop.var.id: loop.start for loop in loops}
-        others = {stmt.var.id for stmt in self.path if isinstance(stmt, For)} - self._used
+        others = {stmt.var.id for stmt in self.path if isinstance(stmt, For)} - self.used
         return any(
             facts.simplify(substitute(condition, starts)) != TRUE
             for condition in self._conditions()
-            if _mention(self._used, (condition,)) or not _mention(others, (condition,))
+            if _mention(self.used, (condition,)) or not _mention(others, (condition,))
         )
 
     def _conditions(self) -> Iterator[PrimExpr]:
@@ -136,7 +136,7 @@ class Reduction:
                     continue
 
     @cached_property
-    def _used(self) -> set[NodeId]:
+    def used(self) -> set[NodeId]:
         """The loops that its reduction axes are computed from."""
         values = axis_values((*self.path, self.block))
         found: set[NodeId] = set()
@@ -148,7 +148,7 @@ class Reduction:
     @cached_property
     def simple(self) -> EmptyReduction | None:
         """How it runs where it is empty, None where its nest is not simple."""
-        block, used = self.block, self._used
+        block, used = self.block, self.used
         position = next((n for n, s in enumerate(self.path) if _runs(s, used)), None)
         if position is None or block.init is None or block.match_buffers:
             return None

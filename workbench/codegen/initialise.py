@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from workbench.analysis.affine import Affine, affine
 from workbench.analysis.arith import Facts, loop_interval
+from workbench.codegen.touched import Touched, touches
 from workbench.ir.expr import Binary, BinaryOp, IntImm, Load, PrimExpr, Var
-from workbench.ir.tensor import Allocate, Block, For, If, Let, LoopKind, Seq, Stmt, Store, While
+from workbench.ir.tensor import (
+    Allocate,
+    Block,
+    Evaluate,
+    For,
+    If,
+    Let,
+    LoopKind,
+    MatchBuffer,
+    Seq,
+    Stmt,
+    Store,
+    While,
+)
 from workbench.ir.traverse import free_vars, substitute, walk
 from workbench.support.ids import IdSource, NodeId
 
@@ -38,13 +53,15 @@ def place_init(
     predicate: PrimExpr | None,
     path: list[Level],
     ids: IdSource,
+    sources: Mapping[NodeId, MatchBuffer],
 ) -> bool:
     """Put `init` before the outermost loop that the reduction axes `starts` depend on.
 
     Spatial loops inside that loop are repeated around it. False, and nothing changed, where another
-    statement touches the buffer in between, loops depend on the reduction, or it is not proved that
-    the axes are 0 in the first iteration of the loops alone, and that the update in `body` stays
-    with the elements that its own iteration of the spatial loops initialises.
+    statement touches the buffer in between, under whatever name `sources` give it, where something
+    writes what the init reads, loops depend on the reduction, or it is not proved that the axes are
+    0 in the first iteration of the loops alone, and that the update in `body` stays with the
+    elements that its own iteration of the spatial loops initialises.
     """
     loops = {level.stmt.var.id for level in path if isinstance(level.stmt, For)}
     reduced = {i for start in starts for i in free_vars(start)} & loops
@@ -59,8 +76,15 @@ def place_init(
         i for i, p in enumerate(path) if isinstance(p.stmt, For) and p.stmt.var.id in reduced
     )
     inner = path[outermost:]
-    touched = {node.buffer.id for node in walk(init) if isinstance(node, Store)}
-    if not all(_movable(level, init, touched, reduced) for level in inner):
+    own = touches(init, sources)
+    steered = touches(_steering(guard, inner), sources).read
+    written = touches(body, sources).written
+    if not written.isdisjoint((own.read - own.written) | steered):
+        return False
+    if not steered.isdisjoint(own.written):
+        return False
+    whole = Touched(own.read | steered, own.written)
+    if not all(_movable(level, init, whole, reduced, sources) for level in inner):
         return False
     if not _each_once(init, body, inner, reduced):
         return False
@@ -109,20 +133,32 @@ def _first_only(starts: list[PrimExpr], path: list[Level], reduced: set[NodeId])
     return True
 
 
-def _movable(level: Level, init: Stmt, touched: set[NodeId], reduced: set[NodeId]) -> bool:
+def _steering(guard: PrimExpr | None, inner: Sequence[Level]) -> Stmt:
+    """What decides for which instances the init runs, as a statement that reads it."""
+    bounds = [e for p in inner if isinstance(p.stmt, For) for e in (p.start, p.extent)]
+    return Seq(tuple(Evaluate(e) for e in (*bounds, guard) if e is not None))
+
+
+def _movable(
+    level: Level,
+    init: Stmt,
+    touched: Touched,
+    reduced: set[NodeId],
+    sources: Mapping[NodeId, MatchBuffer],
+) -> bool:
     match level.stmt:
         case For():
             bounds = free_vars(level.start).keys() | free_vars(level.extent).keys()
             return reduced.isdisjoint(bounds)
         case Seq(body=body):
             others = (item for i, item in enumerate(body) if i != level.position)
-            return not any(_touches(item, touched) for item in others)
+            return not any(touches(item, sources).meets(touched) for item in others)
         case Let(var=var):
             return var.id not in free_vars(init)
         case Allocate(buffer=buffer):
-            return buffer.id not in touched
+            return buffer.id not in touched.read | touched.written
         case Block(predicate=None, init=None, allocations=allocations):
-            return touched.isdisjoint(b.id for b in allocations)
+            return (touched.read | touched.written).isdisjoint(b.id for b in allocations)
         case If() | While() | Block():
             return False
         case _:
@@ -203,10 +239,6 @@ def _ends(form: Affine, ranges: dict[NodeId, Range]) -> Range:
             ends = sorted(step * end for end in ranges[ident])
             low, high = low + ends[0], high + ends[1]
     return low, high
-
-
-def _touches(stmt: Stmt, buffers: set[NodeId]) -> bool:
-    return any(isinstance(n, Load | Store) and n.buffer.id in buffers for n in walk(stmt))
 
 
 def _wrapped(level: Level, placed: Stmt, reduced: set[NodeId], ids: IdSource) -> Stmt:

@@ -164,7 +164,9 @@ class _Lowering:
         simple = reduction.simple if reduction is not None and may_be_empty else None
         stays = may_be_empty and simple is None
         body = lowered.statement(block.body)
-        if not stays and place_init(initial, body, starts, predicate, self.path, self.ids):
+        if not stays and place_init(
+            initial, body, starts, predicate, self.path, self.ids, self.sources
+        ):
             return []
         if simple is not None:
             outermost = next(p for p in self.path if p.stmt is simple.outermost)

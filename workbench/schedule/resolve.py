@@ -41,21 +41,27 @@ from workbench.support import NodeId
 N = TypeVar("N")
 
 
-def resolved(stmt: Stmt, values: Mapping[NodeId, PrimExpr], facts: Facts) -> Stmt:
+def resolved(
+    stmt: Stmt, values: Mapping[NodeId, PrimExpr], facts: Facts, *, part: bool = False
+) -> Stmt:
     """`stmt` with variables replaced, where `facts` hold.
 
     Expressions over them come out in normal form. Predicates, branches and choices that are decided
     by them, or by axes that depend on them, are gone; all else is as it was. Runs the same wherever
     `facts` hold.
+
+    `part`: of a loop. Inits of reductions that it carries go where no instance in the part runs
+    them; what they do where there is nothing to reduce is for the caller to look at.
     """
-    return _Resolver(dict(values)).statement(stmt, facts, frozenset(values))
+    return _Resolver(dict(values), part=part).statement(stmt, facts, frozenset(values))
 
 
 class _Resolver:
     """Walks down with the facts, and with the variables that depend on what is replaced."""
 
-    def __init__(self, values: dict[NodeId, PrimExpr]) -> None:
+    def __init__(self, values: dict[NodeId, PrimExpr], *, part: bool) -> None:
         self.values = values
+        self.part = part
 
     def statement(self, stmt: Stmt, facts: Facts, changed: frozenset[NodeId]) -> Stmt:
         if changed.isdisjoint(free_vars(stmt)):
@@ -127,16 +133,18 @@ class _Resolver:
             if value is not old.value:
                 inner |= {old.var.id}
         made = replace(block, axes=tuple(axes), predicate=None)
-        predicate = block.predicate
-        if predicate is not None:
+        predicate, whole = block.predicate, self.part and _reduces(block, changed)
+        if predicate is not None and (whole or block.init is None or not _reduces(block)):
             predicate = self._condition(predicate, with_axes(facts, made), inner)
             if isinstance(predicate, IntImm):
                 if not predicate.value:
                     return Seq(())
                 predicate = None
+        elif predicate is not None and not inner.isdisjoint(free_vars(predicate)):
+            predicate = _simple(self._plain(predicate))
         made = replace(made, predicate=predicate)
         within = inside_block(facts, made)
-        init = None if _never_first(made, within) else block.init
+        init = None if whole and _never_first(made, within) else block.init
         return replace(
             made,
             init=init if init is None else self.statement(init, within, inner),
@@ -207,6 +215,21 @@ def _chosen(expr: PrimExpr, facts: Facts) -> PrimExpr:
         return map_children(node, visit)
 
     return visit(expr)  # pyright: ignore[reportReturnType]
+
+
+def _reduces(block: Block, loops: frozenset[NodeId] | None = None) -> bool:
+    """Whether a block reduces, over one of the loops."""
+    values = [axis.value for axis in block.axes if axis.kind is AxisKind.REDUCE]
+    return any(loops is None or not loops.isdisjoint(free_vars(value)) for value in values)
+
+
+def _simple(condition: PrimExpr) -> PrimExpr:
+    """A condition in normal form, by nothing that is known only where there is an instance.
+
+    It says as well whether a reduction is empty, which has its own init then.
+    """
+    found = Facts().simplify(condition)
+    return condition if isinstance(found, IntImm) else found
 
 
 def _never_first(block: Block, facts: Facts) -> bool:

@@ -5,7 +5,7 @@ import pytest
 from tests.schedule import scripts
 from tests.schedule.checks import answered, applied, body, only
 from workbench.analysis.dependence import AnswerKind
-from workbench.ir import Block, For
+from workbench.ir import Block, For, IRModule
 from workbench.schedule import Schedule
 from workbench.schedule.primitives.loop_partition import LoopPartition
 from workbench.schedule.scope import walk_statements
@@ -137,3 +137,51 @@ def test_a_bound_loop_stays_whole() -> None:
     answer = answered(schedule.module, LoopPartition(loop="i", factors=(1, None)))
     assert answer.kind is AnswerKind.INAPPLICABLE
     assert "bound to `blockIdx.x`" in answer.message
+
+
+REDUCED = """
+@T.prim_func
+def f(A: T.Buffer(("n", "m"), "float32"), S: T.Buffer(("n",), "float32")):
+    n = T.int64()
+    m = T.int64()
+    for i, k in T.grid(n, m):
+        with T.sblock("S"):
+            vi = T.axis.spatial(n, i)
+            vk = T.axis.reduce(m, AXIS)
+            WHERE
+            with T.init():
+                S[vi] = T.float32(2)
+            S[vi] = S[vi] + A[vi, vk]
+"""
+
+
+def reduced(axis: str, where: str = "") -> IRModule:
+    lines = REDUCED.replace("AXIS", axis).replace("WHERE", f"T.where({where})" if where else "")
+    return parse(lines)
+
+
+@pytest.mark.parametrize("m", [0, 1, 2, 7])
+@pytest.mark.parametrize("factors", [(1, None), (None, 1), (2, None, 3)])
+def test_parts_of_a_symbolic_reduction(m: int, factors: tuple[int | None, ...]) -> None:
+    applied(reduced("k"), LoopPartition(loop="k", factors=factors), n=3, m=m)
+    applied(reduced("k", "k < m - 1"), LoopPartition(loop="k", factors=factors), n=3, m=m)
+
+
+@pytest.mark.parametrize("axis", ["T.max(k - 1, 0)", "k // 2"])
+def test_an_empty_part_would_initialise_again(axis: str) -> None:
+    answer = answered(reduced(axis), LoopPartition(loop="k", factors=(1, None)))
+    assert answer.kind is AnswerKind.UNPROVED
+    assert "in each part of the loop: else its init would run again" in answer.message
+    assert answer.notes == ("an example is `i = 0`, `n = 1`, `m = 1`",)
+    assert "decompose_reduction" in answer.hint
+
+
+def test_a_part_must_initialise_what_the_loop_did() -> None:
+    answer = answered(reduced("k", "k >= 2"), LoopPartition(loop="k", factors=(None, 1)))
+    assert answer.kind is AnswerKind.UNPROVED
+    assert "it is not proved that a part of the loop initialises what `S` does" in answer.message
+
+
+@pytest.mark.parametrize("m", [0, 1, 6])
+def test_parts_of_the_other_loop_keep_the_init(m: int) -> None:
+    applied(reduced("k", "k >= 2"), LoopPartition(loop="i", factors=(1, None)), n=3, m=m)

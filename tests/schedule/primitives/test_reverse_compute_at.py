@@ -114,3 +114,51 @@ def test_the_block_keeps_its_id() -> None:
         for m in (module, after)
     ]
     assert ids[0] == ids[1]
+
+
+WRAPPED = """
+@T.prim_func
+def f(A: T.Buffer(("n",), "float32"), C: T.Buffer(("n",), "float32")):
+    n = T.int64()
+    B = T.sblock_alloc_buffer((n,), "float32")
+    for i in range(T.max(n * 2 - 1, 0), n * 2):
+        with T.sblock("B"):
+            vi = T.axis.spatial(n, i % n)
+            B[vi] = A[vi] * T.float32(2)
+    for j in range(n - 1):
+        with T.sblock("C"):
+            vj = T.axis.spatial(n, j)
+            C[vj] = B[vj] + T.float32(1)
+"""
+
+
+def test_instances_of_a_loop_that_wraps_round_are_not_known() -> None:
+    answer = answered(parse(WRAPPED), ReverseComputeAt(block="C", loop="B.i"))
+    assert answer.kind is AnswerKind.UNPROVED
+    assert "it is not proved that each instance of `C` would run once" in answer.message
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_a_predicate_that_is_not_affine_moves_along(n: int) -> None:
+    after = applied(
+        parse(
+            """
+@T.prim_func
+def f(A: T.Buffer(("n",), "float32"), C: T.Buffer(("n",), "float32")):
+    n = T.int64()
+    B = T.sblock_alloc_buffer((n,), "float32")
+    for i in range(n):
+        with T.sblock("B"):
+            vi = T.axis.spatial(n, i)
+            B[vi] = A[vi] * T.float32(2)
+    for j in range(n):
+        with T.sblock("C"):
+            vj = T.axis.spatial(n, j)
+            T.where(j * j % n < 3)
+            C[vj] = B[vj] + T.float32(1)
+"""
+        ),
+        ReverseComputeAt(block="C", loop="B.i"),
+        n=n,
+    )
+    assert "T.where(i * i % n - 3 < 0)" in body(after)

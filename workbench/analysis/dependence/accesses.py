@@ -209,6 +209,7 @@ class AccessReader:
                 low,
                 high,
                 stable=False,
+                variables=((node.var, None),),
                 why=f"`{node.var.name}` runs inside a `while` loop",
             )
             made = reader.terms.fresh(object(), term)

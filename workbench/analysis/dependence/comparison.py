@@ -207,8 +207,8 @@ class Comparison:
         return None
 
     def _instances(self, group: Group, statement: Statement) -> Relation:
-        side = Side(group.version.model.terms, "x", statement.domain)
         forms = self._identity(group, statement)
+        side = Side(group.version.model.terms, "x", statement.domain, tuple(forms))
         found = Relation(tuple(f"o{n}" for n in range(len(forms))))
         found.inside(side)
         for column, form in zip(found.columns, forms, strict=True):
@@ -389,18 +389,20 @@ class Comparison:
         keys = reader.statement.keys
         width = len(reader.access.indices)
         found = Relation(tuple(f"o{n}" for n in range(len(keys) + width)))
-        side = reader.side("x")
+        side = reader.side("x", [Linear.of(key) for key in keys])
         found.inside(side)
         for n, key in enumerate(keys):
             found.column(f"o{n}", side, Linear.of(key))
         for n, form in enumerate(reader.access.indices):
             found.column(f"o{len(keys) + n}", side, form)
         options: list[list[Part]] = []
-        for number, statement in enumerate(bodies):
+        for statement in bodies:
+            number = group.bodies.index(statement)
             for access in statement.accesses:
                 if access.write and access.buffer.id == reader.access.buffer.id:
                     writer = Event(group.version.model, statement, access)
-                    options += _writes_before(found, writer, f"w{number}_", reader, side)
+                    own = writer.side(f"w{number}_", self._identity(group, statement))
+                    options += _writes_before(found, writer, own, reader, side)
         found.either(options)
         return found, {f"o{n}": f"x{key}" for n, key in enumerate(keys)}
 
@@ -410,8 +412,14 @@ class Comparison:
         Raises:
             TooLargeError: where the sets are too large to decide.
         """
-        old = [_elements(e) for e in self.before.events if _writes(e, buffer)]
-        new = [_elements(e) for e in self.after.events if _writes(e, buffer)]
+        old, new = (
+            [
+                _elements(event, self._identity(group, event.statement))
+                for event in group.events
+                if _writes(event, buffer)
+            ]
+            for group in (self.before, self.after)
+        )
         for relation in old:
             point = relation.missing_from(new)
             if point is not None:
@@ -437,8 +445,8 @@ def _writes(event: Event, buffer: NodeId) -> bool:
     return event.access.write and event.access.buffer.id == buffer and not event.statement.is_init
 
 
-def _elements(event: Event) -> Relation:
-    side = event.side("x")
+def _elements(event: Event, instance: Sequence[Linear]) -> Relation:
+    side = event.side("x", instance)
     found = Relation(tuple(f"o{n}" for n in range(len(event.access.indices))))
     found.inside(side)
     for column, form in zip(found.columns, event.access.indices, strict=True):
@@ -447,10 +455,9 @@ def _elements(event: Event) -> Relation:
 
 
 def _writes_before(
-    found: Relation, writer: Event, prefix: str, reader: Event, side: Side
+    found: Relation, writer: Event, own: Side, reader: Event, side: Side
 ) -> list[list[Part]]:
     """The alternatives under which the writer has written what the reader reads."""
-    own = writer.side(prefix)
     domain = [found.item(own, item) for item in own.domain]
     same = [
         difference(found.form(own, a), found.form(side, b), equal=True)

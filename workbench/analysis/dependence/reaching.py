@@ -87,7 +87,7 @@ class Reaching:
         """Instances of a read with its elements, which lie in the buffer."""
         keys, indices = reader.statement.keys, reader.access.indices
         found = Relation(tuple(f"o{n}" for n in range(len(keys) + len(indices))))
-        side = reader.side("r")
+        side = reader.side("r", [Linear.of(key) for key in keys])
         found.inside(side)
         forms = [*(Linear.of(key) for key in keys), *indices]
         for column, form in zip(found.columns, forms, strict=True):
@@ -110,7 +110,8 @@ class Reaching:
 
     def _found(self, reader: Event, writer: Event) -> Relation:
         found = self._reads(reader)
-        side, own = reader.side("r"), writer.side("w")
+        side = reader.side("r", [Linear.of(key) for key in reader.statement.keys])
+        own = writer.side("w")
         found.inside(own)
         self._same_iteration(found, reader, side, writer, own)
         for a, b in coordinates(writer, reader):

@@ -244,12 +244,14 @@ class Reader(ConstraintReader):
         """A term whose value is not known; one term for equal expressions."""
         deps: frozenset[int] = frozenset()
         stable, scope = True, dict[NodeId, object]()
+        variables: dict[NodeId, tuple[Var, Linear | None]] = {}
         for node in leaves(expr):
             if isinstance(node, Load):
                 stable = stable and node.buffer.id not in self.written
                 scope[node.buffer.id] = None
                 continue
             form = self.values.get(node.id)
+            variables[node.id] = node, form
             scope[node.id] = None if form is None else form.key()
             if form is not None:
                 deps |= self.terms.deps(form)
@@ -267,6 +269,7 @@ class Reader(ConstraintReader):
             stable,
             expr=expr,
             why=f"`{text}` is not an affine expression of the loop variables",
+            variables=tuple(variables.values()),
         )
         if (divisor := self._divisor(expr)) is not None:
             term.low, term.above = 0, divisor

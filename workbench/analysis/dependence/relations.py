@@ -26,6 +26,7 @@ from workbench.analysis.dependence.facts import (
 from workbench.analysis.dependence.linear import AnyOf, Conjunction, Linear, Row
 from workbench.analysis.dependence.sets import TooLargeError
 from workbench.analysis.dependence.terms import TermKind, Terms
+from workbench.analysis.dependence.unknowns import unknown
 
 MAX_OPERATIONS = 2_000_000
 _LOCK = threading.Lock()
@@ -39,11 +40,16 @@ def _isl() -> tuple[Any, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One instance: the terms of its version, a prefix for its variables, its constraints."""
+    """One instance: the terms of its version, a prefix for its variables, its constraints.
+
+    `instance` has forms that tell it from others, in both of two versions that are compared; None
+    where there are none.
+    """
 
     terms: Terms
     prefix: str
     domain: Conjunction
+    instance: tuple[Linear, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -51,7 +57,8 @@ class Relation:
     """A set of tuples (`columns`): facts about names, as text for isl where nothing quicker helps.
 
     Loop variables of sides are named by prefix and key; symbols are parameters. Whatever is no
-    column exists only. `inexact` says what is left out, so that the set is too large.
+    column exists only. `inexact` says what is left out, so that the set is too large; `unknowns`
+    are the terms whose values are.
     """
 
     columns: tuple[str, ...] = ()
@@ -59,6 +66,18 @@ class Relation:
     params: set[str] = field(default_factory=set[str])
     variables: set[str] = field(default_factory=set[str])
     inexact: tuple[str, ...] = ()
+    unknowns: list[tuple[Side, int]] = field(default_factory=list["tuple[Side, int]"])
+
+    def copied(self) -> Relation:
+        """A relation that can be extended without changing this one."""
+        return Relation(
+            self.columns,
+            list(self.parts),
+            set(self.params),
+            set(self.variables),
+            self.inexact,
+            list(self.unknowns),
+        )
 
     # --- writing --------------------------------------------------------------------------
 
@@ -102,6 +121,7 @@ class Relation:
             self.variables.add(name)
             if term.why:
                 self.inexact = (*self.inexact, term.why)
+                self.unknowns.append((side, key))
             self.parts += [self.item(side, item) for item in term.definition]
         return name
 
@@ -147,23 +167,82 @@ class Relation:
     def missing_from(self, others: Sequence[Relation]) -> dict[str, int] | None:
         """A point that lies in none of the other sets.
 
+        Sets are too large where they are inexact. None is a proof nevertheless: values that are not
+        known count in the others only where they are those that they have here.
+
         Raises:
             TooLargeError: where the budget does not suffice.
         """
-        params = sorted(self.params.union(*(o.params for o in others)))
-        if contained(self.parts, [o.parts for o in others], {*params, *self.columns}):
+        if any(other.unknowns for other in others):
+            return _tied(self, others)
+        return _outside(self, others)
+
+
+def _outside(left: Relation, others: Sequence[Relation]) -> dict[str, int] | None:
+    params = sorted(left.params.union(*(o.params for o in others)))
+    if contained(left.parts, [o.parts for o in others], {*params, *left.columns}):
+        return None
+
+    def ask(isl: Any, ctx: Any) -> dict[str, int] | None:  # noqa: ANN401
+        rest = isl.Set.read_from_str(ctx, left.text(params))
+        for other in others:
+            rest = rest.subtract(isl.Set.read_from_str(ctx, other.text(params)))
+        count = len(params)
+        rest = rest.move_dims(isl.dim_type.set, 0, isl.dim_type.param, 0, count)
+        return _sample(rest, (*params, *left.columns))
+
+    with _LOCK:
+        return _asked(ask)
+
+
+def _tied(left: Relation, others: Sequence[Relation]) -> dict[str, int] | None:
+    """A point of a relation that is not proved to lie in others.
+
+    The values of its unknowns and their arguments are columns; unknowns of the others have the
+    value of one that computes the same function of the same arguments.
+    """
+    count = len(left.columns)
+    here = left.copied()
+    known: list[tuple[object, str, tuple[str, ...]]] = []
+    for number, (side, key) in enumerate(here.unknowns):  # grows with unknown arguments
+        found = unknown(side.terms, key, side.prefix, side.instance)
+        if found is None:
+            continue
+        value = f"q{number}"
+        names = tuple(f"{value}_{n}" for n in range(len(found.arguments)))
+        here.parts.append(difference(named(value), named(here.term(side, key)), equal=True))
+        for name, form in zip(names, found.arguments, strict=True):
+            here.column(name, side, form)
+        here.columns = (*here.columns, value, *names)
+        known.append((found.function, value, names))
+    there = [_with_known(other, known, here.columns[count:]) for other in others]
+    return _outside(here, [other for other in there if other is not None])
+
+
+def _with_known(
+    other: Relation, known: Sequence[tuple[object, str, tuple[str, ...]]], columns: Sequence[str]
+) -> Relation | None:
+    """A relation where unknowns have known values, None where one cannot."""
+    made = other.copied()
+    made.columns = (*made.columns, *columns)
+    for side, key in made.unknowns:  # grows with unknown arguments
+        found = unknown(side.terms, key, side.prefix, side.instance)
+        if found is None:
             return None
-
-        def ask(isl: Any, ctx: Any) -> dict[str, int] | None:  # noqa: ANN401
-            left = isl.Set.read_from_str(ctx, self.text(params))
-            for other in others:
-                left = left.subtract(isl.Set.read_from_str(ctx, other.text(params)))
-            count = len(params)
-            left = left.move_dims(isl.dim_type.set, 0, isl.dim_type.param, 0, count)
-            return _sample(left, (*params, *self.columns))
-
-        with _LOCK:
-            return _asked(ask)
+        own = named(made.term(side, key))
+        forms = [made.form(side, form) for form in found.arguments]
+        options = [
+            [
+                difference(named(name), form, equal=True)
+                for name, form in zip((value, *names), (own, *forms), strict=True)
+            ]
+            for function, value, names in known
+            if function == found.function and len(names) == len(forms)
+        ]
+        if not options:
+            return None
+        made.either(options)
+    return made
 
 
 def _asked(ask: Any) -> Any:  # noqa: ANN401

@@ -43,6 +43,7 @@ class Term:
     `definition` are constraints that the term fulfils; they determine it unless `why` says what
     they leave open. `factors` are the terms that a product multiplies, `division` the operands of
     an opaque quotient (or rest, where the flag is set): both are linear once symbols have values.
+    `variables` are those that `expr` is computed from, with their forms.
     """
 
     key: int
@@ -59,6 +60,7 @@ class Term:
     definition: Conjunction = ()
     factors: tuple[int, ...] = ()
     division: tuple[Linear, Linear, bool] | None = None
+    variables: tuple[tuple[Var, Linear | None], ...] = ()
     why: str = ""
 
 

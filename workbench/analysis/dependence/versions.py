@@ -32,9 +32,11 @@ class Event:
         """Its place in program order; a statement reads before it writes."""
         return (*position_of(self.model, self.statement), int(self.access.write))
 
-    def side(self, prefix: str) -> Side:
-        """Its instances, loops named with a prefix."""
-        return Side(self.model.terms, prefix, (*self.statement.domain, *self.access.constraints))
+    def side(self, prefix: str, instance: Sequence[Linear] | None = None) -> Side:
+        """Its instances, loops named with a prefix, told apart by the forms of `instance`."""
+        domain = (*self.statement.domain, *self.access.constraints)
+        known = None if instance is None else tuple(instance)
+        return Side(self.model.terms, prefix, domain, known)
 
     @property
     def inexact(self) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from workbench.schedule.blocks.movement import placed
 from workbench.schedule.blocks.nest import CARRIED, Nest, known_at, nest_of
 from workbench.schedule.blocks.producer import refuse_unknown_times
 from workbench.schedule.blocks.required_region import region
+from workbench.schedule.buffers.declared import left_to_analysis
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, replace_statement, sequence
 from workbench.schedule.symbolic_box import UNKNOWN, Span, at_most, least
@@ -92,6 +93,7 @@ def consume_under(
     body = sequence([*items[:place], made.stmt, *items[place:]])
     changed = replace_statement(scope.function.body, nest.outermost, None)
     changed = replace_statement(changed, loop, replace(loop, body=body))
+    changed = left_to_analysis(changed, path)
     return ConsumerPlan(nest, scope.with_body(changed), made.loops, regenerate)
 
 

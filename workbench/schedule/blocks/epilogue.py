@@ -30,6 +30,7 @@ from workbench.schedule.blocks.inverse import solved
 from workbench.schedule.blocks.loops_by_axes import LoopsByAxes, UnsolvedError, apart
 from workbench.schedule.blocks.nest import known_at
 from workbench.schedule.blocks.producer import only_buffer, refuse_unknown_times
+from workbench.schedule.buffers.declared import left_to_analysis
 from workbench.schedule.buffers.levels import defines
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, replace_statement, sequence
@@ -72,6 +73,7 @@ def merged(scope: Scope, block: Block) -> Merged:
     moved = _moved(consumer, values, facts)
     between = replace(source, body=sequence([source.body, moved]), writes=None, reads=None)
     rest = replace_statement(scope.function.body, consumer.nest.outermost, None)
+    rest = left_to_analysis(rest, scope.paths[source.id])
     before = scope.with_body(replace_statement(rest, source, between))
     one = _one(scope, source, producer, consumer, moved)
     function = scope.with_body(replace_statement(rest, source, one))

@@ -32,6 +32,7 @@ from workbench.schedule.blocks.nest import (
     stores_of,
 )
 from workbench.schedule.blocks.required_region import region
+from workbench.schedule.buffers.declared import left_to_analysis
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, replace_statement, sequence, walk_statements
 from workbench.schedule.symbolic_box import Span, hull
@@ -93,6 +94,7 @@ def compute_under(
     body = sequence([*items[:place], made.stmt, *items[place:]])
     changed = replace_statement(scope.function.body, loop, replace(loop, body=body))
     changed = replace_statement(changed, nest.outermost, None)
+    changed = left_to_analysis(changed, path)
     function = _private(scope.with_body(changed), buffer, path, scope.paths[block.id])
     output = any(param.id == buffer.id for param in scope.function.params)
     around = frozenset(s.var.id for s in path if isinstance(s, For))

@@ -44,6 +44,7 @@ from workbench.ir.numbers import int_range
 from workbench.schedule.blocks.init_twice import init_again
 from workbench.schedule.blocks.nest import Nest, known_at, nest_of
 from workbench.schedule.blocks.one_to_one import tells_apart
+from workbench.schedule.buffers.declared import left_to_analysis
 from workbench.schedule.primitive import bad_parameter
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, replace_statement, sequence
@@ -280,9 +281,8 @@ class _Factoring:
         inside = any(isinstance(stmt, For) for stmt in found.nest.around)
         if inside:  # each iteration has partial results of its own: the loops may be parallel
             both = Allocate(buffer, both)
-        function = scope.with_body(
-            replace_statement(scope.function.body, found.nest.outermost, both)
-        )
+        body = replace_statement(scope.function.body, found.nest.outermost, both)
+        function = scope.with_body(left_to_analysis(body, found.nest.around))
         if not inside:
             function = replace(function, allocations=(*function.allocations, buffer))
         rounds = is_float(found.type.dtype)  # `min` and `max` choose between zeros of two signs

@@ -17,7 +17,7 @@ from workbench.ir import (
     While,
     free_vars,
 )
-from workbench.schedule.buffers.mentions import is_opaque
+from workbench.schedule.buffers.declared import left_to_analysis
 from workbench.schedule.scope import (
     Scope,
     place_id,
@@ -151,11 +151,7 @@ def _with_buffers(
 def _with_suite(scope: Scope, level: Level, new: Stmt) -> TensorFunction:
     """The function with another suite; blocks around it leave their regions to analysis."""
     body = replace_statement(scope.function.body, level.suite, new)
-    for stmt in level.path:
-        if isinstance(stmt, Block) and stmt.writes is not None and not is_opaque(stmt):
-            block = _block(body, stmt.id)
-            body = replace_statement(body, block, replace(block, reads=None, writes=None))
-    return scope.with_body(body)
+    return scope.with_body(left_to_analysis(body, level.path))
 
 
 def _block(body: Stmt, block: NodeId) -> Block:

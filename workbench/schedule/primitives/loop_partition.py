@@ -27,6 +27,7 @@ from workbench.schedule.copies import Copy, copied
 from workbench.schedule.facts import facts_at, with_loop
 from workbench.schedule.loops.bounds import settled
 from workbench.schedule.loops.factors import checked_factors
+from workbench.schedule.loops.parts import Cut, inits_of_parts, reduced_by
 from workbench.schedule.primitive import Derived, Primitive, Rewritten, bad_parameter
 from workbench.schedule.resolve import resolved
 from workbench.schedule.scope import Scope, sequence
@@ -41,8 +42,9 @@ class LoopPartition(Primitive):
     """Cut a loop into consecutive loops of the given extents; at most one is None: the rest.
 
     Without a None, what the extents leave over is one more loop. The order of the iterations does
-    not change, so it is always legal. What each part decides, such as the predicates of a border,
-    is decided; so it peels too. Called `partition` in Halide (a directive), `loop_partition` in
+    not change, so it is legal wherever a part of a reduction that is empty initialises nothing
+    that the loop did not. What each part decides, such as the predicates of a border, is decided;
+    so it peels too. Called `partition` in Halide (a directive), `loop_partition` in
     TVM, `cut_loop` in Exo.
 
     Rewrite::
@@ -74,7 +76,12 @@ class LoopPartition(Primitive):
         if dtype_of(loop.var) != INDEX:
             message = f"`{loop.var.name}` counts in `{dtype_of(loop.var)}`, expected `{INDEX}`"
             return inapplicable(message, loop.var.id)
-        return applies()
+        carried = reduced_by(scope.function, loop)
+        if not carried:
+            return applies()
+        done = self.rewrite(Scope(scope.name, scope.function))
+        copies = {found.sources[0]: found.results for found in done.derived}
+        return inits_of_parts(carried, Cut(loop, done.results, copies, done.function))
 
     @override
     def rewrite(self, scope: Scope) -> Rewritten:
@@ -148,5 +155,5 @@ def _loop(old: For, var: Var, part: Part, body: Stmt, facts: Facts) -> Stmt:
     start, extent = part
     inside = with_loop(facts, var, start, extent)
     inside = inside.assume(var < old.start + old.extent).assume(var >= old.start)
-    inner = resolved(body, {old.var.id: var}, inside)
+    inner = resolved(body, {old.var.id: var}, inside, part=True)
     return replace(old, var=var, start=start, extent=extent, body=inner)
