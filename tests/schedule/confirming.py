@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from tests.analysis.dependence.brute import Event, Machine, carried, reversed_pairs
 from tests.generate.programs import Program
-from workbench.ir import TensorFunction, free_vars
+from workbench.ir import LoopKind, TensorFunction, free_vars
 from workbench.schedule import Primitive
 from workbench.schedule.primitives import Bind, Parallel, Reorder, Vectorize
 from workbench.schedule.scope import Scope
 
 AT_ONCE = (Parallel, Vectorize, Bind)
 """Primitives that let the iterations of one loop happen at the same time."""
+IN_ORDER = (LoopKind.SERIAL, LoopKind.UNROLLED)
 
 
 def confirmed(program: Program, function: TensorFunction, refused: Primitive) -> bool:
@@ -56,8 +58,21 @@ def _reversed(scope: Scope, found: Sequence[Event], refused: Reorder) -> bool:
     time = {n: ((n,), (), n) for n in range(len(found))}
     time |= {n: (*_time(found, inside[0], n, order), n) for n in inside}
     ways = (reversed_pairs(found, time, commuting=either) for either in (False, True))
-    assert any(ways), f"{refused}: no two instances are turned around"
+    turned = [_turned(found[n], order) for n in inside]
+    at_once = [loop.var.id for loop in scope.loops if loop.kind not in IN_ORDER]
+    seen = any(ways) or any(carried(turned, loop) for loop in at_once)
+    assert seen, f"{refused}: no two instances are turned around"
     return True
+
+
+def _turned(event: Event, order: Sequence[int]) -> Event:
+    """The event with the loops around it in their new order."""
+    values = dict(event.loops)
+    ids = list(values)
+    places = sorted(ids.index(loop) for loop in order)
+    turned = dict(zip(places, order, strict=True))
+    loops = (turned.get(place, ident) for place, ident in enumerate(ids))
+    return replace(event, loops=tuple((ident, values[ident]) for ident in loops))
 
 
 def _time(
