@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from workbench.ir import IRModule
 from workbench.schedule.base import BlockLike, BlockRef, LoopRef, ScheduleBase
 from workbench.schedule.buffers.operands import place_named
 from workbench.schedule.methods.blocks import BlockMethods
@@ -9,7 +10,9 @@ from workbench.schedule.methods.compute import ComputeMethods
 from workbench.schedule.methods.loops import LoopMethods
 from workbench.schedule.methods.memory import MemoryMethods
 from workbench.schedule.methods.sampling import SamplingMethods
+from workbench.schedule.neighbours import neighbours, output_blocks
 from workbench.schedule.place_facts import PlaceFacts
+from workbench.schedule.primitive import bad_parameter
 from workbench.schedule.scope import walk_statements
 from workbench.support.kinds import methods_check_kinds
 
@@ -36,12 +39,22 @@ class Schedule(
         CompileError: `schedule/which-function`.
     """
 
-    def get_block(self, name: str) -> BlockRef:
-        """The block of that name.
+    @property
+    def mod(self) -> IRModule:
+        """The module so far, as TVM calls it: `module`."""
+        return self.module
+
+    def get_block(self, name: str, func_name: str | None = None) -> BlockRef:
+        """The block of that name; a schedule works on one function, `func_name` may say which.
 
         Raises:
-            CompileError: `schedule/no-such-block`, `schedule/ambiguous-name`.
+            CompileError: `schedule/no-such-block`, `schedule/ambiguous-name`,
+                `schedule/which-function` for another function.
         """
+        if func_name not in {None, self.function}:
+            message = f"this schedule works on `{self.function}`, not on `{func_name}`"
+            hint = f'make one for it: `wb.Schedule(sch.module, "{func_name}")`'
+            raise bad_parameter(self.scope, "schedule/which-function", message, hint)
         return self.block_ref(self.scope.block(name).id)
 
     def get_blocks(self) -> tuple[BlockRef, ...]:
@@ -65,6 +78,26 @@ class Schedule(
         """
         return self.loop_ref(self.scope.loop(name).var.id)
 
+    def get_producers(self, block: BlockLike) -> tuple[BlockRef, ...]:
+        """The blocks that write what a block reads, before it or in a loop around both.
+
+        Raises:
+            CompileError: `schedule/no-such-block`, `schedule/foreign-reference`.
+        """
+        return self._neighbours(block, producers=True)
+
+    def get_consumers(self, block: BlockLike) -> tuple[BlockRef, ...]:
+        """The blocks that read what a block writes, after it or in a loop around both.
+
+        Raises:
+            CompileError: `schedule/no-such-block`, `schedule/foreign-reference`.
+        """
+        return self._neighbours(block, producers=False)
+
+    def get_output_blocks(self) -> tuple[BlockRef, ...]:
+        """The blocks that write parameters of the function, in program order."""
+        return tuple(self.block_ref(block.id) for block in output_blocks(self.scope))
+
     def facts(self, place: BlockLike | LoopRef) -> PlaceFacts:
         """What the analyses say of a loop or block; a name is that of a block where there is one.
 
@@ -76,6 +109,10 @@ class Schedule(
             return PlaceFacts(self.scope, place_named(self.scope, place))
         _ = self.loop_name(place) if isinstance(place, LoopRef) else self.block_name(place)
         return PlaceFacts(self.scope, self.scope.node(place.id))
+
+    def _neighbours(self, block: BlockLike, *, producers: bool) -> tuple[BlockRef, ...]:
+        found = neighbours(self.scope, self.scope.block(self.block_name(block)), producers)
+        return tuple(self.block_ref(other.id) for other in found)
 
     def get_child_blocks(self, place: BlockLike | LoopRef) -> tuple[BlockRef, ...]:
         """The blocks inside a block or loop, in program order."""

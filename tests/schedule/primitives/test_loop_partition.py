@@ -112,11 +112,15 @@ def test_derivations_name_the_copies() -> None:
     assert len(set(found[block.id])) == 3
 
 
+def test_one_part_is_the_whole_loop() -> None:
+    after = applied(parse(scripts.MATMUL), LoopPartition(loop="i", factors=(None,)))
+    assert body(after).count("for i_0") == 1
+
+
 @pytest.mark.parametrize(
     ("factors", "words"),
     [
-        ((), "positive extents"),
-        ((None,), "positive extents"),
+        ((), "needs positive factors"),
         ((None, 1, None), "at most one of them None"),
         ((0, None), "positive"),
         ((7,), "more than `i` has iterations"),

@@ -8,6 +8,7 @@ import pytest
 
 from tests.schedule import scripts
 from tests.schedule.checks import answered, applied, body, only
+from workbench.analysis.dependence import AnswerKind
 from workbench.ir import For
 from workbench.rewrite import Site
 from workbench.schedule import Schedule
@@ -145,8 +146,8 @@ def test_names_are_free() -> None:
 @pytest.mark.parametrize(
     ("factors", "words"),
     [
-        ((), "two or more positive factors"),
-        ((4,), "two or more positive factors"),
+        ((), "needs positive factors"),
+        ((4,), "do not cover the extent of `i`"),
         ((None, None), "at most one of them None"),
         ((None, 0), "positive"),
         ((None, -2), "positive"),
@@ -161,6 +162,38 @@ def test_bad_factors(factors: tuple[Any, ...], words: str) -> None:
         answered(parse(scripts.MATMUL), Split(loop="i", factors=factors))
     assert error.value.diagnostics[0].code == "schedule/bad-factor"
     assert words in error.value.diagnostics[0].message
+
+
+@pytest.mark.parametrize("factors", [(None,), (6,), (8,)])
+def test_one_factor(factors: tuple[int | None, ...]) -> None:
+    after = applied(parse(scripts.MATMUL), Split(loop="i", factors=factors))
+    assert ("T.where" in after.script()) is (factors == (8,))
+
+
+@pytest.mark.parametrize(
+    ("script", "factors", "kind"),
+    [
+        (scripts.MATMUL, (None, 3), AnswerKind.APPLIES),
+        (scripts.MATMUL, (2, None), AnswerKind.APPLIES),
+        (scripts.MATMUL, (None, 4), AnswerKind.ILLEGAL),
+        (scripts.MATMUL, (2, 4), AnswerKind.ILLEGAL),
+        (scripts.SYMBOLIC, (None, 1), AnswerKind.APPLIES),
+        (scripts.SYMBOLIC, (None, 4), AnswerKind.UNPROVED),
+    ],
+)
+def test_a_split_without_predicate_divides(
+    script: str, factors: tuple[int | None, ...], kind: AnswerKind
+) -> None:
+    wanted = Split(loop="i", factors=factors, disable_predication=True)
+    answer = answered(parse(script), wanted)
+    assert answer.kind is kind
+    if answer.applies:
+        after = applied(parse(script), wanted, n=5, m=3)
+        assert "T.where" not in after.script()
+    elif kind is AnswerKind.ILLEGAL:
+        assert answer.notes == ("iteration `6` of the new loops is none of `i`",)
+    else:
+        assert "`n`" in answer.message
 
 
 def test_whole_numbers_of_numpy() -> None:

@@ -12,9 +12,7 @@ LARGEST = 2**31
 """Iterations that factors may stand for; index arithmetic is far from overflow then."""
 
 
-def checked_factors(
-    scope: Scope, what: str, factors: Sequence[object], *, at_least: int
-) -> list[int | None]:
+def checked_factors(scope: Scope, what: str, factors: Sequence[object]) -> list[int | None]:
     """The factors as plain numbers; at most one of them is None.
 
     Raises:
@@ -22,9 +20,9 @@ def checked_factors(
     """
     known = [f for f in factors if f is not None]
     whole = [int(f) for f in known if isinstance(f, int) and not isinstance(f, bool) and f > 0]
-    if len(factors) < at_least or len(whole) < max(1, len(factors) - 1) or len(whole) < len(known):
-        count = "two or more positive factors" if at_least == 2 else "positive extents"
-        message = f"`{what}` needs {count}, at most one of them None, got `{_shown(factors)}`"
+    if not factors or len(whole) < len(factors) - 1 or len(whole) < len(known):
+        message = f"`{what}` needs positive factors, at most one of them None"
+        message = f"{message}, got `{_shown(factors)}`"
         raise bad_parameter(scope, "schedule/bad-factor", message)
     if math.prod(whole) > LARGEST:
         message = f"the factors `{_shown(factors)}` of `{what}` multiply to more than `2**31`"

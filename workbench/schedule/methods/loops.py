@@ -32,17 +32,30 @@ Place = LoopRef | BlockRef | str
 class LoopMethods(ScheduleBase):
     """Split, fuse, reorder and mark loops."""
 
-    def split(self, loop: LoopLike, factors: Sequence[int | None]) -> tuple[LoopRef, ...]:
+    def split(
+        self,
+        loop: LoopLike,
+        factors: Sequence[int | None],
+        preserve_unit_iters: bool = True,  # noqa: ARG002
+        disable_predication: bool = False,
+    ) -> tuple[LoopRef, ...]:
         """Cut a loop into nested ones; see `Split`. Gives the new loops, outermost first.
 
-        Raises:
-            CompileError: `schedule/bad-factor`, `schedule/no-such-loop`.
-        """
-        done = self.apply(Split(self.function, self.loop_name(loop), _whole(self.scope, factors)))
-        return tuple(self.loop_ref(place) for place in done.results)
+        Axes of blocks stay whatever `preserve_unit_iters` says. With `disable_predication` a split
+        that needs a predicate is refused.
 
-    def fuse(self, *loops: LoopLike) -> LoopRef:
+        Raises:
+            CompileError: `schedule/bad-factor`, `schedule/no-such-loop`; with
+                `disable_predication` also `schedule/illegal`, `schedule/unproved`.
+        """
+        whole = _whole(self.scope, factors)
+        step = Split(self.function, self.loop_name(loop), whole, disable_predication)
+        return tuple(self.loop_ref(place) for place in self.apply(step).results)
+
+    def fuse(self, *loops: LoopLike, preserve_unit_iters: bool = True) -> LoopRef:  # noqa: ARG002
         """One loop in place of nested ones, given outermost first; see `Fuse`.
+
+        Axes of blocks stay whatever `preserve_unit_iters` says.
 
         Raises:
             CompileError: `schedule/inapplicable`, `schedule/bad-loops`, `schedule/no-such-loop`.
@@ -59,8 +72,15 @@ class LoopMethods(ScheduleBase):
         """
         self.apply(Reorder(self.function, tuple(self.loop_name(loop) for loop in loops)))
 
-    def loop_partition(self, loop: LoopLike, factors: Sequence[int | None]) -> tuple[LoopRef, ...]:
+    def loop_partition(
+        self,
+        loop: LoopLike,
+        factors: Sequence[int | None],
+        preserve_unit_iters: bool = True,  # noqa: ARG002
+    ) -> tuple[LoopRef, ...]:
         """Cut a loop into loops one after the other; see `LoopPartition`. Gives these.
+
+        Axes of blocks stay whatever `preserve_unit_iters` says.
 
         Raises:
             CompileError: `schedule/bad-factor`, `schedule/inapplicable`, `schedule/no-such-loop`.

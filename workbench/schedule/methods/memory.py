@@ -110,10 +110,13 @@ class MemoryMethods(ScheduleBase):
         buffer: BufferIndex | tuple[str, int] | Sequence[str | int],
         index_map: MapLike,
         pad_value: float | None = None,
+        *,
+        assume_injective_transform: bool = False,  # noqa: ARG002
     ) -> None:
         """Lay out a buffer in another way; see `TransformLayout`.
 
-        `index_map` is a function, `lambda i, j: (i // 16, j, i % 16)`, or the text of one.
+        `index_map` is a function, `lambda i, j: (i // 16, j, i % 16)`, or the text of one. That it
+        keeps elements apart is proved whatever `assume_injective_transform` says.
 
         Raises:
             CompileError: `schedule/inapplicable`, `schedule/no-such-block`,

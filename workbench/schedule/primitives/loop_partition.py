@@ -120,7 +120,7 @@ class LoopPartition(Primitive):
 
     def _parts(self, scope: Scope, loop: For, facts: Facts) -> list[Part]:
         """Start and extent of each part; those of a symbolic extent are cut off at its end."""
-        factors = checked_factors(scope, "loop_partition", self.factors, at_least=1)
+        factors = checked_factors(scope, "loop_partition", self.factors)
         known = [f for f in factors if f is not None]
         total, open_ = sum(known), len(known) < len(factors)
         if facts.proves(loop.extent < total + int(open_)) is True:

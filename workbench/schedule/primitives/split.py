@@ -10,7 +10,8 @@ from typing import ClassVar
 from typing_extensions import override
 
 from workbench.analysis.arith import Facts
-from workbench.analysis.dependence import Answer, applies
+from workbench.analysis.dependence import Answer, applies, illegal, unproved
+from workbench.analysis.dependence.spelling import spell
 from workbench.ir import Block, For, IntImm, PrimExpr, Stmt, Var, dtype_of
 from workbench.schedule.facts import facts_at, with_loop
 from workbench.schedule.loops.bounds import settled
@@ -33,9 +34,9 @@ class Split(Primitive):
     """Replace a loop by nested ones; at most one factor is None and is computed.
 
     The order of the iterations does not change, so it is always legal. Where it is not proved that
-    the factors divide the extent, a predicate leaves out the iterations beyond it. The outermost
-    new loop keeps the kind and the annotations. Called `split` in Halide and TVM, `divide_loop` in
-    Exo.
+    the factors divide the extent, a predicate leaves out the iterations beyond it; with
+    `disable_predication` such a split is refused instead. The outermost new loop keeps the kind and
+    the annotations. Called `split` in Halide and TVM, `divide_loop` in Exo.
 
     Rewrite::
 
@@ -52,12 +53,14 @@ class Split(Primitive):
 
     loop: str = ""
     factors: tuple[int | None, ...] = ()
+    disable_predication: bool = False
 
     @override
     def check(self, scope: Scope) -> Answer:
         loop = scope.loop(self.loop)
-        self._sizes(scope, loop, facts_at(scope, loop.var.id))
-        return applies()
+        facts = facts_at(scope, loop.var.id)
+        sizes = self._sizes(scope, loop, facts)
+        return _covered(loop, sizes, facts) if self.disable_predication else applies()
 
     @override
     def rewrite(self, scope: Scope) -> Rewritten:
@@ -95,7 +98,7 @@ class Split(Primitive):
             yield cls(scope.name, label, (None, factor))
 
     def _sizes(self, scope: Scope, loop: For, facts: Facts) -> list[PrimExpr]:
-        factors = checked_factors(scope, self.name, self.factors, at_least=2)
+        factors = checked_factors(scope, self.name, self.factors)
         known = [f for f in factors if f is not None]
         product, dtype = math.prod(known), dtype_of(loop.var)
         _refuse_waste(scope, loop, list(factors), product)
@@ -107,6 +110,22 @@ class Split(Primitive):
             hint = "use None for one of them"
             raise bad_parameter(scope, "schedule/bad-factor", message, hint)
         return [IntImm(f, dtype) for f in known]
+
+
+def _covered(loop: For, sizes: list[PrimExpr], facts: Facts) -> Answer:
+    """Whether the new loops run the iterations of the old one and no more."""
+    extent = facts.simplify(loop.extent)
+    product = facts.simplify(math.prod(sizes, start=IntImm(1, dtype_of(loop.var))))
+    if facts.proves(product <= extent) is True:
+        return applies()
+    name, runs = loop.var.name, f"the factors make `{spell(product)}` iterations of"
+    hint = "without `disable_predication`, a predicate leaves out what is beyond"
+    if isinstance(extent, IntImm) and isinstance(product, IntImm):
+        message = f"{runs} `{name}`, which has `{extent.value}`"
+        witness = f"iteration `{extent.value}` of the new loops is none of `{name}`"
+        return illegal(message, loop.var.id, (witness,), hint=hint)
+    message = f"{runs} `{name}`, not proved to be within its extent `{spell(extent)}`"
+    return unproved(message, loop.var.id, hint=hint)
 
 
 def _refuse_waste(scope: Scope, loop: For, factors: list[int | None], product: int) -> None:
