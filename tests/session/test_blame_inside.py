@@ -239,7 +239,8 @@ CASES = {
         ("main.s",), "`rebind` of `main.s`",
     ),
     "a stale buffer after in-place reuse": Case(
-        IN_PLACE, LEGAL, Rebind("r", library("test.faulty.relu_in_place", style=PackedStyle.PURE)),
+        IN_PLACE, LEGAL,
+        Rebind("r", library("test.faulty.relu_in_place", style=PackedStyle.EFFECT)),
         (EliminateDeadCode(),), ("main.h",), "`rebind` of `main.r`",
     ),
     "another index map": Case(

@@ -1,6 +1,7 @@
 """The reference interpreter of all three kinds of function: slow, obviously right, the oracle."""
 
 from workbench.interpret.graph import copied, has_library_calls, run, values
+from workbench.interpret.kept import check_kept
 from workbench.interpret.matching import (
     Symbols,
     dim_text,
@@ -14,6 +15,7 @@ from workbench.interpret.tensor import fresh_array, run_tensor_function
 
 __all__ = [
     "Symbols",
+    "check_kept",
     "copied",
     "dim_text",
     "evaluate",

@@ -11,6 +11,7 @@ import numpy as np
 import workbench.ops
 from workbench.interpret.filled import check_filled
 from workbench.interpret.foreign import as_array
+from workbench.interpret.kept import check_kept
 from workbench.interpret.matching import Symbols, Value, mismatch_code, read_leaf
 from workbench.interpret.tensor import call_tensor_function, fresh_array, run_tensor_function
 from workbench.ir.expr import ScalarType, TensorType, Type, Var
@@ -288,11 +289,14 @@ class _Frame:
             )
         inputs = [self.leaf(arg) for arg in call.args]
         outputs = self._outputs(call.out_types) if call.style is PackedStyle.DPS else []
+        before = None if call.style is PackedStyle.EFFECT else [copied(item) for item in inputs]
         try:
             with np.errstate(all="ignore"):
                 returned = library.function(*inputs, *outputs, **library_keywords(call))
         except FOREIGN_FAULTS as error:
             raise _foreign("library/raised", f"library function `{call.symbol}`", error) from error
+        if before is not None:
+            check_kept(call.symbol, before, inputs)
         if call.style is not PackedStyle.DPS:
             return _as_values(returned)
         check_filled(call.symbol, returned, outputs)

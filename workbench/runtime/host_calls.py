@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.interpret import check_kept, copied
 from workbench.interpret.filled import check_filled
 from workbench.interpret.foreign import as_array
 from workbench.ir import (
@@ -69,6 +70,23 @@ def library_call(module: IRModule, called: CallPacked) -> HostCall:
             raise _raised("library/raised", f"library function `{symbol}`", error) from error
         if fills and returned is not None:
             check_filled(symbol, returned, values[-fills:])
+        return returned
+
+    return call
+
+
+def keeping_arguments(called: CallPacked, function: HostCall) -> HostCall:
+    """The same call, refused where it writes into its arguments; takes copies of them.
+
+    Raises:
+        CompileError: the call itself `library/writes-argument`.
+    """
+    count = len(called.args)
+
+    def call(*values: Any) -> Any:  # noqa: ANN401
+        before = [copied(value) for value in values[:count]]
+        returned = function(*values)
+        check_kept(called.symbol, before, values[:count])
         return returned
 
     return call

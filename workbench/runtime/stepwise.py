@@ -53,6 +53,7 @@ from workbench.runtime.arrays import (
 from workbench.runtime.context import Context
 from workbench.runtime.host_calls import (
     checked_result,
+    keeping_arguments,
     library_call,
     operator_call,
     placed,
@@ -224,6 +225,8 @@ class Activation:
 
     def _call_packed(self, call: CallPacked, type_: Type) -> Value:
         function = library_call(self.machine.module, call)
+        if self.seen is not None and call.style is not PackedStyle.EFFECT:
+            function = keeping_arguments(call, function)
         if call.style is not PackedStyle.DPS:
             return self._host(call.symbol, function, call.args, type_)
         outputs = self._outputs(call.out_types)
