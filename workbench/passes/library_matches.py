@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
 from workbench.analysis.contraction import LibraryForm, library_forms
 from workbench.analysis.patterns import (
-    CallTo,
     LibraryPattern,
     Match,
     NearMiss,
     Objection,
-    Pattern,
-    find_several,
+    find_apart,
     library_patterns,
 )
-from workbench.analysis.patterns.matches import NEAR_MISS
 from workbench.ir import (
     Arg,
     Binding,
@@ -72,39 +68,20 @@ def library_matches(
     for values that no pattern took, one reason a value.
     """
     patterns = library_patterns(library)
-    fitting: list[list[LibrarySite]] = [[] for _ in patterns]
-    declined: dict[NodeRef, tuple[int, str]] = {}
     judges = [partial(_objection, p) for p in patterns]
-    for position, found in find_several([p.pattern for p in patterns], module, functions, judges):
-        offered = patterns[position]
+    declined: dict[NodeRef, NearMiss] = {}
+    for position, found in find_apart([p.pattern for p in patterns], module, functions, judges):
         root = found.root.var.id
         if isinstance(found, NearMiss):
             ref = NodeRef(found.function, root)
-            if _counts(found, offered) and found.depth > declined.get(ref, (0, ""))[0]:
-                declined[ref] = (found.depth, found.reason)
+            if ref not in declined or found.depth > declined[ref].depth:
+                declined[ref] = found
             continue
+        offered = patterns[position]
         members = [m.var.id for m in found.members if m.var.id != root]
-        fitting[position].append(
-            LibrarySite(found.function, (root, *members), f"`{offered.symbol}`", found, offered)
-        )
-    taken: set[NodeRef] = set()
-    for site in itertools.chain.from_iterable(fitting):
-        refs = site.refs
-        if taken.isdisjoint(refs):
-            taken.update(refs)
-            yield site
-    for ref, (_, reason) in declined.items():
-        if ref not in taken:
-            yield Declined(ref.function, ref.id, reason)
-
-
-def _counts(found: NearMiss, offered: LibraryPattern) -> bool:
-    """Whether a near miss is worth a remark.
-
-    Where only the arguments of its innermost call, or what is below several calls, do not fit:
-    others are merely other code.
-    """
-    return found.code != NEAR_MISS or found.depth >= min(2, _calls(offered.pattern))
+        yield LibrarySite(found.function, (root, *members), f"`{offered.symbol}`", found, offered)
+    for ref, missed in declined.items():
+        yield Declined(ref.function, ref.id, missed.reason)
 
 
 def _objection(offered: LibraryPattern, found: Match) -> Objection | None:
@@ -119,12 +96,6 @@ def _objection(offered: LibraryPattern, found: Match) -> Objection | None:
     else:
         reason = offered.reason(found)
     return Objection("pattern/unfit", reason) if reason else None
-
-
-def _calls(pattern: Pattern) -> int:
-    if not isinstance(pattern, CallTo):
-        return 0
-    return 1 + sum(_calls(arg) for arg in pattern.args or ())
 
 
 def library_form_of(module: IRModule, binding: Binding, library: str) -> LibraryForm | None:

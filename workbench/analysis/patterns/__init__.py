@@ -29,7 +29,7 @@ from workbench.analysis.patterns.language import (
     tensor,
 )
 from workbench.analysis.patterns.matches import Judge, Match, NearMiss, Objection
-from workbench.analysis.patterns.matching import find, find_several, match_at
+from workbench.analysis.patterns.matching import find, find_apart, match_at
 from workbench.analysis.patterns.offered import (
     LibraryPattern,
     library_patterns,
@@ -53,7 +53,7 @@ __all__ = [
     "anything",
     "constant",
     "find",
-    "find_several",
+    "find_apart",
     "item",
     "library",
     "library_patterns",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from workbench.analysis.patterns.language import CallTo, Pattern
+from workbench.analysis.patterns.matches import Match
 from workbench.analysis.uses import result_ids, users
 from workbench.ir import (
     Alias,
@@ -48,6 +49,21 @@ class Place:
                 self.block[value] = number if block.dataflow else -1
         self.users = users(function)
         self.results = result_ids(function)
+        self.taken: set[NodeId] = set()
+
+    def take(self, match: Match) -> bool:
+        """Take the values of a match, unless another took one of them; whether it did."""
+        values = [member.var.id for member in match.members]
+        if not self.taken.isdisjoint(values):
+            return False
+        self.taken.update(values)
+        return True
+
+    def computed(self, leaf: Arg) -> GraphExpr | None:
+        """The right side whose value a leaf is; None where no binding has it."""
+        found = self.resolved(leaf)
+        binding = self.bindings.get(found.id) if isinstance(found, Var) else None
+        return None if binding is None else binding.value
 
     def resolved(self, leaf: Arg) -> Arg:
         """The value that a leaf stands for: names of other values are looked through."""

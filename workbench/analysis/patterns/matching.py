@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 
 from workbench.analysis.patterns.checks import check_patterns
 from workbench.analysis.patterns.fitting import Place
-from workbench.analysis.patterns.language import AnyOf, CallTo, Item, Pattern, Several
+from workbench.analysis.patterns.language import (
+    AnyOf,
+    Anything,
+    CallTo,
+    ConstantValue,
+    Item,
+    Pattern,
+    Several,
+)
 from workbench.analysis.patterns.matches import NEAR_MISS, Judge, Match, NearMiss
 from workbench.analysis.patterns.search import search
-from workbench.ir import CallOp, CallPacked, CallTIR, GraphExpr, IRModule, TupleItem
+from workbench.analysis.uses import arguments
+from workbench.ir import Binding, CallOp, CallPacked, CallTIR, GraphExpr, IRModule, TupleItem
 from workbench.support import NodeId
 from workbench.support.kinds import checks_kinds
 
@@ -31,38 +41,77 @@ def find(
         CompileError: `pattern/unknown-operator`, `pattern/unknown-attribute`,
         `pattern/unknown-library-function`, `pattern/unknown-dtype`, `pattern/same-name`.
     """
-    judges = None if judge is None else (judge,)
-    for _, found in find_several((pattern,), module, functions, judges):
-        yield found
+    check_patterns((pattern,), module)
+    beginnings = _Beginnings((pattern,))
+    least = isinstance(pattern, Item)  # any field of a tuple is not near
+    for place, binding, _ in _candidates(beginnings, module, functions):
+        found = search(place, pattern, binding, judge)
+        if isinstance(found, Match) or found.depth > least or found.code != NEAR_MISS:
+            yield found
 
 
-def find_several(
+def find_apart(
     patterns: Sequence[Pattern],
     module: IRModule,
     functions: tuple[str, ...] | None = None,
     judges: Sequence[Judge] | None = None,
 ) -> Iterator[tuple[int, Match | NearMiss]]:
-    """What `find` gives for each of several patterns, with the pattern's position.
+    """Matches of several patterns that share no value, each with the pattern's position.
 
-    In program order, for one value in the order of the patterns. Tries at a value only the
-    patterns that can begin with one.
+    Those of earlier patterns come first, those of one pattern in program order. Then near misses
+    at values that no match took, in program order: those where only the arguments of the innermost
+    call, or what is below several calls, do not fit. Others are merely other code.
+
+    One walk finds at which values each pattern can begin; what a match took is not looked at again.
+
+    Raises:
+        CompileError: as `find`.
     """
     check_patterns(patterns, module)
-    beginnings = _Beginnings(patterns)
+    places: list[list[tuple[int, Place, Binding]]] = [[] for _ in patterns]
+    beginnings = _Beginnings(patterns, below=True)
+    for number, (place, binding, positions) in enumerate(
+        _candidates(beginnings, module, functions)
+    ):
+        for position in positions:
+            places[position].append((number, place, binding))
+    missed: list[tuple[int, int, NearMiss]] = []
+    for position, pattern in enumerate(patterns):
+        judge = None if judges is None else judges[position]
+        least = min(2, _calls(pattern))
+        for number, place, binding in places[position]:
+            if binding.var.id in place.taken:
+                continue
+            found = search(place, pattern, binding, judge)
+            if isinstance(found, NearMiss):
+                if found.depth >= least or found.code != NEAR_MISS:
+                    missed.append((number, position, found))
+            elif place.take(found):
+                yield position, found
+    untaken = {number for row in places for number, p, b in row if b.var.id not in p.taken}
+    missed.sort(key=itemgetter(0, 1))
+    yield from ((position, miss) for number, position, miss in missed if number in untaken)
+
+
+def _candidates(
+    beginnings: _Beginnings, module: IRModule, functions: tuple[str, ...] | None
+) -> Iterator[tuple[Place, Binding, Sequence[int]]]:
+    """Values at which some of the patterns can stand, with the positions of those."""
     named = None if functions is None else frozenset(functions)
     for name, function in module.graph_functions.items():
         if functions is None and dict(function.attrs).get("Primitive"):
             continue
         if named is not None and name not in named:
             continue
-        place = Place(module, name, function)
+        place: Place | None = None
         for binding in function.bindings:
-            for position in beginnings.at(binding.value):
-                judge = None if judges is None else judges[position]
-                found = search(place, patterns[position], binding, judge)
-                least = isinstance(patterns[position], Item)  # any field of a tuple is not near
-                if isinstance(found, Match) or found.depth > least or found.code != NEAR_MISS:
-                    yield position, found
+            positions = beginnings.at(binding.value)
+            if positions:
+                place = place or Place(module, name, function)
+                positions = beginnings.going_on(positions, place, binding.value)
+            if positions:
+                assert place is not None
+                yield place, binding, positions
 
 
 def match_at(
@@ -80,11 +129,15 @@ def match_at(
 
 
 class _Beginnings:
-    """Which patterns can stand at a value, by what it calls."""
+    """Which patterns can stand at a value, by what it calls.
 
-    def __init__(self, patterns: Sequence[Pattern]) -> None:
+    With `below`, only those of several calls of which one more can be among the arguments.
+    """
+
+    def __init__(self, patterns: Sequence[Pattern], *, below: bool = False) -> None:
         self._named: dict[object, list[int]] = {}
         self._others: list[int] = []
+        self._below = [_starts_below(pattern) if below else None for pattern in patterns]
         for position, pattern in enumerate(patterns):
             starts = _starts(pattern)
             if starts is None:
@@ -94,12 +147,23 @@ class _Beginnings:
 
     def at(self, value: GraphExpr) -> Sequence[int]:
         """Positions of patterns to try, in order."""
-        match value:
-            case CallOp(op=name) | CallPacked(symbol=name):
-                named = self._named.get(name, ())
-            case _:
-                named = self._named.get(value.__class__, ())
+        named = self._named.get(_start(value), ())
         return sorted((*named, *self._others)) if self._others else named
+
+    def going_on(self, positions: Sequence[int], place: Place, value: GraphExpr) -> Sequence[int]:
+        """Those of the positions whose pattern can fit an argument too."""
+        below = self._below
+        if all(below[position] is None for position in positions):
+            return positions
+        found = {_start(read) for arg in arguments(value) if (read := place.computed(arg))}
+        return [p for p in positions if (asked := below[p]) is None or not found.isdisjoint(asked)]
+
+
+def _start(value: GraphExpr) -> object:
+    """What a pattern of a right side begins with: its operator or symbol, else its kind."""
+    if isinstance(value, CallOp):
+        return value.op
+    return value.symbol if isinstance(value, CallPacked) else value.__class__
 
 
 def _starts(pattern: Pattern) -> list[object] | None:
@@ -118,3 +182,19 @@ def _starts(pattern: Pattern) -> list[object] | None:
             return None if None in found else [s for starts in found for s in starts or ()]
         case _:
             return None
+
+
+def _starts_below(pattern: Pattern) -> frozenset[object] | None:
+    """What one of the arguments must begin with, for more calls than one to fit; None for any."""
+    if not isinstance(pattern, CallTo) or _calls(pattern) < 2:
+        return None
+    inner = [arg for arg in pattern.args or () if not isinstance(arg, Anything | ConstantValue)]
+    found = [_starts(arg) for arg in inner]
+    return None if None in found else frozenset(s for starts in found for s in starts or ())
+
+
+def _calls(pattern: Pattern) -> int:
+    """How many calls a pattern describes, one in the other."""
+    if not isinstance(pattern, CallTo):
+        return 0
+    return 1 + sum(_calls(arg) for arg in pattern.args or ())
