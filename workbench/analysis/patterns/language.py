@@ -39,6 +39,11 @@ class Pattern:
         open_ = self.shape is None and self.rank is None and self.test is None
         return not open_ or bool(self.dtype)
 
+    @cached_property
+    def restricted(self) -> bool:
+        """Whether the type of the value matters, or how often it is used."""
+        return self.asks_type or self.uses is not None
+
     def named(self, name: str) -> Self:
         """The pattern with a name for its value in the match."""
         return replace(self, name=name)

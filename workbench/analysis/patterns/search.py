@@ -101,7 +101,12 @@ class _Search:
             if self.steps > MOST_STEPS:
                 return None
             goal, rest = goals
-            ways = self._ways(goal, rest, state)
+            if isinstance(goal, _At):  # most are; a `match` takes several times as long
+                ways = self._value(goal.pattern, self.place.resolved(goal.leaf), rest, state)
+            elif isinstance(goal, _Unordered):
+                ways = self._orders(goal, rest)
+            else:
+                ways = self._candidates(goal.pattern, rest, state)
             if len(ways) != 1:
                 for way in ways:
                     found = self._solve(way, state.copy())
@@ -111,23 +116,23 @@ class _Search:
             goals = ways[0]
         return self._judged(state)
 
-    def _ways(self, goal: _Goal, rest: _Goals, state: _State) -> Sequence[_Goals]:
-        """The ways to meet a goal, as what is to be matched then; none if it cannot be met."""
-        if isinstance(goal, _At):  # most are; a `match` takes several times as long
-            return self._value(goal.pattern, self.place.resolved(goal.leaf), rest, state)
-        if isinstance(goal, _Unordered):
-            return self._orders(goal, rest)
-        return self._candidates(goal.pattern, rest, state)
-
     def _orders(self, goal: _Unordered, rest: _Goals) -> Sequence[_Goals]:
         """The first pattern with each of the arguments, equal ones once."""
-        wanted, *others = goal.patterns
-        ways: dict[Arg, _Goals] = {}
+        wanted, others = goal.patterns[0], goal.patterns[1:]
+        ways: list[_Goals] = []
+        tried: list[Arg] = []
         for position, arg in enumerate(goal.args):
+            leaf = self.place.resolved(arg)
+            if leaf in tried:
+                continue
+            tried.append(leaf)
             left = (*goal.args[:position], *goal.args[position + 1 :])
-            then = (_Unordered(tuple(others), left), rest) if others else rest
-            ways.setdefault(self.place.resolved(arg), (_At(wanted, arg), then))
-        return list(ways.values())
+            if len(others) == 1:
+                then = (_At(others[0], left[0]), rest)
+            else:
+                then = (_Unordered(others, left), rest) if others else rest
+            ways.append((_At(wanted, leaf), then))
+        return ways
 
     def _candidates(self, pattern: Pattern, rest: _Goals, state: _State) -> Sequence[_Goals]:
         touched = [leaf.id for leaf in state.leaves.values() if isinstance(leaf, Var)]
@@ -142,33 +147,38 @@ class _Search:
     # --- one value ---------------------------------------------------------------------------
 
     def _value(self, pattern: Pattern, leaf: Arg, rest: _Goals, state: _State) -> Sequence[_Goals]:
-        known = state.leaves.get(id(pattern))
-        node = leaf.id if isinstance(leaf, Var) else NodeId(-1)
-        depth = len(state.members)
+        key = id(pattern)
+        known = state.leaves.get(key)
         if known is not None:
-            same = known == leaf
-            text = "expected the same value at both places"
-            return [rest] if same else self._missed(text, node, depth)
-        if (reason := self.place.restrictions(pattern, leaf)) is not None:
-            return self._missed(reason, node, depth)
-        state.leaves[id(pattern)] = leaf
+            if known == leaf:
+                return (rest,)
+            return self._missed_at("expected the same value at both places", leaf, state)
+        if pattern.restricted:
+            reason = self.place.restrictions(pattern, leaf)
+            if reason is not None:
+                return self._missed_at(reason, leaf, state)
+        state.leaves[key] = leaf
         if pattern.name:
             state.names[pattern.name] = leaf
+        if isinstance(pattern, Anything):  # in the order of how often they come
+            return (rest,)
+        if isinstance(pattern, CallTo):
+            return self._call(pattern, leaf, rest, state)
+        return self._other(pattern, leaf, rest, state)
+
+    def _other(self, pattern: Pattern, leaf: Arg, rest: _Goals, state: _State) -> Sequence[_Goals]:
         match pattern:
             case AnyOf(choices=choices):
                 return [(_At(choice, leaf), rest) for choice in choices]
-            case Anything():
-                return [rest]
             case ConstantValue():
                 if self.place.constant(leaf) is not None:
-                    return [rest]
-                return self._missed(f"expected a constant, found {_computed(leaf)}", node, depth)
+                    return (rest,)
+                return self._missed_at(f"expected a constant, found {_computed(leaf)}", leaf, state)
             case Item():
+                node = leaf.id if isinstance(leaf, Var) else NodeId(-1)
                 return self._item(pattern, node, rest, state)
-            case CallTo():
-                return self._call(pattern, leaf, rest, state)
             case _:
-                return self._missed("this pattern stands for several values", node, depth)
+                return self._missed_at("this pattern stands for several values", leaf, state)
 
     def _item(self, pattern: Item, node: NodeId, rest: _Goals, state: _State) -> Sequence[_Goals]:
         binding = self.place.bindings.get(node)
@@ -182,51 +192,55 @@ class _Search:
         return [(_At(pattern.value, binding.value.value), rest)]
 
     def _call(self, pattern: CallTo, leaf: Arg, rest: _Goals, state: _State) -> Sequence[_Goals]:
-        node = leaf.id if isinstance(leaf, Var) else NodeId(-1)
-        depth = len(state.members)
-        binding = self.place.bindings.get(node)
+        binding = self.place.bindings.get(leaf.id) if isinstance(leaf, Var) else None
         if binding is None:
             text = f"expected {wanted_call(pattern)}, found {_uncomputed(leaf)}"
-            return self._missed(text, node, depth)
+            return self._missed_at(text, leaf, state)
+        value, args = binding.value, pattern.args
         if (reason := self.place.not_target(pattern, binding)) is not None:
-            return self._missed(reason, node, depth)
-        state.members[node] = binding
-        if pattern.args is None:
-            return [rest]
-        value = binding.value
-        args = value.args if isinstance(value, _CALLS) else ()
-        if len(args) != len(pattern.args):
-            text = f"expected `{len(pattern.args)}` arguments, found `{len(args)}`"
-            return self._missed(text, node, depth + 1)
+            return self._missed_at(reason, leaf, state)
+        state.members[binding.var.id] = binding
+        if args is None:
+            return (rest,)
+        given = value.args if isinstance(value, _CALLS) else ()
+        if len(given) != len(args):
+            text = f"expected `{len(args)}` arguments, found `{len(given)}`"
+            return self._missed_at(text, leaf, state)
         if pattern.any_order:
-            return [(_Unordered(pattern.args, args), rest)]
-        for wanted, arg in zip(reversed(pattern.args), reversed(args), strict=True):
-            rest = (_At(wanted, arg), rest)
-        return [rest]
+            return ((_Unordered(args, given), rest),)
+        for position in range(len(args) - 1, -1, -1):
+            rest = (_At(args[position], given[position]), rest)
+        return (rest,)
 
     # --- the end -----------------------------------------------------------------------------
 
     def _judged(self, state: _State) -> Match | None:
         """The match, unless it spans blocks or somebody objects."""
-        place, root, depth = self.place, self.root, len(state.members)
+        place, root, inside = self.place, self.root, state.members
         home = place.block[root.var.id]
-        for value, binding in state.members.items():
+        for value, binding in inside.items():
             if place.block[value] != home or home == -1:
                 text = f"`{binding.var.name}` is not in one dataflow block with the others"
-                self._missed(text, value, depth)
+                self._missed(text, value, len(inside))
                 return None
-        members = sorted(state.members.values(), key=lambda b: place.order[b.var.id])
-        outputs = tuple(b.var for b in members if self._read_outside(b.var.id, state.members))
-        found = Match(place.name, root, state.names, tuple(members), outputs)
+        members = [inside[value] for value in sorted(inside, key=place.order.__getitem__)]
+        outputs = [m.var for m in members if self._read_outside(m.var.id, inside)]
+        found = Match(place.name, root, state.names, tuple(members), tuple(outputs))
         objection = None if self.judge is None else self.judge(found)
         if objection is None:
             return found
-        self._missed(objection.reason, root.var.id, depth, objection.code)
+        self._missed(objection.reason, root.var.id, len(inside), objection.code)
         return None
 
     def _read_outside(self, value: NodeId, inside: dict[NodeId, Binding]) -> bool:
-        readers = self.place.users.get(value, ())
-        return value in self.place.results or any(reader not in inside for reader in readers)
+        for reader in self.place.users.get(value, ()):
+            if reader not in inside:
+                return True
+        return value in self.place.results
+
+    def _missed_at(self, reason: str, leaf: Arg, state: _State) -> Sequence[_Goals]:
+        node = leaf.id if isinstance(leaf, Var) else NodeId(-1)
+        return self._missed(reason, node, len(state.members))
 
     def _missed(
         self, reason: str, node: NodeId, depth: int, code: str = NEAR_MISS
