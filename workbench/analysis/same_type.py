@@ -40,10 +40,9 @@ def known_shape(type_: Type) -> Shape | None:
 
 def is_static(type_: Type) -> bool:
     """Whether a type is that of a tensor whose extents are all numbers."""
-    shape = known_shape(type_)
-    if shape is None:
+    if not isinstance(type_, TensorType) or type_.shape is None:
         return False
-    for extent in shape:  # noqa: SIM110  a generator would take longer than the rest
+    for extent in type_.shape:  # noqa: SIM110  a generator would take longer than the rest
         if not isinstance(extent, int):
             return False
     return True

@@ -219,4 +219,6 @@ class GraphFunction:
     @property
     def bindings(self) -> tuple[Binding, ...]:
         """All bindings of the function's own blocks, in program order (branches not entered)."""
-        return tuple(binding for block in self.blocks for binding in block.bindings)
+        if len(self.blocks) == 1:
+            return self.blocks[0].bindings
+        return tuple([binding for block in self.blocks for binding in block.bindings])

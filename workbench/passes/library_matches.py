@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from functools import cached_property, partial
+from operator import is_
 
 from workbench.analysis.contraction import LibraryForm, library_forms
 from workbench.analysis.patterns import (
@@ -17,6 +19,7 @@ from workbench.analysis.patterns import (
 )
 from workbench.ir import (
     Arg,
+    Attr,
     Binding,
     BindingBlock,
     CallOp,
@@ -42,12 +45,35 @@ CODEGEN = "Codegen"
 """The attribute of a function that names the library it is meant for."""
 
 
+@dataclass(frozen=True, eq=False)
+class Offer:
+    """A match that a pattern of a library found, and what the library makes of it."""
+
+    match: Match
+    pattern: LibraryPattern
+    home: GraphFunction
+
+    @cached_property
+    def leaves(self) -> tuple[Arg, ...]:
+        """The arguments of the call, as the function has them in which the match is."""
+        return tuple([self.match[name] for name in self.pattern.arguments])
+
+    @cached_property
+    def attrs(self) -> dict[str, Attr]:
+        """The attributes of the call."""
+        return dict(self.pattern.attrs(self.match))
+
+    @cached_property
+    def operators(self) -> GraphFunction | None:
+        """What the call computes as a function of its arguments; None where names hide it."""
+        return _operators(self.match, self.leaves, self.home)
+
+
 @dataclass(frozen=True, slots=True)
 class LibrarySite(Site):
     """A site with the match that a library takes; None where its loops tell."""
 
-    match: Match | None = None
-    offered: LibraryPattern | None = None
+    offer: Offer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +103,12 @@ def library_matches(
             if ref not in declined or found.depth > declined[ref].depth:
                 declined[ref] = found
             continue
-        offered = patterns[position]
+        home = module[found.function]
+        assert isinstance(home, GraphFunction)
+        offer = Offer(found, patterns[position], home)
         members = [m.var.id for m in found.members if m.var.id != root]
-        yield LibrarySite(found.function, (root, *members), f"`{offered.symbol}`", found, offered)
+        text = f"`{offer.pattern.symbol}`"
+        yield LibrarySite(found.function, (root, *members), text, offer)
     for ref, missed in declined.items():
         yield Declined(ref.function, ref.id, missed.reason)
 
@@ -118,7 +147,7 @@ def give_to_library(editor: ModuleEditor, site: LibrarySite, library: str, rule:
     binding = editor.binding(site.function, site.nodes[0])
     assert binding is not None
     call = binding.value
-    if site.match is None or site.offered is None:
+    if site.offer is None:
         assert isinstance(call, CallTIR)
         algorithm = algorithm_of(editor.current, call)
         assert algorithm is not None
@@ -129,10 +158,10 @@ def give_to_library(editor: ModuleEditor, site: LibrarySite, library: str, rule:
     if len(site.nodes) == 1 and isinstance(call, CallOp):
         algorithm = tensor_form(call, binding.var.type)
         form = None if algorithm is None else _form_in(algorithm, library)
-        if algorithm is not None and form is not None and form.symbol == site.offered.symbol:
+        if algorithm is not None and form is not None and form.symbol == site.offer.pattern.symbol:
             call_library(editor, site.function, binding, algorithm, form, rule)
             return
-    call_offered(editor, site, binding, rule)
+    call_offered(editor, site.function, binding, site.offer, rule)
     members = site.nodes[1:]
     for member in members:
         editor.remove(site.function, member)
@@ -142,49 +171,50 @@ def give_to_library(editor: ModuleEditor, site: LibrarySite, library: str, rule:
 
 def call_offered(
     editor: ModuleEditor,
-    site: LibrarySite,
+    function: str,
     binding: Binding,
+    offer: Offer,
     rule: str,
     given: Mapping[NodeId, Arg] | None = None,
 ) -> None:
     """Give `binding` the library's value for a match; `given` are arguments by parameters."""
-    match, offered, out = site.match, site.offered, binding.var.type
-    assert match is not None
-    assert offered is not None
+    out, symbol = binding.var.type, offer.pattern.symbol
     assert isinstance(out, TensorType)
-    leaves = tuple(match[name] for name in offered.arguments)
-    known = given or {}
-    args = tuple(known.get(arg.id, arg) if isinstance(arg, Var) else arg for arg in leaves)
-    attrs = dict(offered.attrs(match))
-    operators = _operators(editor, match, leaves)
-    if operators is not None:
-        stem = offered.symbol.replace(".", "_")
-        attrs["algorithm"] = editor.add_function(f"{stem}_operators", operators)
+    args, attrs = offer.leaves, offer.attrs
+    if given:
+        args = tuple([given.get(a.id, a) if isinstance(a, Var) else a for a in args])
+    if offer.operators is not None:
+        stem = symbol.replace(".", "_")
+        known = editor.add_function(f"{stem}_operators", offer.operators)
+        attrs = {**attrs, "algorithm": known}
     items = tuple(sorted(attrs.items()))
-    call = CallPacked(offered.symbol, args, (out,), PackedStyle.DPS, items)
-    editor.replace_value(site.function, binding.var.id, call, rule)
+    call = CallPacked(symbol, args, (out,), PackedStyle.DPS, items)
+    editor.replace_value(function, binding.var.id, call, rule)
 
 
-def _operators(editor: ModuleEditor, match: Match, leaves: tuple[Arg, ...]) -> GraphFunction | None:
-    """What the call computes as a function of its arguments; None where names of values hide it."""
-    home = editor.base[match.function]
+def _operators(match: Match, leaves: tuple[Arg, ...], home: GraphFunction) -> GraphFunction | None:
     ids = IdSource(home.next_id)
     params: list[Var] = []
-    known: dict[Arg, Arg] = {member.var: member.var for member in match.members}
+    known = {member.var.id for member in match.members}
+    others: dict[Arg, Var] = {}
     for position, leaf in enumerate(leaves):
-        if isinstance(leaf, Var) and leaf not in known:
-            param = leaf
+        if isinstance(leaf, Var) and leaf.id not in known:
+            known.add(leaf.id)
+            params.append(leaf)
         else:
-            param = Var(ids.new(), f"p{position}", type_of(leaf))
-        params.append(param)
-        known.setdefault(leaf, param)
+            params.append(Var(ids.new(), f"p{position}", type_of(leaf)))
+            others.setdefault(leaf, params[-1])
     members: list[Binding] = []
     for member in match.members:
         call = member.value
-        if not isinstance(call, CallOp) or any(_is_new(arg, known) for arg in call.args):
+        if not isinstance(call, CallOp):
             return None
-        args = tuple(known.get(arg, arg) for arg in call.args)
-        members.append(Binding(member.var, replace(call, args=args)))
+        if any(arg not in others and not _is_known(arg, known) for arg in call.args):
+            return None
+        args = tuple([arg if _is_known(arg, known) else others[arg] for arg in call.args])
+        same = all(map(is_, args, call.args))
+        call = call if same else CallOp(call.op, args, call.attrs)
+        members.append(member if same else Binding(member.var, call))
     root = match.root.var
     block = BindingBlock(tuple(members), dataflow=True, outputs=(root.id,))
     return GraphFunction(
@@ -192,5 +222,8 @@ def _operators(editor: ModuleEditor, match: Match, leaves: tuple[Arg, ...]) -> G
     )
 
 
-def _is_new(arg: Arg, known: Mapping[Arg, Arg]) -> bool:
-    return isinstance(arg, Var | Constant | TupleValue) and arg not in known
+def _is_known(arg: Arg, known: AbstractSet[NodeId]) -> bool:
+    """Whether a leaf can stay: a value of the function, or what needs no parameter."""
+    if isinstance(arg, Var):
+        return arg.id in known
+    return not isinstance(arg, Constant | TupleValue)

@@ -34,14 +34,13 @@ from workbench.ir import (
     content_digest,
     leaf_vars,
     map_children,
-    structurally_equal,
     type_of,
 )
 from workbench.ir.pool import Array, frozen_array
 from workbench.ir.traverse import evolve
 from workbench.rewrite.derivation import Derivation, NodeRef, Relation
 from workbench.rewrite.dimensions import with_dims
-from workbench.rewrite.summary import summary
+from workbench.rewrite.summary import EqualFunctions
 from workbench.support import IdSource, NodeId
 
 N = TypeVar("N")
@@ -85,7 +84,7 @@ class ModuleEditor:
         self._functions: dict[str, Function] = dict(module.functions)
         self._arrays: dict[str, Array] | None = None
         self._names: dict[str, int] = {}
-        self._equal: dict[object, list[str]] | None = None
+        self._equal: EqualFunctions | None = None
         self._pending: dict[str, _Pending] = {}
         self._bindings: dict[str, dict[NodeId, Binding]] = {}
         self.derivations: list[Derivation] = []
@@ -210,23 +209,15 @@ class ModuleEditor:
         self._functions[free] = function
         self._module = None
         if self._equal is not None:
-            self._equal.setdefault(summary(function)[0], []).append(free)
+            self._equal.add(free, function)
         return free
 
     def _find_equal(self, function: Function, caller: str) -> str | None:
         if self._equal is None:
-            self._equal = {}
-            for name, known in self._functions.items():
-                self._equal.setdefault(summary(known)[0], []).append(name)
-        key, whole = summary(function)
-        for name in self._equal.get(key, ()):
-            known = self._functions.get(name)
-            if isinstance(known, TensorFunction):
-                return name
-            private = isinstance(known, GraphFunction) and known.private
+            self._equal = EqualFunctions(self._functions)
+        for name in self._equal.equal_to(function):
             edited = name == caller or (name in self.base and name in self._pending)
-            same = whole or structurally_equal(known, function)
-            if private and not edited and same:
+            if not edited or isinstance(function, TensorFunction):
                 return name
         return None
 

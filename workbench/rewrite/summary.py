@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from workbench.analysis.same_type import is_static
 from workbench.ir import (
     Arg,
@@ -16,8 +18,62 @@ from workbench.ir import (
     TupleValue,
     Var,
     fingerprint,
+    structurally_equal,
 )
 from workbench.support import NodeId
+
+_BY_NAME = (CallTIR, CallFunction)
+
+
+class EqualFunctions:
+    """The functions of a module that others may share, by what they say.
+
+    Functions are told apart by what they call first; all that they say is compared only where
+    that is the same.
+    """
+
+    def __init__(self, functions: Mapping[str, Function]) -> None:
+        self._functions = functions
+        self._alike: dict[object, _Alike] = {}
+        self._asked: dict[int, tuple[Function, bool, list[str]]] = {}
+        for name, function in functions.items():
+            self.add(name, function)
+
+    def add(self, name: str, function: Function) -> None:
+        """Note that a function is there."""
+        asked = self._asked.get(id(function))
+        if asked is not None:
+            asked[2].append(name)
+        elif isinstance(function, TensorFunction) or function.private:
+            self._alike.setdefault(_calls(function), _Alike()).waiting.append(name)
+
+    def equal_to(self, function: Function) -> Iterator[str]:
+        """The names of functions that are equal up to ids and names of values, in order."""
+        if isinstance(function, GraphFunction) and not function.private:
+            return
+        if id(function) not in self._asked:
+            key = summary(function)
+            alike = self._alike.setdefault(_calls(function), _Alike())
+            for name in alike.waiting:
+                if name in self._functions:
+                    alike.by_summary.setdefault(summary(self._functions[name]), []).append(name)
+            alike.waiting.clear()
+            self._asked[id(function)] = function, key[1], alike.by_summary.setdefault(key, [])
+        _, whole, names = self._asked[id(function)]
+        for name in names:
+            known = self._functions.get(name)
+            if known is not None and (whole or structurally_equal(known, function)):
+                yield name
+
+
+class _Alike:
+    """Functions that call the same: those whose summary is known, and the others."""
+
+    __slots__ = ("by_summary", "waiting")
+
+    def __init__(self) -> None:
+        self.by_summary: dict[tuple[object, bool], list[str]] = {}
+        self.waiting: list[str] = []
 
 
 def summary(function: Function) -> tuple[object, bool]:
@@ -31,51 +87,76 @@ def summary(function: Function) -> tuple[object, bool]:
     if not function.private:
         return "public", False
     whole = _plain_calls(function)
-    if whole is not None:
-        return whole, True
-    values = (binding.value for binding in function.bindings)
-    names = (getattr(v, "callee", getattr(v, "op", type(v).__name__)) for v in values)
-    return (len(function.params), *names), False
+    return (_calls(function), False) if whole is None else (whole, True)
+
+
+def _calls(function: Function) -> object:
+    """What a function calls, and how many parameters it has; all of a tensor function."""
+    if isinstance(function, TensorFunction):
+        return fingerprint(function), function.private
+    found: list[object] = [len(function.params), *[key for key, _ in function.attrs]]
+    for binding in function.bindings:
+        value = binding.value
+        if isinstance(value, CallOp):
+            found.append(value.op)
+        elif isinstance(value, _BY_NAME):
+            found.append(value.callee)
+        else:
+            found.append(value.__class__)
+    return tuple(found)
 
 
 def _plain_calls(function: GraphFunction) -> object | None:
     """All of a function but ids and names of values; None where it has more than plain calls."""
     numbers: dict[NodeId, int] = {}
+    types: list[object] = []
     for param in function.params:
+        if not is_static(param.type):
+            return None
         numbers[param.id] = len(numbers)
+        types.append(param.type)
     rows: list[object] = []
     for block in function.blocks:
         for binding in block.bindings:
-            row = _row(binding, numbers)
-            if row is None:
+            if not _add_row(binding, numbers, rows):
                 return None
-            numbers[binding.var.id] = len(numbers)
-            rows.append(row)
         rows.append((block.dataflow, frozenset(map(numbers.get, block.outputs))))
     result = _leaf(function.result, numbers)
-    types = [param.type for param in function.params]
-    if result is None or not all(map(is_static, types)):
+    if result is None:
         return None
     flags = (function.private, function.pure, repr(function.attrs))
     return tuple(types), tuple(rows), result, function.return_type, flags
 
 
-def _row(binding: Binding, numbers: dict[NodeId, int]) -> object | None:
-    value = binding.value
-    match value:
-        case CallTIR(callee=name, out_types=rest, scalars=()):
-            if not all(map(is_static, rest)):
-                return None
-        case CallOp(op=name, attrs=attrs):
-            rest = repr(attrs)  # equal texts only: 0.0 is not -0.0, 1 is not True
-        case CallFunction(callee=name):
-            rest = ()
-        case _:
-            return None
-    args = [_leaf(arg, numbers) for arg in value.args]
-    if None in args or not is_static(binding.var.type):
-        return None
-    return value.__class__, name, rest, tuple(args), binding.var.type
+def _add_row(binding: Binding, numbers: dict[NodeId, int], rows: list[object]) -> bool:
+    """Append what a binding says, and number its value; whether it is a plain call."""
+    value, var = binding.value, binding.var
+    rest: object = None
+    if isinstance(value, CallOp):
+        name = value.op
+        if value.attrs:
+            rest = repr(value.attrs)  # equal texts only: 0.0 is not -0.0, 1 is not True
+    elif isinstance(value, CallTIR):
+        if value.scalars or not all(map(is_static, value.out_types)):
+            return False
+        name, rest = value.callee, value.out_types
+    elif isinstance(value, CallFunction):
+        name = value.callee
+    else:
+        return False
+    rows.append(value.__class__)
+    rows.append(name)
+    rows.append(rest)
+    for arg in value.args:
+        leaf = numbers.get(arg.id) if isinstance(arg, Var) else _leaf(arg, numbers)
+        if leaf is None:
+            return False
+        rows.append(leaf)
+    if not is_static(var.type):
+        return False
+    rows.append(var.type)
+    numbers[var.id] = len(numbers)
+    return True
 
 
 def _leaf(arg: Arg, numbers: dict[NodeId, int]) -> object | None:

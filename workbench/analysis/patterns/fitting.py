@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import assert_never
 
 from workbench.analysis.patterns.language import CallTo, Pattern
@@ -47,9 +48,18 @@ class Place:
                 if isinstance(named, Alias) and isinstance(named.value, Var):
                     self._named[value] = named.value
                 self.block[value] = number if block.dataflow else -1
-        self.users = users(function)
-        self.results = result_ids(function)
+        self._function = function
         self.taken: set[NodeId] = set()
+
+    @cached_property
+    def users(self) -> dict[NodeId, tuple[NodeId, ...]]:
+        """The bindings that read each value."""
+        return users(self._function)
+
+    @cached_property
+    def results(self) -> frozenset[NodeId]:
+        """The values that the function returns."""
+        return result_ids(self._function)
 
     def take(self, match: Match) -> bool:
         """Take the values of a match, unless another took one of them; whether it did."""

@@ -72,11 +72,13 @@ class PartitionByAnnotation(Rule):
             if isinstance(function, GraphFunction) and (library := self._library(function.attrs))
         ]
         by_library: dict[str, list[str]] = {}
-        for name, _, library in annotated:
-            by_library.setdefault(library, []).append(name)
+        first: dict[GraphFunction, str] = {}  # equal ones are looked at once
+        for name, function, library in annotated:
+            if first.setdefault(function, name) == name:
+                by_library.setdefault(library, []).append(name)
         matches = {library: _matches(module, library, n) for library, n in by_library.items()}
         for name, function, library in annotated:
-            found = _whole(function, library, matches[library].get(name, ()))
+            found = _whole(function, library, matches[library].get(first[function], ()))
             if isinstance(found, str):
                 text = f"`{library}` cannot compute `{name}`: {found}"
                 yield note("partition/annotated", text, name)
@@ -97,9 +99,7 @@ class PartitionByAnnotation(Rule):
         call, value = binding.value, binding.var.id
         if isinstance(call, CallFunction) and call.callee in regions:
             region = regions[call.callee]
-            yield _Region(
-                function, (value,), region.note, region.match, region.offered, call.callee
-            )
+            yield _Region(function, (value,), region.note, region.offer, call.callee)
         elif isinstance(call, CallTIR) and (library := self._annotated(module, call.callee)):
             form = library_form_of(module, binding, library)
             if form is not None:
@@ -130,7 +130,8 @@ class PartitionByAnnotation(Rule):
         pairs = zip(region.params, call.value.args, strict=True)
         given: dict[NodeId, Arg] = {param.id: arg for param, arg in pairs}
         given |= constant_values(region)
-        call_offered(editor, site, call, self.name, given)
+        assert site.offer is not None
+        call_offered(editor, site.function, call, site.offer, self.name, given)
 
 
 def _matches(
