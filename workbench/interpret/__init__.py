@@ -1,5 +1,6 @@
 """The reference interpreter of all three kinds of function: slow, obviously right, the oracle."""
 
+from workbench.interpret.allocation import new_array, out_of_memory
 from workbench.interpret.graph import copied, has_library_calls, run, values
 from workbench.interpret.kept import check_kept
 from workbench.interpret.matching import (
@@ -23,7 +24,9 @@ __all__ = [
     "fresh_array",
     "has_library_calls",
     "mismatch_code",
+    "new_array",
     "number",
+    "out_of_memory",
     "read_leaf",
     "run",
     "run_tensor_function",

@@ -10,12 +10,14 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.interpret.allocation import allocated
 from workbench.interpret.emit_expr import AccessSite, Scope
 from workbench.interpret.emit_stmt import StatementEmitter, symbols_of
 from workbench.interpret.matching import Symbols, Value
 from workbench.interpret.scalars import SCALAR_TYPES
 from workbench.ir.digest import function_digest
 from workbench.ir.expr import BufferType, DType, ScalarType, Var, is_float
+from workbench.ir.numbers import element_bytes
 from workbench.ir.tensor import Block, MatchBuffer, TensorFunction
 from workbench.support.diagnostics import CompileError, Diagnostic
 
@@ -146,7 +148,15 @@ def _compile(function: TensorFunction) -> Program:
 
 
 def fresh_array(shape: tuple[int, ...], dtype: DType) -> NDArray[Any]:
-    """An array whose contents show when used before they are written: NaN, or a bit pattern."""
+    """An array whose contents show when used before they are written: NaN, or a bit pattern.
+
+    Raises:
+        CompileError: `run/out-of-memory`.
+    """
+    return allocated(lambda: _marked(shape, dtype), shape, element_bytes(dtype))
+
+
+def _marked(shape: tuple[int, ...], dtype: DType) -> NDArray[Any]:
     if dtype == "bfloat16":
         return np.full(shape, np.nan, dtype=ml_dtypes.bfloat16)
     if is_float(dtype):

@@ -12,6 +12,7 @@ from workbench.ir.tensor import Attrs, Block, For, TensorFunction
 from workbench.ir.traverse import walk
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.found import found
+from workbench.support.kinds import checks_kinds, class_checks_calls
 
 Function: TypeAlias = GraphFunction | TensorFunction
 
@@ -21,9 +22,11 @@ MOST_SHOWN = 20
 _VIEWS: dict[str, Callable[..., Any]] = {}
 
 
+@checks_kinds
 def register_view(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Let an upper layer implement the module's method `name`, such as `script` or `show`."""
 
+    @checks_kinds
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         _VIEWS[name] = function
         return function
@@ -31,6 +34,7 @@ def register_view(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any
     return register
 
 
+@class_checks_calls
 @dataclass(frozen=True, slots=True)
 class IRModule:
     """A program. Functions stand in printing order; names are unique.
@@ -45,7 +49,20 @@ class IRModule:
     _by_name: dict[str, Function] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_by_name", dict(self.functions))
+        """Index the functions by name; what else is in the module, the verifier looks at.
+
+        Raises:
+            CompileError: `call/wrong-kind` for what is no list of pairs.
+        """
+        try:
+            by_name = dict(self.functions)
+        except (TypeError, ValueError):
+            message = (
+                f"a module is made of pairs of a name and a function, got {found(self.functions)}"
+            )
+            hint = "`wb.parse` and `wb.open` make modules, `with_function` adds to one"
+            raise CompileError(Diagnostic("call/wrong-kind", message, hint=hint)) from None
+        object.__setattr__(self, "_by_name", by_name)
 
     def __getitem__(self, name: str) -> Function:
         """The function of that name.
@@ -116,20 +133,26 @@ class IRModule:
 
     def __repr__(self) -> str:
         """One line a function, with its kind and size; `script` has the text."""
-        size = sum(array.nbytes for array in self.pool.values())
-        constants = f", {_count(len(self.pool), 'constant')} ({_bytes(size)})" if self.pool else ""
+        given: Any = self.pool  # a user's pass may put anything there
+        pool = given if isinstance(given, ConstantPool) else ConstantPool()
+        size = sum(array.nbytes for array in pool.values())
+        constants = f", {_count(len(pool), 'constant')} ({_bytes(size)})" if pool else ""
         shown = self.functions[:MOST_SHOWN]
-        width = max((len(name) for name, _ in shown), default=0)
+        width = max((len(str(name)) for name, _ in shown), default=0)
         lines = [f"IRModule {self.name!r}: {_count(len(self.functions), 'function')}{constants}"]
-        lines += [f"  {name:{width}}  {_describe(function)}" for name, function in shown]
+        lines += [f"  {name!s:{width}}  {describe_function(function)}" for name, function in shown]
         if len(shown) < len(self.functions):
             lines.append(f"  and {len(self.functions) - len(shown)} more")
         return "\n".join(lines)
 
 
-def _describe(function: Function) -> str:
-    names = ", ".join(param.name for param in function.params[:6])
-    params = f"({names}{', …' if len(function.params) > 6 else ''})"
+def describe_function(function: Function) -> str:
+    """Kind, parameters and size of a function, whatever a user's pass put into it."""
+    if not isinstance(function, Function):  # pyright: ignore[reportUnnecessaryIsInstance]
+        return f"no function, but {found(function)}"
+    given = function.params if isinstance(function.params, tuple) else ()  # pyright: ignore[reportUnnecessaryIsInstance]
+    names = ", ".join(str(getattr(param, "name", "?")) for param in given[:6])
+    params = f"({names}{', …' if len(given) > 6 else ''})"
     if isinstance(function, GraphFunction):
         return f"graph function {params}, {_count(_nodes(function, Binding), 'binding')}"
     blocks, loops = _nodes(function, Block), _nodes(function, For)

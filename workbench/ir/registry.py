@@ -31,6 +31,7 @@ from workbench.ir.graph import (
 )
 from workbench.ir.tensor import Attr, TensorFunction
 from workbench.support.diagnostics import CompileError, Diagnostic
+from workbench.support.kinds import checks_kinds, methods_check_kinds
 
 TypeRule = Callable[[CallOp, tuple[Type, ...]], Type]
 """Result type of a call, from the call and the types of its arguments; raises `CompileError`."""
@@ -56,6 +57,7 @@ It gets the module and the name of the function.
 """
 
 
+@methods_check_kinds()
 @dataclass(frozen=True, slots=True)
 class Operator:
     """What passes need to choose between implementations of one operator.
@@ -73,6 +75,7 @@ class Operator:
     doc: str = ""
 
 
+@methods_check_kinds()
 @dataclass(frozen=True, slots=True)
 class LibraryFunction:
     """A callable behind a symbol.
@@ -94,6 +97,7 @@ class LibraryFunction:
     dtypes: tuple[str, ...] = ()
 
 
+@methods_check_kinds()
 @dataclass(frozen=True, slots=True)
 class TensorIntrinsic:
     """Code that replaces loops: what it computes, and how a processor does it.
@@ -123,6 +127,7 @@ _REGISTERED: list[str] = []
 """Names in the order of registration, repeated ones too."""
 
 
+@checks_kinds
 def register_operator(operator: Operator) -> Operator:
     """Add an operator; a second registration of a name replaces the first."""
     _OPERATORS[operator.name] = operator
@@ -130,6 +135,7 @@ def register_operator(operator: Operator) -> Operator:
     return operator
 
 
+@checks_kinds
 def register_library(function: LibraryFunction) -> LibraryFunction:
     """Add a library function; a second registration of a symbol replaces the first."""
     _LIBRARIES[function.symbol] = function
@@ -137,6 +143,7 @@ def register_library(function: LibraryFunction) -> LibraryFunction:
     return function
 
 
+@checks_kinds
 def register_tensor_intrinsic(intrinsic: TensorIntrinsic) -> TensorIntrinsic:
     """Add an intrinsic unchecked; a second registration of a name replaces the first.
 
@@ -147,12 +154,14 @@ def register_tensor_intrinsic(intrinsic: TensorIntrinsic) -> TensorIntrinsic:
     return intrinsic
 
 
+@checks_kinds
 def register_tensor_check(check: TensorCheck) -> TensorCheck:
     """Let the verifier ask `check` about every tensor function; its faults depend on that alone."""
     _TENSOR_CHECKS.append(check)
     return check
 
 
+@checks_kinds
 def register_graph_check(check: GraphCheck) -> GraphCheck:
     """Let the verifier ask `check` about every graph function of a module without errors."""
     _GRAPH_CHECKS.append(check)
@@ -179,6 +188,7 @@ def count_registration(name: str) -> None:
     _REGISTERED.append(name)
 
 
+@checks_kinds
 def register_source(source: Callable[[], object]) -> None:
     """Let `source` register operators and libraries as soon as one is looked for."""
     _SOURCES.append(source)

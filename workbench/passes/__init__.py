@@ -45,7 +45,7 @@ from workbench.rewrite import (
     registered_passes,
     ship_passes,
 )
-from workbench.support.kinds import checks_kinds
+from workbench.support.kinds import check_calls_of, checks_kinds
 
 BUILTIN_PASSES: tuple[type[Pass], ...] = (
     BindParameters,
@@ -151,3 +151,5 @@ __all__ = [
     "registered_passes",
     "weights",
 ]
+
+check_calls_of(globals(), __all__, kinds=True)

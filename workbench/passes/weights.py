@@ -12,12 +12,15 @@ from typing_extensions import override
 
 from workbench.interpret.graph import as_argument
 from workbench.ir import ConstantPool, content_digest
+from workbench.ir.dtypes import as_dtype
 from workbench.support import CompileError, Diagnostic
+from workbench.support.kinds import methods_check_kinds
 
 SHOWN = 64
 """Elements that stand in the code of a pass; larger arrays are named by their digest."""
 
 
+@methods_check_kinds()
 @dataclass(frozen=True, slots=True, repr=False)
 class Weights:
     """An array, equal to another where dtype, shape and bits are.
@@ -62,18 +65,25 @@ def weights(value: object, dtype: str | None = None) -> Weights:
     """An array, a tensor of another library, a number or a list as `Weights`.
 
     Raises:
-        CompileError: `pass/parameter-type` for what holds no numbers.
+        CompileError: `pass/parameter-type` for what holds no numbers, `type/unknown-dtype`.
     """
     if isinstance(value, Weights):
         return value
     if dtype is not None:
-        array = np.asarray(value, dtype=dtype)
+        try:
+            array = np.asarray(value, dtype=as_dtype(dtype))
+        except (TypeError, ValueError):
+            raise CompileError(_no_numbers(value)) from None
         return Weights(content_digest(array), array)
     array = np.asarray(as_argument(value))
     if array.dtype.kind in "OSU":
-        message = f"a parameter is bound to an array of numbers, got `{type(value).__name__}`"
-        raise CompileError(Diagnostic("pass/parameter-type", message))
+        raise CompileError(_no_numbers(value))
     return Weights(content_digest(array), array, exact=hasattr(value, "dtype"))
+
+
+def _no_numbers(value: object) -> Diagnostic:
+    message = f"a parameter is bound to an array of numbers, got `{type(value).__name__}`"
+    return Diagnostic("pass/parameter-type", message)
 
 
 def named_weights(

@@ -7,7 +7,7 @@ copied, which a `CopiedArgumentWarning` says, others are refused.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,6 +40,10 @@ from workbench.runtime.arrays import (
 from workbench.runtime.program import Operand, Program, TupleOperand, ValueRef
 from workbench.runtime.signature import show_shape
 from workbench.support import CompileError, Diagnostic
+from workbench.support.spelling import near
+
+MOST_TOLD = 4
+"""Arguments by name that a message tells to be wrong."""
 
 
 class CopiedArgumentWarning(UserWarning):
@@ -136,6 +140,37 @@ class Parameters:
             function=self.name,
             notes=(f"the parameters are {names}",) if names else (),
         )
+
+
+def in_order(
+    function: str, params: Sequence[Var], given: Sequence[Any], named: Mapping[str, Any]
+) -> list[Any]:
+    """Arguments by position and by the names of parameters, in the order of the parameters.
+
+    Raises:
+        CompileError: `run/wrong-argument` for names that no parameter has, or several, or one that
+            was given, and for parameters that get nothing.
+    """
+    names = [param.name for param in params]
+    left = names[len(given) :]
+    faults = [_named(name, names, left) for name in named if left.count(name) != 1]
+    faults += [f"`{name}` is missing" for name in left if name not in named]
+    faults = faults if len(given) <= len(names) else [f"got {len(given)} by position"]
+    if faults:
+        notes = ("the parameters are " + ", ".join(f"`{name}`" for name in names),)
+        text = f"expected {len(names)} arguments: {'; '.join(faults[:MOST_TOLD])}"
+        unknown = next((name for name in named if name not in names), "")
+        hint = near(unknown, names) if unknown else ""
+        raise CompileError(
+            Diagnostic("run/wrong-argument", text, function=function, notes=notes, hint=hint)
+        )
+    return [*given, *(named[name] for name in left)]
+
+
+def _named(name: str, names: Sequence[str], left: Sequence[str]) -> str:
+    if name not in names:
+        return f"no parameter is called `{name}`"
+    return f"several parameters are called `{name}`" if name in left else f"`{name}` is given twice"
 
 
 def input_values(program: Program, arguments: Sequence[Any]) -> list[tuple[int, Any]]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.analysis.memory import ALIGNMENT
+from workbench.interpret.allocation import new_array
 from workbench.ir import ConstantPool
 
 Array = NDArray[Any]
@@ -52,8 +53,12 @@ def direct(array: Array) -> Array:
 
 
 def aligned_bytes(size: int) -> NDArray[np.uint8]:
-    """`size` fresh bytes that start at a multiple of 64; `(size,) uint8`."""
-    memory = np.empty(size + ALIGNMENT, np.uint8)
+    """`size` fresh bytes that start at a multiple of 64; `(size,) uint8`.
+
+    Raises:
+        CompileError: `run/out-of-memory`.
+    """
+    memory = new_array((size + ALIGNMENT,), np.uint8)
     start = -address_of(memory) % ALIGNMENT
     return memory[start : start + size]
 

@@ -8,9 +8,9 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workbench.interpret import copied, has_library_calls
+from workbench.interpret import copied, has_library_calls, out_of_memory
 from workbench.ir import GraphFunction, IRModule, TensorFunction
-from workbench.runtime.arguments import Parameters, input_values
+from workbench.runtime.arguments import Parameters, in_order, input_values
 from workbench.runtime.arrays import is_array, is_fields
 from workbench.runtime.context import CancelToken, Context
 from workbench.runtime.direct_calls import DirectCall
@@ -21,11 +21,13 @@ from workbench.runtime.report import BuildReport, Profile, Timing
 from workbench.runtime.stepwise import Activation, Machine
 from workbench.runtime.thread_pool import ThreadPool
 from workbench.support import CompileError, Diagnostic, NodeId
+from workbench.support.kinds import methods_check_kinds, wrong_arguments
 
 MAX_LAYOUTS = 16
 """Bindings of symbolic dimensions whose memory plans are kept, for each function."""
 
 
+@methods_check_kinds()
 class Executable:
     """A built module. Call it with arrays; calls from several threads are allowed.
 
@@ -62,8 +64,11 @@ class Executable:
         *arrays: Any,  # noqa: ANN401
         function: str = "main",
         cancel: CancelToken | None = None,
+        **named: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         """The result of a graph function: fresh numpy arrays, tuples of them for tuples.
+
+        Arguments are given in the order of the parameters, or by their names.
 
         Arguments are numpy arrays or anything with DLPack; row-major ones of the right dtype are
         not copied (others are, with a warning), and torch takes the results without a copy:
@@ -71,10 +76,12 @@ class Executable:
         outputs are arguments, and gives None. `cancel` stops the call from another thread.
 
         Raises:
-            CompileError: `run/wrong-argument`, `run/overlapping-arguments`,
+            CompileError: `run/wrong-argument`, `run/overlapping-arguments`, `run/out-of-memory`,
                 `run/out-of-bounds`, `library/raised` and the like.
             KeyboardInterrupt: SIGINT came while native code ran.
         """
+        if named or cancel is not None or type(function) is not str:
+            arrays = self._in_order(function, arrays, named, cancel)
         token = cancel or CancelToken()
         self._running.add(token)
         try:
@@ -85,6 +92,18 @@ class Executable:
         finally:
             self._running.discard(token)
         return None
+
+    def _in_order(
+        self, function: str, arrays: Sequence[Any], named: Mapping[str, Any], cancel: object
+    ) -> tuple[Any, ...]:
+        wrong = wrong_arguments(
+            "Executable", function=(function, str), cancel=(cancel, CancelToken | None)
+        )
+        if wrong:
+            raise CompileError(wrong)
+        if not named:
+            return tuple(arrays)
+        return tuple(in_order(function, self.module[function].params, arrays, named))
 
     def _call_directly(self, function: str, arrays: Sequence[Any], token: CancelToken) -> None:
         call = self._tensor_function(function)
@@ -176,6 +195,13 @@ class Executable:
             CompileError: `run/not-a-graph-function`.
         """
         return self._graph_function(function).follows_plan
+
+    def __repr__(self) -> str:
+        names = ", ".join(self._functions) or "no graph function"
+        report = self.report
+        compiled, others = report.compiled, (report.library, report.reference)
+        calls = f"{compiled} calls compiled, {others[0]} in libraries, {others[1]} in numpy"
+        return f"Executable {self.module.name!r}: {names}; {calls}"
 
     # --- looking inside -----------------------------------------------------------------------
 
@@ -319,10 +345,7 @@ class _Function:
         _, symbols = self.parameters.check(arrays)
         if self._program is None:
             return 0
-        key = tuple(symbols.values())
-        frame = self._take(key, symbols)
-        self._frames.get(key, []).append(frame)
-        return frame.layout.arena_bytes
+        return self._layout(tuple(symbols.values()), symbols).arena_bytes
 
     def _take(self, key: tuple[Any, ...], symbols: Mapping[NodeId, Any]) -> Frame:
         free = self._frames.get(key)
@@ -335,6 +358,17 @@ class _Function:
 
     def _new_frame(self, key: tuple[Any, ...], symbols: Mapping[NodeId, Any]) -> Frame:
         machine = self._owner.machine
+        layout = self._layout(key, symbols)
+        context = self._owner.context(CancelToken())
+        try:
+            return Frame(layout, machine.kernels, machine.constants, machine.native, context)
+        except CompileError as error:
+            if isinstance(error.__cause__, MemoryError | ValueError):
+                what = f"a call of `{self.name}`, for values that it does not return,"
+                raise out_of_memory(what, layout.arena_bytes) from error.__cause__
+            raise
+
+    def _layout(self, key: tuple[Any, ...], symbols: Mapping[NodeId, Any]) -> Layout:
         assert self._program is not None
         with self._lock:
             layout = self._layouts.get(key)
@@ -345,8 +379,7 @@ class _Function:
                 while len(self._layouts) > MAX_LAYOUTS:
                     oldest, _ = self._frames.popitem(last=False)
                     del self._layouts[oldest]
-        context = self._owner.context(CancelToken())
-        return Frame(layout, machine.kernels, machine.constants, machine.native, context)
+        return layout
 
     def _stepwise(self, arguments: Sequence[Any], token: CancelToken) -> tuple[Any, Activation]:
         activation = Activation(self._owner.machine, self._owner.context(token), self.name)

@@ -13,6 +13,7 @@ import numpy as np
 
 from workbench.analysis.memory import ALIGNMENT, ONE, Lifetime, place
 from workbench.interpret import evaluate, extents
+from workbench.interpret.allocation import new_array
 from workbench.ir import Dim, ScalarValue, ShapeValue, StringValue, TupleType, Type
 from workbench.ir.dtypes import numpy_dtype
 from workbench.ir.expr import TensorType
@@ -297,7 +298,7 @@ class Frame:
             if self._patches[index]:
                 self._patch(index, address_of(value))
         for index, shape, dtype in self._outputs:
-            fresh = np.empty(shape, dtype)
+            fresh = new_array(shape, dtype)
             values[index] = fresh
             self._patch(index, address_of(fresh))
         try:

@@ -153,6 +153,9 @@ def _missing(module: IRModule, symbol: str, calls: tuple[str, ...]) -> Diagnosti
 
 def _raised(code: str, what: str, error: BaseException) -> CompileError:
     text = (str(error).split("\n") or [""])[0][:300]
+    if isinstance(error, MemoryError):
+        message = f"{what} needs more memory than there is"
+        return CompileError(Diagnostic("run/out-of-memory", message, notes=(text,) if text else ()))
     return CompileError(
         Diagnostic(code, f"{what} raised `{type(error).__name__}`", notes=(text,) if text else ())
     )

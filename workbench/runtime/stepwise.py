@@ -16,6 +16,7 @@ from workbench.interpret import (
     evaluate,
     fresh_array,
     mismatch_code,
+    new_array,
     read_leaf,
 )
 from workbench.ir import (
@@ -219,7 +220,7 @@ class Activation:
         shape = self.symbols.shape(type_.shape)
         if self.seen is not None:
             return fresh_array(shape, type_.dtype)
-        output = np.empty(shape, numpy_dtype(type_.dtype))
+        output = new_array(shape, numpy_dtype(type_.dtype))
         self.outputs[id(output)] = output
         return output
 

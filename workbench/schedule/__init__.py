@@ -47,6 +47,7 @@ from workbench.schedule.primitives import (
 )
 from workbench.schedule.schedule import Schedule
 from workbench.schedule.trace import Trace
+from workbench.support.kinds import check_calls_of
 
 __all__ = [
     "PRIMITIVES",
@@ -95,3 +96,5 @@ __all__ = [
     "register_intrinsic",
     "schedule_function",
 ]
+
+check_calls_of(globals(), __all__, kinds=True)

@@ -14,7 +14,7 @@ from workbench.rewrite import PassResult
 from workbench.schedule.decisions import decision_fault
 from workbench.schedule.primitive import Primitive
 from workbench.support import CompileError, Diagnostic
-from workbench.support.kinds import checks_kinds
+from workbench.support.kinds import methods_check_kinds
 from workbench.support.python_text import is_default, python_text
 
 
@@ -60,6 +60,7 @@ class Decision:
 Instruction = Primitive | Decision
 
 
+@methods_check_kinds()
 @dataclass(frozen=True, slots=True)
 class Trace:
     """What was done to one tensor function, step by step. Reference: `tvm.tir.schedule.Trace`."""
@@ -84,7 +85,6 @@ class Trace:
         found = enumerate(self.instructions)
         return {n: step.values for n, step in found if isinstance(step, Decision)}
 
-    @checks_kinds
     def with_decisions(self, decisions: Mapping[int, tuple[int, ...]]) -> Trace:
         """The trace with other decisions, in the primitives that use them too.
 
@@ -106,7 +106,6 @@ class Trace:
         changed = tuple(_decided(n, step, decisions) for n, step in enumerate(self.instructions))
         return replace(self, instructions=changed)
 
-    @checks_kinds
     def apply(self, module: IRModule, function: str | None = None) -> PassResult:
         """Replay on a tensor function of a module (default: of the name that it was made for).
 

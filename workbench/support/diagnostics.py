@@ -5,7 +5,9 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
+from workbench.support.found import found
 from workbench.support.ids import NodeId
 from workbench.support.spans import Span
 
@@ -39,6 +41,21 @@ class Diagnostic:
     hint: str = ""
     source_line: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse parts that could not be printed.
+
+        Raises:
+            CompileError: `call/wrong-kind`.
+        """
+        printable = self.severity.__class__ is Severity and self.notes.__class__ is tuple
+        if printable and (self.span is None or self.span.__class__ is Span):
+            return
+        message = (
+            f"a `Diagnostic` has a `Severity`, a tuple of notes and a `Span` or `None`, got "
+            f"{found(self.severity)}, {found(self.notes)} and {found(self.span)}"
+        )
+        raise CompileError(Diagnostic("call/wrong-kind", message))
+
     def render(self) -> str:
         """The whole message as text, at most 12 lines."""
         where = f" in `{self.function}`" if self.function else ""
@@ -68,10 +85,27 @@ class CompileError(Exception):
     """
 
     def __init__(self, diagnostics: Diagnostic | Iterable[Diagnostic]) -> None:
-        found = (diagnostics,) if isinstance(diagnostics, Diagnostic) else tuple(diagnostics)
-        self.diagnostics: tuple[Diagnostic, ...] = found
-        super().__init__("\n".join(d.render() for d in found))
+        """One diagnostic or several; anything else becomes one that says so."""
+        items = _all_of(diagnostics)
+        self.diagnostics: tuple[Diagnostic, ...] = items
+        super().__init__("\n".join(d.render() for d in items))
 
     def _render_traceback_(self) -> list[str]:
         """IPython shows these lines in place of a stack."""
         return str(self).split("\n")[:MAX_PRINTED_LINES]
+
+
+def _all_of(diagnostics: object) -> tuple[Diagnostic, ...]:
+    items: tuple[object, ...] = (diagnostics,)
+    if isinstance(diagnostics, Iterable) and not isinstance(diagnostics, str | bytes):
+        items = tuple(cast("Iterable[object]", diagnostics))
+    wrong = [item for item in items if not isinstance(item, Diagnostic)]
+    if not wrong:
+        return cast("tuple[Diagnostic, ...]", items)
+    return (
+        Diagnostic(
+            "call/wrong-kind",
+            f"`CompileError` takes a `Diagnostic`, or several, got {found(wrong[0])}",
+            hint="`CompileError(Diagnostic('area/what', 'what is wrong'))`",
+        ),
+    )

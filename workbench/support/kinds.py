@@ -58,12 +58,9 @@ def checks_kinds(function: F, own: tuple[str, ...] = (), home: str = "") -> F:
     def call(*args: Any, **keywords: Any) -> Any:  # noqa: ANN401
         try:
             given = signature.bind(*args, **keywords)
-        except TypeError as error:
-            shown = f"`{title}{signature}`"
-            message = f"`{title}`: {error}"
-            unknown = next((word for word in keywords if word not in signature.parameters), "")
-            hint = near(unknown, signature.parameters) if unknown else ""
-            fault = Diagnostic("call/arguments", message, notes=(shown,), hint=hint)
+        except TypeError:
+            fault = _wrong_call(title, function, args, keywords)
+            assert fault is not None
             raise CompileError(fault) from None
         for name, value, hint in _arguments(given, hints()):
             if not fits(value, hint):
@@ -111,42 +108,95 @@ class ChecksArguments(ABCMeta):
         try:
             return super().__call__(*args, **keywords)
         except TypeError as error:
-            fault = _wrong_call(cls, args, keywords)
+            made: Any = cls.__init__
+            fault = _abstract(cls) or _wrong_call(cls.__name__, made, (cls, *args), keywords)
             if fault is None:
                 raise
             raise CompileError(fault) from error
 
 
-def _wrong_call(
-    kind: type, args: tuple[Any, ...], keywords: Mapping[str, Any]
-) -> Diagnostic | None:
-    """Why a class cannot be called with these arguments, None where it can."""
-    name = kind.__name__
+def checks_call(function: F, title: str = "") -> F:
+    """Refuse too many, too few or unknown arguments; their kinds are left to the function.
+
+    Costs nothing but a frame where they fit. `title` is the class of a method.
+
+    Raises:
+        CompileError: when called: `call/arguments`.
+    """
+    title = title or function.__name__
+
+    @functools.wraps(function)
+    def call(*args: Any, **keywords: Any) -> Any:  # noqa: ANN401
+        try:
+            return function(*args, **keywords)
+        except TypeError as error:
+            fault = _wrong_call(title, function, args, keywords)
+            if fault is None:
+                raise
+            raise CompileError(fault) from error
+
+    return cast(F, call)
+
+
+def class_checks_calls(kind: C) -> C:
+    """The same for a class that is called."""
+    made: object = vars(kind).get("__init__")
+    if isinstance(made, types.FunctionType) and not hasattr(made, "__wrapped__"):
+        kind.__init__ = checks_call(made, kind.__name__)
+    return kind
+
+
+def check_calls_of(package: dict[str, Any], names: Iterable[str], *, kinds: bool = False) -> None:
+    """Let the public functions and classes of a package refuse arguments as `checks_call` does.
+
+    Where the functions do not check them, `kinds` of arguments too.
+    """
+    for name in names:
+        item = package[name]
+        if inspect.isclass(item):
+            class_checks_calls(item)
+        elif isinstance(item, types.FunctionType) and kinds:
+            package[name] = item if hasattr(item, "__wrapped__") else checks_kinds(item)
+        elif isinstance(item, types.FunctionType | functools.partial):
+            package[name] = checks_call(cast(Any, item), name)
+
+
+def _abstract(kind: type) -> Diagnostic | None:
     missing = sorted(getattr(kind, "__abstractmethods__", ()))
-    if missing:
-        lacks = ", ".join(f"`{method}`" for method in missing)
-        hint = "derive a class from it that has them"
-        return Diagnostic("call/arguments", f"`{name}` cannot be made: it lacks {lacks}", hint=hint)
-    made: Any = kind.__init__
-    own = list(inspect.signature(made).parameters.values())[1:]
-    signature = inspect.Signature(own)
+    if not missing:
+        return None
+    lacks = ", ".join(f"`{method}`" for method in missing)
+    message = f"`{kind.__name__}` cannot be made: it lacks {lacks}"
+    hint = "derive a class from it that has them"
+    return Diagnostic("call/arguments", message, hint=hint)
+
+
+def _wrong_call(
+    title: str,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    keywords: Mapping[str, Any],
+) -> Diagnostic | None:
+    """Why a function cannot be called with these arguments, None where it can."""
+    signature = inspect.signature(function)
     try:
         signature.bind(*args, **keywords)
     except TypeError as error:
+        shown = [p for name, p in signature.parameters.items() if name != "self"]
         unknown = next((word for word in keywords if word not in signature.parameters), "")
         return Diagnostic(
             "call/arguments",
-            f"`{name}`: {error}",
-            notes=(f"`{name}{signature}`",),
+            f"`{title}`: {error}",
+            notes=(f"`{title}{signature.replace(parameters=shown)}`",),
             hint=near(unknown, signature.parameters) if unknown else "",
         )
     return None
 
 
-def wrong_arguments(function: str, **given: tuple[object, object]) -> tuple[Diagnostic, ...]:
+def wrong_arguments(title: str, /, **given: tuple[object, object]) -> tuple[Diagnostic, ...]:
     """What is wrong with arguments by name, each given with what it may be; empty for nothing."""
     return tuple(
-        _wrong(function, name, value, hint)
+        _wrong(title, name, value, hint)
         for name, (value, hint) in given.items()
         if not fits(value, hint)
     )

@@ -1,5 +1,6 @@
 """Tensor expressions: write a tensor element by element, get a tensor function."""
 
+from workbench.support.kinds import check_calls_of
 from workbench.te.emit import emit_te
 from workbench.te.function import create_tensor_function
 from workbench.te.scalars import (
@@ -95,3 +96,5 @@ __all__ = [
     "truncmod",
     "var",
 ]
+
+check_calls_of(globals(), __all__)

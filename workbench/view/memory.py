@@ -20,6 +20,7 @@ from workbench.ir.verify import check
 from workbench.passes import LegalizeOps
 from workbench.session.flow import is_fused
 from workbench.support import CompileError, Diagnostic
+from workbench.support.kinds import checks_kinds
 from workbench.view.costs import bytes_text
 from workbench.view.html import folded, image, table
 from workbench.view.memory_chart import chart_svg
@@ -58,6 +59,7 @@ class MemoryDisplay:
 TITLES = ("value", "bytes", "at", "steps", "place")
 
 
+@checks_kinds
 def memory_plan(
     module: IRModule, function: str = "main", extents: Mapping[str, int] | None = None
 ) -> MemoryDisplay:
