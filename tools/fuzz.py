@@ -3,8 +3,8 @@
 `python tools/fuzz.py 100000 --modules 20000` prints the answers by primitive for the schedules,
 then how often each pass changed a module; the exit status is 1 where one changed what a program
 computes. A failure is printed when it is found and names its seed, from which `--first` and a
-count of 1 show it again. Of five chunks of schedules three do everything, one moves blocks of any
-nest, one those of long chains.
+count of 1 show it again. Of six chunks of schedules three do everything, one moves blocks of any
+nest, one those of long chains, one makes contractions intrinsics.
 """
 
 from __future__ import annotations
@@ -22,14 +22,26 @@ from typing import Generic, TypeVar
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from tests.generate.contractions import random_contractions  # noqa: E402
 from tests.generate.nests import random_nests  # noqa: E402
 from tests.generate.sequences import WrongSequenceError, fuzz_passes  # noqa: E402
 from tests.generate.stages import random_stages  # noqa: E402
-from tests.schedule.fuzzing import MOVING, Report, WrongScheduleError, fuzz  # noqa: E402
+from tests.schedule.fuzzing import (  # noqa: E402
+    MOVING,
+    TENSORIZING,
+    Report,
+    WrongScheduleError,
+    fuzz,
+)
 from workbench.schedule import PRIMITIVES  # noqa: E402
 
 CHUNK = 100
-MIX = (*[(random_nests, PRIMITIVES)] * 3, (random_nests, MOVING), (random_stages, MOVING))
+MIX = (
+    *[(random_nests, PRIMITIVES)] * 3,
+    (random_nests, MOVING),
+    (random_stages, MOVING),
+    (random_contractions, TENSORIZING),
+)
 """What programs, and what is done to them, by chunk."""
 MOST_SHOWN = 5
 T = TypeVar("T")

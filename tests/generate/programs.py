@@ -50,6 +50,8 @@ class Program:
     """Whether the symbols may have other values, 0 among them."""
     special: bool = False
     """Whether its floats are to be zeros of both signs, NaN and infinities now and then."""
+    steps: tuple[str, ...] = ()
+    """Steps of a schedule `sch` that lead somewhere, in order."""
 
     def parse(self) -> IRModule:
         """The module that holds the function."""
@@ -86,7 +88,7 @@ class Program:
 def _values(
     rng: np.random.Generator, shape: tuple[int, ...], dtype: str, *, special: bool
 ) -> NDArray[Any]:
-    if dtype.startswith("float"):
+    if "float" in dtype:
         found = rng.standard_normal(shape).astype(dtype)
         if special:
             odd = rng.random(shape) < 0.3

@@ -29,6 +29,7 @@ from workbench.ir.verify import check
 from workbench.schedule import PRIMITIVES, Primitive, Schedule
 from workbench.schedule.primitive import answer_of
 from workbench.schedule.primitives import (
+    Blockize,
     ComputeAt,
     ComputeInline,
     DecomposeReduction,
@@ -39,6 +40,7 @@ from workbench.schedule.primitives import (
     ReverseComputeInline,
     Rfactor,
     Split,
+    Tensorize,
     Vectorize,
 )
 from workbench.schedule.scope import Scope
@@ -55,6 +57,13 @@ MOVES = (
 )
 MOVING = (*MOVES, *MOVES, Split, Fuse, Reorder, Parallel, Vectorize)
 """What moves blocks, and what is done to loops before and after."""
+TENSORIZING = (*PRIMITIVES, *[Tensorize] * 6, Blockize, Blockize, Split, Split, Reorder, Reorder)
+"""Everything, and above all what makes a block an intrinsic and leads there."""
+ANSWERS = {
+    "schedule/illegal": AnswerKind.ILLEGAL,
+    "schedule/unproved": AnswerKind.UNPROVED,
+}
+"""What an exception says; other codes are about parameters."""
 TRIES = 12
 LONGEST = 5
 OFFERS = 6
@@ -128,6 +137,8 @@ def fuzz(
     schedule = Schedule(module, "f")
     report = Report(schedules=1)
     try:
+        if program.steps and not chance(choices, 5):
+            _follow(choices, schedule, program, report, kinds)
         _extend(choices, schedule, program, report, kinds)
         check(schedule.module)
         _compare(program, module, schedule, seed)
@@ -163,6 +174,29 @@ def compute_the_same(script: str, steps: str) -> None:
     _replay(module, schedule)
 
 
+def _follow(
+    choices: Choices,
+    schedule: Schedule,
+    program: Program,
+    report: Report,
+    kinds: Sequence[type[Primitive]],
+) -> None:
+    """The steps of a program; now and then one is left out, or others come in between."""
+    for step in program.steps:
+        if chance(choices, 8):
+            continue
+        if chance(choices, 6):
+            _try(choices, schedule, program, report, kinds)
+        kind = AnswerKind.APPLIES
+        try:
+            exec(step, {"sch": schedule})
+            report.applied += 1
+        except CompileError as error:
+            kind = ANSWERS.get(error.diagnostics[0].code, AnswerKind.INAPPLICABLE)
+        name = step.partition("(")[0].removeprefix("sch.").replace("_", "-")
+        report.answers[name, kind] += 1
+
+
 def _extend(
     choices: Choices,
     schedule: Schedule,
@@ -171,26 +205,37 @@ def _extend(
     kinds: Sequence[type[Primitive]],
 ) -> None:
     """Try primitives until some have applied."""
-    wanted = choices.integer(1, LONGEST)
+    wanted = report.applied + choices.integer(1, LONGEST)
     for _ in range(TRIES):
         if report.applied >= wanted:
             return
-        candidate = random_primitive(choices, schedule.scope, kinds)
-        if candidate is None:
-            continue
-        answer = answer_of(candidate, Scope("f", schedule.tensor_function))
-        report.answers[candidate.name, answer.kind] += 1
-        if program.affine:
-            report.affine[answer.kind] += 1
-            if answer.kind is AnswerKind.UNPROVED:
-                report.unproved[f"{candidate}: {answer.message}"] = print_module(schedule.module)
-        illegal = answer.kind is AnswerKind.ILLEGAL
-        if answer.applies:
-            schedule.apply(candidate)
-            report.applied += 1
-        elif program.affine and illegal:
-            report.illegal += 1
-            report.confirmed += confirmed(program, schedule.tensor_function, candidate)
+        _try(choices, schedule, program, report, kinds)
+
+
+def _try(
+    choices: Choices,
+    schedule: Schedule,
+    program: Program,
+    report: Report,
+    kinds: Sequence[type[Primitive]],
+) -> None:
+    """Ask for one primitive, and apply it where it does."""
+    candidate = random_primitive(choices, schedule.scope, kinds)
+    if candidate is None:
+        return
+    answer = answer_of(candidate, Scope("f", schedule.tensor_function))
+    report.answers[candidate.name, answer.kind] += 1
+    if program.affine:
+        report.affine[answer.kind] += 1
+        if answer.kind is AnswerKind.UNPROVED:
+            report.unproved[f"{candidate}: {answer.message}"] = print_module(schedule.module)
+    illegal = answer.kind is AnswerKind.ILLEGAL
+    if answer.applies:
+        schedule.apply(candidate)
+        report.applied += 1
+    elif program.affine and illegal:
+        report.illegal += 1
+        report.confirmed += confirmed(program, schedule.tensor_function, candidate)
 
 
 def random_primitive(

@@ -3,10 +3,12 @@
 import pytest
 
 from tests.schedule.fuzzing import Report, compute_the_same, fuzz
+from tests.schedule.wrong_blocks_once import WRONG_BLOCKS_ONCE
 from tests.schedule.wrong_once import WRONG_ONCE
 
 CHUNKS = 8
 PER_CHUNK = 250
+ONCE = WRONG_ONCE | WRONG_BLOCKS_ONCE
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
@@ -18,6 +20,6 @@ def test_random_schedules_compute_the_same(chunk: int) -> None:
     assert total.unproved_share < 0.01, (total.table(), *total.unproved.items())
 
 
-@pytest.mark.parametrize("name", WRONG_ONCE)
+@pytest.mark.parametrize("name", ONCE)
 def test_schedules_that_were_wrong_once(name: str) -> None:
-    compute_the_same(*WRONG_ONCE[name])
+    compute_the_same(*ONCE[name])

@@ -101,6 +101,23 @@ def test_a_register_tile_of_a_reduction_of_any_length() -> None:
     assert "for k_1 in range(n)" in print_module(done)
 
 
+def test_a_register_tile_of_one_product_that_has_no_loop() -> None:
+    module = tiled(float_matmul("12", 16, "1"), 4, 16)
+    done = applied(module, Tensorize("f", loop="i_1", intrinsic="fma_4x16_f32"))
+    assert "A_1 = T.match_buffer(A[vi_o * 4:vi_o * 4 + 4, 0], (4, 1)" in print_module(done)
+    plain = parse("""
+@T.prim_func
+def f(
+    A: T.Buffer((4, 3), "float32"), B: T.Buffer((16,), "float32"), C: T.Buffer((4, 16), "float32")
+):
+    for i, j in T.grid(4, 16):
+        C[i, j] = C[i, j] + A[i, 2] * B[j]
+""")
+    answer = answered(plain, Tensorize("f", loop="i", intrinsic="fma_4x16_f32"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert "expected B[k, j] to be read, found B[j]" in answer.message
+
+
 def test_a_part_of_the_reduction() -> None:
     module = applied(
         float_matmul(),
@@ -361,6 +378,35 @@ def test_boxes_that_may_overlap(row: str, start: str, kind: AnswerKind) -> None:
     if kind is AnswerKind.ILLEGAL:
         assert "parameters `B` and `C` of the intrinsic overlap in `B`" in answer.message
         assert answer.notes[1] == "parameter `C` begins at `B[7, 0]`"
+
+
+@pytest.mark.parametrize(
+    ("left", "out", "kind"),
+    [
+        ("0:8", "8:16", AnswerKind.APPLIES),
+        ("0:8", "4:12", AnswerKind.ILLEGAL),
+        ("0:8", "t * 8:t * 8 + 8", AnswerKind.UNPROVED),
+    ],
+)
+def test_names_for_regions_of_one_buffer(left: str, out: str, kind: AnswerKind) -> None:
+    module = parse(f"""
+@T.prim_func
+def f(X: T.Buffer((16, 8), "float32"), B: T.Buffer((8, 8), "float32")):
+    for t in range(2):
+        with T.sblock("named"):
+            vt = T.axis.opaque(2, t)
+            A = T.match_buffer(X[{left}, 0:8], (8, 8), "float32")
+            C = T.match_buffer(X[{out.replace("t", "vt")}, 0:8], (8, 8), "float32")
+            for i, j, k in T.grid(8, 8, 8):
+                C[i, j] = C[i, j] + A[i, k] * B[k, j]
+""")
+    tensorize = Tensorize("f", loop="i", intrinsic="fma_8x8_f32")
+    answer = answered(module, tensorize)
+    assert answer.kind is kind, answer
+    if answer.applies:
+        assert f"C_1 = T.match_buffer(X[{out}, 0:8]" in print_module(applied(module, tensorize))
+    else:
+        assert "overlap in `X`" in answer.message
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from workbench.ir import (
     If,
     IntImm,
     Let,
+    MatchBuffer,
     PrimExpr,
     Seq,
     Stmt,
@@ -34,7 +35,7 @@ from workbench.ir import (
 from workbench.schedule.blocks.moved import clash_answer, part_deciding, too_large
 from workbench.schedule.blocks.nest import known_at
 from workbench.schedule.refusal import RefusedError
-from workbench.schedule.scope import Scope, replace_statement, sequence
+from workbench.schedule.scope import Scope, replace_statement, sequence, uses
 from workbench.schedule.touches import touches_of
 from workbench.support import NodeId
 
@@ -65,9 +66,14 @@ def decomposed(scope: Scope, block: Block, loop: For) -> Decomposed:
         raise RefusedError(inapplicable(message, block.id))
     if any(isinstance(stmt, While) for stmt in path):
         raise RefusedError(unproved(f"`{block.name}` lies under a `while`", block.id))
+    for buffer in block.allocations:
+        if uses(block.init, buffer.id) and uses(block.body, buffer.id):
+            message = f"`{block.name}` begins with what its init leaves in its own `{buffer.name}`"
+            raise RefusedError(illegal(message, block.id))
     inside = path[next(n for n, stmt in enumerate(path) if stmt is loop) :]
     made = _init_nest(scope, block, inside, path[: -len(inside)])
-    update = replace(block, init=None, reads=None)
+    kept = tuple(b for b in block.allocations if not uses(block.init, b.id))
+    update = replace(block, init=None, reads=None, allocations=kept)
     changed = replace_statement(loop, block, update)
     body = replace_statement(scope.function.body, loop, sequence([made.stmt, changed]))
     return Decomposed(block, made.block, scope.with_body(body))
@@ -188,12 +194,20 @@ def _init_block(
     for axis in block.axes:
         if axis.kind is AxisKind.REDUCE:
             inner[axis.var.id] = IntImm(0)
+    views: list[MatchBuffer] = []
+    for view in block.match_buffers:
+        if uses(block.init, view.buffer.id):
+            buffer = scope.fresh(view.buffer.name, substitute(view.buffer.type, inner))
+            views.append(MatchBuffer(buffer, substitute(view.source, inner)))
+            inner[view.buffer.id] = buffer
     return Block(
         scope.ids.new(),
         scope.free_name(f"{block.name}_init"),
         tuple(axes),
         substitute(block.init, inner),
         predicate=conjunction(*conditions),
+        allocations=tuple(b for b in block.allocations if uses(block.init, b.id)),
+        match_buffers=tuple(views),
     )
 
 

@@ -48,6 +48,7 @@ from workbench.schedule.buffers.declared import left_to_analysis
 from workbench.schedule.primitive import bad_parameter
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, replace_statement, sequence
+from workbench.schedule.shared import may_share
 from workbench.support import NodeId
 
 _BITS = {"8": 8, "16": 16, "32": 32, "64": 64}
@@ -147,7 +148,7 @@ def _reduction(scope: Scope, loop: For) -> _Reduction:
             f"{_written(block)} op x` with an associative and commutative operation"
         )
         raise RefusedError(inapplicable(message, block.id))
-    _check_operand(found)
+    _check_operand(scope, found)
     _check_instances(found, known_at(scope.function, nest.around))
     return found
 
@@ -172,14 +173,19 @@ def _update(nest: Nest) -> _Reduction | None:
     return _Reduction(nest, store, init, value.op, value.a) if value.b == own else None
 
 
-def _check_operand(found: _Reduction) -> None:
-    block = found.nest.block
+def _check_operand(scope: Scope, found: _Reduction) -> None:
+    block, written = found.nest.block, found.store.buffer
     others = (found.operand, found.init.value, *found.store.indices)
     for part in others:
         for node in walk(part):
-            if isinstance(node, Load) and node.buffer.id == found.store.buffer.id:
-                message = f"`{block.name}` reads `{found.store.buffer.name}` beside its update"
+            if not isinstance(node, Load):
+                continue
+            if node.buffer.id == written.id:
+                message = f"`{block.name}` reads `{written.name}` beside its update"
                 raise RefusedError(illegal(message, block.id))
+            if may_share(scope, node.buffer, written):
+                message = f"`{block.name}` reads `{node.buffer.name}`, which may show elements of"
+                raise RefusedError(unproved(f"{message} `{written.name}`", block.id))
     loops = {loop.var.id for loop in found.nest.loops}
     for part in others:
         for var in free_vars(part).values():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import permutations
+from itertools import combinations, permutations
 
 from workbench.analysis.arith import Facts
 from workbench.analysis.dependence.spelling import element, short
@@ -146,17 +146,20 @@ class _Matcher:
     # --- loops ---------------------------------------------------------------------------------
 
     def _nest(self, wanted: For, found: Stmt) -> None:
-        """Perfect nests, their loops in any order in which their extents agree."""
+        """Perfect nests, their loops in any order in which their extents agree.
+
+        Loops whose extent is a variable may be missing: they run once.
+        """
         ours, body = _perfect(wanted)
         theirs, code = _perfect(found)
-        if len(ours) != len(theirs):
-            raise MismatchError(f"expected {_loops(ours)}, found {_loops(theirs)}", _NEST)
         first: MismatchError | None = None
-        for order in self._orders(ours, theirs):
+        for pairs in self._orders(ours, theirs):
+            order = tuple(loop for _, loop in pairs)
             tried = self.state.copy()
             before, self.state = self.state, tried
             try:
-                self._bind_loops(ours, order)
+                self._bind_once(ours, pairs)
+                self._bind_loops(pairs)
                 self.statement(body, code)
             except MismatchError as error:
                 first = first or error
@@ -168,10 +171,18 @@ class _Matcher:
             return
         raise first or MismatchError(f"expected {_loops(ours)}, found {_loops(theirs)}", _NEST)
 
-    def _orders(self, ours: tuple[For, ...], theirs: tuple[For, ...]) -> Iterator[tuple[For, ...]]:
-        for order in permutations(theirs):
-            if all(self._may_be(a, b) for a, b in zip(ours, order, strict=True)):
-                yield order
+    def _orders(
+        self, ours: tuple[For, ...], theirs: tuple[For, ...]
+    ) -> Iterator[tuple[tuple[For, For], ...]]:
+        """Loops of the description with those of the code that they may be."""
+        missing = len(ours) - len(theirs)
+        free = [loop for loop in ours if not isinstance(loop.extent, IntImm)]
+        for once in combinations(free, missing) if missing >= 0 else ():
+            kept = [loop for loop in ours if all(loop is not other for other in once)]
+            for order in permutations(theirs):
+                pairs = tuple(zip(kept, order, strict=True))
+                if all(self._may_be(a, b) for a, b in pairs):
+                    yield pairs
 
     def _may_be(self, wanted: For, found: For) -> bool:
         """Whether a loop may be the other one, by its extent."""
@@ -179,9 +190,16 @@ class _Matcher:
             return True
         return isinstance(found.extent, IntImm) and found.extent.value == wanted.extent.value
 
-    def _bind_loops(self, ours: tuple[For, ...], theirs: tuple[For, ...]) -> None:
-        self.state.loops |= {found.var.id for found in theirs}
-        for wanted, found in zip(ours, theirs, strict=True):
+    def _bind_once(self, ours: tuple[For, ...], pairs: tuple[tuple[For, For], ...]) -> None:
+        """Loops of the description that the code does not have."""
+        for loop in ours:
+            if all(loop is not kept for kept, _ in pairs):
+                self._unify(loop.extent, IntImm(1), f"loop `{loop.var.name}`", "the statement")
+                self.state.values[loop.var.id] = self._value(loop.start)
+
+    def _bind_loops(self, pairs: tuple[tuple[For, For], ...]) -> None:
+        self.state.loops |= {found.var.id for _, found in pairs}
+        for wanted, found in pairs:
             self._unify(wanted.extent, found.extent, f"loop `{wanted.var.name}`", found.var.name)
             shift = found.start - self._value(wanted.start)
             self.state.values[wanted.var.id] = found.var - self.facts.simplify(shift)

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from workbench.analysis.arith import Facts
+from workbench.analysis.dependence.views import behind, region_behind
 from workbench.analysis.simplification import simplify_statement
 from workbench.codegen.lower import lower
-from workbench.ir import BufferType, For, IntImm, Load, Stmt, Store, TensorFunction, walk
+from workbench.ir import (
+    Block,
+    BufferRegion,
+    BufferType,
+    For,
+    IntImm,
+    Load,
+    Range,
+    Stmt,
+    Store,
+    TensorFunction,
+    map_children,
+    walk,
+)
+from workbench.ir.traverse import Node
 from workbench.schedule.facts import facts_of
 from workbench.support import IdSource
 
@@ -20,6 +36,34 @@ def plain(function: TensorFunction, body: Stmt, ids: IdSource, facts: Facts) -> 
     Predicates that `facts` prove are gone, and so are loops of extent 1.
     """
     return simplify_statement(lower(replace(function, body=body, allocations=()), ids), facts)
+
+
+def through_views(code: Stmt, around: Sequence[Stmt]) -> Stmt:
+    """Code on the buffers behind the names that blocks around it give to regions of them."""
+    views = {
+        view.buffer.id: view
+        for stmt in around
+        if isinstance(stmt, Block)
+        for view in stmt.match_buffers
+    }
+    if not views:
+        return code
+
+    def through(node: Node) -> Node:
+        changed = map_children(node, through)
+        match changed:
+            case Load(buffer=buffer, indices=indices):
+                return Load(*behind(views, buffer, indices))
+            case Store(buffer=buffer, indices=indices):
+                source, moved = behind(views, buffer, indices)
+                return replace(changed, buffer=source, indices=moved)
+            case BufferRegion():
+                source, ranges = region_behind(views, changed)
+                return BufferRegion(source, tuple(Range(*item) for item in ranges))
+            case _:
+                return changed
+
+    return through(code)
 
 
 @lru_cache(maxsize=256)

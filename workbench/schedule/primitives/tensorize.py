@@ -18,7 +18,7 @@ from workbench.schedule.facts import facts_at, inside_block
 from workbench.schedule.intrinsics.instance import instance, is_opaque
 from workbench.schedule.intrinsics.matching import Match, MismatchError, match
 from workbench.schedule.intrinsics.overlap import overlaps
-from workbench.schedule.intrinsics.plain import described, plain, plausible
+from workbench.schedule.intrinsics.plain import described, plain, plausible, through_views
 from workbench.schedule.intrinsics.registry import intrinsic, intrinsic_names
 from workbench.schedule.places import place_of
 from workbench.schedule.primitive import Derived, Primitive, Rewritten, all_apply
@@ -96,7 +96,8 @@ def _tensorize(primitive: Tensorize, given: Scope) -> tuple[Answer, Rewritten | 
     place = node.var.id if isinstance(node, For) else node.id
     facts = facts_at(given, place)
     if isinstance(node, For):  # in the names that the program has without the new block
-        first = _matched(found, given, facts, _without_init(found.description, node))
+        code = _without_init(found.description, node)
+        first = _matched(found, given, facts, through_views(code, given.paths[place]))
         if isinstance(first, MismatchError):
             return _mismatch(found, first, place), None
     # A scope of its own: names and ids do not depend on how often somebody asked.
@@ -104,7 +105,7 @@ def _tensorize(primitive: Tensorize, given: Scope) -> tuple[Answer, Rewritten | 
     block = wrapping(scope, node) if isinstance(node, For) else node
     facts = inside_block(facts, block)
     outer, code = _code(found.description, scope, block)
-    how = _matched(found, scope, facts, code)
+    how = _matched(found, scope, facts, through_views(code, (*scope.paths[place], block)))
     if isinstance(how, MismatchError):
         return _mismatch(found, how, place), None
     orders = [given.dependences.reorderable(*pair) for pair in how.permuted]

@@ -1,0 +1,135 @@
+"""Programs and schedules that were wrong once: blocks with memory and names, and intrinsics."""
+
+WRONG_BLOCKS_ONCE = {
+    "blockize under a loop that changes its own extent": (
+        """\
+@T.prim_func
+def f(
+    A: T.Buffer(("n", "m"), "int32"),
+    flag: T.Buffer(("n",), "int64"),
+    B: T.Buffer(("n", "m"), "int32"),
+):
+    n = T.int64()
+    m = T.int64()
+    for i in range(n):
+        for j in range(T.min(flag[i] + 1, m)):
+            with T.sblock("B"):
+                vi = T.axis.spatial(n, i)
+                vj = T.axis.spatial(m, j)
+                B[vi, vj] = A[vi, vj]
+            flag[i] = T.int64(1) - flag[i]
+""",
+        """\
+sch.blockize(blocks=['B'])
+""",
+    ),
+    "blockize under a loop of an extent and begin that only memory knows": (
+        """\
+@T.prim_func
+def f(A: T.Buffer((3, 4), "int32"), flag: T.Buffer((3,), "int64"), B: T.Buffer((3, 4), "int32")):
+    for i in range(3):
+        for j in T.serial(flag[i], flag[i] * 2 + 1):
+            for k in range(1):
+                B[i, j] = A[i, j] + T.int32(3)
+            flag[i] = T.int64(1) - flag[i]
+""",
+        """\
+sch.blockize('k')
+""",
+    ),
+    "tensorize under loops fused by a symbol, beside a scalar": (
+        """\
+@T.prim_func
+def f(A: T.Buffer(("n", "m"), "int32"), B: T.Buffer(("n", "m"), "int32")):
+    n = T.int64()
+    m = T.int64()
+    for i in range(n):
+        for j in range(m):
+            p: T.let[T.int64] = m - 1 - j
+            B[i, j] = T.min(A[i, p], A[i, j])
+""",
+        """\
+sch.fuse('i', 'j')
+sch.tensorize('i_j_fused', 'fma_4x16_f32')
+""",
+    ),
+    "inlining the last use of a buffer that lives for part of a suite": (
+        """\
+@T.prim_func
+def f(A: T.Buffer(("n", "m"), "uint8"), C: T.Buffer(("n", "m"), "uint8")):
+    n = T.int64()
+    m = T.int64()
+    B = T.alloc_buffer((n * m,), "uint8")
+    for i in range(n):
+        for j in range(m):
+            B[i * m + j] = A[i, j] + T.uint8(3)
+    for k in range(n * m):
+        C[k // m, k % m] = B[k]
+""",
+        """\
+sch.cache_write(block='i', write_buffer_index='B')
+sch.cache_write(block='i', write_buffer_index='B_global')
+sch.compute_inline(block='B_global')
+""",
+    ),
+    "tensorize with two names for one buffer": (
+        """\
+@T.prim_func
+def f(X: T.Buffer((12, 8), "float32"), B: T.Buffer((8, 8), "float32")):
+    for t in range(1):
+        with T.sblock("named"):
+            vt = T.axis.opaque(1, t)
+            A = T.match_buffer(X[0:8, 0:8], (8, 8), "float32")
+            C = T.match_buffer(X[4:12, 0:8], (8, 8), "float32")
+            for i, j, k in T.grid(8, 8, 8):
+                C[i, j] = C[i, j] + A[i, k] * B[k, j]
+""",
+        """\
+sch.tensorize('i', 'fma_8x8_f32')
+""",
+    ),
+    "rfactor with two names for one buffer": (
+        """\
+@T.prim_func
+def f(A: T.Buffer((4, 3), "int32"), X: T.Buffer((6, 4), "int32")):
+    for t in range(1):
+        with T.sblock("named"):
+            vt = T.axis.opaque(1, t)
+            B = T.match_buffer(X[0:3, 0:4], (3, 4), "int32")
+            C = T.match_buffer(X[2:6, 0:4], (4, 4), "int32")
+            for i, j, k in T.grid(4, 4, 3):
+                with T.sblock("C"):
+                    vi, vj, vk = T.axis.remap("SSR", [i, j, k])
+                    with T.init():
+                        C[vi, vj] = T.int32(0)
+                    C[vi, vj] = C[vi, vj] + A[vi, vk] * B[vk, vj]
+""",
+        """\
+sch.rfactor(loop='k')
+""",
+    ),
+    "decompose_reduction of a block whose init has memory and names of its own": (
+        """\
+@T.prim_func
+def f(A: T.Buffer((3, 4), "int32"), C: T.Buffer((3, 4), "int32")):
+    for i in range(3):
+        for k in range(4):
+            with T.sblock("C"):
+                vi = T.axis.spatial(3, i)
+                vk = T.axis.reduce(4, k)
+                V = T.match_buffer(C[vi, 0:4], (4,), "int32")
+                W = T.alloc_buffer((4,), "int32")
+                U = T.alloc_buffer((4,), "int32")
+                with T.init():
+                    for q in range(4):
+                        W[q] = T.int32(2)
+                    for q in range(4):
+                        V[q] = W[3 - q]
+                U[0] = A[vi, vk]
+                V[0] = V[0] + U[0]
+""",
+        """\
+sch.decompose_reduction('C', 'k')
+""",
+    ),
+}
