@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from workbench.ir.dims import same_dim, same_shape, substitute_dim
+from workbench.ir.dims import bind_dims, same_dim, same_shape, substitute_dim
 from workbench.ir.expr import (
     Binary,
     BufferType,
@@ -86,10 +86,9 @@ class Unifier:
             problem = self._kinds(param.name, param.type, argument, shapes)
             if problem is not None:
                 found.append(problem)
-        for _, expected, given in shapes:
-            for dim, actual in zip(expected, given, strict=True):
-                if isinstance(dim, Var):
-                    self.values.setdefault(dim.id, actual)
+        for _ in range(2):  # the second time, what later parameters tell is known
+            for _, expected, given in shapes:
+                bind_dims(expected, given, self.values)
         for name, expected, given in shapes:
             found += self._extents(name, expected, given)
         return found

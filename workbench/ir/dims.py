@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import TypeAlias
 
-from workbench.ir.expr import Binary, BinaryOp, Dim, IntImm, PrimExpr, Shape, Var
+from workbench.ir.expr import (
+    Binary,
+    BinaryOp,
+    Dim,
+    IntImm,
+    PrimExpr,
+    Shape,
+    Var,
+    as_dim,
+    binary,
+)
 from workbench.ir.graph import Arg, Constant, ScalarValue, ShapeValue, StringValue, TupleValue
 from workbench.ir.traverse import free_vars, map_children
 from workbench.support.ids import NodeId
@@ -105,6 +115,50 @@ def unknown_of(dim: Dim, known: Container[NodeId]) -> tuple[Var, int] | None:
     terms = polynomial(dim)
     own = [m for m in terms if any(unknown[0].id in free_vars(atom) for atom in m)]
     return (unknown[0], terms[own[0]]) if own == [(unknown[0],)] else None
+
+
+def bind_dims(dims: Shape, extents: Shape, known: dict[NodeId, Dim]) -> set[NodeId]:
+    """Bind the variables of `dims` that are not known by the extents that are given for them.
+
+    Gives those that were solved for in an expression: `n` is `m` where `n * 2` is given `m * 2`,
+    and `m // 2` where it is given `m`, at least 0; whether that fits is left to who compares.
+    """
+    for dim, extent in zip(dims, extents, strict=True):
+        if isinstance(dim, Var):
+            known.setdefault(dim.id, extent)
+    solved: set[NodeId] = set()
+    for dim, extent in zip(dims, extents, strict=True):
+        unknown = unknown_of(dim, known)
+        if unknown is not None:
+            var, factor = unknown
+            rest = substitute_dim(dim, {**known, var.id: 0})
+            known[var.id] = _divided(extent, rest, factor)
+            solved.add(var.id)
+    return solved
+
+
+def _divided(extent: Dim, rest: Dim, factor: int) -> Dim:
+    """`max((extent - rest) // factor, 0)`, without division and choice where it needs none."""
+    terms = _sum(polynomial(extent), polynomial(rest), -1)
+    if any(count % factor for count in terms.values()):
+        value = binary(BinaryOp.FLOORDIV, _expr(terms), factor)
+    else:
+        value = _expr({atoms: count // factor for atoms, count in terms.items()})
+    extents = all(isinstance(atom, Var) for atoms in terms for atom in atoms)
+    if extents and all(count * factor > 0 for count in terms.values()):
+        return as_dim(value)
+    return as_dim(binary(BinaryOp.MAX, value, 0))
+
+
+def _expr(terms: Polynomial) -> PrimExpr:
+    """A polynomial as an expression."""
+    total: PrimExpr = IntImm(0)
+    for atoms, count in terms.items():
+        part: PrimExpr = IntImm(count)
+        for atom in atoms:
+            part = binary(BinaryOp.MUL, atom, part)
+        total = binary(BinaryOp.ADD, total, part)
+    return total
 
 
 def leaves(arg: Arg) -> tuple[Var | Constant | ShapeValue | ScalarValue | StringValue, ...]:

@@ -15,7 +15,6 @@ from workbench.interpret import dim_text
 from workbench.ir import (
     Alias,
     Arg,
-    BinaryOp,
     Binding,
     BindingBlock,
     CallFunction,
@@ -46,11 +45,10 @@ from workbench.ir import (
     Var,
     as_dim,
     as_expr,
-    binary,
     free_vars,
     substitute,
 )
-from workbench.ir.dims import unknown_of
+from workbench.ir.dims import bind_dims, unknown_of
 from workbench.runtime.host_calls import library_call, operator_call
 from workbench.runtime.program import (
     Check,
@@ -405,9 +403,9 @@ class _Lowering:
             raise _NotStatic
         inner = _Scope(call.callee, place.root, callers, place.path)
         for param, arg in zip(function.params, call.args, strict=True):
-            operand = self._leaf(scope, arg)
-            self._bind_parameter(inner, param.id, param.type, operand)
-            inner.operands[param.id] = operand
+            inner.operands[param.id] = self._leaf(scope, arg)
+        for param in (*function.params, *function.params):  # what later ones tell is known then
+            self._bind_parameter(inner, param.id, param.type, inner.operands[param.id])
         for param in function.params:
             self._check_parameter(inner, param, inner.operands[param.id], place)
         self._blocks(inner, function.blocks)
@@ -433,19 +431,7 @@ class _Lowering:
         """Bind variables by extents; gives those that were solved for in an expression."""
         if actual is None or len(actual) != len(dims):
             raise _NotStatic
-        for dim, extent in zip(dims, actual, strict=True):
-            if isinstance(dim, Var):
-                inner.symbols.setdefault(dim.id, extent)
-        solved: set[NodeId] = set()
-        for dim, extent in zip(dims, actual, strict=True):
-            unknown = unknown_of(dim, inner.symbols)
-            if unknown is not None and not isinstance(dim, int):
-                var, factor = unknown
-                known = {id_: as_expr(inner.symbols.get(id_, 0)) for id_ in free_vars(dim)}
-                value = (as_expr(extent) - substitute(dim, known)) // factor
-                inner.symbols[var.id] = as_dim(binary(BinaryOp.MAX, value, 0))
-                solved.add(var.id)
-        return solved
+        return bind_dims(dims, actual, inner.symbols)
 
     def _check_parameter(self, inner: _Scope, param: Var, operand: Operand, place: Place) -> None:
         if isinstance(param.type, TensorType) and isinstance(operand, ValueRef):

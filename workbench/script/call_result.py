@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from workbench.ir import (
     Binary,
-    IntImm,
+    Dim,
     PrimExpr,
     Shape,
     ShapeType,
@@ -15,40 +16,43 @@ from workbench.ir import (
     Type,
     Var,
     as_dim,
+    as_expr,
     binary,
     free_vars,
     map_children,
 )
+from workbench.ir.dims import bind_dims
 from workbench.support.ids import NodeId
 
 
 def result_type(params: tuple[Type, ...], result: Type, arguments: tuple[Type, ...]) -> Type | None:
     """The result type of a call, in the caller's symbols; None where a symbol stays unbound."""
-    bound: dict[NodeId, PrimExpr] = {}
-    for param, argument in zip(params, arguments, strict=False):
-        _match(param, argument, bound)
+    bound: dict[NodeId, Dim] = {}
+    pairs = [
+        pair
+        for param, argument in zip(params, arguments, strict=False)
+        for pair in _pairs(param, argument)
+    ]
+    for dims, given in (*pairs, *pairs):  # the second time, what later ones tell is known
+        bind_dims(dims, given, bound)
     if any(var.id not in bound for var in free_vars(result).values()):
         return None
-    return _substituted(result, bound)
+    return _substituted(result, {id_: as_expr(value) for id_, value in bound.items()})
 
 
-def _match(param: Type, argument: Type, bound: dict[NodeId, PrimExpr]) -> None:
+def _pairs(param: Type, argument: Type) -> Iterator[tuple[Shape, Shape]]:
+    """Shapes of a parameter and of what is given for it."""
     match param, argument:
-        case TensorType(shape=tuple() as a), TensorType(shape=tuple() as b):
-            _match_dims(a, b, bound)
-        case ShapeType(dims=tuple() as a), ShapeType(dims=tuple() as b):
-            _match_dims(a, b, bound)
+        case (TensorType(shape=tuple() as a), TensorType(shape=tuple() as b)) | (
+            ShapeType(dims=tuple() as a),
+            ShapeType(dims=tuple() as b),
+        ) if len(a) == len(b):
+            yield a, b
         case TupleType(fields=a), TupleType(fields=b):
             for left, right in zip(a, b, strict=False):
-                _match(left, right, bound)
+                yield from _pairs(left, right)
         case _:
-            pass
-
-
-def _match_dims(a: Shape, b: Shape, bound: dict[NodeId, PrimExpr]) -> None:
-    for left, right in zip(a, b, strict=False):
-        if isinstance(left, Var):
-            bound.setdefault(left.id, IntImm(right) if isinstance(right, int) else right)
+            return
 
 
 def _substituted(type_: Type, bound: dict[NodeId, PrimExpr]) -> Type:

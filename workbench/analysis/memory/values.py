@@ -42,7 +42,7 @@ from workbench.ir import (
     free_vars,
     type_of,
 )
-from workbench.ir.dims import substitute_dim
+from workbench.ir.dims import bind_dims, substitute_dim
 from workbench.support import NodeId
 
 Owner = Literal["parameter", "constant", "planned", "python"]
@@ -350,10 +350,9 @@ class _Reader:
             )
             raise _Unknown(message)
         known = self.found.values[place].type
-        if known is not None and known.shape is not None:
-            for dim, extent in zip(seen.shape or (), known.shape, strict=False):
-                if isinstance(dim, Var):
-                    scope.symbols.setdefault(dim.id, extent)
+        shape = None if known is None else known.shape
+        if shape is not None and seen.shape is not None and len(seen.shape) == len(shape):
+            bind_dims(seen.shape, shape, scope.symbols)
         self._shape(scope, seen.shape)
         if known is None or known.shape is None or known.dtype not in {seen.dtype, None}:
             return self._python(scope, binding, position, (leaf,))
@@ -381,8 +380,10 @@ class _Reader:
             message = f"`{call.callee}` calls itself"
             raise _Unknown(message)
         inner = _Scope(call.callee, (*scope.path, position), (*scope.ids, binding.var.id), callers)
-        for param, arg in zip(function.params, call.args, strict=True):
+        pairs = tuple(zip(function.params, call.args, strict=True))
+        for param, arg in pairs:
             inner.places[param.id] = self._leaf(scope, arg)
+        for param, arg in (*pairs, *pairs):  # what later ones tell is known then
             self._symbols(scope, inner, param, arg)
         self._blocks(inner, function.blocks)
         return self._leaf(inner, function.result)
@@ -408,9 +409,7 @@ class _Reader:
         if given is None or len(given) != len(params):
             message = "a shape is only known when it runs"
             raise _Unknown(message)
-        for dim, extent in zip(params, given, strict=True):
-            if isinstance(dim, Var):
-                inner.symbols.setdefault(dim.id, extent)
+        bind_dims(params, given, inner.symbols)
 
 
 def _flat(place: Place) -> list[int]:
