@@ -10,6 +10,7 @@ import pytest
 
 import workbench as wb
 from tests.session.programs import SMALL, Identity, Raises, SwapOperands, small
+from workbench.notebook import hub
 from workbench.notebook.hub import hub_of, refresh_all
 from workbench.notebook.kernel import on_open
 from workbench.rewrite import register_pass
@@ -117,6 +118,18 @@ def test_apply_answers_and_all_views_hear_of_the_verdict(session: Session, comm:
         else:
             pytest.fail(f"no verdict: {view.sent}")
     assert not any(message["type"] == "applied" for message in other.sent)
+
+
+def test_the_process_that_measures_starts_once_there_is_something_to_compare(
+    comm: FakeComm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = threading.Event()
+    monkeypatch.setattr(hub, "prepare", started.set)
+    monkeypatch.setattr(hub, "process_id", lambda: None)
+    comm.wait("hello")
+    assert not started.is_set()
+    comm.say(type="apply", id=2, step=0, name="LegalizeOps", node=None)
+    assert started.wait(30)
 
 
 def test_applying_on_an_older_step_branches_there(session: Session, comm: FakeComm) -> None:

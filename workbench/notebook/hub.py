@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 from workbench.notebook.intents import answer
 from workbench.notebook.kept import KEPT
 from workbench.session import Changed, Event, Measured, Progress, Selected, Session
+from workbench.session.apart import prepare, process_id
 from workbench.session.catalogue import catalogue_version
 from workbench.session.worker import internal_fault
 from workbench.support import CompileError
@@ -180,7 +181,11 @@ class Hub:
     def _announce(self) -> None:
         with self._lock:
             self._announced = False
-        self.broadcast(SessionChanged(session=self.views.history()))
+        history = self.views.history()
+        self.broadcast(SessionChanged(session=history))
+        states = [step.verdict.state for step in history.steps[1:]]
+        if states and "checking" not in states and process_id() is None:
+            prepare()  # somebody looks, and there is something to compare
 
     def _report(self, message: JobProgress, fault: CompileError | None) -> None:
         self.broadcast(message)

@@ -1,7 +1,8 @@
 """Measuring apart: one process for each kernel that runs what is measured.
 
-It starts with the first measurement, keeps executables and constants for the next, and ends with
-the kernel. What cannot be sent to it is measured here, and the results say why.
+It starts when a picture shows steps that are checked, or else with the first measurement. It keeps
+executables and constants for the next, and ends with the kernel. What cannot be sent to it is
+measured here, and the results say why.
 """
 
 from __future__ import annotations
