@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 import workbench as wb
+from workbench.analysis.memory import plan_memory
 from workbench.ir import CallOp
 from workbench.view.memory import memory_view
 
@@ -88,3 +89,45 @@ def test_only_graph_functions_have_plans() -> None:
     module = wb.passes.LegalizeOps()(program()).module
     with pytest.raises(wb.CompileError, match="is a tensor function"):
         wb.memory_plan(module, "relu")
+
+
+def test_what_is_not_in_the_plan_is_said_with_the_reason() -> None:
+    text = PROGRAM.replace("N", "64").replace("w: R.T", 'p: R.Tensor((), "bool"), w: R.T')
+    text = text.replace("    with R.dataflow():\n", "").replace("        ", "    ")
+    text = text.replace("    R.output(z)\n", "").replace(
+        "    c = R.matmul(b, w)\n",
+        "    if p:\n        c = R.matmul(b, w)\n    else:\n        c = R.add(b, x)\n",
+    )
+    module = wb.passes.LegalizeOps()(wb.parse(text)).module
+    (note,) = memory_view(module, "main", 0).notes
+    assert note.startswith("`c` is not in the plan: which branch runs is known when it runs")
+    remarks = wb.passes.PlanMemory()(module).remarks
+    assert [r.message for r in remarks if r.code == "memory/not-planned"] == [note]
+
+
+def test_each_reason_is_the_one_of_its_value() -> None:
+    module = wb.parse("""
+@I.ir_module
+class Module:
+    @R.function(private=True)
+    def down(v: R.Tensor((4,), "float32"), p: R.Tensor((), "bool")) -> R.Tensor((4,), "float32"):
+        cls = Module
+        if p:
+            r = R.negative(v)
+        else:
+            r = cls.down(v, p)
+        return r
+
+    @R.function
+    def main(x: R.Tensor((4,), "float32"), p: R.Tensor((), "bool")):
+        cls = Module
+        a = R.call_pure_packed("my.scale", x, ty_args=(R.Tensor((4,), "float32"),))
+        b = R.exp(a)
+        c = cls.down(b, p)
+        return c
+""")
+    assert [(one.value, one.reason) for one in plan_memory(module).unplanned] == [
+        ("a", "`my.scale` returns it wherever it put it"),
+        ("b", "the numpy reference of `exp` computes it"),
+        ("c", "`down` runs binding by binding: a branch in a function that is called"),
+    ]

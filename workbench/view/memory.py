@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 from workbench.analysis.memory import (
@@ -29,6 +30,8 @@ from workbench.view.words import dim_text, type_text
 
 EXTENT = 16
 """What a symbolic dimension is drawn with, where nobody says."""
+MOST_UNPLANNED = 6
+"""Values that are not planned and are listed with the reason."""
 MOST_ROWS = 200
 
 
@@ -45,7 +48,7 @@ class MemoryDisplay:
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         svg = chart_svg(self.view)
         rows = folded("values", table(TITLES, rows_of(self.view)))
-        notes = "".join(f"<div>{note}</div>" for note in self.view.notes)
+        notes = "".join(f"<div>{escape(note)}</div>" for note in self.view.notes)
         html = f"<b>{self.view.summary}</b>{notes}{image(svg, self.view.summary)}{rows}"
         return {"text/html": html, "image/svg+xml": svg, "text/plain": repr(self)}
 
@@ -221,8 +224,7 @@ def _notes(plan: MemoryPlan, numbers: Mapping[str, int]) -> list[str]:
     notes: list[str] = []
     if numbers:
         notes.append("drawn with " + ", ".join(f"{k} = {v}" for k, v in numbers.items()))
-    if plan.unplanned:
-        names = ", ".join(one.value for one in plan.unplanned[:6])
-        more = f" and {len(plan.unplanned) - 6} more" if len(plan.unplanned) > 6 else ""
-        notes.append(f"not in the plan, Python gives them memory: {names}{more}")
+    unplanned = [f"`{one.value}` is not in the plan: {one.reason}" for one in plan.unplanned]
+    more = len(unplanned) - MOST_UNPLANNED
+    notes += [*unplanned[:MOST_UNPLANNED], *([f"and {more} more"] if more > 0 else ())]
     return notes

@@ -172,8 +172,7 @@ def _unplanned(found: Values) -> Iterator[Missed]:
     for step in found.steps:
         for output in step.outputs:
             if found.values[output].owner == "python":
-                why = "Python gives it its memory: it is no call of a tensor function"
-                yield Missed(found.values[output].name, why)
+                yield Missed(found.values[output].name, found.values[output].why)
 
 
 @dataclass(slots=True)

@@ -57,7 +57,8 @@ Place: TypeAlias = "int | tuple[Place, ...] | None"
 class Value:
     """A tensor. `call` is the step that writes it; `ids` name it from the outermost function on.
 
-    Needed from step `first` to step `last`; `returned` ones stay with the caller.
+    Needed from step `first` to step `last`; `returned` ones stay with the caller. `why` says of
+    one that gets its memory from Python why that is so.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Value:
     last: int = 0
     returned: bool = False
     readers: list[int] = field(default_factory=list[int])
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,14 +222,15 @@ class _Reader:
             case CallPacked(style=PackedStyle.DPS):
                 return self._written(scope, binding, position, value)
             case CallOp(args=args) | CallPacked(args=args):
-                return self._python(scope, binding, position, args)
+                return self._python(scope, binding, position, args, _why(value))
             case CallFunction():
                 return self._call(scope, binding, value, position)
             case TupleItem(value=leaf, index=index):
                 whole = self._leaf(scope, leaf)
                 if isinstance(whole, tuple):
                     return whole[index]
-                return self._python(scope, binding, position, (leaf,))
+                why = "it is an item of what Python computed"
+                return self._python(scope, binding, position, (leaf,), why)
             case MatchCast(value=leaf, type=seen):
                 return self._match_cast(scope, binding, position, leaf, seen)
             case IfThenElse():
@@ -301,14 +304,16 @@ class _Reader:
         self.found.steps.append(step)
 
     def _python(
-        self, scope: _Scope, binding: Binding, position: int, args: tuple[Arg, ...]
+        self, scope: _Scope, binding: Binding, position: int, args: tuple[Arg, ...], why: str
     ) -> Place:
-        """A step whose result gets its memory from whoever computes it."""
+        """A step whose result gets its memory from whoever computes it, for the reason `why`."""
         path, ids = (*scope.path, position), (*scope.ids, binding.var.id)
         operands = self._read(scope, args)
         outputs: list[int] = []
         result = self._result(scope, binding.var.name, binding.var.type, path, ids, outputs)
         self._step(binding, path, ids, "", operands, tuple(outputs))
+        for number in outputs:
+            self.found.values[number].why = why
         return result
 
     def _result(
@@ -338,7 +343,8 @@ class _Reader:
         if scope.path:
             message = "a branch in a function that is called"
             raise _Unknown(message)
-        return self._python(scope, binding, position, tuple(free_vars(value).values()))
+        why = "which branch runs is known when it runs, so both run binding by binding"
+        return self._python(scope, binding, position, tuple(free_vars(value).values()), why)
 
     def _match_cast(
         self, scope: _Scope, binding: Binding, position: int, leaf: Arg, seen: Type
@@ -355,7 +361,8 @@ class _Reader:
             bind_dims(seen.shape, shape, scope.symbols)
         self._shape(scope, seen.shape)
         if known is None or known.shape is None or known.dtype not in {seen.dtype, None}:
-            return self._python(scope, binding, position, (leaf,))
+            why = "its shape is only known when it runs"
+            return self._python(scope, binding, position, (leaf,), why)
         return place
 
     # --- calls of graph functions ---------------------------------------------------------------
@@ -365,13 +372,14 @@ class _Reader:
         values, steps, read = len(found.values), len(found.steps), len(self.read)
         try:
             return self._inside(scope, binding, call, position)
-        except _Unknown:
+        except _Unknown as reason:
             while len(self.read) > read:
                 value, value.last = self.read.pop()
                 value.readers.pop()
             del found.values[values:], found.steps[steps:]
             self.constants = {d: n for d, n in self.constants.items() if n < values}
-            return self._python(scope, binding, position, call.args)
+            why = f"`{call.callee}` runs binding by binding: {reason}"
+            return self._python(scope, binding, position, call.args, why)
 
     def _inside(self, scope: _Scope, binding: Binding, call: CallFunction, position: int) -> Place:
         function = self.module[call.callee]
@@ -410,6 +418,12 @@ class _Reader:
             message = "a shape is only known when it runs"
             raise _Unknown(message)
         bind_dims(params, given, inner.symbols)
+
+
+def _why(call: CallOp | CallPacked) -> str:
+    if isinstance(call, CallOp):
+        return f"the numpy reference of `{call.op}` computes it"
+    return f"`{call.symbol}` returns it wherever it put it"
 
 
 def _flat(place: Place) -> list[int]:

@@ -73,6 +73,9 @@ class PlanMemory(Rule):
 
 
 def _missed(plan: MemoryPlan) -> Iterator[Refusal]:
+    for one in plan.unplanned:
+        message = f"`{one.value}` is not in the plan: {one.reason}"
+        yield note("memory/not-planned", message, plan.function)
     for value in plan.values:
         for missed in value.missed:
             message = f"`{value.name}` is not in place of `{missed.value}`: {missed.reason}"
