@@ -24,7 +24,8 @@ def odd_reduction(w: Writer) -> None:
             (f"{m} * 2", m, f"{k} // 2"),
             (m, f"{m} + 1", f"{k} + 1"),
             (m, m, f"T.max({k} - 1, 0)"),
-            *(() if w.symbolic else ((f"{m} * 2", m, f"{k} % {m}"), (m, m, f"({k} + 1) % {m}"))),
+            (f"{m} * 2", m, f"{k} % {m}"),
+            (m, m, f"({k} + 1) % {m}"),
         ),
     )
     w.fill(out)
