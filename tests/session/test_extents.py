@@ -66,6 +66,15 @@ def test_faults_that_equal_and_even_extents_hide_are_found(module: str, fault: s
     assert step.verdict.state == "wrong", step.verdict.inputs
 
 
+@pytest.mark.parametrize("fault", FAULTS)
+def test_equal_and_even_extents_hide_these_faults(fault: str) -> None:
+    session = session_on(MODULE)
+    session.inputs(extents={"n": 4, "m": 4})
+    step = session.edit("turn", turn(**FAULTS[fault]))
+    assert session.wait()
+    assert step.verdict.state == "exact"
+
+
 @pytest.mark.parametrize("module", [MODULE, ALONE], ids=["called", "alone"])
 def test_a_right_step_is_checked_on_two_sets_of_extents(module: str) -> None:
     session = session_on(module)

@@ -33,4 +33,4 @@ def test_a_click_specialises_for_the_extents_of_the_inputs(session: Session) -> 
     assert session.verdict(step.index).good
     session.inputs(extents={"n": 5})
     (other,) = [a for a in views.actions(0) if a.name == "BindSymbolicVariables"]
-    assert other.reason == "for b = 2, n = 5"
+    assert other.reason == "for b = 3, n = 5"
