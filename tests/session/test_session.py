@@ -202,7 +202,7 @@ def test_a_text_that_defines_another_function_is_refused(session: Session) -> No
     for name in ("relu", "y"):
         with pytest.raises(wb.CompileError, match=r"define `relu`.*defines `mine`") as caught:
             session.edit(name, text.replace("def relu", "def mine"))
-        assert caught.value.diagnostics[0].code == "session/edits-another"
+        assert caught.value.diagnostics[0].code == "edit/other-name"
     with pytest.raises(wb.CompileError, match="or edit `relu`"):
         session.edit("add", text)
     assert len(session.steps) == 2

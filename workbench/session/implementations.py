@@ -9,7 +9,6 @@ from typing import Any, Literal
 from workbench import passes
 from workbench.ir import Binding, CallTIR, CallTIRInplace, IRModule, Var
 from workbench.rewrite import Pass
-from workbench.script import parse_function
 from workbench.session.flow import FlowValue
 from workbench.session.lineage import Lineage
 from workbench.session.naming import find_value, qualified_name
@@ -68,30 +67,13 @@ def edit_pass(module: IRModule, path: Sequence[Lineage], name: str, text: str) -
     """The pass that gives a tensor function (`name`, or what the value `name` calls) another text.
 
     Raises:
-        CompileError: `session/nothing-to-edit`, `session/edits-another`, faults of the text.
+        CompileError: `session/nothing-to-edit`.
     """
-    function = _edited(module, path, name)
-    defined, _ = parse_function(text)
-    if defined != function:
-        of = "" if name == function else f", which `{name}` calls"
-        other = f", or edit `{defined}`" if defined in module.tensor_functions else ""
-        raise CompileError(
-            Diagnostic(
-                "session/edits-another",
-                f"the text must define `{function}`{of}, and defines `{defined}`",
-                hint=f"write `def {function}(...)`{other}",
-            )
-        )
-    return passes.ReplaceFunction(function, text)
-
-
-def _edited(module: IRModule, path: Sequence[Lineage], name: str) -> str:
-    """The tensor function of that name, or that the value of that name calls."""
     if name in module.tensor_functions:
-        return name
+        return passes.ReplaceFunction(name, text)
     value = find_value(path, name)
     if isinstance(value.expr, CallTIR | CallTIRInplace):
-        return value.expr.callee
+        return passes.ReplaceFunction(value.expr.callee, text)
     raise CompileError(
         Diagnostic(
             "session/nothing-to-edit",

@@ -41,8 +41,8 @@ class ReplaceFunction(Pass):
     that stood in for it, go to the new text, with a remark for each.
 
     Raises:
-        CompileError: `edit/not-a-tensor-function`, `edit/other-signature`, `edit/no-effect`, all
-            faults of the text.
+        CompileError: `edit/not-a-tensor-function`, `edit/other-name`, `edit/other-signature`,
+            `edit/no-effect`, all faults of the text.
     """
 
     name: ClassVar[str] = "replace-function"
@@ -52,7 +52,7 @@ class ReplaceFunction(Pass):
     @override
     def run(self, module: IRModule) -> PassResult:
         old = module[self.function]
-        _, new = parse_function(self.text, like=old)
+        defined, new = parse_function(self.text, like=old)
         if not isinstance(old, TensorFunction) or not isinstance(new, TensorFunction):
             raise CompileError(
                 Diagnostic(
@@ -61,6 +61,8 @@ class ReplaceFunction(Pass):
                     function=self.function,
                 )
             )
+        if defined != self.function:
+            raise CompileError(self._other_name(module, defined))
         if len(old.params) != len(new.params):
             raise CompileError(
                 Diagnostic(
@@ -81,6 +83,15 @@ class ReplaceFunction(Pass):
         if new.private and self.function not in callees(result):
             remarks.append(self._note("edit/not-called", f"nothing calls `{self.function}`"))
         return PassResult(result, tuple(editor.derivations), tuple(remarks))
+
+    def _other_name(self, module: IRModule, defined: str) -> Diagnostic:
+        also = f", or edit `{defined}`" if defined in module.tensor_functions else ""
+        return Diagnostic(
+            "edit/other-name",
+            f"the text must define `{self.function}`, and defines `{defined}`",
+            function=self.function,
+            hint=f"write `def {self.function}(...)`{also}",
+        )
 
     def _redirect(self, editor: ModuleEditor) -> list[Diagnostic]:
         """Let calls of what was made from the old text call the new one; says which."""
