@@ -13,6 +13,22 @@ def f(
             C[vi, vj] = C[vi, vj] + A[vi, vk] * B[vk, vj]
 """
 
+SYMBOLIC_MATMUL = """
+@T.prim_func
+def f(
+    A: T.Buffer(("n", "m"), "float32"),
+    B: T.Buffer(("m", "n"), "float32"),
+    C: T.Buffer(("n", "n"), "float32"),
+):
+    n = T.int64()
+    m = T.int64()
+    for i, j, k in T.grid(n, n, m):
+        with T.sblock("C"):
+            vi, vj, vk = T.axis.remap("SSR", [i, j, k])
+            with T.init():
+                C[vi, vj] = T.float32(0)
+            C[vi, vj] = C[vi, vj] + A[vi, vk] * B[vk, vj]
+"""
 SYMBOLIC = """
 @T.prim_func
 def f(A: T.Buffer(("n", "m"), "float32"), B: T.Buffer(("n", "m"), "float32")):

@@ -7,6 +7,10 @@ from tests.schedule.checks import answered, applied, body
 from workbench.analysis.dependence import AnswerKind
 from workbench.schedule import Schedule
 from workbench.schedule.primitives.cache_write import CacheWrite
+from workbench.schedule.primitives.parallel import Parallel
+from workbench.schedule.primitives.reverse_compute_at import ReverseComputeAt
+from workbench.schedule.primitives.split import Split
+from workbench.schedule.primitives.store_at import StoreAt
 from workbench.script import parse
 from workbench.support import CompileError
 
@@ -84,6 +88,26 @@ def test_values_stay_and_old_elements_are_copied_in_only_where_needed(
     after = applied(module, step)
     assert (f"{buffer}_global_in" in after.script()) == copied_in
     assert any("copied in first" in note for note in answered(module, step).notes) == copied_in
+
+
+@pytest.mark.parametrize(("n", "m"), [(0, 3), (3, 0), (5, 2)])
+def test_a_sum_that_may_be_empty_writes_all_of_its_elements(n: int, m: int) -> None:
+    steps = [
+        CacheWrite(block="C", storage_scope="local"),
+        Split(loop="C.i", factors=(None, 4)),
+        ReverseComputeAt(block="C_local", loop="C.i_0"),
+        StoreAt(buffer="C_local", loop="i_0"),
+        Parallel(loop="i_0"),
+    ]
+    after = applied(parse(scripts.SYMBOLIC_MATMUL), *steps, n=n, m=m)
+    assert "C_local_in" not in after.script()
+    assert "for i_0 in T.parallel((n + 3) // 4)" in body(after)
+
+
+def test_an_update_alone_may_write_nothing() -> None:
+    text = scripts.SYMBOLIC_MATMUL.replace("with T.init():", "if vk == 0:")
+    after = applied(parse(text), CacheWrite(block="C"), n=3, m=0)
+    assert "C_global_in" in after.script()
 
 
 @pytest.mark.parametrize("n", [0, 1, 7])

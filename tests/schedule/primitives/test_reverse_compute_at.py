@@ -162,3 +162,46 @@ def f(A: T.Buffer(("n",), "float32"), C: T.Buffer(("n",), "float32")):
         n=n,
     )
     assert "T.where(i * i % n - 3 < 0)" in body(after)
+
+
+FLAT = """
+@T.prim_func
+def f(A: T.Buffer((6, 4), "float32"), C: T.Buffer((24,), "float32")):
+    B = T.alloc_buffer((4, 6), "float32")
+    for i, j in T.grid(6, 4):
+        with T.sblock("B"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            B[vj, vi] = A[vi, vj] * T.float32(2)
+    for k in range(24):
+        with T.sblock("C"):
+            vk = T.axis.spatial(24, k)
+            C[vk] = B[vk // 6, vk % 6] + T.float32(1)
+"""
+PAIRS = """
+@T.prim_func
+def f(A: T.Buffer((24,), "float32"), C: T.Buffer((12, 2), "float32")):
+    B = T.alloc_buffer((24,), "float32")
+    for i in range(24):
+        with T.sblock("B"):
+            vi = T.axis.spatial(24, i)
+            B[vi] = A[vi] * T.float32(2)
+    for k, h in T.grid(12, 2):
+        with T.sblock("C"):
+            vk, vh = T.axis.remap("SS", [k, h])
+            C[vk, vh] = B[vk * 2 + vh] + T.float32(1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "loop", "loops", "predicate"),
+    [
+        (FLAT, "B.i", "for ax0 in range(24)", "ax0 % 6 == i"),
+        (FLAT, "B.j", "for ax0 in range(6)", "ax0 == i"),
+        (PAIRS, "B.i", "for ax0 in range(2)", "i // 2 * 2 + ax0 == i"),
+        (PAIRS.replace("B[vi]", "B[23 - vi]"), "B.i", "for ax0 in range(2)", "== i * -1 + 23"),
+    ],
+)
+def test_axes_that_share_an_index(text: str, loop: str, loops: str, predicate: str) -> None:
+    after = applied(parse(text), ReverseComputeAt(block="C", loop=loop)).script()
+    assert loops in after
+    assert predicate in after

@@ -12,6 +12,7 @@ from workbench.analysis.dependence import AnswerKind
 from workbench.ir import For
 from workbench.rewrite import Site
 from workbench.schedule import Schedule
+from workbench.schedule.primitives.fuse import Fuse
 from workbench.schedule.primitives.split import Split
 from workbench.schedule.scope import walk_statements
 from workbench.script import parse
@@ -194,6 +195,13 @@ def test_a_split_without_predicate_divides(
         assert answer.notes == ("iteration `6` of the new loops is none of `i`",)
     else:
         assert "`n`" in answer.message
+
+
+@pytest.mark.parametrize(("n", "m"), [(0, 3), (3, 0), (5, 2)])
+def test_sums_over_loops_that_a_symbol_fused_keep_their_initial_values(n: int, m: int) -> None:
+    steps = [Fuse(loops=("i", "j")), Split(loop="i_j_fused", factors=(None, 4))]
+    after = applied(parse(scripts.SYMBOLIC_MATMUL), *steps, n=n, m=m)
+    assert "if i_j_fused_0 * 4 + i_j_fused_1 < n * n:" in after.script()
 
 
 def test_whole_numbers_of_numpy() -> None:

@@ -25,7 +25,7 @@ from workbench.analysis.dependence.facts import (
 )
 from workbench.analysis.dependence.linear import AnyOf, Conjunction, Linear, Row
 from workbench.analysis.dependence.sets import TooLargeError
-from workbench.analysis.dependence.terms import TermKind, Terms
+from workbench.analysis.dependence.terms import Term, TermKind, Terms
 from workbench.analysis.dependence.unknowns import unknown
 
 MAX_OPERATIONS = 2_000_000
@@ -56,14 +56,14 @@ class Side:
 class Relation:
     """A set of tuples (`columns`): facts about names, as text for isl where nothing quicker helps.
 
-    Loop variables of sides are named by prefix and key; symbols are parameters. Whatever is no
-    column exists only. `inexact` says what is left out, so that the set is too large; `unknowns`
+    Loop variables of sides are named by prefix and key; symbols are parameters, kept with their
+    bounds. Whatever is no column exists only. `inexact` says what is left out, so that the set is too large; `unknowns`
     are the terms whose values are.
     """
 
     columns: tuple[str, ...] = ()
     parts: list[Part] = field(default_factory=list[Part])
-    params: set[str] = field(default_factory=set[str])
+    params: dict[str, tuple[Part, ...]] = field(default_factory=dict[str, "tuple[Part, ...]"])
     variables: set[str] = field(default_factory=set[str])
     inexact: tuple[str, ...] = ()
     unknowns: list[tuple[Side, int]] = field(default_factory=list["tuple[Side, int]"])
@@ -73,7 +73,7 @@ class Relation:
         return Relation(
             self.columns,
             list(self.parts),
-            set(self.params),
+            dict(self.params),
             set(self.variables),
             self.inexact,
             list(self.unknowns),
@@ -106,15 +106,11 @@ class Relation:
         term = side.terms[key]
         if term.kind is TermKind.SYMBOL:
             name = f"s{key}"
-            if name not in self.params:
-                self.params.add(name)
-                self._bounds(name, term.low, term.high)
+            self._parameter(name, term)
             return name
         if term.kind is TermKind.PRODUCT and not term.deps and term.stable:
             name = "p" + "_".join(map(str, term.factors))
-            if name not in self.params:
-                self.params.add(name)
-                self._bounds(name, term.low, term.high)
+            self._parameter(name, term)
             return name
         name = f"{side.prefix}{key}"
         if name not in self.variables:
@@ -125,11 +121,23 @@ class Relation:
             self.parts += [self.item(side, item) for item in term.definition]
         return name
 
-    def _bounds(self, name: str, low: int | None, high: int | None) -> None:
-        if low is not None:
-            self.parts.append(Fact({name: 1}, -low, equal=False))
-        if high is not None:
-            self.parts.append(Fact({name: -1}, high, equal=False))
+    def _parameter(self, name: str, term: Term) -> None:
+        if name in self.params:
+            return
+        low = () if term.low is None else (Fact({name: 1}, -term.low, equal=False),)
+        high = () if term.high is None else (Fact({name: -1}, term.high, equal=False),)
+        self.params[name] = (*low, *high)
+        self.parts += self.params[name]
+
+    def knowing(self, others: Sequence[Relation]) -> Relation:
+        """The relation with the bounds of the parameters of others, which hold here as well."""
+        made = self.copied()
+        for other in others:
+            for name, bounds in other.params.items():
+                if name not in made.params:
+                    made.params[name] = bounds
+                    made.parts += bounds
+        return made
 
     def item(self, side: Side, item: Row | AnyOf) -> Part:
         """A constraint on an instance."""
@@ -156,7 +164,7 @@ class Relation:
         if impossible(self.parts):
             return None
         names = (*sorted(self.params), *self.columns)
-        wide = Relation(names, self.parts, set(), self.variables)
+        wide = Relation(names, self.parts, {}, self.variables)
 
         def ask(isl: Any, ctx: Any) -> dict[str, int] | None:  # noqa: ANN401
             return _sample(isl.Set.read_from_str(ctx, wide.text(())), names)
@@ -174,12 +182,12 @@ class Relation:
             TooLargeError: where the budget does not suffice.
         """
         if any(other.unknowns for other in others):
-            return _tied(self, others)
-        return _outside(self, others)
+            return _tied(self.knowing(others), others)
+        return _outside(self.knowing(others), others)
 
 
 def _outside(left: Relation, others: Sequence[Relation]) -> dict[str, int] | None:
-    params = sorted(left.params.union(*(o.params for o in others)))
+    params = sorted(set(left.params).union(*(o.params for o in others)))
     if contained(left.parts, [o.parts for o in others], {*params, *left.columns}):
         return None
 

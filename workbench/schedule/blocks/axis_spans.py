@@ -37,6 +37,11 @@ def completing(block: Block, axis: Axis, index: PrimExpr, span: Span, facts: Fac
     return _Solving(block, axis, facts, last=True).run(index, span)
 
 
+def reading(block: Block, axis: Axis, index: PrimExpr, span: Span, facts: Facts) -> Span:
+    """The values of an axis for which an index lies in a span for some values of other axes."""
+    return _Solving(block, axis, facts, last=False).run(index, span)
+
+
 class _Solving:
     """`factor * atom + rest` in a span, where the atom is the axis or a quotient with it."""
 

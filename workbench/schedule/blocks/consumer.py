@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from workbench.analysis.arith import Facts
 from workbench.analysis.dependence import inapplicable, unproved
 from workbench.ir import (
     Axis,
+    Binary,
+    BinaryOp,
     Block,
     For,
     IntImm,
     Load,
+    PrimExpr,
     Seq,
     TensorFunction,
+    free_vars,
     walk,
 )
-from workbench.schedule.blocks.axis_spans import completing
+from workbench.schedule.blocks.axis_spans import completing, reading
 from workbench.schedule.blocks.loops_by_axes import UnsolvedError, apart
 from workbench.schedule.blocks.movement import placed
 from workbench.schedule.blocks.nest import CARRIED, Nest, known_at, nest_of
@@ -29,6 +33,8 @@ from workbench.schedule.scope import Scope, replace_statement, sequence
 from workbench.schedule.symbolic_box import UNKNOWN, Span, at_most, least
 from workbench.schedule.touches import touches_of
 from workbench.support import NodeId
+
+_DIVISIONS = frozenset({BinaryOp.FLOORDIV, BinaryOp.FLOORMOD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,7 @@ def consume_under(
     refuse_unknown_times(scope, block, path)
     nest = nest_of(scope, block, path)
     facts = known_at(scope.function, path)
-    spans = _ready(nest, loop, sources, facts)
+    spans, only = _ready(nest, loop, sources, facts)
     regenerate = any(
         span.known is not None
         for axis, span in zip(nest.block.axes, spans, strict=True)
@@ -87,6 +93,7 @@ def consume_under(
             keep_unit_loops=keep_unit_loops,
             regenerate=regenerate,
             once=True,
+            only=only,
         )
     except UnsolvedError as error:
         raise RefusedError(apart(block, error.var)) from error
@@ -109,19 +116,67 @@ def _place(index: int, first: int, last: int, block: Block, loop: For) -> int:
     return index
 
 
-def _ready(nest: Nest, loop: For, sources: set[NodeId], facts: Facts) -> tuple[Span, ...]:
-    """For each axis the instances whose last input is written in one iteration of the loop."""
+def _ready(
+    nest: Nest, loop: For, sources: set[NodeId], facts: Facts
+) -> tuple[tuple[Span, ...], tuple[PrimExpr, ...]]:
+    """For each axis the instances whose last input is written in one iteration of the loop.
+
+    And conditions on the axes that say which of these it is, where axes share an index.
+    """
     boxes = {
         source: box
         for source in sorted(sources)
         if (box := region(loop.body, source, facts, write=True)) is not None
     }
+    single = _single_read(nest.block, boxes)
+    if single is not None:
+        return _ready_for(single, boxes[single.buffer.id], nest.block, facts)
     found: list[Span] = []
     for axis in nest.block.axes:
         spans = list(_spans(axis, nest, boxes, facts))
         span = _earliest(facts, spans) if spans else UNKNOWN
         found.append(UNKNOWN if _everything(axis, span, facts) else span)
-    return tuple(found)
+    return tuple(found), ()
+
+
+def _single_read(block: Block, boxes: Mapping[NodeId, tuple[Span, ...]]) -> Load | None:
+    """The one element that each instance of a block reads, where axes meet in its indices."""
+    reads = {
+        node for node in walk(block.body) if isinstance(node, Load) and node.buffer.id in boxes
+    }
+    if len(reads) != 1:
+        return None
+    (read,) = reads
+    axes = {axis.var.id for axis in block.axes if axis.kind not in CARRIED}
+    used = [free_vars(index).keys() for index in read.indices]
+    mixed = any(
+        len(names) > 1
+        or any(isinstance(node, Binary) and node.op in _DIVISIONS for node in walk(i))
+        for i, names in zip(read.indices, used, strict=True)
+    )
+    known = all(span.known is not None for span in boxes[read.buffer.id])
+    return read if mixed and known and all(names <= axes for names in used) else None
+
+
+def _ready_for(
+    read: Load, box: Sequence[Span], block: Block, facts: Facts
+) -> tuple[tuple[Span, ...], tuple[PrimExpr, ...]]:
+    """The instances that read an element of a box."""
+    found: list[Span] = []
+    for axis in block.axes:
+        pairs = zip(read.indices, box, strict=True)
+        spans = (reading(block, axis, index, span, facts) for index, span in pairs)
+        span = next((span for span in spans if span.known is not None), UNKNOWN)
+        found.append(UNKNOWN if _everything(axis, span, facts) else span)
+    only: list[PrimExpr] = []
+    for index, span in zip(read.indices, box, strict=True):
+        assert span.known is not None
+        low, high = span.known
+        if low == high:
+            only.append(Binary(BinaryOp.EQ, index, low))
+        else:
+            only += [Binary(BinaryOp.GE, index, low), Binary(BinaryOp.LE, index, high)]
+    return tuple(found), tuple(only)
 
 
 def _everything(axis: Axis, span: Span, facts: Facts) -> bool:

@@ -45,18 +45,20 @@ def placed(
     keep_unit_loops: bool = False,
     regenerate: bool = False,
     once: bool = False,
+    only: Sequence[PrimExpr] = (),
 ) -> Placed:
     """The nest of a block over the needed spans of its axes, at a place where `facts` hold.
 
     Loops that carry a reduction move as they are, so that updates keep their order. Each
     other axis has a loop of its own over the span that is needed, cut to the span that the block
     ran over: by its ends where that is decided, else by the predicate. `regenerate`: reduction
-    axes have loops of their own as well. `once`: never more than the spans that are needed.
+    axes have loops of their own as well. `once`: never more than the spans that are needed, and
+    of these the instances alone for which the conditions `only` on axes hold.
 
     Raises:
         UnsolvedError: a loop is used in a way that the axes do not determine.
     """
-    return _Placing(scope, nest, facts, keep_unit_loops, regenerate, once).run(needed)
+    return _Placing(scope, nest, facts, keep_unit_loops, regenerate, once, only).run(needed)
 
 
 @dataclass(slots=True)
@@ -67,6 +69,7 @@ class _Placing:
     keep: bool
     regenerate: bool
     once: bool
+    only: Sequence[PrimExpr]
     loops: list[tuple[Var, PrimExpr]] = field(default_factory=list[tuple[Var, PrimExpr]])
     conditions: list[PrimExpr] = field(default_factory=list[PrimExpr])
 
@@ -78,6 +81,7 @@ class _Placing:
         for axis, span in zip(block.axes, needed, strict=True):
             if self.regenerate or axis.kind not in CARRIED:
                 values[axis.var.id] = self._axis(axis, span, domain.of(axis.value))
+        self.conditions += [substitute(condition, values) for condition in self.only]
         old = LoopsByAxes(block, self._free, values, self.facts)
         kept = self._kept(old)
         axes = tuple(
@@ -144,7 +148,8 @@ class _Placing:
         """The ends of the new loop: those needed where both are known, else all that ran."""
         ran, asked = run.known, span.known
         assert ran is not None
-        if asked is None or (not self.once and self._no_smaller(asked, ran)):
+        exact = self.once and not self.only
+        if asked is None or (not exact and self._no_smaller(asked, ran)):
             return ran
         return asked
 

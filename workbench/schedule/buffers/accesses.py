@@ -39,8 +39,8 @@ class Access:
 
     `loops` are those inside the piece of the program that was asked about, `guards` the
     conditions under which it runs (in terms of loop variables; `exact` where these are all).
-    `settled` where it is a read that the same block has initialised, `initial` where it is a
-    store of the initial value.
+    `settled` where it is a read that the same block has initialised, `initial` the block of which
+    it is a store of the initial value.
     """
 
     indices: tuple[PrimExpr, ...]
@@ -49,7 +49,7 @@ class Access:
     writes: bool
     exact: bool
     settled: bool = False
-    initial: bool = False
+    initial: NodeId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def _in_block(block: Block, buffer: NodeId, context: _Context) -> Iterator[Acces
             if axis.kind is AxisKind.REDUCE:
                 first = first.under(Binary(BinaryOp.EQ, axis.value, IntImm(0)))
         for access in _accesses(block.init, buffer, first):
-            yield replace(access, initial=True)
+            yield replace(access, initial=block.id if access.writes else None)
         if isinstance(block.init, Store):
             inner = replace(inner, initialised=(*inner.initialised, block.init))
     yield from _accesses(block.body, buffer, inner)

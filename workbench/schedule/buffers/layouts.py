@@ -118,7 +118,7 @@ def converted(scope: Scope, layout: Layout, name: str) -> tuple[TensorFunction, 
     found = accesses([scope.function.body], old.id)
     writes = any(access.writes for access in found)
     items: list[Stmt] = []
-    if not writes or needs_contents(found, whole(old), facts):
+    if not writes or needs_contents(scope, found, whole(old), facts):
         items.append(_entry(scope, layout, copy, facts))
     elif (fill := _fill(scope, layout, copy)) is not None:
         items.append(fill)

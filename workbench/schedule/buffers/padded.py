@@ -71,7 +71,7 @@ def begins_with_contents(scope: Scope, found: BlockNest, level: Level, output: V
     """Whether the nest may leave elements of the output as they were, or adds to them."""
     touched = accesses([found.top], output.id)
     box = hull(output, touched, found.facts, local=False)
-    return needs_contents(touched, box, found.facts) and has_contents(scope, level, output)
+    return needs_contents(scope, touched, box, found.facts) and has_contents(scope, level, output)
 
 
 def _unchanged(scope: Scope, level: Level, buffer: NodeId, block: Block) -> Answer:

@@ -193,7 +193,8 @@ def _written(scope: Scope, plan: Reindexing) -> Reindexing | Answer:
     facts = facts_around(scope.function, level.path, level.suite)
     run = [redirected(item, buffer.id, plan.cache, plan.remap, facts) for item in level.run]
     found = accesses(run, plan.cache.id)
-    copy_in = needs_contents(found, whole(plan.cache), facts) and has_contents(scope, level, buffer)
+    copy_in = needs_contents(scope, found, whole(plan.cache), facts)
+    copy_in = copy_in and has_contents(scope, level, buffer)
     around = [stmt for stmt in level.path if isinstance(stmt, For)]
     if copy_in and any(loop.kind is not LoopKind.SERIAL for loop in around):
         message = f"it is not proved that `{block.name}` writes all that would be copied back"

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 from workbench.analysis.arith import Facts
 from workbench.analysis.dependence import Answer, inapplicable, unproved
-from workbench.ir import Block, For, LoopKind, Stmt, Store, Var, While, walk
+from workbench.ir import Block, For, IntImm, LoopKind, Stmt, Store, Var, While, free_vars, walk
 from workbench.schedule.buffers.accesses import Access, accesses
 from workbench.schedule.buffers.caching import loads_from, named_twice, not_redirected, stores_to
 from workbench.schedule.buffers.coverage import covers
 from workbench.schedule.buffers.footprint import Box, facts_around, hull, whole
 from workbench.schedule.buffers.levels import Level, defines, levels
 from workbench.schedule.buffers.operands import is_parameter, place_named, written_buffer
+from workbench.schedule.empties import may_be_empty
 from workbench.schedule.scope import Scope, place_id
 
 
@@ -56,7 +57,7 @@ def staged(scope: Scope, place: str, which: int | str, consumers: Sequence[str])
     found = accesses(level.run, buffer.id)
     moves = any(isinstance(stmt, For) for stmt in level.path)
     box = hull(buffer, found, facts, local=moves)
-    copy_in = needs_contents(found, box, facts) and has_contents(scope, level, buffer)
+    copy_in = needs_contents(scope, found, box, facts) and has_contents(scope, level, buffer)
     if moves and copy_in and _shared(level):
         return unproved(
             f"it is not proved that `{place}` writes all of the box of `{buffer.name}` that "
@@ -68,7 +69,7 @@ def staged(scope: Scope, place: str, which: int | str, consumers: Sequence[str])
     return _with_consumers(scope, stage, consumers) if consumers else stage
 
 
-def needs_contents(found: Sequence[Access], box: Box, facts: Facts) -> bool:
+def needs_contents(scope: Scope, found: Sequence[Access], box: Box, facts: Facts) -> bool:
     """Whether a copy that begins with nothing in it may end with other contents than the buffer.
 
     That is where some element of the box may stay unwritten, or is read before it is written.
@@ -76,8 +77,22 @@ def needs_contents(found: Sequence[Access], box: Box, facts: Facts) -> bool:
     reads = [access for access in found if not access.writes]
     if any(not access.settled for access in reads):
         return True
-    first = [a for a in found if a.writes and (a.initial or not reads)]
-    return not any(covers(box, access, facts) for access in first)
+    first = [a for a in found if a.writes and (a.initial is not None or not reads)]
+    return not any(covers(box, _always(scope, access), facts) for access in first)
+
+
+def _always(scope: Scope, access: Access) -> Access:
+    """An init that runs where there is nothing to reduce, too, without the loops that reduce."""
+    empties = (r for r in may_be_empty(scope.function) if r.block.id == access.initial)
+    simple = next((found.simple for found in empties), None)
+    if simple is None or any(value != IntImm(0) for value in simple.first):
+        return access
+    reduced = {loop.var.id for loop in simple.reduced}
+    if not reduced <= {loop.var.id for loop in access.loops}:
+        return access
+    loops = tuple(loop for loop in access.loops if loop.var.id not in reduced)
+    guards = tuple(guard for guard in access.guards if reduced.isdisjoint(free_vars(guard)))
+    return replace(access, loops=loops, guards=guards)
 
 
 def has_contents(scope: Scope, level: Level, buffer: Var) -> bool:

@@ -8,6 +8,7 @@ from workbench.analysis.conjunctions import conjunction
 from workbench.codegen.division import DIVISIONS
 from workbench.ir import (
     Allocate,
+    AxisKind,
     Binary,
     Block,
     BufferType,
@@ -20,6 +21,7 @@ from workbench.ir import (
     Seq,
     Stmt,
     dtype_of,
+    free_vars,
     is_float,
     walk,
 )
@@ -30,9 +32,10 @@ def guarded(body: Stmt, condition: PrimExpr) -> Stmt:
     """The predicate on every outermost block, or a branch around what holds no block.
 
     What is computed on the way to a block, such as bounds of loops, is computed where the
-    condition does not hold; where that may fault, the branch is around it.
+    condition does not hold; where that may fault, the branch is around it. A branch around a block
+    whose reduction may be empty stands outside of the reduction, so that its init still runs.
     """
-    if not any(isinstance(node, Block) for node in walk_statements(body)):
+    if not any(isinstance(node, Block) for node in walk_statements(body)) or _loses_init(body):
         return If(condition, body)
     match body:
         case Block(predicate=predicate, axes=axes):
@@ -51,6 +54,28 @@ def guarded(body: Stmt, condition: PrimExpr) -> Stmt:
             return Seq(tuple(guarded(item, condition) for item in items))
         case _:
             return If(condition, body)
+
+
+def _loses_init(body: Stmt) -> bool:
+    """Whether a branch directly around a block would stand inside of a reduction that may be empty.
+
+    Only simple nests initialise where there is nothing to reduce (`analysis.empty_reductions`).
+    """
+    blocks = [node for node in walk_statements(body) if isinstance(node, Block)]
+    symbolic = {
+        node.var.id
+        for node in walk_statements(body)
+        if isinstance(node, For) and not isinstance(node.extent, IntImm)
+    }
+    return any(
+        block.init is not None
+        and not all(_harmless(axis.value) for axis in block.axes)
+        and any(
+            axis.kind is AxisKind.REDUCE and not symbolic.isdisjoint(free_vars(axis.value))
+            for axis in block.axes
+        )
+        for block in blocks
+    )
 
 
 def _harmless(*values: PrimExpr) -> bool:
