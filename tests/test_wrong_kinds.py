@@ -213,7 +213,7 @@ ON_SCHEDULES: list[tuple[str, Callable[[Any], object]]] = [
     ("index-map/not-a-map", lambda s: s.transform_layout("C", 0, lambda i, j: (i / 2, j))),
     ("index-map/not-a-map", lambda s: s.transform_layout("C", 0, "i, j")),
     ("expr/truth", lambda s: s.transform_layout("C", 0, lambda i, j: (i if i > j else j, j))),
-    ("expr/function-raised", lambda s: s.transform_layout("C", 0, lambda i, j: (i**2, j))),
+    ("index-map/not-a-map", lambda s: s.transform_layout("C", 0, lambda i, j: (i**2, j))),
     ("schedule/no-such-buffer", lambda s: s.transform_layout("C", [], lambda i, j: (i, j))),
     ("schedule/no-such-buffer", lambda s: s.reindex("C", ("read",))),
     (KIND, lambda s: s.pad_einsum("C", 4)),

@@ -51,6 +51,8 @@ def intrinsic(e: Emitter, expr: Intrinsic) -> Value:
         return e.writer.op(_BITWISE[expr.name], *(e.value(arg) for arg in expr.args))
     if expr.name in {"ceil", "floor", "round", "trunc"}:
         return e.value(expr.args[0])
+    if expr.name in {"pow", "power"} and isinstance(expr.args[1], IntImm):
+        return _integer_power(e, expr, expr.args[1].value)
     raise _unknown(expr)
 
 
@@ -120,6 +122,21 @@ def _simple_power(e: Emitter, expr: Intrinsic, args: list[Value]) -> Value | Non
             return w.op("fdiv", floating(1.0, x.element), x)
         case _:
             return None
+
+
+def _integer_power(e: Emitter, expr: Intrinsic, exponent: int) -> Value:
+    """A power of an integer, by squares; it wraps around, and is 0 for exponents below 0."""
+    square, result = e.value(expr.args[0]), None
+    if exponent <= 0:
+        return e.value(IntImm(int(exponent == 0), expr.dtype))
+    while True:
+        if exponent & 1:
+            result = square if result is None else e.writer.op("mul", result, square)
+        exponent >>= 1
+        if not exponent:
+            assert result is not None
+            return result
+        square = e.writer.op("mul", square, square)
 
 
 def library(e: Emitter, name: str, *args: Value) -> Value:

@@ -32,6 +32,11 @@ _OTHER_NAMES: dict[str, str] = {
 """What other languages and libraries call them."""
 
 
+def is_float(dtype: str) -> bool:
+    """Whether `dtype` is a floating point type."""
+    return dtype.startswith(("float", "bfloat"))
+
+
 def dtype_name(dtype: object) -> str | None:
     """The name of a dtype given as text, or as one of numpy or torch; None where it is none."""
     name = dtype if isinstance(dtype, str) else getattr(dtype, "name", None)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 from workbench.ir.binary_op import COMPARISONS, LOGICAL, BinaryOp, fold_int
-from workbench.ir.dtypes import as_dtype
+from workbench.ir.dtypes import as_dtype, is_float
 from workbench.ir.numbers import as_shape, fits, is_plain, plain_number, whole_number
 from workbench.ir.tracing import TRACING
 from workbench.support.diagnostics import CompileError, Diagnostic
@@ -82,6 +82,12 @@ class Arithmetic:
 
     def __rmod__(self, other: Scalar) -> PrimExpr:
         return binary(BinaryOp.FLOORMOD, other, self)  # pyright: ignore[reportArgumentType]
+
+    def __pow__(self, other: Scalar) -> PrimExpr:
+        return power(self, other)  # pyright: ignore[reportArgumentType]
+
+    def __rpow__(self, other: Scalar) -> PrimExpr:
+        return power(other, self)  # pyright: ignore[reportArgumentType]
 
     def __lt__(self, other: Scalar) -> PrimExpr:
         return binary(BinaryOp.LT, self, other)  # pyright: ignore[reportArgumentType]
@@ -328,9 +334,6 @@ class ObjectType:
 Type: TypeAlias = ScalarType | TensorType | BufferType | ShapeType | TupleType | ObjectType
 
 
-# --- construction -----------------------------------------------------------------------------
-
-
 def as_expr(value: Scalar, dtype: DType | None = None) -> PrimExpr:
     """A Python or numpy number as a constant of `dtype` (default: `int64`, `float32`, `bool`).
 
@@ -367,11 +370,6 @@ def as_dim(value: Scalar) -> Dim:
             return value
         case _:
             return whole_number(value)
-
-
-def is_float(dtype: DType) -> bool:
-    """Whether `dtype` is a floating point type."""
-    return dtype.startswith(("float", "bfloat"))
 
 
 def dtype_of(expr: PrimExpr) -> DType:
@@ -459,6 +457,12 @@ def binary(op: BinaryOp, a: Scalar, b: Scalar) -> PrimExpr:
             return IntImm(folded, result)
     same = _identity(op, left, right)
     return Binary(op, left, right) if same is None else same
+
+
+def power(a: Scalar, b: Scalar) -> PrimExpr:
+    """`a ** b`, which is `T.pow(a, b)` in scripts too."""
+    left, right = _adapt(a, b)
+    return Intrinsic("pow", (left, right), dtype_of(left))
 
 
 def _adapt(a: Scalar, b: Scalar) -> tuple[PrimExpr, PrimExpr]:

@@ -8,11 +8,12 @@ both at once.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 from workbench.support.diagnostics import CompileError, Diagnostic
+from workbench.support.kinds import wrong_call
 
 
 class Index(Protocol):
@@ -47,20 +48,65 @@ def traced(function: Callable[..., Any], indices: Sequence[Index], title: str) -
     Raises:
         CompileError: `expr/function-raised` for whatever it raises.
     """
+    with tracing(index.id for index in indices):
+        return called(function, indices, {}, title)
+
+
+def called(
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    keywords: Mapping[str, Any],
+    title: str,
+) -> Any:  # noqa: ANN401
+    """What a function of the user's gives for these arguments; `title` says whose it is.
+
+    Raises:
+        CompileError: `call/arguments` where it does not take them, `expr/function-raised` for
+            whatever it raises.
+    """
     try:
-        with tracing(index.id for index in indices):
-            return function(*indices)
+        return function(*args, **keywords)
     except CompileError:
         raise
+    except TypeError as error:
+        fault = wrong_call(title, function, tuple(args), keywords)
+        raise CompileError(fault or _raised(title, error)) from error
     except Exception as error:  # the edge: a function of the user's may raise anything
-        raise CompileError(
-            Diagnostic(
-                "expr/function-raised",
-                f"{title} raised `{type(error).__name__}: {error}`",
-                notes=(_place(error),),
-                hint="it is called once with scalar expressions, not with numbers",
-            )
-        ) from error
+        raise CompileError(_raised(title, error)) from error
+
+
+def _raised(title: str, error: Exception) -> Diagnostic:
+    message = f"{title} raised `{type(error).__name__}: {error}`"
+    words = next((word for key, word in _INSTEAD.items() if key in str(error)), "")
+    return Diagnostic(
+        "expr/function-raised",
+        message,
+        notes=(_place(error),),
+        hint=words or "it is called once with scalar expressions, not with numbers",
+    )
+
+
+_INSTEAD = {
+    "unary ~": "`te.logical_not(condition)` negates",
+    "for &": "`te.all(a, b)` is true where both are",
+    "for |": "`te.any(a, b)` is true where one is",
+    "abs()": "`te.abs(x)` is the absolute value",
+    "divmod()": "`x // y` and `x % y` are quotient and remainder",
+    "for <<": "`x * 2 ** n` shifts to the left",
+    "for >>": "`x // 2 ** n` shifts to the right",
+    "for @": "`te.sum(A[i, k] * B[k, j], axis=k)` with `k = te.reduce_axis(n)` multiplies matrices",
+    "cannot be interpreted as an integer": "`te.reduce_axis(n)` and `te.sum` go through what is "
+    "known when the program runs; `range` needs a number",
+    "list indices must be": "a table of the program is a tensor: `T[i]` of a `te.placeholder`",
+    "ufunc": "functions of `te` take expressions: `te.exp`, `te.sqrt`, `te.tanh`",
+    "must be real number": "functions of `te` take expressions: `te.exp`, `te.sqrt`, `te.tanh`",
+    "float()": "`te.cast(x, 'float32')` converts",
+    "int()": "`te.cast(x, 'int32')` converts",
+    "__round__": "`te.floor(x + 0.5)` rounds",
+    "__floor__": "`te.floor(x)` rounds down",
+    "__ceil__": "`te.ceil(x)` rounds up",
+}
+"""What is written instead, by what Python says of an operation that expressions do not have."""
 
 
 def _place(error: Exception) -> str:

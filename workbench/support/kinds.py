@@ -59,7 +59,7 @@ def checks_kinds(function: F, own: tuple[str, ...] = (), home: str = "") -> F:
         try:
             given = signature.bind(*args, **keywords)
         except TypeError:
-            fault = _wrong_call(title, function, args, keywords)
+            fault = wrong_call(title, function, args, keywords)
             assert fault is not None
             raise CompileError(fault) from None
         for name, value, hint in _arguments(given, hints()):
@@ -109,7 +109,7 @@ class ChecksArguments(ABCMeta):
             return super().__call__(*args, **keywords)
         except TypeError as error:
             made: Any = cls.__init__
-            fault = _abstract(cls) or _wrong_call(cls.__name__, made, (cls, *args), keywords)
+            fault = _abstract(cls) or wrong_call(cls.__name__, made, (cls, *args), keywords)
             if fault is None:
                 raise
             raise CompileError(fault) from error
@@ -130,7 +130,7 @@ def checks_call(function: F, title: str = "") -> F:
         try:
             return function(*args, **keywords)
         except TypeError as error:
-            fault = _wrong_call(title, function, args, keywords)
+            fault = wrong_call(title, function, args, keywords)
             if fault is None:
                 raise
             raise CompileError(fault) from error
@@ -171,14 +171,17 @@ def _abstract(kind: type) -> Diagnostic | None:
     return Diagnostic("call/arguments", message, hint=hint)
 
 
-def _wrong_call(
+def wrong_call(
     title: str,
     function: Callable[..., Any],
     args: tuple[Any, ...],
     keywords: Mapping[str, Any],
 ) -> Diagnostic | None:
     """Why a function cannot be called with these arguments, None where it can."""
-    signature = inspect.signature(function)
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some functions of C
+        return None
     try:
         signature.bind(*args, **keywords)
     except TypeError as error:
@@ -186,11 +189,15 @@ def _wrong_call(
         unknown = next((word for word in keywords if word not in signature.parameters), "")
         return Diagnostic(
             "call/arguments",
-            f"`{title}`: {error}",
-            notes=(f"`{title}{signature.replace(parameters=shown)}`",),
+            f"{_named(title)}: {error}",
+            notes=(f"{_named(title)} takes `{signature.replace(parameters=shown)}`",),
             hint=near(unknown, signature.parameters) if unknown else "",
         )
     return None
+
+
+def _named(title: str) -> str:
+    return title if "`" in title else f"`{title}`"
 
 
 def wrong_arguments(title: str, /, **given: tuple[object, object]) -> tuple[Diagnostic, ...]:

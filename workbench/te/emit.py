@@ -5,6 +5,7 @@ Reference: `relax.BlockBuilder.emit_te`.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -27,6 +28,7 @@ from workbench.ir import (
     free_vars,
     structurally_equal,
 )
+from workbench.ir.tracing import called
 from workbench.script.expressions import TensorCall, register_expression_caller
 from workbench.support import CompileError, Diagnostic, NodeId
 from workbench.support.kinds import checks_kinds
@@ -54,11 +56,23 @@ def emit_te(
 
     Raises:
         CompileError: `te/unknown-type` for a value whose shape or dtype is not known,
-            `te/no-tensor` where the function gives something else; what `te` says.
+            `te/no-tensor` where the function gives something else, `call/arguments` where it takes
+            other arguments, `expr/function-raised` for whatever it raises; what `te` says.
     """
-    made = tensor_call(function, args, keywords)
+    made = tensor_call(_guarded(function), args, keywords)
     callee, builder.module = _placed(made, builder.module)
     return builder.emit(CallTIR(callee, made.args, made.out_types, made.scalars), name)
+
+
+def _guarded(function: Callable[..., object]) -> Callable[..., object]:
+    """The function, whose faults are diagnostics."""
+    title = f"the function `{getattr(function, '__name__', LAMBDA)}`"
+
+    @functools.wraps(function)
+    def call(*args: object, **keywords: object) -> object:
+        return called(function, args, keywords, title)
+
+    return call
 
 
 def _placed(made: TensorCall, module: IRModule) -> tuple[str, IRModule]:
@@ -102,11 +116,11 @@ def tensor_call(
 def _parameter_names(function: Callable[..., object], count: int) -> list[str]:
     """What the function calls its arguments: equal calls make functions that are equal in print."""
     kinds = inspect.Parameter
-    own = [
-        p.name
-        for p in inspect.signature(function).parameters.values()
-        if p.kind in {kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD}
-    ]
+    try:
+        given = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # some functions of C
+        given = ()
+    own = [p.name for p in given if p.kind in {kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD}]
     return (own + [f"x{position}" for position in range(len(own), count)])[:count]
 
 

@@ -32,6 +32,7 @@ from workbench.ir.expr import expression_text
 from workbench.ir.tracing import traced
 from workbench.support import CompileError, Diagnostic, NodeId
 from workbench.te.arguments import element_type, label, shape_of, wrong_argument
+from workbench.te.checks import check_element
 
 Index: TypeAlias = Scalar | tuple[Scalar, ...]
 
@@ -247,8 +248,9 @@ def compute(
     In `fcompute`, `==` and `!=` are comparisons of the program.
 
     Raises:
-        CompileError: `te/rank`, `te/shape`, `te/argument`, `expr/truth`, `expr/not-a-scalar`,
-            `expr/not-a-dimension`, `expr/function-raised`.
+        CompileError: `te/rank`, `te/shape`, `te/argument`, `te/mixed-dtypes`,
+            `te/integer-division`, `expr/truth`, `expr/not-a-scalar`, `expr/not-a-dimension`,
+            `expr/function-raised`.
     """
     name = label(name)
     dims = shape_of(shape, name)
@@ -261,7 +263,9 @@ def compute(
     result: Any = traced(fcompute, variables, f"the function of `{name}`")
     body = result if isinstance(result, Reduction) else as_expr(result)
     element = body.value if isinstance(body, Reduction) else body
-    return Tensor(draft_id(), name, BufferType(dims, dtype_of(element)), Compute(variables, body))
+    dtype = dtype_of(element)
+    check_element(name, element)
+    return Tensor(draft_id(), name, BufferType(dims, dtype), Compute(variables, body))
 
 
 def _axis_names(fcompute: Callable[..., object], rank: int, name: str) -> list[str]:
