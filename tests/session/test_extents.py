@@ -4,7 +4,7 @@ import pytest
 
 import workbench as wb
 from workbench.session import Session
-from workbench.session.extents import distinct, fitting, runs
+from workbench.session.extents import Extents, distinct, fitting, runs
 from workbench.support import CompileError
 
 TURN = """
@@ -159,7 +159,7 @@ def test_dimensions_that_depend_on_each_other_get_what_comes_nearest(
     assert session.wait()
     assert step.verdict.good, step.verdict
     assert f"{expected} (" in step.verdict.inputs
-    assert "does not run)" in step.verdict.inputs
+    assert "does not fit)" in step.verdict.inputs
 
 
 def test_what_somebody_chose_is_kept() -> None:
@@ -198,7 +198,14 @@ class Module:
 
 
 def test_a_program_that_never_runs_has_no_extents() -> None:
-    def never(_: object) -> None:
+    tried: list[Extents] = []
+
+    def never(extents: Extents) -> None:
+        tried.append(extents)
         raise CompileError(())
 
     assert runs(session_on(MODULE).module.graph_functions["main"].params, {}, never) == []
+    assert tried[0] == {"n": 3, "m": 5}
+    assert {"n": 3, "m": 3} in tried
+    assert {"n": 1, "m": 1} in tried
+    assert all(tried.count(extents) == 1 for extents in tried)

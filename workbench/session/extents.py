@@ -33,6 +33,8 @@ MOST_ELEMENTS = 1 << 20
 GROWTH = 2
 FEW_ELEMENTS = 1 << 20
 """Elements of all arguments of the larger extents."""
+MOST_SECONDS = 5.0
+"""Seconds after which no further extents are tried: what does not run is something else."""
 GUESS = 3.0
 """Seconds that a run with the larger extents may be expected to take."""
 CHEAP = 1.0
@@ -117,8 +119,14 @@ def fitting(
     names = [n for n in dict.fromkeys(symbols_of(params).values()) if n not in given]
     small = elements(params, {**given, **dict.fromkeys(names, 2)})
     most = max(MOST_ELEMENTS, GROWTH * small)
-    guesses = [g for g in _guesses(names, given) if elements(params, g) <= most]
+    end = time.monotonic() + MOST_SECONDS
+    guesses: list[Extents] = []
+    for guess in _guesses(names, given):
+        if guess not in guesses and elements(params, guess) <= most:
+            guesses.append(guess)
     for number, guess in enumerate(guesses):
+        if time.monotonic() > end:
+            return None
         result = _tried(guess, run)
         if result is not None:
             return (guess, result[0]) if number == 0 else _refined(names, guess, result[0], run)

@@ -142,7 +142,7 @@ class Verdicts:
             return [(usual, None)]
         inputs, side = found[0]
         if inputs.extents != usual.extents:
-            why = f"{told(usual.extents)} does not run"
+            why = f"{told(usual.extents)} does not fit"
             inputs = replace(inputs, source=f"{inputs.source} ({why})")
         return [(inputs, side), *found[1:]]
 
