@@ -12,11 +12,13 @@ from workbench.analysis.memory import plan_memory
 from workbench.interpret import run, values
 from workbench.ir import CallTIRInplace, GraphFunction, IRModule
 from workbench.ir.verify import verify
-from workbench.passes import EliminateDeadCode, LegalizeOps, PlanMemory, ScheduleDefault
+from workbench.passes import EliminateDeadCode, FuseOps, LegalizeOps, PlanMemory, ScheduleDefault
 from workbench.rewrite import all_bindings
 from workbench.runtime import build
 from workbench.script import parse, print_module
+from workbench.session import Session
 from workbench.support import CompileError
+from workbench.view.detail import detail_view
 
 # ruff: noqa: E501  scripts are as wide as they print
 
@@ -332,3 +334,30 @@ def test_extents_that_get_known_make_a_function_for_them() -> None:
     assert verify(bound) == ()
     assert 'A: T.Buffer((8,), "float32")' in print_module(bound)
     np.testing.assert_array_equal(build(bound)(X, Y), Y)
+
+
+def test_other_implementations_are_refused_with_the_reason() -> None:
+    given = module(f"a = R.negative(x)\nb = {over('a, y', '[0, -1]')}\nz = b[0]")
+    reason = "`add` is written for the place of its argument"
+    with pytest.raises(CompileError, match=reason):
+        passes.Implement("main.b", "generated")(given)
+    with pytest.raises(CompileError, match=reason):
+        passes.ImplementByFunction("main.b", np.add)(given)
+
+
+def test_the_picture_has_a_box_and_says_what_is_written_over() -> None:
+    given = module(f"a = R.negative(x)\nb = {over('a, y', '[0, -1]')}\nz = b[0]")
+    session = Session(given)
+    session.apply(FuseOps())
+    session.apply(PlanMemory())
+    assert session.wait()
+    assert [session.verdict(step).state for step in (1, 2)] == ["exact", "exact"]
+    main = given["main"]
+    assert isinstance(main, GraphFunction)
+    key = next(f"main/{b.var.id}" for b in all_bindings(main) if b.var.name == "b")
+    shown = detail_view(session, 0, key)
+    assert shown.kind == "tensor"
+    assert shown.arguments == ["a: f32[8], written over", "y: f32[8]"]
+    assert shown.loops
+    reasons = [remark.message for remark in FuseOps()(given).remarks]
+    assert any("`b` writes what `add` computes over an argument" in text for text in reasons)

@@ -18,6 +18,7 @@ from workbench.ir import (
     CallOp,
     CallPacked,
     CallTIR,
+    CallTIRInplace,
     Constant,
     GraphFunction,
     IRModule,
@@ -106,6 +107,14 @@ def implementations(module: IRModule, function: str, binding: Binding) -> tuple[
     found += _user_functions(module, binding, algorithm, name)
     found += _externals(module, binding)
     return tuple(found)
+
+
+def why_none(binding: Binding) -> str:
+    """Why a call has no implementation but its own; empty where nothing stands against it."""
+    if isinstance(binding.value, CallTIRInplace):
+        callee = binding.value.callee
+        return f"`{callee}` is written for the place of its argument; `call_tir` has a choice"
+    return ""
 
 
 OPERATORS = "operators"

@@ -101,7 +101,11 @@ def _loops(value: FlowValue, tensor: TensorFunction | None) -> list[LoopRow]:
 
 
 def _arguments(value: FlowValue) -> list[str]:
-    return [] if value.expr is None else [_argument(arg) for arg in arguments(value.expr)]
+    if value.expr is None:
+        return []
+    over = value.expr.inplace if isinstance(value.expr, CallTIRInplace) else ()
+    given = map(_argument, arguments(value.expr))
+    return [f"{text}, written over" if n in over else text for n, text in enumerate(given)]
 
 
 def _argument(arg: Arg) -> str:

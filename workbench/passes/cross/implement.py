@@ -15,7 +15,7 @@ from typing import ClassVar
 from typing_extensions import override
 
 from workbench.ir import Binding, IRModule
-from workbench.passes.candidates import Candidate, find_value, implement, implementations
+from workbench.passes.candidates import Candidate, find_value, implement, implementations, why_none
 from workbench.rewrite import ModuleEditor, Pass, PassResult
 from workbench.support import CompileError, Diagnostic
 
@@ -51,7 +51,8 @@ class Implement(Pass):
     def _unknown(
         self, function: str, binding: Binding, chosen: Candidate | None, known: dict[str, Candidate]
     ) -> Diagnostic:
-        why = f": {chosen.reason}" if chosen else ""
+        reason = chosen.reason if chosen else why_none(binding)
+        why = f": {reason}" if reason else ""
         there = ", ".join(f"`{c.name}`" for c in known.values() if c.available)
         return Diagnostic(
             "implement/unavailable",

@@ -26,7 +26,7 @@ from workbench.ir import (
     externals,
     with_externals,
 )
-from workbench.passes.candidates import algorithm_attrs, call_arguments, find_value
+from workbench.passes.candidates import algorithm_attrs, call_arguments, find_value, why_none
 from workbench.rewrite import ModuleEditor, Pass, PassResult
 from workbench.support import CompileError, Diagnostic
 
@@ -83,9 +83,10 @@ class ImplementByFunction(Pass):
         return last is None or (last.name != "out" and last.default is not inspect.Parameter.empty)
 
     def _fault(self, function: str, binding: Binding) -> Diagnostic:
+        why = "it is no call of tensors with a result whose shape is known"
         return Diagnostic(
             "implement/unavailable",
-            f"`{self.value}` is no call of tensors with a result whose shape is known",
+            f"no function can compute `{self.value}`: {why_none(binding) or why}",
             function=function,
             node=binding.var.id,
         )
