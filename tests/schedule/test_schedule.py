@@ -1,5 +1,6 @@
 """What a person does with `wb.Schedule`, and the mistakes that can be made."""
 
+import inspect
 from collections.abc import Callable
 
 import pytest
@@ -184,3 +185,21 @@ def test_every_primitive_explains_itself(kind: type[Primitive]) -> None:
         assert system in doc, f"says what {system} calls it, or that it has none"
         assert not name or f"`{name}`" in doc, f"says that {system} has `{name}`"
     assert hasattr(Schedule, kind.name.replace("-", "_"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(kind.name.replace("-", "_") for kind in PRIMITIVES),
+        "sample_perfect_tile",
+        "sample_categorical",
+        "sample_compute_location",
+    ],
+)
+def test_the_help_of_a_method_shows_loops_and_the_names_that_others_have(name: str) -> None:
+    text = inspect.getdoc(getattr(Schedule, name)) or ""
+    before, arrow, after = text.partition("\n    =>  ")
+    assert arrow
+    assert before.splitlines()[-1].startswith("    ")
+    assert after.splitlines()[1].startswith("    ")
+    assert all(word in text for word in ("TVM", "Halide", "Exo"))

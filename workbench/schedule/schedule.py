@@ -5,6 +5,7 @@ from __future__ import annotations
 from workbench.ir import IRModule
 from workbench.schedule.base import BlockLike, BlockRef, LoopRef, ScheduleBase
 from workbench.schedule.buffers.operands import place_named
+from workbench.schedule.documented import documented
 from workbench.schedule.methods.blocks import BlockMethods
 from workbench.schedule.methods.compute import ComputeMethods
 from workbench.schedule.methods.loops import LoopMethods
@@ -17,6 +18,7 @@ from workbench.schedule.scope import walk_statements
 from workbench.support.kinds import methods_check_kinds
 
 
+@documented
 @methods_check_kinds("block", "place")
 class Schedule(
     LoopMethods, ComputeMethods, MemoryMethods, BlockMethods, SamplingMethods, ScheduleBase

@@ -31,7 +31,15 @@ class SamplingMethods(ScheduleBase):
     ) -> tuple[Sampled, ...]:
         """`n` factors that multiply to the extent of a loop, for `split`; outermost first.
 
-        The last one is at most `max_innermost_factor`. Every such tile is equally likely.
+        The last one is at most `max_innermost_factor`. Every such tile is equally likely. Changes
+        no loops itself; the trace remembers which primitives use the factors::
+
+            for i in range(64): B(i)
+            =>  sch.split(i, sch.sample_perfect_tile(i, n=2, decision=[8, 8]))
+            for i_0, i_1 in T.grid(8, 8): B(i_0 * 8 + i_1)
+
+        Called `sample_perfect_tile` in TVM; Halide's autoschedulers choose such numbers
+        themselves, in Exo they are arguments of a Python function.
 
         Raises:
             CompileError: `schedule/bad-decision`, `schedule/bad-sample` for an extent that is not
@@ -70,7 +78,14 @@ class SamplingMethods(ScheduleBase):
     ) -> Sampled:
         """One of the candidates, with the given probabilities (default: all alike).
 
-        `decision` is a position in `candidates`.
+        `decision` is a position in `candidates`. Changes no loops itself::
+
+            for i in range(64): B(i)
+            =>  sch.split(i, [None, sch.sample_categorical([4, 8, 16], decision=1)])
+            for i_0, i_1 in T.grid(8, 8): B(i_0 * 8 + i_1)
+
+        Called `sample_categorical` in TVM; Halide's autoschedulers choose such numbers
+        themselves, in Exo they are arguments of a Python function.
 
         Raises:
             CompileError: `schedule/bad-decision`, `schedule/bad-sample` where the probabilities do
@@ -99,7 +114,17 @@ class SamplingMethods(ScheduleBase):
         """Where to compute a block, for `compute_at`: a number of `ComputeLocation`.
 
         One of the places where that is legal, all equally likely: a loop of the first consumer by
-        its number, -1 where it is, -2 inline.
+        its number, -1 where it is, -2 inline. Changes no loops itself::
+
+            for i in range(64): A_blur(i)
+            for i in range(62): B(i) reads A_blur[i : i + 3]
+            =>  sch.compute_at("A_blur", sch.sample_compute_location("A_blur", decision=0))
+            for i in range(62):
+                for ax0 in range(3): A_blur(i + ax0)
+                B(i)
+
+        Called `sample_compute_location` in TVM; Halide's autoschedulers choose such places
+        themselves, in Exo they are arguments of a Python function.
 
         Raises:
             CompileError: `schedule/bad-decision`, `schedule/no-such-block`.
