@@ -132,4 +132,25 @@ def f(A: T.Buffer((3, 4), "int32"), C: T.Buffer((3, 4), "int32")):
 sch.decompose_reduction('C', 'k')
 """,
     ),
+    "blockize of a reduction that reads its elements by another name": (
+        """\
+@T.prim_func
+def f(A: T.Buffer((4, 4), "int32"), X: T.Buffer((6, 4), "int32")):
+    for t in range(1):
+        with T.sblock("named"):
+            vt = T.axis.opaque(1, t)
+            B = T.match_buffer(X[0:4, 0:4], (4, 4), "int32")
+            C = T.match_buffer(X[2:6, 0:4], (4, 4), "int32")
+            for k0, i, j, k1 in T.grid(2, 4, 4, 2):
+                with T.sblock("C"):
+                    vi, vj = T.axis.remap("SS", [i, j])
+                    vk = T.axis.reduce(4, k0 * 2 + k1)
+                    with T.init():
+                        C[vi, vj] = T.int32(0)
+                    C[vi, vj] = C[vi, vj] + A[vi, vk] * B[3 - vk, vj]
+""",
+        """\
+sch.blockize('i')
+""",
+    ),
 }

@@ -10,6 +10,7 @@ import workbench as wb
 from tests.schedule.checks import answered, applied, arrays_of, only
 from workbench.analysis.dependence import AnswerKind
 from workbench.ir import IRModule
+from workbench.schedule.primitives.decompose_reduction import DecomposeReduction
 from workbench.schedule.primitives.reorder import Reorder
 from workbench.schedule.primitives.split import Split
 from workbench.schedule.primitives.tensorize import Tensorize
@@ -378,6 +379,24 @@ def test_boxes_that_may_overlap(row: str, start: str, kind: AnswerKind) -> None:
     if kind is AnswerKind.ILLEGAL:
         assert "parameters `B` and `C` of the intrinsic overlap in `B`" in answer.message
         assert answer.notes[1] == "parameter `C` begins at `B[7, 0]`"
+
+
+def test_an_initial_value_that_has_to_stay() -> None:
+    module = parse("""
+@T.prim_func
+def f(X: T.Buffer((2, 8, 8), "float32"), B: T.Buffer((8, 8), "float32")):
+    for i, j, k in T.grid(8, 8, 8):
+        with T.sblock("C"):
+            vi, vj, vk = T.axis.remap("SSR", [i, j, k])
+            with T.init():
+                X[1, vi, vj] = T.float32(0)
+            X[1, vi, vj] = X[1, vi, vj] + X[0, vi, vk] * B[vk, vj]
+""")
+    tensorize = Tensorize("f", loop="i", intrinsic="fma_8x8_f32")
+    answer = answered(module, tensorize)
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert "give it a block with `decompose_reduction`" in answer.hint
+    applied(module, DecomposeReduction("f", "C", "i"), tensorize)
 
 
 @pytest.mark.parametrize(

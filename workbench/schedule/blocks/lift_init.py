@@ -41,6 +41,7 @@ from workbench.ir import (
 from workbench.schedule.blocks.nest import known_at
 from workbench.schedule.blocks.one_to_one import tells_apart
 from workbench.schedule.scope import Scope
+from workbench.schedule.shared import may_share
 from workbench.support import NodeId
 
 
@@ -51,10 +52,20 @@ def lifted(scope: Scope, outer: Block) -> Block | None:
         return None
     if not _movable(loops, block, block.init, outer) or not _apart(scope, loops, block):
         return None
+    if _seen_by_another_name(scope, block):
+        return None
     body: Stmt = replace(block, init=None)
     for loop in reversed(loops):
         body = replace(loop, body=body)
     return replace(outer, init=_initial(scope, loops, block, outer), body=body)
+
+
+def _seen_by_another_name(scope: Scope, block: Block) -> bool:
+    """Whether the block may read elements that it initialises through another buffer."""
+    assert isinstance(block.init, Store)
+    written = block.init.buffer
+    read = {node.buffer.id: node.buffer for node in walk(block) if isinstance(node, Load)}
+    return any(own != written.id and may_share(scope, b, written) for own, b in read.items())
 
 
 def perfect_nest(stmt: Stmt) -> tuple[tuple[For, ...], Stmt]:

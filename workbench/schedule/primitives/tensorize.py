@@ -80,6 +80,7 @@ class Tensorize(Primitive):
 
 
 _WHOLE = "the description initialises: all of the reduction has to be inside"
+_INSIDE = "the initial value has to stay where it is: give it a block with `decompose_reduction`"
 _DONE: IdentityMemo[TensorFunction, tuple[Answer, Rewritten | None]] = IdentityMemo(16)
 """Asking whether it applies, and applying it, is one search."""
 
@@ -107,7 +108,8 @@ def _tensorize(primitive: Tensorize, given: Scope) -> tuple[Answer, Rewritten | 
     outer, code = _code(found.description, scope, block)
     how = _matched(found, scope, facts, through_views(code, (*scope.paths[place], block)))
     if isinstance(how, MismatchError):
-        return _mismatch(found, how, place), None
+        stays = any(isinstance(s, Block) and s.init is not None for s in walk_statements(code))
+        return _mismatch(found, how, place, _INSIDE if stays else ""), None
     orders = [given.dependences.reorderable(*pair) for pair in how.permuted]
     answer = all_apply(
         applies(reassociates=found.reassociates, notes=_notes(found)),
@@ -191,12 +193,14 @@ def _code(description: TensorFunction, scope: Scope, block: Block) -> tuple[Bloc
     return block, block.body
 
 
-def _mismatch(found: TensorIntrinsic, error: MismatchError, place: NodeId) -> Answer:
+def _mismatch(
+    found: TensorIntrinsic, error: MismatchError, place: NodeId, hint: str = ""
+) -> Answer:
     return inapplicable(
         f"the code is not what `{found.name}` describes: {error}",
         place,
         notes=(f"`{found.name}`: {found.doc}",) if found.doc else (),
-        hint=_WHOLE if _initialises(found.description) else error.hint,
+        hint=_WHOLE if _initialises(found.description) else hint or error.hint,
     )
 
 
