@@ -353,3 +353,60 @@ def main(x: R.Tensor((4, 6), "float32"), z: R.Tensor((4, 4, 4, 4), "float32")):
     assert dict(given.attrs).items() >= dict(named.attrs).items()
     assert given.args == named.args
     assert structurally_equal(parse(with_places.script()), with_places)
+
+
+INPLACE = """
+@I.ir_module
+class Module:
+    @T.prim_func(private=True)
+    def bump(A: T.Buffer((2,), "int32"), k: T.int64):
+        for i in range(2):
+            A[i] = A[i] + T.Cast("int32", k)
+
+    @R.function
+    def main(x: R.Tensor((2,), "int32")):
+        cls = Module
+        gv = CALL
+        return gv
+"""
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        'R.call_tir_inplace(cls.bump, (x,), [0], R.Tensor((2,), "int32"), tir_vars=R.shape([3]))',
+        'R.call_tir_inplace(Module.bump, x, 0, [R.Tensor((2,), "int32")], tir_vars=(3,))',
+        'R.call_tir_inplace(cls.bump, (x,), out_sinfo=R.Tensor((2,), "int32"), '
+        "inplace_indices=[0], tir_vars=R.shape([3]))",
+        'R.call_tir_inplace(cls.bump, x, inplace_indices=0, out_ty=[R.Tensor((2,), "int32")], '
+        "tir_vars=R.shape([3]))",
+    ],
+)
+def test_calls_in_place_are_read_as_relax_writes_them(call: str) -> None:
+    text = print_module(parse(INPLACE.replace("CALL", call)))
+    written = 'R.call_tir_inplace(cls.bump, (x,), out_ty=R.Tensor((2,), dtype="int32"), '
+    assert written + "inplace_indices=[0], tir_vars=R.shape([3]))" in text
+    assert print_module(parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("call", "code"),
+    [
+        (
+            'R.call_tir_inplace(cls.bump, (x,), out_ty=R.Tensor((2,), "int32"))',
+            "script/missing-argument",
+        ),
+        (
+            'R.call_tir_inplace(cls.bump, (x,), [0], R.Tensor((2,), "int32"))',
+            "script/argument-count",
+        ),
+        (
+            'R.call_tir_inplace(cls.bump, (x,), ["x"], R.Tensor((2,), "int32"))',
+            "script/type",
+        ),
+    ],
+)
+def test_a_call_in_place_that_lacks_something_is_one_diagnostic(call: str, code: str) -> None:
+    with pytest.raises(CompileError) as error:
+        parse(INPLACE.replace("CALL", call))
+    assert [fault.code for fault in error.value.diagnostics] == [code]

@@ -269,11 +269,11 @@ class _GraphPrinter:
         name = "call_tir_inplace" if isinstance(call, CallTIRInplace) else "call_tir"
         w.put(f"R.{name}(cls.{call.callee}, ")
         self._tuple(call.args)
+        w.put(", out_ty=")
+        self._out_types(call.out_types)
         if isinstance(call, CallTIRInplace):
             w.put(", inplace_indices=")
             write_attr(w, call.inplace)
-        w.put(", out_ty=")
-        self._out_types(call.out_types)
         if call.scalars:
             w.put(", tir_vars=R.shape(")
             write_dims(w, call.scalars, brackets="[]")
