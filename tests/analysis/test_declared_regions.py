@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.schedule.checks import only
 from workbench.analysis.declared_regions import undeclared_accesses
 from workbench.ir.verify import check
 from workbench.script import parse
@@ -92,3 +93,34 @@ def test_the_verifier_asks() -> None:
     with pytest.raises(CompileError) as caught:
         check(parse(SCRIPT.format(declared=declared, body=PLAIN)))
     assert caught.value.diagnostics[0].code == "tensor/undeclared-access"
+
+
+@pytest.mark.parametrize(
+    ("index", "declared", "fault"),
+    [
+        ("v", "B[v]", False),
+        ("7 - v", "B[v]", True),
+        ("7 - v", "B[0:8]", False),
+        ("8 - v", "B[0:8]", True),
+        ("v * 2", "B[v]", True),
+        ("0", "B[v]", True),
+        ("v * 2", "B[0:8], B[8:16]", False),
+        ("v + 8", "B[v], B[v + 1]", True),
+        ("v + 8", "B[v], B[v + 8]", False),
+    ],
+)
+def test_instances_of_the_block_are_compared(index: str, declared: str, fault: bool) -> None:
+    text = f"""
+@T.prim_func
+def f(A: T.Buffer((8,), "float32"), B: T.Buffer((16,), "float32")):
+    for i in range(8):
+        with T.sblock("B"):
+            v = T.axis.spatial(8, i)
+            T.reads(A[v])
+            T.writes({declared})
+            B[{index}] = A[v]
+"""
+    assert bool(undeclared_accesses(only(parse(text)))) is fault
+    guarded = text.replace("T.reads", "T.where(i == 3)\n            T.reads")
+    told = bool(undeclared_accesses(only(parse(guarded))))
+    assert told is (fault and index == "v + 8")  # what a predicate leaves out is not counted

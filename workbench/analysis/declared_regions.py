@@ -1,7 +1,8 @@
 """Declared regions of blocks: do `T.reads` and `T.writes` contain what the block touches?
 
-What can be computed is compared: indices that are sums of loops of constant extents and of what
-is fixed in the block. All else, and what stands under a branch, is trusted. Elements that are
+What can be computed is compared: indices that are sums of loops of constant extents, around the
+block too where nothing leaves out some of its instances, and of what is fixed in the block. All
+else, and what stands under a branch, is trusted. Elements that are
 declared as written may be read. A block that declares nothing at all, such as the root of TVM's
 scripts, is not asked. Reference: `tvm::tir::GetBlockReadWriteRegion`.
 """
@@ -13,7 +14,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from workbench.analysis.arith import Facts
-from workbench.analysis.dependence.operands import statements_in
 from workbench.analysis.polynomial import Poly
 from workbench.ir.expr import Binary, BinaryOp, IntImm, Load, PrimExpr, Select, Var
 from workbench.ir.tensor import (
@@ -25,6 +25,7 @@ from workbench.ir.tensor import (
     Let,
     MatchBuffer,
     Range,
+    Seq,
     Stmt,
     Store,
     TensorFunction,
@@ -39,14 +40,24 @@ def undeclared_accesses(function: TensorFunction) -> tuple[Diagnostic, ...]:
     """A fault for each buffer that a block provably touches outside of its declared regions."""
     return tuple(
         fault
-        for block in _blocks(function.body)
+        for block, outer in _blocks(function.body, _Place({}, {}, {}, frozenset()))
         if block.reads or block.writes
-        for fault in _faults(block)
+        for fault in _faults(block, outer)
     )
 
 
-def _blocks(body: Stmt) -> Iterator[Block]:
-    return (stmt for stmt in statements_in(body) if isinstance(stmt, Block))
+def _blocks(stmt: Stmt, place: _Place) -> Iterator[tuple[Block, _Place]]:
+    """The blocks below a statement, and what stands around them."""
+    if isinstance(stmt, Block):
+        yield stmt, replace(place, views={}, own=frozenset())
+    below = _below(stmt, place)
+    for child in children(stmt):
+        if isinstance(child, _STATEMENTS):
+            yield from _blocks(child, below)
+
+
+_STATEMENTS = (For, Let, Seq, If, While, Allocate, Block)
+"""Statements that hold others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +83,15 @@ class _Access:
     place: _Place
 
 
-def _faults(block: Block) -> Iterator[Diagnostic]:
+def _faults(block: Block, outer: _Place) -> Iterator[Diagnostic]:
     told: set[tuple[NodeId, bool]] = set()
-    inside = _inside(block, _Place({}, {}, {}, frozenset()))
-    parts = [part for part in (block.init, block.body) if part is not None]
-    for access in (found for part in parts for found in _accesses(part, inside)):
+    alone = _inside(block, _Place({}, {}, {}, frozenset()))
+    around = _with_axes(block, outer)
+    inside = _inside(block, around) if around.certain else alone
+    found = list(_accesses(block.body, inside))
+    if block.init is not None:
+        found = [*_accesses(block.init, alone), *found]
+    for access in found:
         key = access.buffer.id, access.write
         if key in told or access.buffer.id in access.place.own:
             continue
@@ -105,11 +120,12 @@ def _outside(block: Block, access: _Access, regions: list[BufferRegion]) -> Diag
         return _fault(block, message)
     if not access.place.certain:
         return None
-    found = [_beyond(access, region) for region in regions]
-    first = found[0]
-    if first is None or any(item is None for item in found):
+    found = [item for region in regions if (item := _beyond(access, region)) is not None]
+    if len(found) < len(regions):
         return None
-    dim, low, high, extent = first
+    dim, low, high, extent = found[0]
+    if len(found) > 1 and any(item[1] != item[2] for item in found):
+        return None  # one instance may be in this region, another one in that
     message = (
         f"block `{block.name}` {verb} `{access.buffer.name}` outside of what `{what}` declares: "
         f"in dimension {dim} from {low} to {high} of an extent of {extent}"
@@ -142,7 +158,8 @@ def _beyond(access: _Access, region: BufferRegion) -> tuple[int, int, int, int] 
 def _span(place: _Place, index: PrimExpr, item: Range) -> tuple[int, int] | None:
     """The smallest and largest distance of an index from the start of a range, both taken."""
     facts = Facts()
-    poly = facts.poly(substitute(index, place.values)) - facts.poly(item.start)
+    start = substitute(item.start, place.values)
+    poly = facts.poly(substitute(index, place.values)) - facts.poly(start)
     low = high = 0
     for ident, ends in place.loops.items():
         var = next((a for a in poly.atoms() if isinstance(a, Var) and a.id == ident), None)
@@ -180,30 +197,40 @@ def _accesses(node: Any, place: _Place) -> Iterator[_Access]:  # noqa: ANN401
             yield _resolved(buffer, indices, place, write=False)
         case Store(buffer=buffer, indices=indices):
             yield _resolved(buffer, indices, place, write=True)
-        case For(var=var):
-            place = replace(place, loops={**place.loops, var.id: _ends(node)})
-            place = place if _runs(node) else replace(place, certain=False)
-        case Let(var=var):
-            place = replace(place, loops={**place.loops, var.id: None})
-        case If() | While() | Select() | Binary(op=BinaryOp.AND | BinaryOp.OR):
-            place = replace(place, certain=False)
-        case Allocate(buffer=buffer):
-            place = replace(place, own=place.own | {buffer.id})
-        case Block():
-            place = _nested(node, place)
         case _:
-            pass
+            place = _below(node, place)
     for child in children(node):
         if not isinstance(child, Var | BufferRegion | MatchBuffer):
             yield from _accesses(child, place)
 
 
+def _below(node: Any, place: _Place) -> _Place:  # noqa: ANN401
+    """The place of what a node holds."""
+    match node:
+        case For(var=var):
+            certain = place.certain and _runs(node)
+            return replace(place, loops={**place.loops, var.id: _ends(node)}, certain=certain)
+        case Let(var=var):
+            return replace(place, loops={**place.loops, var.id: None})
+        case If() | While() | Select() | Binary(op=BinaryOp.AND | BinaryOp.OR):
+            return replace(place, certain=False)
+        case Allocate(buffer=buffer):
+            return replace(place, own=place.own | {buffer.id})
+        case Block():
+            return _nested(node, place)
+        case _:
+            return place
+
+
 def _nested(block: Block, place: _Place) -> _Place:
     """The place inside a block of the block: its axes are their values."""
+    return _inside(block, _with_axes(block, place))
+
+
+def _with_axes(block: Block, place: _Place) -> _Place:
     values = {axis.var.id: substitute(axis.value, place.values) for axis in block.axes}
-    place = replace(place, values={**place.values, **values})
     certain = place.certain and block.predicate is None
-    return _inside(block, replace(place, certain=certain))
+    return replace(place, values={**place.values, **values}, certain=certain)
 
 
 def _ends(loop: For) -> tuple[int, int] | None:
