@@ -6,7 +6,7 @@ Matrix products and convolutions, read off the loops.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from workbench.analysis.affine import Affine, affine
 from workbench.analysis.arith import Facts
@@ -22,6 +22,7 @@ from workbench.ir import (
     Dim,
     FloatImm,
     IntImm,
+    LibraryFunction,
     Load,
     PrimExpr,
     Select,
@@ -30,6 +31,7 @@ from workbench.ir import (
     Var,
     as_dim,
     as_expr,
+    find_library,
     libraries_that_compute,
 )
 from workbench.ir.dims import same_dim
@@ -58,16 +60,30 @@ def library_forms(function: TensorFunction) -> tuple[LibraryForm, ...]:
     form = contraction_form(function)
     if form is None:
         return ()
-    dtypes = {
-        buffer.type.dtype
-        for buffer in (*form.inputs, form.result)
-        if isinstance(buffer.type, BufferType)
-    }
-    return tuple(
-        replace(form, symbol=library.symbol)
-        for library in libraries_that_compute(form.symbol)
-        if not library.dtypes or dtypes <= set(library.dtypes)
-    )
+    found = libraries_that_compute(form.symbol)
+    return tuple([_by(form, library) for library in found if _takes(library, form)])
+
+
+def library_form(function: TensorFunction, symbol: str) -> LibraryForm | None:
+    """The one of `library_forms` that calls `symbol`."""
+    form, library = contraction_form(function), find_library(symbol)
+    if form is None or library is None or library.computes != form.symbol:
+        return None
+    return _by(form, library) if _takes(library, form) else None
+
+
+def _takes(library: LibraryFunction, form: LibraryForm) -> bool:
+    """Whether a library computes on these dtypes."""
+    if not library.dtypes:
+        return True
+    for buffer in (*form.inputs, form.result):
+        if isinstance(buffer.type, BufferType) and buffer.type.dtype not in library.dtypes:
+            return False
+    return True
+
+
+def _by(form: LibraryForm, library: LibraryFunction) -> LibraryForm:
+    return LibraryForm(library.symbol, form.inputs, form.result, form.consumed, form.attrs)
 
 
 def contraction_form(function: TensorFunction) -> LibraryForm | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from workbench.analysis.contraction import library_forms
+from workbench.analysis.contraction import library_form, library_forms
 from workbench.analysis.op_pattern import is_contraction
 from workbench.analysis.stages import stages
 from workbench.ir import (
@@ -31,6 +31,7 @@ from workbench.ir import (
     type_of,
     why_missing_in,
 )
+from workbench.ir.traverse import evolve
 from workbench.passes.library_calls import (
     call_library,
     library_arguments,
@@ -297,7 +298,8 @@ def implement(
     algorithm, name = algorithm_behind(editor.current, binding)
     if chosen.kind == "library":
         assert algorithm is not None
-        form = next(f for f in library_forms(algorithm) if chosen.name == f"library {f.symbol}")
+        form = library_form(algorithm, chosen.name.removeprefix("library "))
+        assert form is not None
         call_library(
             editor, function, _as_call(editor, binding, algorithm, name), algorithm, form, rule
         )
@@ -320,7 +322,8 @@ def implement(
     call = _as_call(editor, binding, algorithm, name).value
     assert isinstance(call, CallTIR)
     if chosen.kind == "schedule":
-        call = replace(call, callee=add_scheduled(editor, call.callee, SCHEDULES[chosen.name]))
+        made = add_scheduled(editor, call.callee, SCHEDULES[chosen.name])
+        call = evolve(call, {"callee": made})
     editor.replace_value(function, value, call, rule)
 
 
@@ -354,9 +357,9 @@ def _as_call(
     call, out = binding.value, binding.var.type
     assert isinstance(out, TensorType)
     if isinstance(call, CallTIR):
-        return replace(binding, value=replace(call, callee=name or call.callee))
+        return evolve(binding, {"value": evolve(call, {"callee": name or call.callee})})
     if isinstance(call, CallPacked):
-        return replace(binding, value=CallTIR(name, _arguments(call, algorithm), (out,)))
+        return evolve(binding, {"value": CallTIR(name, _arguments(call, algorithm), (out,))})
     assert isinstance(call, CallOp)
     if algorithm is None:
         return replace(binding, value=call_of("", call, out))

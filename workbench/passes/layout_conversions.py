@@ -24,8 +24,7 @@ from workbench.ir import (
     leaf_vars,
     type_of,
 )
-from workbench.ir.traverse import evolve
-from workbench.rewrite import ModuleEditor, NodeRef, Relation
+from workbench.rewrite import Derivation, ModuleEditor, NodeRef, Relation
 from workbench.schedule.layouts.flow import Found, canonical, flow_forward, places, same_layout
 from workbench.schedule.layouts.relayout import relaid_function, with_unit_variables
 from workbench.support import NodeId
@@ -210,23 +209,22 @@ class Relayer:
         if isinstance(made, str):
             return made
         name = self.editor.add_function(f"{call.callee}_layout", made)
-        args = tuple(
-            self.leaf(arg, layouts[param.id], var.id) if param.id in layouts else arg
-            for param, arg in zip(callee.params, call.args, strict=False)
-        )
-        moved = [
-            a.id
-            for a, old in zip(args, call.args, strict=True)
-            if a is not old and a != old and isinstance(a, Var)
-        ]
+        args: list[Arg] = []
+        moved: list[NodeId] = []
+        for param, arg in zip(callee.params, call.args, strict=False):
+            layout = layouts.get(param.id)
+            leaf = arg if layout is None else self.leaf(arg, layout, var.id)
+            args.append(leaf)
+            if leaf is not arg and leaf != arg and isinstance(leaf, Var):
+                moved.append(leaf.id)
         if out is None or back is None:
             self.calls.append((var.id, *moved))
-            new = evolve(call, {"callee": name, "args": args})
+            new = CallTIR(name, tuple(args), call.out_types, call.scalars)
             self.editor.replace_value(self.function, var.id, new, self.rule)
             return ""
         type_ = laid_type(out, var.type)
         result = self.editor.new_var(self.function, f"{var.name}_layout", type_)
-        new = evolve(call, {"callee": name, "args": args, "out_types": (type_,)})
+        new = CallTIR(name, tuple(args), (type_,), call.scalars)
         self.editor.insert_before(self.function, var.id, Binding(result, new))
         self.editor.replace_value(self.function, var.id, converted(result, back), self.rule)
         self._derive(var, result, out)
@@ -252,8 +250,9 @@ class Relayer:
         return made
 
     def _derive(self, source: Var, result: Var, layout: IndexMap) -> None:
-        refs = NodeRef(self.function, source.id), NodeRef(self.function, result.id)
-        self.editor.derive(self.rule, refs[:1], refs[1:], Relation.LAYOUT, _text(layout))
+        old, new = NodeRef(self.function, source.id), NodeRef(self.function, result.id)
+        text = _text(layout)
+        self.editor.derivations.append(Derivation(self.rule, (old,), (new,), Relation.LAYOUT, text))
 
 
 def _key(leaf: Arg, layout: IndexMap) -> object:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from workbench.analysis.contraction import LibraryForm, library_forms
+from workbench.analysis.contraction import LibraryForm, library_form
 from workbench.ir import (
     Arg,
     Binding,
@@ -81,8 +81,7 @@ def call_library(
 
 def library_arguments(call: CallPacked, algorithm: TensorFunction) -> dict[NodeId, Arg]:
     """The arguments of a library call by the parameters of the algorithm; empty if unknown."""
-    forms = (form for form in library_forms(algorithm) if form.symbol == call.symbol)
-    form = next(forms, None)
+    form = library_form(algorithm, call.symbol)
     inputs = algorithm.params[:-1]
     if form is None and len(inputs) == len(call.args) and len(call.out_types) == 1:
         return {param.id: arg for param, arg in zip(inputs, call.args, strict=True)}
@@ -105,7 +104,7 @@ def algorithm_call(
     if not isinstance(name, str) or not isinstance(algorithm, TensorFunction):
         return None
     args = library_arguments(call, algorithm)
-    form = next((f for f in library_forms(algorithm) if f.symbol == call.symbol), None)
+    form = library_form(algorithm, call.symbol)
     rest = _epilogue(algorithm, form) if args and form is not None else None
     if rest is not None:
         target = _epilogue_call(module, function, binding.var, rest)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from operator import is_
 
-from workbench.analysis.contraction import LibraryForm, library_forms
+from workbench.analysis.contraction import LibraryForm, contraction_form, library_form
 from workbench.analysis.patterns import (
     LibraryPattern,
     Match,
@@ -33,7 +33,7 @@ from workbench.ir import (
     TensorType,
     TupleValue,
     Var,
-    find_library,
+    libraries_that_compute,
     type_of,
 )
 from workbench.passes.library_calls import algorithm_of, call_library
@@ -135,10 +135,14 @@ def library_form_of(module: IRModule, binding: Binding, library: str) -> Library
 
 
 def _form_in(algorithm: TensorFunction, library: str) -> LibraryForm | None:
-    for form in library_forms(algorithm):
-        known = find_library(form.symbol)
-        if known is not None and known.library == library:
-            return form
+    contraction = contraction_form(algorithm)
+    if contraction is None:
+        return None
+    for known in libraries_that_compute(contraction.symbol):
+        if known.library == library:
+            form = library_form(algorithm, known.symbol)
+            if form is not None:
+                return form
     return None
 
 

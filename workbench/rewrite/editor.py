@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TypeVar
@@ -119,7 +119,7 @@ class ModuleEditor:
             return None
         found = self._index(function).get(value)
         if found is not None and pending is not None and value in pending.values:
-            return replace(found, value=pending.values[value])
+            return Binding(found.var, pending.values[value], found.span)
         return found
 
     def is_removed(self, ref: NodeRef) -> bool:
@@ -134,6 +134,19 @@ class ModuleEditor:
         pending = self._pending.get(ref.function)
         replaced = pending is not None and ref.id in pending.values
         return replaced or self.is_removed(ref)
+
+    def any_removed(self, function: str, values: Sequence[NodeId]) -> bool:
+        """Whether an earlier edit removed one of the values."""
+        if function not in self._functions:
+            return bool(values)
+        pending = self._pending.get(function)
+        return pending is not None and not pending.removed.isdisjoint(values)
+
+    def any_edited(self, function: str, values: Sequence[NodeId]) -> bool:
+        """Whether an earlier edit removed one of the values or gave it another right side."""
+        pending = self._pending.get(function)
+        replaced = pending is not None and not pending.values.keys().isdisjoint(values)
+        return replaced or self.any_removed(function, values)
 
     # --- edits of a graph function -----------------------------------------------------------
 

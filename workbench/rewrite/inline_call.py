@@ -33,7 +33,7 @@ from workbench.ir import (
     type_of,
 )
 from workbench.ir.call_types import Unifier
-from workbench.rewrite.derivation import NodeRef, Relation
+from workbench.rewrite.derivation import Derivation, NodeRef, Relation
 from workbench.rewrite.dimensions import Dimensions
 from workbench.rewrite.editor import ModuleEditor
 from workbench.support import NodeId
@@ -78,14 +78,15 @@ def inline_call(
     if last is not None and last == callee.result:
         leaves[last.id] = binding.var
     copy = _Copy(dims, leaves, lambda name, type_: editor.new_var(function, name, type_))
+    value = binding.var.id
     for member in members:
         new = copy.apply(member)
-        source = NodeRef(call.callee, member.var.id)
-        if new.var.id == binding.var.id:
-            editor.replace_value(function, binding.var.id, new.value, rule)
+        if new.var.id == value:
+            editor.replace_value(function, value, new.value, rule)
         else:
-            editor.insert_before(function, binding.var.id, new)
-        editor.derive(rule, (source,), (NodeRef(function, new.var.id),), Relation.MOVED)
+            editor.insert_before(function, value, new)
+        source, result = NodeRef(call.callee, member.var.id), NodeRef(function, new.var.id)
+        editor.derivations.append(Derivation(rule, (source,), (result,), Relation.MOVED))
     if last is None or last != callee.result:
         editor.replace_value(function, binding.var.id, Alias(copy.apply(callee.result)), rule)
 

@@ -181,8 +181,9 @@ class Rule(Pass):
 
     def still_applies(self, site: Site, editor: ModuleEditor) -> bool:
         """Whether a site that applied to the original module does after the pending edits."""
-        gone = editor.is_edited if self.exclusive else editor.is_removed
-        return not any(gone(ref) for ref in site.refs)
+        if self.exclusive:
+            return not editor.any_edited(site.function, site.nodes)
+        return not editor.any_removed(site.function, site.nodes)
 
     def left_out(self, site: Site, editor: ModuleEditor) -> tuple[Diagnostic, ...]:
         """What to say of a site that an earlier rewrite took away; by default nothing."""

@@ -12,7 +12,7 @@ Rewrite::
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -105,7 +105,9 @@ class FoldBatchNormIntoConv(PatternRule):
         bias = _emit(match, editor, f"{out.name}_bias", offset.astype(dtype))
         scaled = editor.new_var(match.function, out.name, out.type)
         root = match.root.var.id
-        editor.insert_before(match.function, root, Binding(scaled, replace(conv, args=args)))
+        editor.insert_before(
+            match.function, root, Binding(scaled, CallOp(conv.op, args, conv.attrs))
+        )
         editor.replace_value(match.function, root, CallOp("add", (scaled, bias)), self.name)
         for member in match.members:
             if member.var.id != root:
@@ -124,9 +126,10 @@ def _calls(match: Match) -> dict[str, Binding]:
 
 
 def _attribute(call: CallOp, name: str) -> Any:  # noqa: ANN401
-    for key, value in (*call.attrs, *operator(call.op).attributes):
-        if key == name:
-            return value
+    for given in (call.attrs, operator(call.op).attributes):
+        for key, value in given:
+            if key == name:
+                return value
     raise KeyError(name)
 
 
