@@ -129,7 +129,7 @@ class Site:
     @property
     def refs(self) -> tuple[NodeRef, ...]:
         """The nodes with their function."""
-        return tuple(NodeRef(self.function, node) for node in self.nodes)
+        return tuple([NodeRef(self.function, node) for node in self.nodes])
 
 
 @dataclass(frozen=True, slots=True)

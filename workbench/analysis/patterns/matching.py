@@ -69,28 +69,37 @@ def find_apart(
     """
     check_patterns(patterns, module)
     places: list[list[tuple[int, Place, Binding]]] = [[] for _ in patterns]
-    beginnings = _Beginnings(patterns, below=True)
+    beginnings = _Beginnings(patterns)
     for number, (place, binding, positions) in enumerate(
         _candidates(beginnings, module, functions)
     ):
         for position in positions:
             places[position].append((number, place, binding))
-    missed: list[tuple[int, int, NearMiss]] = []
+    missed: list[tuple[int, int, Place, NearMiss]] = []
     for position, pattern in enumerate(patterns):
-        judge = None if judges is None else judges[position]
-        least = min(2, _calls(pattern))
-        for number, place, binding in places[position]:
-            if binding.var.id in place.taken:
-                continue
-            found = search(place, pattern, binding, judge)
+        judge, least = None if judges is None else judges[position], min(2, _calls(pattern))
+        for number, place, found in _attempts(pattern, places[position], judge):
             if isinstance(found, NearMiss):
                 if found.depth >= least or found.code != NEAR_MISS:
-                    missed.append((number, position, found))
+                    missed.append((number, position, place, found))
             elif place.take(found):
                 yield position, found
-    untaken = {number for row in places for number, p, b in row if b.var.id not in p.taken}
     missed.sort(key=itemgetter(0, 1))
-    yield from ((position, miss) for number, position, miss in missed if number in untaken)
+    for _, position, place, miss in missed:
+        if miss.root.var.id not in place.taken:
+            yield position, miss
+
+
+def _attempts(
+    pattern: Pattern, places: Sequence[tuple[int, Place, Binding]], judge: Judge | None
+) -> Iterator[tuple[int, Place, Match | NearMiss]]:
+    """What the search finds at values that are still free, where more than one call can fit."""
+    below = _starts_below(pattern)
+    for number, place, binding in places:
+        if binding.var.id in place.taken:
+            continue
+        if below is None or _reads(place, binding.value, below):
+            yield number, place, search(place, pattern, binding, judge)
 
 
 def _candidates(
@@ -108,9 +117,6 @@ def _candidates(
             positions = beginnings.at(binding.value)
             if positions:
                 place = place or Place(module, name, function)
-                positions = beginnings.going_on(positions, place, binding.value)
-            if positions:
-                assert place is not None
                 yield place, binding, positions
 
 
@@ -129,15 +135,11 @@ def match_at(
 
 
 class _Beginnings:
-    """Which patterns can stand at a value, by what it calls.
+    """Which patterns can stand at a value, by what it calls."""
 
-    With `below`, only those of several calls of which one more can be among the arguments.
-    """
-
-    def __init__(self, patterns: Sequence[Pattern], *, below: bool = False) -> None:
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
         self._named: dict[object, list[int]] = {}
         self._others: list[int] = []
-        self._below = [_starts_below(pattern) if below else None for pattern in patterns]
         for position, pattern in enumerate(patterns):
             starts = _starts(pattern)
             if starts is None:
@@ -150,13 +152,14 @@ class _Beginnings:
         named = self._named.get(_start(value), ())
         return sorted((*named, *self._others)) if self._others else named
 
-    def going_on(self, positions: Sequence[int], place: Place, value: GraphExpr) -> Sequence[int]:
-        """Those of the positions whose pattern can fit an argument too."""
-        below = self._below
-        if all(below[position] is None for position in positions):
-            return positions
-        found = {_start(read) for arg in arguments(value) if (read := place.computed(arg))}
-        return [p for p in positions if (asked := below[p]) is None or not found.isdisjoint(asked)]
+
+def _reads(place: Place, value: GraphExpr, starts: frozenset[object]) -> bool:
+    """Whether one of the arguments is a value that one of these computes."""
+    for arg in arguments(value):
+        read = place.computed(arg)
+        if read is not None and _start(read) in starts:
+            return True
+    return False
 
 
 def _start(value: GraphExpr) -> object:

@@ -107,13 +107,13 @@ class _Search:
                 ways = self._orders(goal, rest)
             else:
                 ways = self._candidates(goal.pattern, rest, state)
-            if len(ways) != 1:
-                for way in ways:
-                    found = self._solve(way, state.copy())
-                    if found is not None:
-                        return found
+            if not ways:
                 return None
-            goals = ways[0]
+            for way in ways[:-1]:
+                found = self._solve(way, state.copy())
+                if found is not None:
+                    return found
+            goals = ways[-1]  # what is bound so far is asked for nowhere else
         return self._judged(state)
 
     def _orders(self, goal: _Unordered, rest: _Goals) -> Sequence[_Goals]:
@@ -169,7 +169,8 @@ class _Search:
     def _other(self, pattern: Pattern, leaf: Arg, rest: _Goals, state: _State) -> Sequence[_Goals]:
         match pattern:
             case AnyOf(choices=choices):
-                return [(_At(choice, leaf), rest) for choice in choices]
+                likely = [choice for choice in choices if self._may_begin(choice, leaf)]
+                return [(_At(choice, leaf), rest) for choice in likely or choices]
             case ConstantValue():
                 if self.place.constant(leaf) is not None:
                     return (rest,)
@@ -179,6 +180,14 @@ class _Search:
                 return self._item(pattern, node, rest, state)
             case _:
                 return self._missed_at("this pattern stands for several values", leaf, state)
+
+    def _may_begin(self, pattern: Pattern, leaf: Arg) -> bool:
+        """Whether an alternative is worth a try; surely not where another operator is called."""
+        if not isinstance(pattern, CallTo) or pattern.kind != "op":
+            return True
+        binding = self.place.bindings.get(leaf.id) if isinstance(leaf, Var) else None
+        value = None if binding is None else binding.value
+        return isinstance(value, CallOp) and value.op in pattern.target
 
     def _item(self, pattern: Item, node: NodeId, rest: _Goals, state: _State) -> Sequence[_Goals]:
         binding = self.place.bindings.get(node)

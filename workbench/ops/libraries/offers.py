@@ -138,9 +138,11 @@ def _first(match: Match) -> CallOp:
     """The product or convolution of a match."""
     found = match["first"]
     assert isinstance(found, Var)
-    call = next(b.value for b in match.members if b.var.id == found.id)
-    assert isinstance(call, CallOp)
-    return call
+    for member in match.members:
+        if member.var.id == found.id:
+            assert isinstance(member.value, CallOp)
+            return member.value
+    raise AssertionError
 
 
 def _no_product(match: Match) -> str:
@@ -195,7 +197,7 @@ def _rank(match: Match) -> int:
 
 
 def _all_same(a: tuple[Dim, ...], b: tuple[Dim, ...]) -> bool:
-    return all(same_dim(x, y) is True for x, y in zip(a, b, strict=True))
+    return a == b or all(same_dim(x, y) is True for x, y in zip(a, b, strict=True))
 
 
 def _no_last_axis(match: Match) -> str:
