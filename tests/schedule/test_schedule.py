@@ -70,6 +70,22 @@ def test_a_loop_that_was_replaced_is_gone() -> None:
     assert schedule.module is before
 
 
+def test_a_block_that_was_inlined_is_gone() -> None:
+    schedule = Schedule(
+        parse(
+            TWO_NESTS.replace('B: T.Buffer((8, 4), "int8"), ', "").replace(
+                "    for i, j", '    B = T.alloc_buffer((8, 4), "int8")\n    for i, j', 1
+            )
+        )
+    )
+    first = schedule.get_block("first")
+    schedule.compute_inline(first)
+    before = schedule.module
+    assert code_of(lambda: schedule.get_loops(first)) == "schedule/no-such-block"
+    assert code_of(lambda: schedule.get_block("first")) == "schedule/no-such-block"
+    assert schedule.module is before
+
+
 def test_a_reference_of_another_schedule_is_refused() -> None:
     mine, other = Schedule(matmul()), Schedule(matmul())
     i = other.get_loops("matmul")[0]

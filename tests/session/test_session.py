@@ -293,3 +293,12 @@ def test_a_step_that_the_session_refuses_leaves_the_schedule_as_it_was(
     schedule.split(i, factors=[None, 4])
     assert schedule.step.index == session.head.index == 1
     assert schedule.step.module == schedule.module
+
+
+def test_a_seed_decides_what_the_schedule_of_a_session_draws() -> None:
+    def drawn(seed: int) -> list[int]:
+        schedule = wb.open(wb.parse(LOOP)).schedule(seed=seed)
+        return [schedule.sample_categorical(list(range(100))) for _ in range(4)]
+
+    assert drawn(1) == drawn(1)
+    assert drawn(1) != drawn(2)

@@ -199,7 +199,7 @@ class ScheduleBase:
                     hint="take it from this schedule's `get_loops` or `get_block`",
                 )
             )
-        return self.scope.label(self.scope.node(item.id))
+        return self.scope.label(self.scope.node(item.id, what))
 
     def loop_ref(self, place: NodeId) -> LoopRef:
         """A reference to the loop whose variable has the id."""

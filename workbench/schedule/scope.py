@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from workbench.analysis.dependence import Dependences, dependences
 from workbench.ir import (
@@ -169,22 +169,22 @@ class Scope:
         names = [b.name for b in self.buffers]
         raise self._absent("schedule/no-such-buffer", "buffer", name, names)
 
-    def node(self, place: NodeId) -> For | Block:
-        """The loop whose variable, or the block that, has this id.
+    def node(self, place: NodeId, what: Literal["loop", "block"] = "loop") -> For | Block:
+        """The loop whose variable, or the block that, has this id; `what` it is expected to be.
 
         Raises:
-            CompileError: `schedule/no-such-loop` where it is gone.
+            CompileError: `schedule/no-such-loop`, `schedule/no-such-block` where it is gone.
         """
         for stmt in (*self.loops, *self.blocks):
             if place_id(stmt) == place:
                 return stmt
         raise CompileError(
             Diagnostic(
-                "schedule/no-such-loop",
-                "the loop or block is gone: another primitive replaced it",
+                f"schedule/no-such-{what}",
+                f"the {what} is gone: another primitive replaced it",
                 node=place,
                 function=self.name,
-                hint="take the ones that the primitive gave, or `get_loops` again",
+                hint=f"take the ones that the primitive gave, or `get_{what}s` again",
             )
         )
 

@@ -26,9 +26,11 @@ class SessionSchedule(Schedule):
         sch.step
     """
 
-    def __init__(self, module: IRModule, function: str, step: Step, apply: Apply) -> None:
+    def __init__(
+        self, module: IRModule, function: str, step: Step, apply: Apply, seed: int = 0
+    ) -> None:
         """Start on `function` of the module at `step`; `apply` makes the next step."""
-        super().__init__(module, function or None)
+        super().__init__(module, function or None, seed)
         self.step = step
         self._step_after = apply
 

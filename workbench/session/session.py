@@ -283,16 +283,19 @@ class Session(SessionTree):
             raise CompileError(Diagnostic("session/cancelled", f"`{job.phase}` was cancelled"))
         return job.result
 
-    def schedule(self, function: str = "", at: int | Step | None = None) -> SessionSchedule:
+    def schedule(
+        self, function: str = "", at: int | Step | None = None, seed: int = 0
+    ) -> SessionSchedule:
         """A schedule of a tensor function (empty: the only one); each primitive becomes a step.
 
-        Starts at step `at` (default: the head) and goes on from its own last step.
+        Starts at step `at` (default: the head) and goes on from its own last step. `seed` is that
+        of the sampling methods.
 
         Raises:
             CompileError: `schedule/which-function`, `session/unknown-step`.
         """
         base = self.head if at is None else self._step(self.snapshot(at).index)
-        return SessionSchedule(base.module, function, base, self.apply)
+        return SessionSchedule(base.module, function, base, self.apply, seed)
 
     def extents(self, step: int) -> dict[str, int]:
         """How large the symbolic dimensions of a step are in the inputs of the checks, by name."""
