@@ -1,7 +1,12 @@
+from typing import Any
+
 import numpy as np
+import pytest
 
 from workbench import te
-from workbench.ir import CallOp, CallTIR, GraphBuilder, IRModule, TensorType
+from workbench.ir import CallOp, CallTIR, GraphBuilder, GraphFunction, IRModule, TensorType
+from workbench.rewrite import Pass, PassResult, Relation
+from workbench.support import CompileError
 
 
 def test_repr_lists_functions_with_kind_and_size() -> None:
@@ -26,3 +31,48 @@ def test_repr_of_many_functions_is_short() -> None:
     text = repr(IRModule(tuple((f"f{i}", function) for i in range(1000))))
     assert text.splitlines()[-1] == "  and 980 more"
     assert repr(IRModule()) == "IRModule 'Module': 0 functions"
+
+
+def test_functions_and_results_of_passes_are_one_line() -> None:
+    x = te.placeholder((4, 6), "float32", "x")
+    twice = te.create_tensor_function([x], [te.compute((4, 6), lambda i, j: x[i, j] * 2, "y")])
+    assert repr(twice) == "TensorFunction(x, y): 1 block, 2 loops"
+    builder = GraphBuilder(IRModule((("twice", twice),)))
+    params = [builder.param(f"a{n}", TensorType((4, 6))) for n in range(8)]
+    value = builder.emit(CallTIR("twice", (params[0],), (TensorType((4, 6)),)), "b")
+    main = builder.build(value)
+    assert repr(main) == "GraphFunction(a0, a1, a2, a3, a4, a5, …): 1 binding"
+    module = builder.module.with_function("main", main)
+    assert repr(PassResult(module)) == "PassResult('Module', 2 functions; 0 derivations, 0 remarks)"
+
+
+def test_what_is_not_well_formed_is_one_line_too() -> None:
+    made: Any = GraphFunction
+    assert repr(made(3, 4, 5, 6)) == "GraphFunction(): 0 bindings"
+    assert repr(made((3,), (), None, None)) == "GraphFunction(?): 0 bindings"
+    result: Any = PassResult
+    assert repr(result(None)).startswith("PassResult, not well formed: `PassResult.module` is")
+    assert "`PassResult.remarks[0]` is `'x'`" in repr(result(IRModule(), remarks=("x",)))
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"derivations": (3,)}, "`PassResult.derivations[0]` is `3`"),
+        ({"derivations": [3]}, "`PassResult.derivations`"),
+        ({"derivations": (("mine", (), (), Relation.SAME),)}, "expected a `Derivation`"),
+        ({"remarks": ("x",)}, "`PassResult.remarks[0]` is `'x'`"),
+        ({"reassociates": "yes"}, "`PassResult.reassociates` is `'yes'`"),
+    ],
+)
+def test_the_result_of_a_users_pass_is_checked(parts: dict[str, Any], words: str) -> None:
+    class Mine(Pass):
+        name = "mine"
+
+        def run(self, module: IRModule) -> PassResult:
+            return PassResult(module, **parts)
+
+    with pytest.raises(CompileError) as caught:
+        Mine()(IRModule())
+    assert words in str(caught.value)
+    assert "made by the pass `Mine`" in str(caught.value)

@@ -311,6 +311,30 @@ def test_an_unknown_place_is_said() -> None:
     assert [d.code for d in caught.value.diagnostics] == ["layout/unknown-place"]
 
 
+@pytest.mark.parametrize(
+    ("place", "legalized", "hint"),
+    [
+        (("matmul", "x1"), False, "`matmul` is an operator: apply `LegalizeOps` first"),
+        (("main.lv0", "x1"), False, "`main.lv0` is an operator: apply `LegalizeOps` first"),
+        (("nobody", "x1"), False, "apply `LegalizeOps` first"),
+        (("matmul", "w"), True, "`matmul` has the parameters `x1`, `x2`, `matmul`"),
+        (("lv0", "x11"), True, "did you mean `x1`"),
+        (("matmull", "x1"), True, "did you mean `matmul`?"),
+    ],
+)
+def test_an_unknown_place_is_said_with_what_was_meant(
+    place: tuple[str, str], legalized: bool, hint: str
+) -> None:
+    builder = GraphBuilder()
+    x, w = (builder.param(name, TensorType((8, 8))) for name in "xw")
+    y = builder.emit(CallOp("matmul", (x, w)))
+    module = builder.module.with_function("main", builder.build(y))
+    module = LegalizeOps()(module).module if legalized else module
+    with pytest.raises(CompileError) as caught:
+        TransformLayouts(((*place, "lambda i, j: (j, i)"),))(module)
+    assert hint in caught.value.diagnostics[0].hint
+
+
 def test_what_has_a_schedule_keeps_its_layout() -> None:
     module = ScheduleDefault()(parse(USERS.replace("INDEX", "T.float32(2.0)"))).module
     result = TransformLayouts((("b", "q", "lambda i, j: (j, i)"),))(module)

@@ -10,6 +10,7 @@ import enum
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from workbench.ir.describe import counted, nodes_of, parameter_list
 from workbench.ir.expr import Dim, PrimExpr, Shape, TensorType, Type, Var
 from workbench.ir.tensor import Attrs
 from workbench.support.ids import NodeId
@@ -222,3 +223,8 @@ class GraphFunction:
         if len(self.blocks) == 1:
             return self.blocks[0].bindings
         return tuple([binding for block in self.blocks for binding in block.bindings])
+
+    def __repr__(self) -> str:
+        """One line; `module.script()` has the text."""
+        bindings = counted(nodes_of(self, Binding), "binding")
+        return f"GraphFunction{parameter_list(self.params)}: {bindings}"

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
+from workbench.ir.describe import counted, nodes_of, parameter_list
 from workbench.ir.graph import Binding, GraphFunction
 from workbench.ir.pool import ConstantPool
 from workbench.ir.tensor import Attrs, Block, For, TensorFunction
-from workbench.ir.traverse import walk
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.found import found
 from workbench.support.kinds import checks_kinds, class_checks_calls
@@ -136,35 +136,27 @@ class IRModule:
         given: Any = self.pool  # a user's pass may put anything there
         pool = given if isinstance(given, ConstantPool) else ConstantPool()
         size = sum(array.nbytes for array in pool.values())
-        constants = f", {_count(len(pool), 'constant')} ({_bytes(size)})" if pool else ""
+        constants = f", {counted(len(pool), 'constant')} ({_bytes(size)})" if pool else ""
         shown = self.functions[:MOST_SHOWN]
         width = max((len(str(name)) for name, _ in shown), default=0)
-        lines = [f"IRModule {self.name!r}: {_count(len(self.functions), 'function')}{constants}"]
-        lines += [f"  {name!s:{width}}  {describe_function(function)}" for name, function in shown]
+        lines = [f"IRModule {self.name!r}: {counted(len(self.functions), 'function')}{constants}"]
+        lines += [f"  {name!s:{width}}  {_describe(function)}" for name, function in shown]
         if len(shown) < len(self.functions):
             lines.append(f"  and {len(self.functions) - len(shown)} more")
         return "\n".join(lines)
 
 
-def describe_function(function: Function) -> str:
-    """Kind, parameters and size of a function, whatever a user's pass put into it."""
-    if not isinstance(function, Function):  # pyright: ignore[reportUnnecessaryIsInstance]
-        return f"no function, but {found(function)}"
-    given = function.params if isinstance(function.params, tuple) else ()  # pyright: ignore[reportUnnecessaryIsInstance]
-    names = ", ".join(str(getattr(param, "name", "?")) for param in given[:6])
-    params = f"({names}{', …' if len(given) > 6 else ''})"
-    if isinstance(function, GraphFunction):
-        return f"graph function {params}, {_count(_nodes(function, Binding), 'binding')}"
-    blocks, loops = _nodes(function, Block), _nodes(function, For)
-    return f"tensor function {params}, {_count(blocks, 'block')}, {_count(loops, 'loop')}"
-
-
-def _nodes(function: Function, kind: type) -> int:
-    return sum(isinstance(node, kind) for node in walk(function))
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def _describe(function: object) -> str:
+    match function:
+        case GraphFunction():
+            bindings = counted(nodes_of(function, Binding), "binding")
+            return f"graph function {parameter_list(function.params)}, {bindings}"
+        case TensorFunction():
+            blocks, loops = nodes_of(function, Block), nodes_of(function, For)
+            sizes = f"{counted(blocks, 'block')}, {counted(loops, 'loop')}"
+            return f"tensor function {parameter_list(function.params)}, {sizes}"
+        case _:
+            return f"no function, but {found(function)}"
 
 
 def _bytes(size: float) -> str:

@@ -108,9 +108,14 @@ def _below(value: Any, exact: Exact) -> Iterable[Any] | None:  # noqa: ANN401
 
 def function_kind_faults(name: str, function: Function) -> list[Diagnostic]:
     """The faults of one function, called `name` in messages, with their places."""
+    return kind_faults(function, name)
+
+
+def kind_faults(root: Any, function: str = "") -> list[Diagnostic]:  # noqa: ANN401
+    """The same for any dataclass, such as what a pass gives."""
     faults: list[Diagnostic] = []
     seen: set[int] = set()
-    pending: list[tuple[Any, Any]] = [(function, None)]
+    pending: list[tuple[Any, Any]] = [(root, None)]
     while pending and len(faults) < MOST_FAULTS:
         node, owner = pending.pop()
         if id(node) in seen:
@@ -120,7 +125,7 @@ def function_kind_faults(name: str, function: Function) -> list[Diagnostic]:
         if kind is Binding or kind is Block:
             owner = node
         below: list[Any] = []
-        faults += _node_faults(node, name, owner, below)
+        faults += _node_faults(node, function, owner, below)
         pending += [(child, owner) for child in reversed(below)]
     return faults
 

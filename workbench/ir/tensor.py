@@ -10,6 +10,7 @@ import enum
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from workbench.ir.describe import counted, nodes_of, parameter_list
 from workbench.ir.expr import PrimExpr, Var
 from workbench.support.ids import NodeId
 from workbench.support.spans import Span
@@ -194,3 +195,8 @@ class TensorFunction:
     _digest: str | None = field(default=None, init=False, compare=False, repr=False)
     _sound: bool = field(default=False, init=False, compare=False, repr=False)
     _fingerprint: str | None = field(default=None, init=False, compare=False, repr=False)
+
+    def __repr__(self) -> str:
+        """One line; `module.script()` has the text."""
+        blocks, loops = counted(nodes_of(self, Block), "block"), nodes_of(self, For)
+        return f"TensorFunction{parameter_list(self.params)}: {blocks}, {counted(loops, 'loop')}"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from typing_extensions import override
 
 from workbench.ir import GraphFunction, IRModule
-from workbench.ir.node_kinds import module_kind_faults
+from workbench.ir.describe import counted
+from workbench.ir.node_kinds import kind_faults, module_kind_faults
 from workbench.rewrite.derivation import Derivation, NodeRef
 from workbench.rewrite.editor import ModuleEditor, all_bindings
 from workbench.support import CompileError, Diagnostic, NodeId, Severity
@@ -36,6 +37,15 @@ class PassResult:
     remarks: tuple[Diagnostic, ...] = ()
     reassociates: bool = False
 
+    def __repr__(self) -> str:
+        """One line: the module and how much is known of what was done to it."""
+        faults = result_kind_faults(self)
+        if faults:
+            return f"PassResult, not well formed: {faults[0].message}"
+        made = counted(len(self.derivations), "derivation"), counted(len(self.remarks), "remark")
+        functions = counted(len(self.module.functions), "function")
+        return f"PassResult({self.module.name!r}, {functions}; {', '.join(made)})"
+
 
 @dataclass(frozen=True, slots=True)
 class Property:
@@ -43,6 +53,13 @@ class Property:
 
     name: str
     holds: Callable[[IRModule], Diagnostic | None]
+
+
+def result_kind_faults(result: PassResult) -> tuple[Diagnostic, ...]:
+    """What is of a wrong kind in a result, its module aside."""
+    given: Any = result.module
+    bare = replace(result, module=IRModule() if isinstance(given, IRModule) else given)
+    return tuple(kind_faults(bare))
 
 
 class Pass(ABC, metaclass=ChecksArguments):
@@ -87,13 +104,13 @@ class Pass(ABC, metaclass=ChecksArguments):
                 )
             )
         if not type(self).__module__.startswith("workbench."):
-            self._check_nodes(result.module)
+            self._check_nodes(result)
         self._check(result.module, self.establishes, "pass/broken-promise", "did not establish")
         return result
 
-    def _check_nodes(self, module: IRModule) -> None:
+    def _check_nodes(self, result: PassResult) -> None:
         """Ours are tested to make nodes that hold what they should; a user's may do anything."""
-        faults = module_kind_faults(module)
+        faults = (*module_kind_faults(result.module), *result_kind_faults(result))
         if faults:
             note = f"made by the pass `{type(self).__name__}`"
             raise CompileError(replace(fault, notes=(*fault.notes, note)) for fault in faults)

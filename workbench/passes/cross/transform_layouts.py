@@ -18,16 +18,19 @@ from typing import ClassVar, TypeAlias
 from typing_extensions import override
 
 from workbench.analysis.index_map import IndexMap
-from workbench.ir import Binding, CallTIR, GraphFunction, IRModule, TensorFunction, Var
+from workbench.ir import Binding, CallOp, CallTIR, GraphFunction, IRModule, TensorFunction, Var
 from workbench.passes.layout_conversions import Relayer, read_layout, undone
 from workbench.rewrite import ModuleEditor, PassResult, Refusal, Rule, Site, note
 from workbench.schedule.buffers.operands import plain_buffer
 from workbench.schedule.layouts.flow import Found, with_inner_buffers
 from workbench.schedule.layouts.relayout import relaid_function
 from workbench.support import CompileError, Diagnostic
+from workbench.support.spelling import near
 
 Entry: TypeAlias = tuple[str, str, str]
 """A callee or value, a parameter of the callee, and the text of an index map."""
+
+LEGALIZE = "apply `LegalizeOps` first, which makes loops"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ class TransformLayouts(Rule):
                     "layout/unknown-place",
                     f"no call of a tensor function in a dataflow block is named `{entry[0]}` "
                     f"and has a parameter `{entry[1]}`",
+                    hint=_place_hint(module, entry),
                 )
                 for entry in sorted(unused)
             )
@@ -137,6 +141,27 @@ class TransformLayouts(Rule):
 def _map(text: str, buffer: Var) -> IndexMap:
     found, rank = read_layout(text), len(plain_buffer(buffer).shape)
     return found if len(found.initial) == rank else IndexMap.of(text, rank)
+
+
+def _place_hint(module: IRModule, entry: Entry) -> str:
+    """What may have been meant by a place that there is not."""
+    wanted, parameter, _ = entry
+    params: dict[str, tuple[str, ...]] = {}
+    for name, binding, callee in _calls(module):
+        given = tuple(param.name for param in callee.params)
+        called = binding.value.callee if isinstance(binding.value, CallTIR) else ""
+        params |= {called: given, binding.var.name: given, f"{name}.{binding.var.name}": given}
+    if wanted in params:
+        known = ", ".join(f"`{param}`" for param in params[wanted])
+        return near(parameter, params[wanted]) or f"`{wanted}` has the parameters {known}"
+    for name, function in module.graph_functions.items():
+        for binding in _pure(function):
+            named = {binding.var.name, f"{name}.{binding.var.name}"}
+            if isinstance(binding.value, CallOp) and wanted in {binding.value.op, *named}:
+                return f"`{wanted}` is an operator: apply `LegalizeOps` first, which makes loops"
+    return near(wanted, params) or (
+        "" if params else "apply `LegalizeOps` first, which makes loops"
+    )
 
 
 def _calls(module: IRModule) -> Iterator[tuple[str, Binding, TensorFunction]]:
