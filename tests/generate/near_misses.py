@@ -104,6 +104,18 @@ def _gathered(p: Product) -> None:
     p.at["A"] = [at[0], f"idx[{at[1]}]", *at[2:]]
 
 
+def _moved_by_what_it_writes(p: Product) -> None:
+    """Where an operand lies is read from the buffer that is written, or from another one."""
+    source = "C" if p.kind.total == "int32" and not chance(p.choices, 3) else "N"
+    if source == "N":
+        p.buffers["N"] = ["1", "1"], "int32"
+    name = pick(p.choices, ("A", "B"))
+    shape, dtype = p.buffers[name]
+    p.buffers[name] = ["2", *shape], dtype
+    place = f"T.min(T.max(T.Cast('int64', {source}[0, 0]), 0), 1)"
+    p.at[name] = [name, place, *p.at[name][1:]]
+
+
 MISSES: tuple[Callable[[Product], None], ...] = (
     _other_dtype,
     _other_extent,
@@ -113,6 +125,7 @@ MISSES: tuple[Callable[[Product], None], ...] = (
     _reads_what_it_writes,
     _guarded,
     _gathered,
+    _moved_by_what_it_writes,
 )
 
 
@@ -151,7 +164,9 @@ def _per_batch(p: Product) -> None:
         alone = sum(at[0] == name for at in p.at.values()) == 1
         if plain and alone and (name == "C" or chance(p.choices, 2)):
             shape, dtype = p.buffers[name]
-            if f"{name}[" in p.value:
+            if any(
+                f"{name}[" in text for text in (p.value, *(i for at in p.at.values() for i in at))
+            ):
                 continue
             p.buffers[name] = ["2", *shape], dtype
             p.at[name] = [name, p.axis("t"), *p.at[name][1:]]

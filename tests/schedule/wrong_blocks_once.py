@@ -153,4 +153,22 @@ def f(A: T.Buffer((4, 4), "int32"), X: T.Buffer((6, 4), "int32")):
 sch.blockize('i')
 """,
     ),
+    "tensorize of a box whose place the code changes": (
+        """\
+@T.prim_func
+def f(
+    A: T.Buffer((4, 4, 12), "uint8"),
+    B: T.Buffer((4, 3, 16, 4), "int8"),
+    C: T.Buffer((4, 16), "int32"),
+):
+    for i, j, k in T.grid(4, 16, 3):
+        for q in range(4):
+            C[i, j] = C[i, j] + T.Cast("int32", A[0, i, k * 4 + q]) * T.Cast(
+                "int32", B[T.min(T.max(T.Cast("int64", C[0, 0]), 0), 3), k, j, q]
+            )
+""",
+        """\
+sch.tensorize('i', 'dot_4x16x4_vnni')
+""",
+    ),
 }

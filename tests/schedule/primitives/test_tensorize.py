@@ -381,6 +381,38 @@ def test_boxes_that_may_overlap(row: str, start: str, kind: AnswerKind) -> None:
         assert answer.notes[1] == "parameter `C` begins at `B[7, 0]`"
 
 
+@pytest.mark.parametrize(
+    ("extent", "row", "message"),
+    [
+        ("3", "C[0, 0]", "where parameter `B` of the intrinsic begins depends on `C[0, 0]`"),
+        ("T.min(T.max(T.Cast('int64', C[0, 0]), 0), 3)", "7", "an extent depends on `C[0, 0]`"),
+        ("3", "N[0, 0]", ""),
+        ("T.min(T.max(T.Cast('int64', N[0, 0]), 0), 3)", "N[0, 1]", ""),
+    ],
+)
+def test_boxes_and_extents_that_the_code_changes(extent: str, row: str, message: str) -> None:
+    module = parse(f"""
+@T.prim_func
+def f(
+    A: T.Buffer((4, 12), "uint8"), B: T.Buffer((4, 3, 16, 4), "int8"),
+    N: T.Buffer((1, 2), "int32"), C: T.Buffer((4, 16), "int32"),
+):
+    for i, j in T.grid(4, 16):
+        for k in range({extent}):
+            for q in range(4):
+                C[i, j] = C[i, j] + T.Cast("int32", A[i, k * 4 + q]) * T.Cast(
+                    "int32", B[T.min(T.max(T.Cast("int64", {row}), 0), 3), k, j, q]
+                )
+""")
+    tensorize = Tensorize("f", loop="i", intrinsic="dot_4x16x4_vnni")
+    answer = answered(module, tensorize)
+    if message:
+        assert answer.kind is AnswerKind.UNPROVED
+        assert f"{message}, which the code writes" in answer.message
+    else:
+        applied(module, tensorize)
+
+
 def test_an_initial_value_that_has_to_stay() -> None:
     module = parse("""
 @T.prim_func

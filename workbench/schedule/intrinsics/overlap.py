@@ -1,13 +1,24 @@
-"""May parameters of an intrinsic share memory? What it was proved for are separate buffers."""
+"""May parameters share memory, or move? An intrinsic is proved for separate boxes that stay."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from itertools import combinations
 
 from workbench.analysis.arith import Facts
 from workbench.analysis.dependence import Answer, applies, illegal, unproved
-from workbench.analysis.dependence.spelling import short
-from workbench.ir import BufferType, PrimExpr, Store, TensorFunction, Var, as_expr, substitute, walk
+from workbench.analysis.dependence.spelling import element, short
+from workbench.ir import (
+    BufferType,
+    Load,
+    PrimExpr,
+    Store,
+    TensorFunction,
+    Var,
+    as_expr,
+    substitute,
+    walk,
+)
 from workbench.schedule.intrinsics.matching import Match
 from workbench.schedule.intrinsics.regions import Region
 from workbench.support import NodeId
@@ -24,6 +35,39 @@ def overlaps(description: TensorFunction, match: Match, facts: Facts, node: Node
         if not answer.applies:
             return answer
     return applies()
+
+
+def steady(description: TensorFunction, match: Match, node: NodeId) -> Answer:
+    """Whether boxes and extents stay what they are while the code runs.
+
+    They are computed once, so they must not read what the code writes.
+    """
+    params = {param.id: param for param in description.params}
+    stored = {n.buffer.id for n in walk(description.body) if isinstance(n, Store)}
+    written = {box.source.id for param, box in match.regions.items() if param in stored}
+    for param, box in match.regions.items():
+        found = _reads(written, [start.to_expr() for start in box.starts])
+        if found is not None:
+            where = f"where parameter `{params[param].name}` of the intrinsic begins"
+            return unproved(f"{where} depends on {_element(found)}, which the code writes", node)
+    found = _reads(written, match.symbols.values())
+    if found is None:
+        return applies()
+    message = f"an extent depends on {_element(found)}, which the code writes"
+    return unproved(message, node)
+
+
+def _reads(buffers: Collection[NodeId], values: Iterable[PrimExpr]) -> Load | None:
+    """The first element of one of the buffers that is read."""
+    for value in values:
+        for node in walk(value):
+            if isinstance(node, Load) and node.buffer.id in buffers:
+                return node
+    return None
+
+
+def _element(load: Load) -> str:
+    return f"`{element(load.buffer, load.indices)}`"
 
 
 def _apart(a: Var, b: Var, match: Match, facts: Facts, node: NodeId) -> Answer:

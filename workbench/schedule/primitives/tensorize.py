@@ -17,7 +17,7 @@ from workbench.schedule.blocks.outer_guard import guarded_outside
 from workbench.schedule.facts import facts_at, inside_block
 from workbench.schedule.intrinsics.instance import instance, is_opaque
 from workbench.schedule.intrinsics.matching import Match, MismatchError, match
-from workbench.schedule.intrinsics.overlap import overlaps
+from workbench.schedule.intrinsics.overlap import overlaps, steady
 from workbench.schedule.intrinsics.plain import described, plain, plausible, through_views
 from workbench.schedule.intrinsics.registry import intrinsic, intrinsic_names
 from workbench.schedule.places import place_of
@@ -115,6 +115,7 @@ def _tensorize(primitive: Tensorize, given: Scope) -> tuple[Answer, Rewritten | 
         applies(reassociates=found.reassociates, notes=_notes(found)),
         *orders,
         overlaps(found.description, how, facts, place),
+        steady(found.description, how, place),
     )
     if not answer.applies:
         return answer, None
