@@ -169,6 +169,52 @@ class Module:
     assert symbols(after(module, PartitionByAnnotation())) == ["numpy.matmul"]
 
 
+def annotated_twice(first: str, second: str) -> IRModule:
+    region = """
+    @R.function(private=True)
+    def NAME(x: R.Tensor((2, 2), "float32"), w: R.Tensor((2, 2), "float32")):
+        R.func_attr({"Codegen": "numpy"})
+        with R.dataflow():
+            y = CALL
+            R.output(y)
+        return y
+"""
+    regions = [
+        region.replace("NAME", n).replace("CALL", c)
+        for n, c in zip("fg", (first, second), strict=True)
+    ]
+    return parse(f"""
+@I.ir_module
+class Module:
+{"".join(regions)}
+    @R.function
+    def main(x: R.Tensor((2, 2), "float32"), w: R.Tensor((2, 2), "float32")):
+        cls = Module
+        with R.dataflow():
+            a = cls.f(x, w)
+            y = cls.g(w, a)
+            R.output(y)
+        return y
+""")
+
+
+@pytest.mark.parametrize("second", ["R.matmul(x, w)", "R.matmul(w, x)"])
+def test_equal_annotated_functions_go_with_their_own_arguments(second: str) -> None:
+    module = annotated_twice("R.matmul(x, w)", second)
+    done = after(module, PartitionByAnnotation())
+    assert symbols(done) == ["numpy.matmul", "numpy.matmul"]
+    x, w = (np.arange(n, n + 4, dtype="float32").reshape(2, 2) for n in (1, 5))
+    np.testing.assert_array_equal(run(done, x, w), run(module, x, w))
+
+
+def test_each_of_equal_annotated_functions_says_why_it_stays() -> None:
+    remarks = PartitionByAnnotation()(annotated_twice("R.add(x, w)", "R.add(x, w)")).remarks
+    assert [(r.code, r.function) for r in remarks] == [
+        ("partition/annotated", "f"),
+        ("partition/annotated", "g"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
