@@ -3,7 +3,7 @@
 import pytest
 
 import workbench as wb
-from workbench.session import Session
+from workbench.session import Session, extents
 from workbench.session.extents import Extents, distinct, fitting, runs
 from workbench.support import CompileError
 
@@ -192,20 +192,34 @@ class Module:
 """
     )
     params = module.graph_functions["main"].params
-    found = fitting(params, {}, lambda extents: extents)
+    found = fitting(params, {}, dict)
     assert found is not None
     assert dict(found[0]) == {"n": 2, "m": 3}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "second"),
+    [(0.0, {"n": 37, "m": 41}), (0.06, {"n": 17, "m": 19}), (0.5, None)],
+)
+def test_the_second_extents_are_the_larger_the_quicker_the_first_ran(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, second: dict[str, int] | None
+) -> None:
+    now = iter(range(1000))
+    monkeypatch.setattr(extents.time, "perf_counter", lambda: next(now) * seconds)
+    params = session_on(MODULE).module.graph_functions["main"].params
+    found = [dict(chosen) for chosen, _ in runs(params, {}, dict)]
+    assert found == [{"n": 3, "m": 5}] + ([second] if second else [])
 
 
 def test_a_program_that_never_runs_has_no_extents() -> None:
     tried: list[Extents] = []
 
-    def never(extents: Extents) -> None:
-        tried.append(extents)
+    def never(given: Extents) -> None:
+        tried.append(given)
         raise CompileError(())
 
     assert runs(session_on(MODULE).module.graph_functions["main"].params, {}, never) == []
     assert tried[0] == {"n": 3, "m": 5}
     assert {"n": 3, "m": 3} in tried
     assert {"n": 1, "m": 1} in tried
-    assert all(tried.count(extents) == 1 for extents in tried)
+    assert all(tried.count(guess) == 1 for guess in tried)

@@ -49,16 +49,15 @@ class Module:
 X = np.array([-1.0, 2.0, -3.0, 4.0], "float32")
 
 
-def keeps(*arrays: Array) -> Array | None:
-    out = arrays[2] if len(arrays) > 2 else None
-    result = np.maximum(arrays[1], 0, out=out)
+def keeps(_: Array, x: Array, out: Array | None = None) -> Array | None:
+    result = np.maximum(x, 0, out=out)
     return None if out is not None else result
 
 
-def scribbles(*arrays: Array) -> Array | None:
+def scribbles(z: Array, x: Array, out: Array | None = None) -> Array | None:
     """Right in what it gives, and writes into its second argument."""
-    result = keeps(*arrays)
-    np.multiply(arrays[1], 0.5, out=arrays[1])
+    result = keeps(z, x, out)
+    np.multiply(x, 0.5, out=x)
     return result
 
 

@@ -22,8 +22,12 @@ T = TypeVar("T")
 
 ODD = (3, 5, 7, 11, 13, 17, 19, 23)
 """Distinct odd extents; more than eight dimensions begin again."""
-LARGE = (37, 41, 43, 47, 53, 59, 61, 67)
-"""What becomes of them where more than one round of vectors and tiles is wanted."""
+ROUNDS = (
+    ((37, 41, 43, 47, 53, 59, 61, 67), 32),
+    ((17, 19, 29, 31, 37, 41, 43, 47), 16),
+)
+"""What becomes of them, and what is added to even ones, where more than one round of vectors and
+tiles is wanted: the first where that is cheap enough."""
 UNITS = (1, 4, 16)
 """Smallest extents where dimensions must be divisible; the others are its multiples."""
 SAME = (3, 4, 2, 1, 16)
@@ -99,10 +103,11 @@ def runs(
     found = fitting(params, given, timed)
     if found is None:
         return []
-    others = _larger(found[0], given)
-    size = elements(params, others)
-    growth = size / max(1, elements(params, found[0]))
-    if others == found[0] or size > FEW_ELEMENTS or seconds * growth > GUESS:
+    small = max(1, elements(params, found[0]))
+    most = min(FEW_ELEMENTS, int(small * GUESS / max(seconds, 1e-9)))
+    grown = (_larger(found[0], given, odd, more) for odd, more in ROUNDS)
+    others = next((g for g in grown if elements(params, g) <= most), found[0])
+    if others == found[0]:
         return [found]
     second = _tried(others, timed)
     return [found] if second is None or seconds > CHEAP else [found, (others, second[0])]
@@ -133,15 +138,15 @@ def fitting(
     return None
 
 
-def _larger(extents: Extents, given: Extents) -> dict[str, int]:
+def _larger(extents: Extents, given: Extents, odd: Sequence[int], more: int) -> dict[str, int]:
     """Other extents for the same: equal ones stay equal, odd ones odd, multiples multiples."""
-    return {n: e if n in given else _grown(e) for n, e in extents.items()}
 
+    def grown(extent: int) -> int:
+        if extent in ODD:
+            return odd[ODD.index(extent)]
+        return extent + more if extent % 2 == 0 else extent
 
-def _grown(extent: int) -> int:
-    if extent in ODD:
-        return LARGE[ODD.index(extent)]
-    return extent + 32 if extent % 2 == 0 else extent
+    return {n: e if n in given else grown(e) for n, e in extents.items()}
 
 
 def _guesses(names: Sequence[str], given: Extents) -> Iterator[dict[str, int]]:
