@@ -8,10 +8,11 @@ Static Affine Programs Using Widening to Handle Recurrences", TOPLAS 2012.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from workbench.analysis.dependence.clashes import Clash, Witness
 from workbench.analysis.dependence.facts import Part, difference, less
 from workbench.analysis.dependence.linear import Linear
 from workbench.analysis.dependence.relations import Relation, Side
@@ -28,42 +29,6 @@ from workbench.analysis.dependence.versions import (
 from workbench.ir.expr import PrimExpr
 from workbench.ir.tensor import AxisKind, Block
 from workbench.support.ids import NodeId
-
-
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """Values of loops and axes at one instance; `inexact` where it may be none."""
-
-    values: Mapping[str, int]
-    inexact: tuple[str, ...]
-
-    @property
-    def text(self) -> str:
-        """`i = 3, j = 0`."""
-        return ", ".join(f"{name} = {value}" for name, value in self.values.items())
-
-
-@dataclass(frozen=True, slots=True)
-class Clash:
-    """Two accesses to one element whose order changes, at one pair of instances.
-
-    `mine` belongs to what moved, `other` does not; `first` whether mine came first.
-    """
-
-    mine: Event
-    other: Event
-    point: Mapping[str, int]
-    first: bool
-    inexact: tuple[str, ...]
-
-    def loops(self, event: Event, prefix: str) -> str:
-        """`i=3, j=0` for one of both."""
-        values = [
-            (event.model.terms[key].name, self.point[f"{prefix}{key}"])
-            for key in event.statement.keys
-            if f"{prefix}{key}" in self.point
-        ]
-        return ", ".join(f"{name}={value}" for name, value in values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,8 +57,8 @@ class Relation:
     """A set of tuples (`columns`): facts about names, as text for isl where nothing quicker helps.
 
     Loop variables of sides are named by prefix and key; symbols are parameters, kept with their
-    bounds. Whatever is no column exists only. `inexact` says what is left out, so that the set is too large; `unknowns`
-    are the terms whose values are.
+    bounds. Whatever is no column exists only. `inexact` says what is left out, so that the set is
+    too large; `unknowns` are the terms whose values are.
     """
 
     columns: tuple[str, ...] = ()

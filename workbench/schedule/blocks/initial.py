@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from workbench.analysis.arith import Facts, loop_interval
 from workbench.analysis.conjunctions import conjunction, conjuncts
 from workbench.analysis.dependence import Answer, applies, illegal, inapplicable, unproved
-from workbench.analysis.dependence.comparison import Comparison, Group, Witness
+from workbench.analysis.dependence.clashes import Witness
+from workbench.analysis.dependence.comparison import Comparison, Group
 from workbench.analysis.dependence.sets import TooLargeError
 from workbench.analysis.dependence.versions import Version
 from workbench.analysis.empty_reductions import EmptyReduction, Reduction

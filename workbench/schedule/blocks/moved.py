@@ -13,7 +13,8 @@ from workbench.analysis.dependence import (
     inapplicable,
     unproved,
 )
-from workbench.analysis.dependence.comparison import Clash, Comparison, Group, Witness
+from workbench.analysis.dependence.clashes import Clash, Witness
+from workbench.analysis.dependence.comparison import Comparison, Group
 from workbench.analysis.dependence.sets import TooLargeError
 from workbench.analysis.dependence.versions import Event, Version
 from workbench.ir import (
