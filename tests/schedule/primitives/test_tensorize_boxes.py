@@ -10,7 +10,6 @@ from workbench.schedule.primitives.decompose_reduction import DecomposeReduction
 from workbench.schedule.primitives.tensorize import Tensorize
 from workbench.script import parse, print_module
 
-
 OVERLAPPING = """
 @T.prim_func
 def f(A: T.Buffer((4, 8), "float32"), B: T.Buffer((64, 16), "float32"), n: T.int64):
