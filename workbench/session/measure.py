@@ -71,7 +71,7 @@ def measure_value(session: Measured, step: int, value: FlowValue, job: Job) -> C
     for item in known:
         job.checkpoint()
         bar = Bar(item.name, note=item.description, current=item.current, implementation=item.name)
-        chosen = type(item.step)(f"main.{value.name}", item.name)  # pyright: ignore[reportCallIssue]
+        chosen = type(item.step)(f"main.{value.name}", item.name)
         failed, trial = _trial(part.module, chosen, item)
         bars.append(replace(bar, failed=failed))
         trials += [] if trial is None else [trial]
