@@ -14,6 +14,7 @@ from workbench.analysis.dependence import (
 )
 from workbench.analysis.index_arithmetic import bounds, proves, simplify
 from workbench.analysis.ranges import Interval
+from workbench.support.kinds import check_calls_of
 
 __all__ = [
     "Answer",
@@ -33,3 +34,6 @@ __all__ = [
     "regions",
     "simplify",
 ]
+
+check_calls_of(globals(), ("cost", "dependences", "loop_costs", "regions"), kinds=True)
+check_calls_of(globals(), ("bounds", "proves", "simplify"))  # their ranges say what is wrong

@@ -14,7 +14,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias, TypeVar, cast, overload
+from typing import Any, TypeAlias, TypeVar, cast, overload
 
 from workbench.analysis.arith import Facts, loop_interval
 from workbench.analysis.dependence.spelling import spell
@@ -22,6 +22,7 @@ from workbench.analysis.ranges import Interval
 from workbench.analysis.recombine import recombined
 from workbench.ir import INDEX, Binary, BinaryOp, IntImm, Not, PrimExpr, ScalarType, Var, binary
 from workbench.support import CompileError, Diagnostic, NodeId
+from workbench.support.kinds import wrong_arguments
 
 K = TypeVar("K", bound=str | Var | NodeId)
 """A variable: the variable, its id, or its name in a text."""
@@ -167,6 +168,9 @@ def _joined(op: BinaryOp, items: list[PrimExpr]) -> PrimExpr:
 
 def _question(expr: PrimExpr | str, ranges: Mapping[K, Span]) -> tuple[PrimExpr, Facts]:
     names, facts = Names(open=True), Facts()
+    asked = {"expr": (expr, PrimExpr | str), "ranges": (ranges, Mapping[Any, Any])}
+    if wrong := wrong_arguments("index arithmetic", **asked):
+        raise CompileError(wrong)
     for name, span in ranges.items():
         facts = _ranged(names, facts, name, span)
     return (names.read(expr) if isinstance(expr, str) else expr), facts
