@@ -112,7 +112,10 @@ class _Copy(Dimensions):
         if kind is Binding:
             return Binding(self._var(node.var), self.apply(node.value), node.span)
         if kind is CallOp:  # most of what is copied
-            args = [self._var(a) if a.__class__ is Var else self.apply(a) for a in node.args]
+            args: list[Any] = []
+            for arg in node.args:
+                known = self.leaves.get(arg.id) if arg.__class__ is Var else None
+                args.append(self.apply(arg) if known is None else known)
             return CallOp(node.op, tuple(args), node.attrs)
         if isinstance(node, BindingBlock):
             bindings = tuple(self.apply(binding) for binding in node.bindings)

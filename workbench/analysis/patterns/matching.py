@@ -68,17 +68,16 @@ def find_apart(
         CompileError: as `find`.
     """
     check_patterns(patterns, module)
-    places: list[list[tuple[int, Place, Binding]]] = [[] for _ in patterns]
-    beginnings = _Beginnings(patterns)
-    for number, (place, binding, positions) in enumerate(
-        _candidates(beginnings, module, functions)
-    ):
+    numbers: list[list[int]] = [[] for _ in patterns]
+    values: list[tuple[Place, Binding]] = []
+    for place, binding, positions in _candidates(_Beginnings(patterns), module, functions):
         for position in positions:
-            places[position].append((number, place, binding))
+            numbers[position].append(len(values))
+        values.append((place, binding))
     missed: list[tuple[int, int, Place, NearMiss]] = []
     for position, pattern in enumerate(patterns):
         judge, least = None if judges is None else judges[position], min(2, _calls(pattern))
-        for number, place, found in _attempts(pattern, places[position], judge):
+        for number, place, found in _attempts(pattern, values, numbers[position], judge):
             if isinstance(found, NearMiss):
                 if found.depth >= least or found.code != NEAR_MISS:
                     missed.append((number, position, place, found))
@@ -91,11 +90,15 @@ def find_apart(
 
 
 def _attempts(
-    pattern: Pattern, places: Sequence[tuple[int, Place, Binding]], judge: Judge | None
+    pattern: Pattern,
+    values: Sequence[tuple[Place, Binding]],
+    numbers: Sequence[int],
+    judge: Judge | None,
 ) -> Iterator[tuple[int, Place, Match | NearMiss]]:
-    """What the search finds at values that are still free, where more than one call can fit."""
+    """What the search finds at those values that are free, where more than one call can fit."""
     below = _starts_below(pattern)
-    for number, place, binding in places:
+    for number in numbers:
+        place, binding = values[number]
         if binding.var.id in place.taken:
             continue
         if below is None or _reads(place, binding.value, below):
