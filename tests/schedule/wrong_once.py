@@ -449,4 +449,63 @@ def f(A: T.Buffer((4, 3), "int32"), S: T.Buffer((4,), "int32")):
 sch.rfactor(loop='k')
 """,
     ),
+    "fuse of a reduction of one iteration that a predicate leaves empty": (
+        """\
+@T.prim_func
+def f(A: T.Buffer((3, 1), "int32"), S: T.Buffer((3,), "int32")):
+    for k in range(1):
+        for i in range(3):
+            with T.sblock("S"):
+                vi = T.axis.spatial(3, i)
+                vk = T.axis.reduce(1, T.max(k - 1, 0))
+                T.where(i % 2 == 0 and k < 0)
+                with T.init():
+                    S[vi] = T.int32(2)
+                S[vi] = S[vi] + A[vi, vk]
+""",
+        """\
+sch.fuse('k', 'i')
+sch.cache_write(block='S', write_buffer_index=0, storage_scope='local')
+""",
+    ),
+    "fuse of a reduction that runs down": (
+        """\
+@T.prim_func
+def f(A: T.Buffer(("n", "m"), "int32"), S: T.Buffer(("n",), "int32")):
+    n = T.int64()
+    m = T.int64()
+    for k in range(m):
+        for i in range(n):
+            with T.sblock("S"):
+                vi = T.axis.spatial(n, i)
+                vk = T.axis.reduce(m * 2 + 1, T.max(m - 1 - k, 0))
+                with T.init():
+                    S[vi] = T.int32(3)
+                S[vi] = S[vi] + A[vi, vk]
+""",
+        """\
+sch.split(loop='k', factors=[None, 16])
+sch.fuse('k_0', 'k_1')
+""",
+    ),
+    "cache_write of a part of a reduction that may be empty": (
+        """\
+@T.prim_func
+def f(A: T.Buffer(("n", "m"), "int32"), S: T.Buffer(("n",), "int32")):
+    n = T.int64()
+    m = T.int64()
+    for i in range(n):
+        for k in range(m):
+            with T.sblock("S"):
+                vi = T.axis.spatial(n, i)
+                vk = T.axis.reduce(m, k)
+                T.where(k >= 2 and vi < 3)
+                with T.init():
+                    S[vi] = T.int32(3)
+                S[vi] = T.max(S[vi], A[vi, vk])
+""",
+        """\
+sch.cache_write(block='S', write_buffer_index=0, storage_scope='local')
+""",
+    ),
 }

@@ -7,7 +7,7 @@ A primitive is a pass whose parameters name the function and the place. It is a 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -101,7 +101,11 @@ class Primitive(Pass):
         if not empty:
             return answer
         done = self.rewrite(Scope(scope.name, scope.function))
-        return all_apply(answer, inits_kept(empty, done.function))
+        return all_apply(answer, inits_kept(empty, done.function, self.compared(scope)))
+
+    def compared(self, scope: Scope) -> Collection[NodeId]:  # noqa: ARG002
+        """The blocks of which `check` has compared when they initialise with nothing to reduce."""
+        return ()
 
     def checked(self, scope: Scope) -> Answer:
         """The answer of `check`, which applies.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from workbench.analysis.arith import Facts
+from workbench.analysis.conjunctions import conjuncts
 from workbench.analysis.dependence import Answer, inapplicable, unproved
 from workbench.ir import Block, For, IntImm, LoopKind, Stmt, Store, Var, While, free_vars, walk
 from workbench.schedule.buffers.accesses import Access, accesses
@@ -91,7 +92,8 @@ def _always(scope: Scope, access: Access) -> Access:
     if not reduced <= {loop.var.id for loop in access.loops}:
         return access
     loops = tuple(loop for loop in access.loops if loop.var.id not in reduced)
-    guards = tuple(guard for guard in access.guards if reduced.isdisjoint(free_vars(guard)))
+    parts = (part for guard in access.guards for part in conjuncts(guard))
+    guards = tuple(part for part in parts if reduced.isdisjoint(free_vars(part)))
     return replace(access, loops=loops, guards=guards)
 
 

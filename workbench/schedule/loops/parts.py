@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from workbench.analysis.conjunctions import conjunction
 from workbench.analysis.dependence import Answer, applies, unproved
 from workbench.analysis.dependence.examples import example
 from workbench.analysis.dependence.sets import TooLargeError
@@ -26,11 +25,10 @@ from workbench.ir import (
     free_vars,
     substitute,
 )
-from workbench.schedule.empties import HINT
+from workbench.schedule.empties import ALWAYS, HINT, all_of, begins, initialises, ranges
 from workbench.support import NodeId
 
 NEVER = IntImm(0, "bool")
-ALWAYS = IntImm(1, "bool")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,7 @@ def _lost(old: Reduction, parts: Sequence[_Part]) -> list[PrimExpr]:
     simple = old.simple if old.may_be_empty else None
     if simple is None:
         return [NEVER]
-    return [*_ranges(old, simple), *_empty(simple), *(Not(part.kept()) for part in parts)]
+    return [*ranges(old, simple), *initialises(simple), *(Not(part.kept()) for part in parts)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +104,10 @@ class _Part:
         if simple is None:
             return [NEVER]
         before = self.old.simple
-        same = NEVER if before is None else _all(*self._begins(before, simple), *_first(before))
-        known = _ranges(self.new, simple)
+        same = NEVER if before is None else all_of(*self._begins(before, simple), *begins(before))
+        known = ranges(self.new, simple)
         names = {} if before is None else _names(before, simple)
-        return [substitute(part, names) for part in (*known, *_empty(simple), Not(same))]
+        return [substitute(part, names) for part in (*known, *initialises(simple), Not(same))]
 
     def kept(self) -> PrimExpr:
         """When the part, where the loop begins, initialises what the loop did."""
@@ -123,7 +121,7 @@ class _Part:
         if not any(own is loop for own in simple.reduced):
             starts[loop.var.id] = loop.start
             runs = Binary(BinaryOp.GT, loop.extent, IntImm(0))
-        whole = _all(runs, *_empty(simple), *self._begins(before, simple))
+        whole = all_of(runs, *initialises(simple), *self._begins(before, simple))
         return substitute(substitute(whole, _names(before, simple)), starts)
 
     @property
@@ -146,28 +144,3 @@ def _names(before: EmptyReduction, simple: EmptyReduction) -> dict[NodeId, PrimE
     """The loops of a copy that do not reduce, by those that they were copied from."""
     pairs = zip(simple.others, before.others, strict=False)
     return {new.var.id: old.var for new, old in pairs}
-
-
-def _empty(simple: EmptyReduction) -> list[PrimExpr]:
-    """When the init runs before the loops."""
-    return [*_first(simple), Not(_all(*simple.nonempty))]
-
-
-def _first(simple: EmptyReduction) -> list[PrimExpr]:
-    """When the loops begin with an init."""
-    return [*simple.own, *(Binary(BinaryOp.EQ, value, IntImm(0)) for value in simple.first)]
-
-
-def _ranges(found: Reduction, simple: EmptyReduction) -> list[PrimExpr]:
-    """Where the loops around it run that do not reduce."""
-    reduced = {loop.var.id for loop in simple.reduced}
-    conditions: list[PrimExpr] = []
-    for stmt in found.path:
-        if isinstance(stmt, For) and stmt.var.id not in reduced:
-            conditions += [stmt.var >= stmt.start, stmt.var < stmt.start + stmt.extent]
-    return conditions
-
-
-def _all(*parts: PrimExpr) -> PrimExpr:
-    found = conjunction(*parts)
-    return ALWAYS if found is None else found

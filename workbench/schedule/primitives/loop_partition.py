@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -82,6 +82,10 @@ class LoopPartition(Primitive):
         done = self.rewrite(Scope(scope.name, scope.function))
         copies = {found.sources[0]: found.results for found in done.derived}
         return inits_of_parts(carried, Cut(loop, done.results, copies, done.function))
+
+    @override
+    def compared(self, scope: Scope) -> Collection[NodeId]:
+        return {found.block.id for found in reduced_by(scope.function, scope.loop(self.loop))}
 
     @override
     def rewrite(self, scope: Scope) -> Rewritten:
