@@ -30,6 +30,9 @@ from workbench.support import CompileError
         ("(i % 12 + 3) % 4", {}, "(i + 3) % 4"),
         ("i % 12 % 5", {}, "i % 12 % 5"),
         ("i % 0 + i // 0 * 0", {}, "i % 0"),
+        ("j * (i // 12)", {}, "j * (i // 12)"),
+        ("i % 3 * j", {}, "j * (i % 3)"),
+        ("(i < j) == (j < k)", {}, "(i < j) == (j < k)"),
     ],
 )
 def test_text_in_text_out(text: str, ranges: dict[str, Any], simple: str | None) -> None:
@@ -55,9 +58,14 @@ def _larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     divisor = st.sampled_from([2, 3, 4, 6, 8, 12])
     return st.one_of(
         st.builds("({} {} {})".format, inner, st.sampled_from("+-"), inner),
-        st.builds("({} * {})".format, inner, st.integers(-4, 8)),
+        st.builds("({} * {})".format, inner, st.integers(-4, 8).map(str) | inner),
         st.builds("({} {} {})".format, inner, st.sampled_from(["//", "%"]), divisor),
     )
+
+
+def test_long_text_is_all_there() -> None:
+    text = " + ".join(f"max(i, {k}) * (j // {k})" for k in range(2, 80))
+    assert eval(simplify(text, {}), {"i": 7, "j": 1000}) == eval(text, {"i": 7, "j": 1000})
 
 
 def test_a_node_gives_a_node() -> None:
@@ -94,6 +102,8 @@ def test_ends_may_be_open() -> None:
         ("1.5 * i", {}),
         ("min(i)", {}),
         ("i in j", {}),
+        ("i and j", {}),
+        ("not i", {}),
         ("(" * 300 + "i" + ")" * 300, {}),
         ("i", {"i": 1.5}),
         ("i", {"i": (1, 2, 3)}),

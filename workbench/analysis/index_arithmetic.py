@@ -17,10 +17,21 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar, cast, overload
 
 from workbench.analysis.arith import Facts, loop_interval
-from workbench.analysis.dependence.spelling import spell
+from workbench.analysis.dependence.spelling import in_full
 from workbench.analysis.ranges import Interval
 from workbench.analysis.recombine import recombined
-from workbench.ir import INDEX, Binary, BinaryOp, IntImm, Not, PrimExpr, ScalarType, Var, binary
+from workbench.ir import (
+    INDEX,
+    Binary,
+    BinaryOp,
+    IntImm,
+    Not,
+    PrimExpr,
+    ScalarType,
+    Var,
+    binary,
+    dtype_of,
+)
 from workbench.support import CompileError, Diagnostic, NodeId
 from workbench.support.kinds import wrong_arguments
 
@@ -67,7 +78,7 @@ def simplify(expr: PrimExpr | str, ranges: Mapping[K, Span]) -> PrimExpr | str:
     """
     node, facts = _question(expr, ranges)
     done = recombined(facts.simplify(node), facts)
-    return spell(done) if isinstance(expr, str) else done
+    return in_full(done) if isinstance(expr, str) else done
 
 
 def bounds(expr: PrimExpr | str, ranges: Mapping[K, Span]) -> Interval:
@@ -132,13 +143,13 @@ class Names:
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return binary(BinaryOp.SUB, IntImm(0), self._read(text, operand))
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return Not(self._read(text, operand))
+                return Not(self._condition(text, operand))
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
                 a, b = self._read(text, left), self._read(text, right)
                 return binary(_ARITHMETIC[type(op)], a, b)
             case ast.BoolOp(op=op, values=values):
                 how = BinaryOp.AND if isinstance(op, ast.And) else BinaryOp.OR
-                return _joined(how, [self._read(text, value) for value in values])
+                return _joined(how, [self._condition(text, value) for value in values])
             case ast.Compare():
                 return self._comparison(text, node)
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if (
@@ -147,6 +158,12 @@ class Names:
                 return _joined(_CALLS[name], [self._read(text, value) for value in args])
             case _:
                 raise _fault(text, f"`{ast.unparse(node)[:40]}` is no index arithmetic")
+
+    def _condition(self, text: str, node: ast.expr) -> PrimExpr:
+        read = self._read(text, node)
+        if dtype_of(read) != "bool":
+            raise _fault(text, f"`{ast.unparse(node)[:40]}` is no condition, compare it")
+        return read
 
     def _comparison(self, text: str, node: ast.Compare) -> PrimExpr:
         terms = [self._read(text, term) for term in (node.left, *node.comparators)]

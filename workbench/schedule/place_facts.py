@@ -9,7 +9,7 @@ from typing_extensions import override
 from workbench.analysis.arith import Facts
 from workbench.analysis.cost import Cost, loop_costs
 from workbench.analysis.dependence import Answer, Carried, Regions, regions
-from workbench.analysis.dependence.spelling import spell
+from workbench.analysis.dependence.spelling import in_full, spell
 from workbench.analysis.index_arithmetic import Names
 from workbench.analysis.ranges import Interval
 from workbench.analysis.recombine import recombined
@@ -96,7 +96,7 @@ class PlaceFacts:
             CompileError: `analysis/not-an-index`.
         """
         known = self.known
-        return spell(recombined(known.simplify(self._names().read(text)), known))
+        return in_full(recombined(known.simplify(self._names().read(text)), known))
 
     def bounds(self, text: str) -> Interval:
         """The lowest and highest value of an index expression, None where unbounded.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 from workbench.ir.expr import (
@@ -47,6 +48,11 @@ def spell(expr: PrimExpr) -> str:
     return _Speller().spell(expr)
 
 
+def in_full(expr: PrimExpr) -> str:
+    """The expression as in scripts, without dtypes, however long it is."""
+    return _Speller(sys.maxsize).spell(expr)
+
+
 def dim(value: Dim | None) -> str:
     """A number or an expression as text."""
     return str(value) if value is None or isinstance(value, int) else spell(value)
@@ -87,7 +93,8 @@ class _Speller:
             case Binary():
                 return self._binary(expr, level)
             case Not(value=value):
-                return f"not {self.spell(value, _UNARY)}"
+                text = f"not {self.spell(value, _UNARY)}"
+                return f"({text})" if level >= _COMPARISON else text
             case Select(condition=condition, true_value=a, false_value=b):
                 return f"({self.spell(a)} if {self.spell(condition)} else {self.spell(b)})"
             case Cast(value=value, dtype=dtype):
@@ -105,7 +112,9 @@ class _Speller:
         if expr.op in _CALLS:
             return f"{expr.op.value}({self.spell(expr.a)}, {self.spell(expr.b)})"
         own = _LEVELS.get(expr.op, _COMPARISON)
-        flat = expr.op in LOGICAL or expr.op in {BinaryOp.ADD, BinaryOp.MUL}
-        left, right = self.spell(expr.a, own), self.spell(expr.b, own if flat else own + 1)
+        beside = expr.b.op if isinstance(expr.b, Binary) else None
+        flat = expr.op in LOGICAL or expr.op is BinaryOp.ADD or expr.op is beside is BinaryOp.MUL
+        left = self.spell(expr.a, own + 1 if own == _COMPARISON else own)
+        right = self.spell(expr.b, own if flat else own + 1)
         text = f"{left} {expr.op.value} {right}"
         return f"({text})" if own < level else text
