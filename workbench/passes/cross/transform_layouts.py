@@ -158,10 +158,8 @@ def _place_hint(module: IRModule, entry: Entry) -> str:
         for binding in _pure(function):
             named = {binding.var.name, f"{name}.{binding.var.name}"}
             if isinstance(binding.value, CallOp) and wanted in {binding.value.op, *named}:
-                return f"`{wanted}` is an operator: apply `LegalizeOps` first, which makes loops"
-    return near(wanted, params) or (
-        "" if params else "apply `LegalizeOps` first, which makes loops"
-    )
+                return f"`{wanted}` is an operator: {LEGALIZE}"
+    return near(wanted, params) or ("" if params else LEGALIZE)
 
 
 def _calls(module: IRModule) -> Iterator[tuple[str, Binding, TensorFunction]]:
