@@ -267,6 +267,18 @@ def test_match_buffer_writes_through_and_checks_its_region() -> None:
         run_tensor_function(fill(1, 5), [out])
 
 
+def test_a_matched_buffer_without_dimensions_is_one_element() -> None:
+    names = Names()
+    y, one, i = names.buffer("y", (4,)), names.buffer("one", ()), names.scalar("i")
+    match = MatchBuffer(one, BufferRegion(y, (Range(i, IntImm(1)),)))
+    block = Block(names.ids.new(), "b", (), Store(one, (), as_expr(7.0)), match_buffers=(match,))
+    out = np.zeros(4, "float32")
+    run_tensor_function(
+        TensorFunction((y,), For(i, IntImm(1), IntImm(2), block), next_id=names.ids.next), [out]
+    )
+    assert out.tolist() == [0, 7, 7, 0]
+
+
 def test_scalar_parameters_and_branches() -> None:
     names = Names()
     x, limit, y, i = (

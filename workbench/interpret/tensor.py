@@ -208,7 +208,7 @@ def _region(
     view = source[tuple(slice(s, s + max(e, 0)) for s, e in zip(starts, extents, strict=True))]
     assert isinstance(match.buffer.type, BufferType)
     while view.ndim > len(match.buffer.type.shape) and view.shape[0] == 1:
-        view = view[0]
+        view = view[0, ...]  # of one element too it is a view
     return view
 
 
