@@ -4,11 +4,12 @@ import pytest
 
 from tests.schedule.fuzzing import Report, compute_the_same, fuzz
 from tests.schedule.wrong_blocks_once import WRONG_BLOCKS_ONCE
+from tests.schedule.wrong_moves_once import WRONG_MOVES_ONCE
 from tests.schedule.wrong_once import WRONG_ONCE
 
 CHUNKS = 8
 PER_CHUNK = 250
-ONCE = WRONG_ONCE | WRONG_BLOCKS_ONCE
+ONCE = WRONG_ONCE | WRONG_BLOCKS_ONCE | WRONG_MOVES_ONCE
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))

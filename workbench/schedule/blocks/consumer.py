@@ -44,7 +44,6 @@ class ConsumerPlan:
     nest: Nest
     function: TensorFunction
     loops: tuple[NodeId, ...]
-    regenerated: bool
 
 
 def consume_under(
@@ -101,7 +100,7 @@ def consume_under(
     changed = replace_statement(scope.function.body, nest.outermost, None)
     changed = replace_statement(changed, loop, replace(loop, body=body))
     changed = left_to_analysis(changed, path)
-    return ConsumerPlan(nest, scope.with_body(changed), made.loops, regenerate)
+    return ConsumerPlan(nest, scope.with_body(changed), made.loops)
 
 
 def _place(index: int, first: int, last: int, block: Block, loop: For) -> int:

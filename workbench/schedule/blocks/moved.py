@@ -100,20 +100,18 @@ def _around(function: TensorFunction, block: Block) -> tuple[For, ...]:
     return Scope("", function).loops_around(block.id)
 
 
-def moved_once(
-    before: TensorFunction, after: TensorFunction, block: Block, *, within: bool
-) -> Answer:
+def moved_once(before: TensorFunction, after: TensorFunction, block: Block) -> Answer:
     """Whether a block may run where `after` has it, each instance once.
 
-    `within`: the order of its own instances may have changed too. Updates of one reduction may
-    change theirs; the answer says so.
+    The order of its own instances may have changed too. Updates of one reduction may change theirs;
+    the answer says so.
     """
     try:
         found = compared(before, after, block.id)
         guarded = _guarded(block, found)
         if guarded is not None:
             return guarded
-        clash = found.reordered() or (found.reordered_within() if within else None)
+        clash = found.reordered() or found.reordered_within()
         if clash is not None:
             return clash_answer(block, clash)
         extra = found.extra_instance()
@@ -122,7 +120,7 @@ def moved_once(
         lost = found.lost_instance() or found.repeated_instance(found.after)
         if lost is not None:
             return _not_once(block, lost)
-        rounds = within and found.updates_reordered()
+        rounds = found.updates_reordered()
     except TooLargeError:
         return too_large(block)
     return all_apply(applies(reassociates=rounds), independent(before, after, block))

@@ -49,7 +49,7 @@ class ReverseComputeAt(Moving):
             plan = planned(self, scope, self.plan)
         except RefusedError as refused:
             return refused.answer
-        return moved_once(scope.function, plan.function, plan.nest.block, within=plan.regenerated)
+        return moved_once(scope.function, plan.function, plan.nest.block)
 
     @override
     def plan(self, scope: Scope) -> ConsumerPlan:

@@ -47,7 +47,7 @@ class ReverseComputeInline(Primitive):
             plan = planned(self, scope, self._plan)
         except RefusedError as refused:
             return refused.answer
-        return moved_once(scope.function, plan.between, plan.consumer, within=True)
+        return moved_once(scope.function, plan.between, plan.consumer)
 
     @override
     def rewrite(self, scope: Scope) -> Rewritten:
