@@ -45,7 +45,7 @@ def test_reads_see_pending_edits() -> None:
     assert found is not None
     assert found.value == Alias(x)
     assert editor.binding("main", a.id) is None
-    assert editor.is_removed(NodeRef("main", a.id))
+    assert editor.any_removed("main", (a.id,))
 
 
 def test_substitution_follows_chains_and_moves_outputs() -> None:

@@ -24,7 +24,7 @@ from workbench.ir import (
     leaf_vars,
     type_of,
 )
-from workbench.rewrite import Derivation, ModuleEditor, NodeRef, Relation
+from workbench.rewrite import ModuleEditor, NodeRef, Relation
 from workbench.schedule.layouts.flow import Found, canonical, flow_forward, places, same_layout
 from workbench.schedule.layouts.relayout import relaid_function, with_unit_variables
 from workbench.support import NodeId
@@ -251,8 +251,7 @@ class Relayer:
 
     def _derive(self, source: Var, result: Var, layout: IndexMap) -> None:
         old, new = NodeRef(self.function, source.id), NodeRef(self.function, result.id)
-        text = _text(layout)
-        self.editor.derivations.append(Derivation(self.rule, (old,), (new,), Relation.LAYOUT, text))
+        self.editor.derive(self.rule, (old,), (new,), Relation.LAYOUT, _text(layout))
 
 
 def _key(leaf: Arg, layout: IndexMap) -> object:

@@ -38,7 +38,7 @@ from workbench.ir import (
 )
 from workbench.passes.library_calls import algorithm_of, call_library
 from workbench.passes.tensor_forms import tensor_form
-from workbench.rewrite import FUSED, Derivation, ModuleEditor, NodeRef, Relation, Site
+from workbench.rewrite import FUSED, ModuleEditor, NodeRef, Relation, Site
 from workbench.support import IdSource, NodeId
 
 CODEGEN = "Codegen"
@@ -171,7 +171,7 @@ def give_to_library(editor: ModuleEditor, site: LibrarySite, library: str, rule:
         editor.remove(site.function, member)
     if members:
         refs = site.refs
-        editor.derivations.append(Derivation(rule, refs, refs[:1], Relation.PART))
+        editor.derive(rule, refs, refs[:1], Relation.PART)
 
 
 def call_offered(

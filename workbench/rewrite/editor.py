@@ -122,19 +122,6 @@ class ModuleEditor:
             return Binding(found.var, pending.values[value], found.span)
         return found
 
-    def is_removed(self, ref: NodeRef) -> bool:
-        """Whether an earlier edit removed the value."""
-        pending = self._pending.get(ref.function)
-        return ref.function not in self._functions or (
-            pending is not None and ref.id in pending.removed
-        )
-
-    def is_edited(self, ref: NodeRef) -> bool:
-        """Whether an earlier edit removed the value or gave it another right side."""
-        pending = self._pending.get(ref.function)
-        replaced = pending is not None and ref.id in pending.values
-        return replaced or self.is_removed(ref)
-
     def any_removed(self, function: str, values: Sequence[NodeId]) -> bool:
         """Whether an earlier edit removed one of the values."""
         if function not in self._functions:

@@ -33,7 +33,7 @@ from workbench.ir import (
     type_of,
 )
 from workbench.ir.call_types import Unifier
-from workbench.rewrite.derivation import Derivation, NodeRef, Relation
+from workbench.rewrite.derivation import NodeRef, Relation
 from workbench.rewrite.dimensions import Dimensions
 from workbench.rewrite.editor import ModuleEditor
 from workbench.support import NodeId
@@ -86,7 +86,7 @@ def inline_call(
         else:
             editor.insert_before(function, value, new)
         source, result = NodeRef(call.callee, member.var.id), NodeRef(function, new.var.id)
-        editor.derivations.append(Derivation(rule, (source,), (result,), Relation.MOVED))
+        editor.derive(rule, (source,), (result,), Relation.MOVED)
     if last is None or last != callee.result:
         editor.replace_value(function, binding.var.id, Alias(copy.apply(callee.result)), rule)
 

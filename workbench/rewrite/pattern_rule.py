@@ -11,7 +11,6 @@ from typing_extensions import override
 
 from workbench.analysis.patterns import Match, Objection, Pattern, find
 from workbench.ir import IRModule
-from workbench.rewrite.derivation import NodeRef
 from workbench.rewrite.editor import ModuleEditor
 from workbench.rewrite.passes import Refusal, Rule, Site, note
 from workbench.support import Diagnostic
@@ -86,7 +85,7 @@ class PatternRule(Rule):
         shared = [
             f"`{member.var.name}`"
             for member in site.match.members
-            if editor.is_edited(NodeRef(site.function, member.var.id))
+            if editor.any_edited(site.function, (member.var.id,))
         ]
         reason = f"the match overlaps one that `{self.name}` rewrote before: {', '.join(shared)}"
         return (note("pattern/overlap", reason, site.function, site.nodes[0]).diagnostic,)
