@@ -12,6 +12,7 @@ Rewrite::
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -75,10 +76,11 @@ class FoldBatchNormIntoConv(PatternRule):
         weight, out = type_of(match["weight"]), calls["conv"].var.type
         if not isinstance(out, TensorType) or out.rank is None:
             return f"`{calls['conv'].var.name}` has an unknown number of dimensions"
-        if _attribute(norm, "training"):
+        normal = _attributes(norm)
+        if normal["training"]:
             return f"`{calls['norm'].var.name}` normalises with the moments of the batch"
-        channel, rank = _channel(conv), out.rank
-        if _attribute(norm, "axis") % rank != channel:
+        channel, rank = _channel(_attributes(conv)), out.rank
+        if normal["axis"] % rank != channel:
             return f"`{calls['norm'].var.name}` does not normalise the channels"
         if not isinstance(weight, TensorType) or weight.dtype != out.dtype:
             return f"`{calls['conv'].var.name}` has another dtype than its weights"
@@ -95,11 +97,11 @@ class FoldBatchNormIntoConv(PatternRule):
         assert isinstance(norm, CallOp)
         assert isinstance(out.type, TensorType)
         arrays = {name: _array(match, editor, name) for name in match.values if name != "data"}
-        scale, shift = _scale_and_shift(norm, arrays)
-        weight = arrays["weight"]
-        output = str(_attribute(conv, "kernel_layout")).index("O")
+        scale, shift = _scale_and_shift(_attributes(norm), arrays)
+        weight, given = arrays["weight"], _attributes(conv)
+        output = str(given["kernel_layout"]).index("O")
         weights = weight * _along(scale, output, weight.ndim)
-        offset = _along(shift, _channel(conv), out.type.rank or 0)
+        offset = _along(shift, _channel(given), out.type.rank or 0)
         dtype = np.dtype(out.type.dtype)
         args = (match["data"], _emit(match, editor, f"{out.name}_weights", weights.astype(dtype)))
         bias = _emit(match, editor, f"{out.name}_bias", offset.astype(dtype))
@@ -125,17 +127,14 @@ def _calls(match: Match) -> dict[str, Binding]:
     return {"norm": norm, "conv": next(iter(calls.values()))}
 
 
-def _attribute(call: CallOp, name: str) -> Any:  # noqa: ANN401
-    for given in (call.attrs, operator(call.op).attributes):
-        for key, value in given:
-            if key == name:
-                return value
-    raise KeyError(name)
+def _attributes(call: CallOp) -> dict[str, Any]:
+    """The attributes of a call, those that are not given included."""
+    return {**dict(operator(call.op).attributes), **dict(call.attrs)}
 
 
-def _channel(conv: CallOp) -> int:
+def _channel(conv: Mapping[str, Any]) -> int:
     """The position of the output channels in the result."""
-    return str(_attribute(conv, "out_layout") or _attribute(conv, "data_layout")).index("C")
+    return str(conv["out_layout"] or conv["data_layout"]).index("C")
 
 
 def _by_channel(type_: Type, rank: int, channel: int) -> bool:
@@ -159,19 +158,19 @@ def _array(match: Match, editor: ModuleEditor, name: str) -> Array:
     return editor.array(leaf.digest).astype(np.float64)
 
 
-def _scale_and_shift(norm: CallOp, arrays: dict[str, Array]) -> tuple[Array, Array]:
+def _scale_and_shift(norm: Mapping[str, Any], arrays: Mapping[str, Array]) -> tuple[Array, Array]:
     """What the normalisation multiplies each channel with, and what it adds then.
 
     The bias that was added before it included.
     """
-    scale = 1 / np.sqrt(arrays["variance"] + _attribute(norm, "epsilon"))
-    if _attribute(norm, "scale"):
+    scale = 1 / np.sqrt(arrays["variance"] + norm["epsilon"])
+    if norm["scale"]:
         scale = scale * arrays["gamma"]
     moved = -arrays["mean"]
     if "bias" in arrays:
         moved = moved + arrays["bias"].reshape(-1)
     shift = moved * scale
-    return scale, shift + arrays["beta"] if _attribute(norm, "center") else shift
+    return scale, shift + arrays["beta"] if norm["center"] else shift
 
 
 def _along(values: Array, axis: int, rank: int) -> Array:
