@@ -11,9 +11,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from workbench.ir.call_types import show_shape
 from workbench.support import CompileError, Diagnostic
+from workbench.support.amounts import byte_count
 
 A = TypeVar("A")
-UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 HINT = "`wb.memory_plan(module, extents={...})` shows what takes how much; extents come with inputs"
 
 
@@ -41,13 +41,5 @@ def allocated(make: Callable[[], A], shape: tuple[int, ...], itemsize: int) -> A
 
 def out_of_memory(what: str, size: int) -> CompileError:
     """The fault of something that takes more bytes than there are."""
-    message = f"{what} needs {size_text(size)}, more memory than there is"
+    message = f"{what} needs {byte_count(size)}, more memory than there is"
     return CompileError(Diagnostic("run/out-of-memory", message, hint=HINT))
-
-
-def size_text(size: int) -> str:
-    """A number of bytes, such as `7.1 PiB`."""
-    value, unit = float(size), 0
-    while value >= 1024 and unit < len(UNITS) - 1:
-        value, unit = value / 1024, unit + 1
-    return f"{value:.4g} {UNITS[unit]}"

@@ -10,6 +10,7 @@ from workbench.ir.describe import counted, nodes_of, parameter_list
 from workbench.ir.graph import Binding, GraphFunction
 from workbench.ir.pool import ConstantPool
 from workbench.ir.tensor import Attrs, Block, For, TensorFunction
+from workbench.support.amounts import byte_count
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.found import found
 from workbench.support.kinds import checks_kinds, class_checks_calls
@@ -136,7 +137,7 @@ class IRModule:
         given: Any = self.pool  # a user's pass may put anything there
         pool = given if isinstance(given, ConstantPool) else ConstantPool()
         size = sum(array.nbytes for array in pool.values())
-        constants = f", {counted(len(pool), 'constant')} ({_bytes(size)})" if pool else ""
+        constants = f", {counted(len(pool), 'constant')} ({byte_count(size)})" if pool else ""
         shown = self.functions[:MOST_SHOWN]
         width = max((len(str(name)) for name, _ in shown), default=0)
         lines = [f"IRModule {self.name!r}: {counted(len(self.functions), 'function')}{constants}"]
@@ -157,11 +158,3 @@ def _describe(function: object) -> str:
             return f"tensor function {parameter_list(function.params)}, {sizes}"
         case _:
             return f"no function, but {found(function)}"
-
-
-def _bytes(size: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} GB"

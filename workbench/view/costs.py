@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from workbench.analysis.cost import Cost, cost
 from workbench.ir import Dim, TensorFunction
+from workbench.support.amounts import byte_count, three_digits
 from workbench.view.words import dim_text
 
 LONGEST = 18
 """Characters of a symbolic count beyond which it is left to the long form."""
 THOUSANDS = ("", " k", " M", " G", " T", " P")
-BYTES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 def short_cost(found: Cost) -> str:
@@ -30,7 +30,7 @@ def cost_facts(function: TensorFunction) -> str:
     found = cost(function)
     parts = [operations_text(found.operations), bytes_text(found.working_set)]
     if found.intensity is not None:
-        parts.append(f"{_digits(found.intensity)} ops/byte")
+        parts.append(f"{three_digits(found.intensity)} ops/byte")
     return ", ".join(parts)
 
 
@@ -42,23 +42,14 @@ def operations_text(count: Dim) -> str:
     value = float(count)
     while value >= 999.5 and scale < len(THOUSANDS) - 1:
         value, scale = value / 1000, scale + 1
-    return f"{_digits(value)}{THOUSANDS[scale] or ' '}op"
+    return f"{three_digits(value)}{THOUSANDS[scale] or ' '}op"
 
 
 def bytes_text(count: Dim) -> str:
     """`48 KiB`; a symbolic count as it is, where it is short."""
     if not isinstance(count, int):
         return f"{_symbolic(count)} B"
-    scale = 0
-    value = float(count)
-    while value >= 1023.5 and scale < len(BYTES) - 1:
-        value, scale = value / 1024, scale + 1
-    return f"{_digits(value)} {BYTES[scale]}"
-
-
-def _digits(value: float) -> str:
-    """Three digits, without an exponent: `2.1`, `268`, `1020`."""
-    return f"{value:.0f}" if value >= 99.95 else f"{value:.3g}"
+    return byte_count(count)
 
 
 def _symbolic(count: Dim) -> str:
