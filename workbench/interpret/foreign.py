@@ -1,4 +1,4 @@
-"""Arrays of other libraries, read where they are."""
+"""Code that is not ours: arrays of other libraries, read where they are, and what it raises."""
 
 from __future__ import annotations
 
@@ -35,3 +35,14 @@ def as_array(value: Any) -> Any:  # noqa: ANN401
                 else "copy it into the memory of this machine first",
             )
         ) from error
+
+
+def foreign_fault(code: str, what: str, error: BaseException) -> CompileError:
+    """What `what`, a function of numpy or of a library, raised; `code` unless memory is short."""
+    text = str(error).split("\n")[0][:300]
+    if isinstance(error, MemoryError):
+        message = f"{what} needs more memory than there is"
+        return CompileError(Diagnostic("run/out-of-memory", message, notes=(text,) if text else ()))
+    return CompileError(
+        Diagnostic(code, f"{what} raised `{type(error).__name__}`", notes=(text,) if text else ())
+    )

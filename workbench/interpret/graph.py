@@ -10,7 +10,7 @@ import numpy as np
 
 import workbench.ops
 from workbench.interpret.filled import check_filled
-from workbench.interpret.foreign import as_array
+from workbench.interpret.foreign import as_array, foreign_fault
 from workbench.interpret.kept import check_kept
 from workbench.interpret.matching import Symbols, Value, mismatch_code, read_leaf
 from workbench.interpret.tensor import call_tensor_function, fresh_array, run_tensor_function
@@ -234,7 +234,7 @@ class _Frame:
             with np.errstate(all="ignore"):
                 return _as_values(reference(call, *arguments))
         except FOREIGN_FAULTS as error:
-            raise _foreign("op/reference-raised", f"operator `{call.op}`", error) from error
+            raise foreign_fault("op/reference-raised", f"operator `{call.op}`", error) from error
 
     def _call_tir(self, call: CallTIR) -> Value:
         inputs = [self.leaf(arg) for arg in call.args]
@@ -294,7 +294,8 @@ class _Frame:
             with np.errstate(all="ignore"):
                 returned = library.function(*inputs, *outputs, **library_keywords(call))
         except FOREIGN_FAULTS as error:
-            raise _foreign("library/raised", f"library function `{call.symbol}`", error) from error
+            what = f"library function `{call.symbol}`"
+            raise foreign_fault("library/raised", what, error) from error
         if before is not None:
             check_kept(call.symbol, before, inputs)
         if call.style is not PackedStyle.DPS:
@@ -330,13 +331,3 @@ def _as_values(value: Value) -> Value:
     if hasattr(value, "__dlpack__"):
         return as_array(value)
     return np.asarray(value) if isinstance(value, np.generic) else value  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-
-
-def _foreign(code: str, what: str, error: BaseException) -> CompileError:
-    text = str(error).split("\n")[0][:300]
-    if isinstance(error, MemoryError):
-        message = f"{what} needs more memory than there is"
-        return CompileError(Diagnostic("run/out-of-memory", message, notes=(text,) if text else ()))
-    return CompileError(
-        Diagnostic(code, f"{what} raised `{type(error).__name__}`", notes=(text,) if text else ())
-    )

@@ -10,7 +10,7 @@ import numpy as np
 
 from workbench.interpret import check_kept, copied
 from workbench.interpret.filled import check_filled
-from workbench.interpret.foreign import as_array
+from workbench.interpret.foreign import as_array, foreign_fault
 from workbench.ir import (
     CallOp,
     CallPacked,
@@ -67,7 +67,7 @@ def library_call(module: IRModule, called: CallPacked) -> HostCall:
             with np.errstate(all="ignore"):
                 returned = function(*values, **keywords)
         except FOREIGN_FAULTS as error:
-            raise _raised("library/raised", f"library function `{symbol}`", error) from error
+            raise foreign_fault("library/raised", f"library function `{symbol}`", error) from error
         if fills and returned is not None:
             check_filled(symbol, returned, values[-fills:])
         return returned
@@ -105,7 +105,7 @@ def operator_call(call: CallOp) -> HostCall:
             with np.errstate(all="ignore"):
                 return reference(call, *values)
         except FOREIGN_FAULTS as error:
-            raise _raised("op/reference-raised", f"operator `{call.op}`", error) from error
+            raise foreign_fault("op/reference-raised", f"operator `{call.op}`", error) from error
 
     return run
 
@@ -148,16 +148,6 @@ def _missing(module: IRModule, symbol: str, calls: tuple[str, ...]) -> Diagnosti
         f"cannot call library function `{symbol}`: {why_missing_in(module, symbol)}",
         notes=calls[:6],
         hint=hint,
-    )
-
-
-def _raised(code: str, what: str, error: BaseException) -> CompileError:
-    text = (str(error).split("\n") or [""])[0][:300]
-    if isinstance(error, MemoryError):
-        message = f"{what} needs more memory than there is"
-        return CompileError(Diagnostic("run/out-of-memory", message, notes=(text,) if text else ()))
-    return CompileError(
-        Diagnostic(code, f"{what} raised `{type(error).__name__}`", notes=(text,) if text else ())
     )
 
 
