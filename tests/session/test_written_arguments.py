@@ -68,10 +68,12 @@ def registered(function: Callable[..., Any]) -> None:
 @pytest.mark.parametrize("text", [TEXT, RETURNS], ids=["fills", "returns"])
 def test_the_interpreter_names_function_and_argument(text: str) -> None:
     registered(scribbles)
+    mine = X.copy()
     with pytest.raises(
         CompileError, match=r"`test\.written\.call` writes into its second"
     ) as caught:
-        run(wb.parse(text), X, X.copy())
+        run(wb.parse(text), X, mine)
+    np.testing.assert_array_equal(mine, X)
     (fault,) = caught.value.diagnostics
     assert (fault.code, fault.function) == ("library/writes-argument", "main")
     assert fault.node is not None

@@ -289,15 +289,16 @@ class _Frame:
             )
         inputs = [self.leaf(arg) for arg in call.args]
         outputs = self._outputs(call.out_types) if call.style is PackedStyle.DPS else []
-        before = None if call.style is PackedStyle.EFFECT else [copied(item) for item in inputs]
+        pure = call.style is not PackedStyle.EFFECT
+        given = [copied(item) for item in inputs] if pure else inputs
         try:
             with np.errstate(all="ignore"):
-                returned = library.function(*inputs, *outputs, **library_keywords(call))
+                returned = library.function(*given, *outputs, **library_keywords(call))
         except FOREIGN_FAULTS as error:
             what = f"library function `{call.symbol}`"
             raise foreign_fault("library/raised", what, error) from error
-        if before is not None:
-            check_kept(call.symbol, before, inputs)
+        if pure:
+            check_kept(call.symbol, inputs, given)
         if call.style is not PackedStyle.DPS:
             return _as_values(returned)
         check_filled(call.symbol, returned, outputs)

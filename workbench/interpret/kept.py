@@ -13,7 +13,7 @@ NAMES = ("first", "second", "third", "fourth")
 
 
 def check_kept(symbol: str, before: Sequence[Any], after: Sequence[Any]) -> None:
-    """Refuse a pure function that wrote into arguments; `before` are copies from before the call.
+    """Refuse a pure function that wrote into arguments: `after` are those that it was given.
 
     Raises:
         CompileError: `library/writes-argument`, one diagnostic an argument.

@@ -76,7 +76,7 @@ def library_call(module: IRModule, called: CallPacked) -> HostCall:
 
 
 def keeping_arguments(called: CallPacked, function: HostCall) -> HostCall:
-    """The same call, refused where it writes into its arguments; takes copies of them.
+    """The same call, refused where it writes into its arguments, which are copies.
 
     Raises:
         CompileError: the call itself `library/writes-argument`.
@@ -84,9 +84,9 @@ def keeping_arguments(called: CallPacked, function: HostCall) -> HostCall:
     count = len(called.args)
 
     def call(*values: Any) -> Any:  # noqa: ANN401
-        before = [copied(value) for value in values[:count]]
-        returned = function(*values)
-        check_kept(called.symbol, before, values[:count])
+        given = [copied(value) for value in values[:count]]
+        returned = function(*given, *values[count:])
+        check_kept(called.symbol, values[:count], given)
         return returned
 
     return call
