@@ -390,23 +390,35 @@ def test_calls_in_place_are_read_as_relax_writes_them(call: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "code"),
+    ("call", "code", "words"),
     [
         (
             'R.call_tir_inplace(cls.bump, (x,), out_ty=R.Tensor((2,), "int32"))',
             "script/missing-argument",
+            "`inplace_indices`",
         ),
         (
             'R.call_tir_inplace(cls.bump, (x,), [0], R.Tensor((2,), "int32"))',
             "script/argument-count",
+            "1 results (1 of them over arguments) and 0 scalars",
+        ),
+        (
+            'R.call_tir_inplace(cls.bump, (x,), [0, 0], R.Tensor((2,), "int32"), (3,))',
+            "script/argument-count",
+            "for each of 1 results, found 2",
         ),
         (
             'R.call_tir_inplace(cls.bump, (x,), ["x"], R.Tensor((2,), "int32"))',
             "script/type",
+            "a whole number",
         ),
     ],
 )
-def test_a_call_in_place_that_lacks_something_is_one_diagnostic(call: str, code: str) -> None:
+def test_a_call_in_place_that_lacks_something_is_one_diagnostic(
+    call: str, code: str, words: str
+) -> None:
     with pytest.raises(CompileError) as error:
         parse(INPLACE.replace("CALL", call))
-    assert [fault.code for fault in error.value.diagnostics] == [code]
+    (fault,) = error.value.diagnostics
+    assert fault.code == code
+    assert words in fault.message

@@ -133,6 +133,13 @@ class CallReader(LeafReader):
                 lambda: self.dims_of(given["tir_vars"]),
             ),
         )
+        if inplace and len(indices) != len(outs):
+            raise self.fault(
+                node,
+                "script/argument-count",
+                "expected in `inplace_indices` the position of an argument, or -1, for each of "
+                f"{len(outs)} results, found {len(indices)}",
+            )
         over = sum(index >= 0 for index in indices)
         found = len(args) + len(outs) - over + len(scalars)
         expected = len(signature.params)
