@@ -64,7 +64,7 @@ def test_a_name_of_a_loop_and_of_a_block() -> None:
     ("primitive", "code"),
     [
         (Annotate(loop="i", ann_key="", ann_val=1), "schedule/bad-annotation"),
-        (Annotate(loop="i", ann_key="a", ann_val={}), "schedule/bad-annotation"),  # pyright: ignore[reportArgumentType]
+        (Annotate(loop="i", ann_key="a", ann_val={}), "schedule/bad-annotation"),
         (Annotate(ann_key="a", ann_val=1), "schedule/not-a-place"),
         (AddUnitLoop(loop="i", block="C"), "schedule/not-a-place"),
         (Unannotate(loop="i", ann_key="a"), "schedule/bad-annotation"),
