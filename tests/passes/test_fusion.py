@@ -192,6 +192,35 @@ def test_a_group_that_others_may_call_stays() -> None:
     same(merged, module)
 
 
+def test_functions_of_the_user_keep_their_names() -> None:
+    module = wb.parse(
+        """
+@I.ir_module
+class Module:
+    @T.prim_func
+    def bump_tir(A: T.Buffer((8,), "float32")):
+        for i in range(8):
+            with T.sblock("bump"):
+                vi = T.axis.spatial(8, i)
+                A[vi] = A[vi] + T.float32(1)
+
+    @R.function
+    def main(x: R.Tensor((8,), "float32")):
+        cls = Module
+        with R.dataflow():
+            a = R.exp(x)
+            b = R.nn.relu(a)
+            c = R.call_tir_inplace(cls.bump_tir, (b,), [0], R.Tensor((8,), "float32"))
+            R.output(c)
+        return c
+"""
+    )
+    fused = FuseOps()(LegalizeOps()(module).module).module
+    merged = FuseTensorFunctions()(fused).module
+    assert {"bump_tir", "fused_exp_relu"} <= merged.tensor_functions.keys()
+    same(merged, module)
+
+
 def test_equal_groups_share_what_they_become() -> None:
     b = GraphBuilder()
     first = by_hand()

@@ -15,6 +15,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
+from workbench.analysis.calls import named_functions
 from workbench.analysis.uses import callees
 from workbench.ir import (
     CallFunction,
@@ -26,7 +27,6 @@ from workbench.ir import (
     TensorFunction,
     TensorType,
     Var,
-    transform,
 )
 from workbench.rewrite import (
     Derivation,
@@ -40,6 +40,7 @@ from workbench.rewrite import (
     is_fused,
     note,
 )
+from workbench.rewrite.callees import with_callees
 from workbench.schedule.cpu.inline import inline_stages
 from workbench.schedule.cpu.renaming import Renaming
 from workbench.support import NodeId
@@ -98,34 +99,26 @@ class FuseTensorFunctions(Rule):
     def finish(self, editor: ModuleEditor) -> IRModule:
         module = editor.commit()
         called = callees(module)
-        for name, function in _primitives(module).items():
-            if function.private and name not in called:
-                editor.remove_function(name)
-        return _take_names(editor.commit())
+        groups = _primitives(module).items()
+        gone = [name for name, f in groups if f.private and name not in called]
+        for name in gone:
+            editor.remove_function(name)
+        return _with_names(editor.commit(), {f"{name}{SUFFIX}": name for name in gone})
 
 
-def _take_names(module: IRModule) -> IRModule:
-    """Give merged functions the name of the group, where it is free now."""
-    names = {n: n.removesuffix(SUFFIX) for n, _ in module.functions if n.endswith(SUFFIX)}
-    names = {old: new for old, new in names.items() if new not in module}
+def _with_names(module: IRModule, names: dict[str, str]) -> IRModule:
+    """Merged functions have the names of the groups that have gone."""
+    names = {old: new for old, new in names.items() if old in module}
     if not names:
         return module
-    functions: list[tuple[str, GraphFunction | TensorFunction]] = []
-    for name, function in module.functions:
-        renamed = (
-            _rename_calls(function, names) if isinstance(function, GraphFunction) else function
+    named = (
+        (
+            names.get(name, name),
+            f if names.keys().isdisjoint(named_functions(f)) else with_callees(f, names),
         )
-        functions.append((names.get(name, name), renamed))
-    return replace(module, functions=tuple(functions))
-
-
-def _rename_calls(function: GraphFunction, names: dict[str, str]) -> GraphFunction:
-    def renamed(node: object) -> object:
-        if isinstance(node, CallTIR) and node.callee in names:
-            return replace(node, callee=names[node.callee])
-        return node
-
-    return transform(function, renamed)
+        for name, f in module.functions
+    )
+    return replace(module, functions=tuple(named))
 
 
 def _primitives(module: IRModule) -> dict[str, GraphFunction]:
