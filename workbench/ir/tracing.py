@@ -92,8 +92,8 @@ _INSTEAD = {
     "for |": "`te.any(a, b)` is true where one is",
     "abs()": "`te.abs(x)` is the absolute value",
     "divmod()": "`x // y` and `x % y` are quotient and remainder",
-    "for <<": "`x * 2 ** n` shifts to the left",
-    "for >>": "`x // 2 ** n` shifts to the right",
+    "for <<": "`x * 2 ** n`, with a number for `n`, shifts to the left",
+    "for >>": "`x // 2 ** n`, with a number for `n`, shifts to the right",
     "for @": "`te.sum(A[i, k] * B[k, j], axis=k)` with `k = te.reduce_axis(n)` multiplies matrices",
     "cannot be interpreted as an integer": "`te.reduce_axis(n)` and `te.sum` go through what is "
     "known when the program runs; `range` needs a number",
