@@ -200,3 +200,28 @@ def test_a_producer_that_writes_a_window_is_inapplicable() -> None:
     answer = answered(parse(scripts.VIEW), ComputeInline(block="w"))
     assert answer.kind is AnswerKind.INAPPLICABLE
     assert answer.message == "`W` is not only loaded and stored: block `v` gives it another name"
+
+
+def test_a_reader_outside_of_the_block_that_makes_what_it_would_read() -> None:
+    module = parse("""
+@T.prim_func
+def f(A: T.Buffer((5,), "int32"), C: T.Buffer((5,), "int32")):
+    B = T.alloc_buffer((5,), "int32")
+    with T.sblock("outer"):
+        g = T.alloc_buffer((5,), "int32")
+        for i in range(5):
+            with T.sblock("g"):
+                v = T.axis.spatial(5, i)
+                g[v] = A[v]
+        for i in range(5):
+            with T.sblock("B"):
+                v = T.axis.spatial(5, i)
+                B[v] = g[v] + 1
+    for j in range(5):
+        with T.sblock("C"):
+            v = T.axis.spatial(5, j)
+            C[v] = B[v] * 2
+""")
+    answer = answered(module, INLINE)
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "`C` is outside of what `g` is made for"

@@ -127,6 +127,7 @@ def inlining_keeps(scope: Scope, element: Element) -> Answer:
     """Whether every read finds the value that the block would compute there."""
     block, buffer = element.nest.block, element.buffer
     binders = [s for s in scope.paths[block.id] if _bound(s) & free_vars(element.store).keys()]
+    makers = [s for s in scope.paths[block.id] if _made(s) & free_vars(element.store).keys()]
     fixed = bool(binders)
     touched = touches_of(block)
     part = part_deciding(scope.function, touched.reads.keys() | touched.writes.keys())
@@ -138,6 +139,11 @@ def inlining_keeps(scope: Scope, element: Element) -> Answer:
                 message = (
                     f"`{name}` reads `{buffer.name}` outside of what `{block.name}` depends on"
                 )
+                return inapplicable(message, block.id)
+        for maker in makers:
+            if not any(stmt is maker for stmt in reader.statement.path):
+                gone = next(v for v in free_vars(element.store).values() if v.id in _made(maker))
+                message = f"`{reader.statement.name}` is outside of what `{gone.name}` is made for"
                 return inapplicable(message, block.id)
     times = _unknown_times(scope, block, flow)
     if times is not None:
@@ -185,6 +191,17 @@ def _bound(stmt: Stmt) -> set[NodeId]:
             return {var.id}
         case Block(axes=axes):
             return {axis.var.id for axis in axes}
+        case _:
+            return set()
+
+
+def _made(stmt: Stmt) -> set[NodeId]:
+    """The buffers that live within a statement."""
+    match stmt:
+        case Allocate(buffer=buffer):
+            return {buffer.id}
+        case Block(allocations=made, match_buffers=matched):
+            return {buffer.id for buffer in (*made, *(match.buffer for match in matched))}
         case _:
             return set()
 
