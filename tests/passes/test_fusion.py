@@ -192,13 +192,11 @@ def test_a_group_that_others_may_call_stays() -> None:
     same(merged, module)
 
 
-def test_functions_of_the_user_keep_their_names() -> None:
-    module = wb.parse(
-        """
+BUMPED = """
 @I.ir_module
 class Module:
     @T.prim_func
-    def bump_tir(A: T.Buffer((8,), "float32")):
+    def NAME(A: T.Buffer((8,), "float32")):
         for i in range(8):
             with T.sblock("bump"):
                 vi = T.axis.spatial(8, i)
@@ -210,14 +208,19 @@ class Module:
         with R.dataflow():
             a = R.exp(x)
             b = R.nn.relu(a)
-            c = R.call_tir_inplace(cls.bump_tir, (b,), [0], R.Tensor((8,), "float32"))
+            c = R.call_tir_inplace(cls.NAME, (b,), [0], R.Tensor((8,), "float32"))
             R.output(c)
         return c
 """
-    )
+
+
+@pytest.mark.parametrize("name", ["bump_tir", "fused_exp_relu_tir", "fused_exp_relu"])
+def test_functions_of_the_user_keep_their_names(name: str) -> None:
+    module = wb.parse(BUMPED.replace("NAME", name))
     fused = FuseOps()(LegalizeOps()(module).module).module
     merged = FuseTensorFunctions()(fused).module
-    assert {"bump_tir", "fused_exp_relu"} <= merged.tensor_functions.keys()
+    assert name in merged.tensor_functions
+    assert len(merged.tensor_functions) == len(module.tensor_functions) + 3
     same(merged, module)
 
 

@@ -27,6 +27,7 @@ from workbench.ir import (
     TensorFunction,
     TensorType,
     Var,
+    structurally_equal,
 )
 from workbench.rewrite import (
     Derivation,
@@ -85,9 +86,8 @@ class FuseTensorFunctions(Rule):
         assert isinstance(fused, GraphFunction)
         assert isinstance(out, TensorType)
         name = f"{call.callee}{SUFFIX}"
-        if name not in editor.current:
-            merged = replace(inline_stages(merge(editor, fused)), private=True)
-            name = editor.add_function(name, merged)
+        if name in editor.base or name not in editor.current:
+            name = editor.add_function(name, _merged(editor, fused))
         editor.replace_value(
             site.function, site.nodes[0], CallTIR(name, call.args, (out,)), self.name
         )
@@ -100,15 +100,27 @@ class FuseTensorFunctions(Rule):
         module = editor.commit()
         called = callees(module)
         groups = _primitives(module).items()
-        gone = [name for name, f in groups if f.private and name not in called]
+        gone = {name: f for name, f in groups if f.private and name not in called}
+        left = {f"{name}{SUFFIX}": name for name, f in gone.items() if _left_by(editor, name, f)}
         for name in gone:
             editor.remove_function(name)
-        return _with_names(editor.commit(), {f"{name}{SUFFIX}": name for name in gone})
+        return _with_names(editor.commit(), left)
+
+
+def _merged(editor: ModuleEditor, group: GraphFunction) -> TensorFunction:
+    return replace(inline_stages(merge(editor, group)), private=True)
+
+
+def _left_by(editor: ModuleEditor, name: str, group: GraphFunction) -> bool:
+    """Whether the function that is named after a group is what the group was merged into."""
+    merged = f"{name}{SUFFIX}"
+    if merged not in editor.base:
+        return merged in editor.current
+    return structurally_equal(editor.function(merged), _merged(editor, group))
 
 
 def _with_names(module: IRModule, names: dict[str, str]) -> IRModule:
     """Merged functions have the names of the groups that have gone."""
-    names = {old: new for old, new in names.items() if old in module}
     if not names:
         return module
     named = (
