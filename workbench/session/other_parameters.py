@@ -1,13 +1,14 @@
 """Checks of steps whose entry function takes other parameters than that of the import.
 
 Where a step bound parameters or dimensions, the import runs on inputs that fit both. Where a step
-takes values that the import computes, it is given those.
+takes values that the import computes, it is given those. What a parameter was bound to is told by
+the step that bound it: later ones may fold the constant away.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from workbench.ir import (
 )
 from workbench.ir.call_types import Unifier
 from workbench.rewrite import all_bindings, with_dims
+from workbench.runtime import Cancelled as NativeCancelled
 from workbench.session.engine import Engine
 from workbench.session.extents import largest, symbols_of
 from workbench.session.inputs import Inputs, Interval, seeded_inputs
@@ -41,7 +43,15 @@ from workbench.session.verdict import (
     run_side,
 )
 from workbench.session.worker import Job
-from workbench.support import CompileError, NodeId
+from workbench.support import CompileError, Diagnostic, NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Arguments of the import that fit a step too, and a run of the import on them."""
+
+    inputs: Inputs
+    side: Side
 
 
 def takes_others(origin: IRModule, module: IRModule, function: str) -> bool:
@@ -52,31 +62,37 @@ def takes_others(origin: IRModule, module: IRModule, function: str) -> bool:
     return [(p.id, p.type) for p in old.params] != [(p.id, p.type) for p in new.params]
 
 
+def run_import(engine: Engine, origin: IRModule, inputs: Inputs, function: str, job: Job) -> Side:
+    """All values of the import by the reference interpreter; compiled where that takes too long.
+
+    Raises:
+        CompileError: why it cannot be run.
+    """
+    if not interpreter_can_run(origin, largest(inputs.extents)):
+        return run_side(engine, origin, inputs, function, job)
+    values = reference_values(origin, inputs.arrays, function)
+    return Side(origin, values, result_of(origin, function, values))
+
+
 def check_against_import(
-    engine: Engine,
-    origin: IRModule,
-    module: IRModule,
-    function: str,
-    inputs: Inputs,
-    ranges: Mapping[str, Interval],
-    job: Job,
+    engine: Engine, fit: Fit, module: IRModule, function: str, job: Job
 ) -> Verdict:
     """The verdict on what `module` returns, compared with the import alone.
 
     Raises:
-        CompileError: where the import cannot be run on inputs that fit.
+        CompileError: `session/no-inputs`.
     """
+    origin = fit.side.module
     old, new = origin.graph_functions[function], module.graph_functions[function]
     refused = other_signature(origin, module, function)
     if refused:
-        return Verdict("wrong", f"✗ {refused}", inputs=inputs.source)
-    given, expected = fitting_inputs(engine, origin, module, function, inputs, ranges, job)
-    if isinstance(given, str):
-        text = f"not checkable: it takes `{given}`, which the import does not compute"
-        return Verdict("uncheckable", text)
+        return Verdict("wrong", f"✗ {refused}", inputs=fit.inputs.source)
+    given = given_to(module, function, fit)
     job.checkpoint()
     try:
         after: Side = run_side(engine, module, given, function, job)
+    except NativeCancelled:
+        raise
     except CompileError as error:
         fault = error.diagnostics[0]
         text = f"✗ does not run: {fault.message}"
@@ -84,58 +100,44 @@ def check_against_import(
     total = sum(reduction_length(origin, b.value) for b in all_bindings(old))
     found = [
         compare(a, b, total, function, var)
-        for a, b, var in zip(expected, after.outputs, result_vars(new), strict=False)
+        for a, b, var in zip(fit.side.outputs, after.outputs, result_vars(new), strict=False)
     ]
     return conclude(found, found, len(found), given.source)
 
 
-def fitting_inputs(
-    engine: Engine,
-    origin: IRModule,
-    module: IRModule,
-    function: str,
-    inputs: Inputs,
-    ranges: Mapping[str, Interval],
-    job: Job,
-) -> tuple[Inputs | str, tuple[Value, ...]]:
-    """Inputs of the step's entry function, and what the import returns for what they come from.
-
-    Instead of inputs the name of a parameter that the import does not compute.
+def given_to(module: IRModule, function: str, fit: Fit) -> Inputs:
+    """What a step's entry function gets where the import gets the arguments of `fit`.
 
     Raises:
-        CompileError: where the import cannot be run on inputs that fit.
+        CompileError: `session/no-inputs` where it takes what the import does not compute.
     """
-    old, new = origin.graph_functions[function], module.graph_functions[function]
-    arguments = _arguments(origin, module, function, inputs, ranges)
-    if interpreter_can_run(origin, largest(arguments.extents)):
-        values: Mapping[NodeId, Value] = reference_values(origin, arguments.arrays, function)
-        expected = result_of(origin, function, values)
-    else:
-        side = run_side(engine, origin, arguments, function, job)
-        values, expected = side.values, side.outputs
-    known = {**dict(zip((p.id for p in old.params), arguments.arrays, strict=True)), **values}
-    missing = next((param.name for param in new.params if param.id not in known), None)
+    old, new = (m.graph_functions[function] for m in (fit.side.module, module))
+    arguments = zip((p.id for p in old.params), fit.inputs.arrays, strict=True)
+    known = {**dict(arguments), **fit.side.values}
+    missing = next((param for param in new.params if param.id not in known), None)
     if missing is not None:
-        return missing, expected
-    return Inputs(tuple(known[param.id] for param in new.params), arguments.source), expected
+        text = f"it takes `{missing.name}`, which the import does not compute"
+        raise CompileError(
+            Diagnostic("session/no-inputs", text, function=function, node=missing.id)
+        )
+    return replace(fit.inputs, arrays=tuple(known[param.id] for param in new.params))
 
 
-def _arguments(
-    origin: IRModule,
-    module: IRModule,
+def import_arguments(
+    path: Sequence[IRModule],
     function: str,
     inputs: Inputs,
     ranges: Mapping[str, Interval],
 ) -> Inputs:
-    """Arguments for the import that fit the step too: bound parameters are what they are bound to.
+    """Arguments for the import that fit a step too: bound parameters are what they are bound to.
 
-    Those in use where they fit, seeded ones for the extents of the step else.
+    `path` has the modules from the import to the step. Those in use where they fit, seeded ones
+    for the extents of the step else.
     """
-    old, new = origin.graph_functions[function], module.graph_functions[function]
-    bound = _bound(module, new)
-    types = {param.id: param.type for param in new.params}
-    types |= {i: TensorType(a.shape, str(a.dtype)) for i, a in bound.items()}
-    wanted = [types.get(param.id, param.type) for param in old.params]
+    origin = path[0]
+    old = origin.graph_functions[function]
+    types, bound = _fates(path, function)
+    wanted = [types[param.id] for param in old.params]
     if not all(_fits(a, t) for a, t in zip(inputs.arrays, wanted, strict=False)):
         unifier = Unifier()
         unifier.call(old.params, wanted)
@@ -149,7 +151,27 @@ def _arguments(
     return replace(inputs, arrays=arrays)
 
 
-def _bound(module: IRModule, function: GraphFunction) -> dict[NodeId, np.ndarray[Any, Any]]:
+def _fates(
+    path: Sequence[IRModule], function: str
+) -> tuple[dict[NodeId, Type], dict[NodeId, np.ndarray[Any, Any]]]:
+    """What became of the parameters of the import: their types, and values of those bound.
+
+    A value is that of the step that bound the parameter: one that changed it later is wrong.
+    """
+    types = {param.id: param.type for param in path[0].graph_functions[function].params}
+    bound: dict[NodeId, np.ndarray[Any, Any]] = {}
+    for module in path[1:]:
+        target = module.graph_functions.get(function)
+        if target is None:
+            continue
+        types |= {param.id: param.type for param in target.params if param.id in types}
+        found = _constants(module, target)
+        bound |= {i: a for i, a in found.items() if i in types and i not in bound}
+    types |= {i: TensorType(a.shape, str(a.dtype)) for i, a in bound.items()}
+    return types, bound
+
+
+def _constants(module: IRModule, function: GraphFunction) -> dict[NodeId, np.ndarray[Any, Any]]:
     """Values that are constants of the module, by id: bound parameters are among them."""
     return {
         b.var.id: module.pool[b.value.value.digest]

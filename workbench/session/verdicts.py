@@ -8,19 +8,24 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from workbench.interpret import values as reference_values
 from workbench.ir import CallFunction, IfThenElse
 from workbench.rewrite import NodeRef
 from workbench.runtime import Cancelled as NativeCancelled
 from workbench.schedule import Primitive
 from workbench.session.blame import Blame, blame_of
 from workbench.session.engine import Engine
-from workbench.session.extents import Extents, largest, runs, told
+from workbench.session.extents import Extents, runs, told
 from workbench.session.frames import Search, bound, locate
 from workbench.session.inputs import Inputs, Interval, entry_function, seeded_inputs
-from workbench.session.interpreter_cost import interpreter_can_run
 from workbench.session.kernel_check import check_kernels
-from workbench.session.other_parameters import check_against_import, fitting_inputs, takes_others
+from workbench.session.other_parameters import (
+    Fit,
+    check_against_import,
+    given_to,
+    import_arguments,
+    run_import,
+    takes_others,
+)
 from workbench.session.snapshot import Snapshot
 from workbench.session.step import Step
 from workbench.session.verdict import (
@@ -32,7 +37,6 @@ from workbench.session.verdict import (
     both,
     check,
     named_inside,
-    result_of,
     run_side,
 )
 from workbench.session.worker import Cancelled, Job
@@ -40,6 +44,8 @@ from workbench.support import CompileError
 
 KEPT = 12
 """Runs whose values are kept: those of a step on one of the inputs."""
+KEPT_FITS = 4
+"""Runs of the import that are kept, on arguments that fit steps with other parameters."""
 
 
 class Verdicts:
@@ -55,6 +61,8 @@ class Verdicts:
         self._verdicts: dict[int, Verdict] = {0: IMPORTED}
         self._sides: OrderedDict[tuple[int, int], Side] = OrderedDict()
         """By number of the step and of the inputs."""
+        self._fits: OrderedDict[tuple[int, int], Fit] = OrderedDict()
+        """By number of the step that changed the parameters, and of the inputs."""
         self._given: tuple[Any, ...] = ()
         self._ranges: dict[str, Interval] = {}
         self._extents: dict[str, int] = {}
@@ -82,6 +90,7 @@ class Verdicts:
             self._given, self._ranges, self._inputs = arrays, ranges, ()
             self._extents = extents
             self._sides.clear()
+            self._fits.clear()
             self._shown_on.clear()
             self._generation += 1
 
@@ -149,7 +158,8 @@ class Verdicts:
     def side(self, index: int, job: Job, number: int = 0) -> Side:
         """All values of a step; those of the import come from the reference interpreter.
 
-        An import whose loops are too long for it runs compiled. `number` is that of the inputs.
+        An import whose loops are too long for it runs compiled. `number` is that of the inputs;
+        a step that takes other parameters than the import gets what stands for them.
 
         Raises:
             CompileError: why the step cannot be run.
@@ -163,17 +173,58 @@ class Verdicts:
         if index == 0:
             side = self._run_import(inputs, job)
         else:
-            side = run_side(self._engine, module, inputs, entry_function(module), job)
+            entry = entry_function(module)
+            given = given_to(module, entry, self._fit(index, number, job))
+            side = run_side(self._engine, module, given, entry, job)
         self._keep(index, number, side, inputs)
         return side
 
     def _run_import(self, inputs: Inputs, job: Job) -> Side:
         module = self._snapshot(0).module
+        return run_import(self._engine, module, inputs, entry_function(module), job)
+
+    def _fit(self, index: int, number: int, job: Job) -> Fit:
+        """Arguments of the import that fit a step, and its values on them.
+
+        Raises:
+            CompileError: why the import cannot be run on them.
+        """
+        inputs = self._nth(number, job)
+        origin, module = self._snapshot(0).module, self._snapshot(index).module
         entry = entry_function(module)
-        if not interpreter_can_run(module, largest(inputs.extents)):
-            return run_side(self._engine, module, inputs, entry, job)
-        values = reference_values(module, inputs.arrays, entry)
-        return Side(module, values, result_of(module, entry, values))
+        if not takes_others(origin, module, entry):
+            return Fit(inputs, self.side(0, job, number))
+        key = (self._changed_parameters(index, entry), number)
+        with self._lock:
+            if key in self._fits:
+                self._fits.move_to_end(key)
+                return self._fits[key]
+        arguments = self._arguments(key[0], inputs)
+        fit = Fit(arguments, run_import(self._engine, origin, arguments, entry, job))
+        with self._lock:
+            if number < len(self._inputs) and self._inputs[number] is inputs:
+                self._fits[key] = fit
+                while len(self._fits) > KEPT_FITS:
+                    self._fits.popitem(last=False)
+        return fit
+
+    def _arguments(self, index: int, inputs: Inputs) -> Inputs:
+        """`inputs`, or what fits a step too where they do not."""
+        path = [self._snapshot(index)]
+        while path[-1].parent is not None:
+            path.append(self._snapshot(path[-1].parent))
+        modules = [snapshot.module for snapshot in reversed(path)]
+        return import_arguments(modules, entry_function(modules[-1]), inputs, self._ranges)
+
+    def _changed_parameters(self, index: int, entry: str) -> int:
+        """The last step on the way to `index` that changed the parameters of the entry function."""
+        snapshot = self._snapshot(index)
+        while snapshot.parent is not None:
+            parent = self._snapshot(snapshot.parent)
+            if takes_others(parent.module, snapshot.module, entry):
+                break
+            snapshot = parent
+        return snapshot.index
 
     def _keep(self, index: int, number: int, side: Side, inputs: Inputs) -> None:
         """Keep the values of a step, unless other inputs are in use by now."""
@@ -211,18 +262,11 @@ class Verdicts:
         if not new.graph_functions or step.verdict.fault is not None:
             return blame_of(step, old, None)
         number = self._shown_on.get(step.index, 0)
-        entry, inputs = entry_function(new), self._nth(number, job)
-        origin = self._snapshot(0).module
+        entry = entry_function(new)
         if takes_others(old, new, entry):
             return blame_of(step, old, None)
-        if takes_others(origin, new, entry):
-            given, _ = fitting_inputs(self._engine, origin, new, entry, inputs, self._ranges, job)
-            if isinstance(given, str):
-                return blame_of(step, old, None)
-            inputs = given
-            values = run_side(self._engine, old, inputs, entry, job).values
-        else:
-            values = self.side(snapshot.parent, job, number).values
+        inputs = given_to(new, entry, self._fit(step.index, number, job))
+        values = self.side(snapshot.parent, job, number).values
         search = Search(self._engine, old, new, derivations, job)
         return blame_of(step, old, locate(search, entry, inputs.arrays, values))
 
@@ -279,22 +323,21 @@ class Verdicts:
         """The verdict on a step for one of the inputs."""
         assert snapshot.parent is not None
         inputs = self._nth(number, job)
-        entry = entry_function(snapshot.module)
-        origin = self._snapshot(0).module
-        if takes_others(origin, snapshot.module, entry):
-            return check_against_import(
-                self._engine, origin, snapshot.module, entry, inputs, self._ranges, job
-            )
-        reference = self.side(0, job, number).outputs
+        module, old = snapshot.module, self._snapshot(snapshot.parent).module
+        entry = entry_function(module)
+        fit = self._fit(snapshot.index, number, job)
         job.checkpoint()
+        if takes_others(old, module, entry):
+            return check_against_import(self._engine, fit, module, entry, job)
+        given = given_to(module, entry, fit)
         before = self.side(snapshot.parent, job, number)
         job.checkpoint()
         return check(
             self._engine,
             before,
-            snapshot.module,
-            reference,
-            inputs,
+            module,
+            fit.side.outputs,
+            given,
             entry,
             job,
             lambda side: self._keep(snapshot.index, number, side, inputs),
