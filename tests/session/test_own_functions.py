@@ -114,3 +114,41 @@ def test_a_parameter_is_no_call(session: Session) -> None:
     with pytest.raises(CompileError):
         session.swap("x", np.abs)
     assert isinstance(value(session, "a"), CallOp)
+
+
+def test_it_is_measured_with_the_others_and_swapped_back(session: Session) -> None:
+    session.apply("LegalizeOps")
+    session.swap("y", in_notebook(CELL)["my_matmul"])  # pyright: ignore[reportArgumentType]
+    bars = {bar.name: bar for bar in session.measure("y").bars}
+    assert bars["external my_matmul"].current
+    assert not bars["external my_matmul"].failed
+    assert bars["external my_matmul"].runs
+    session.swap("y", "generated")
+    there = {item.name: item for item in session.implementations("y")}
+    assert there["external my_matmul"].available
+    assert not any(bar.failed for bar in session.measure("y").bars if bar.name in there)
+    session.swap("y", "external my_matmul")
+    call = value(session, "y")
+    assert isinstance(call, CallPacked)
+    assert call.symbol == "my_matmul"
+
+
+def test_one_that_took_the_place_of_another_can_give_it_back(session: Session) -> None:
+    session.swap("b", in_notebook(CELL)["my_relu"])  # pyright: ignore[reportArgumentType]
+    session.swap("b", np.abs)
+    there = {item.name: item for item in session.implementations("b")}
+    assert there["external my_relu"].available
+    session.swap("b", "external my_relu")
+    call = value(session, "b")
+    assert isinstance(call, CallPacked)
+    assert call.symbol == "my_relu"
+
+
+def test_it_is_measured_where_dimensions_are_symbolic() -> None:
+    text = TEXT.replace("(4, 6)", '("n", 6)').replace(
+        '"float32")):', '"float32")):\n        n = T.int64()'
+    )
+    session = Session(parse(text))
+    session.swap("a", in_notebook(CELL)["my_matmul"])  # pyright: ignore[reportArgumentType]
+    bars = {bar.name: bar for bar in session.measure("a").bars}
+    assert bars["external my_matmul"].runs

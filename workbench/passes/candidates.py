@@ -24,14 +24,16 @@ from workbench.ir import (
     IRModule,
     TensorFunction,
     TensorType,
+    TupleType,
+    Type,
     Var,
     externals,
     find_library,
     find_operator,
-    type_of,
     why_missing_in,
 )
 from workbench.ir.traverse import evolve
+from workbench.passes.external_calls import external_calls
 from workbench.passes.library_calls import (
     call_library,
     library_arguments,
@@ -231,7 +233,7 @@ def _user_functions(
     if isinstance(call, CallPacked):
         args = _arguments(call, algorithm)
     types = [arg.type for arg in args if isinstance(arg, Var | Constant)]
-    wanted = [(t.shape, t.dtype) for t in (*types, out) if isinstance(t, TensorType)]
+    wanted = [(t.shape, t.dtype) for t in (*types, *_tensors(out)) if isinstance(t, TensorType)]
     for name, function in module.tensor_functions.items():
         there = [
             (p.type.shape, p.type.dtype) for p in function.params if isinstance(p.type, BufferType)
@@ -258,31 +260,18 @@ def _externals(module: IRModule, binding: Binding) -> Iterator[Candidate]:
     args = call_arguments(module, binding)
     if args is None or not externals(module):
         return
-    wanted = ([type_of(arg) for arg in args], (binding.var.type,))
     current = binding.value.symbol if isinstance(binding.value, CallPacked) else ""
-    for symbol, call in _external_calls(module).items():
-        if ([type_of(arg) for arg in call.args], call.out_types) == wanted:
-            reason = why_missing_in(module, symbol)
-            yield Candidate(
-                f"external {symbol}",
-                "user",
-                f"function `{symbol}` that came with the module",
-                current=symbol == current,
-                available=not reason,
-                reason=reason,
-            )
-
-
-def _external_calls(module: IRModule) -> dict[str, CallPacked]:
-    """For each external function a call of it, which says how it is called."""
-    symbols = {external.symbol for external in externals(module)}
-    found: dict[str, CallPacked] = {}
-    for function in module.graph_functions.values():
-        for binding in all_bindings(function):
-            call = binding.value
-            if isinstance(call, CallPacked) and call.symbol in symbols:
-                found.setdefault(call.symbol, call)
-    return found
+    fitting = (call for call in external_calls(module) if call.fits(args, binding.var.type))
+    for symbol in dict.fromkeys(call.symbol for call in fitting):
+        reason = why_missing_in(module, symbol)
+        yield Candidate(
+            f"external {symbol}",
+            "user",
+            f"function `{symbol}` that came with the module",
+            current=symbol == current,
+            available=not reason,
+            reason=reason,
+        )
 
 
 def implement(
@@ -305,12 +294,7 @@ def implement(
         )
         return
     if chosen.name.startswith("external "):
-        like = _external_calls(editor.current)[chosen.name.removeprefix("external ")]
-        args = call_arguments(editor.current, binding)
-        assert args is not None
-        attrs = dict(like.attrs) | dict(algorithm_attrs(editor, binding))
-        call = replace(like, args=args, attrs=tuple(sorted(attrs.items())))
-        editor.replace_value(function, value, call, rule)
+        call_external(editor, function, binding, chosen.name.removeprefix("external "), rule)
         return
     if chosen.kind == "user":
         call = _as_call(editor, binding, algorithm, name).value
@@ -325,6 +309,18 @@ def implement(
         made = add_scheduled(editor, call.callee, SCHEDULES[chosen.name])
         call = evolve(call, {"callee": made})
     editor.replace_value(function, value, call, rule)
+
+
+def call_external(
+    editor: ModuleEditor, function: str, binding: Binding, symbol: str, rule: str
+) -> None:
+    """Compute a call by external code that is called with such types somewhere."""
+    args, out = call_arguments(editor.current, binding), binding.var.type
+    assert args is not None
+    known = external_calls(editor.current)
+    like = next(call for call in known if call.symbol == symbol and call.fits(args, out))
+    call = like.call(args, out, algorithm_attrs(editor, binding))
+    editor.replace_value(function, binding.var.id, call, rule)
 
 
 def call_arguments(module: IRModule, binding: Binding) -> tuple[Arg, ...] | None:
@@ -347,6 +343,12 @@ def _arguments(call: CallPacked, algorithm: TensorFunction | None) -> tuple[Arg,
     return tuple(given[p.id] for p in algorithm.params[:-1]) if algorithm and given else call.args
 
 
+def _tensors(out: Type) -> tuple[TensorType, ...]:
+    """The tensors of a result."""
+    outs = out.fields if isinstance(out, TupleType) else (out,)
+    return tuple(type_ for type_ in outs if isinstance(type_, TensorType))
+
+
 def _as_call(
     editor: ModuleEditor, binding: Binding, algorithm: TensorFunction | None, name: str
 ) -> Binding:
@@ -355,11 +357,11 @@ def _as_call(
     Which is added where it is missing.
     """
     call, out = binding.value, binding.var.type
-    assert isinstance(out, TensorType)
     if isinstance(call, CallTIR):
         return evolve(binding, {"value": evolve(call, {"callee": name or call.callee})})
     if isinstance(call, CallPacked):
-        return evolve(binding, {"value": CallTIR(name, _arguments(call, algorithm), (out,))})
+        args = _arguments(call, algorithm)
+        return evolve(binding, {"value": CallTIR(name, args, _tensors(out))})
     assert isinstance(call, CallOp)
     if algorithm is None:
         return replace(binding, value=call_of("", call, out))

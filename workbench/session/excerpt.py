@@ -24,7 +24,10 @@ from workbench.ir import (
     Var,
     as_dim,
     transform,
+    type_of,
 )
+from workbench.passes.candidates import call_arguments
+from workbench.passes.external_calls import like_in
 from workbench.rewrite import all_bindings
 from workbench.support import NodeId
 
@@ -63,7 +66,17 @@ def excerpt(
     )
     functions = tuple((n, f) for n, f in module.functions if isinstance(f, TensorFunction))
     alone = IRModule((("main", main), *functions), module.pool)
+    alone = _with_externals(alone, wanted, module, bindings[value])
     return Excerpt(alone, tuple(values[var.id] for var in params), values[value])
+
+
+def _with_externals(alone: IRModule, wanted: Binding, module: IRModule, old: Binding) -> IRModule:
+    """The module with the code that came with the other one and computes the call there."""
+    before, after = call_arguments(module, old), call_arguments(alone, wanted)
+    if before is None or after is None:
+        return alone
+    types = (*map(type_of, before), old.var.type)
+    return like_in(alone, module, types, (*map(type_of, after), wanted.var.type))
 
 
 def needed(module: IRModule, function: str) -> IRModule:

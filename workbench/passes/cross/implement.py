@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from workbench.ir import Binding, IRModule
 from workbench.passes.candidates import Candidate, find_value, implement, implementations, why_none
+from workbench.passes.external_calls import noting_calls
 from workbench.rewrite import ModuleEditor, Pass, PassResult
 from workbench.support import CompileError, Diagnostic
 
@@ -43,7 +44,7 @@ class Implement(Pass):
         chosen = known.get(self.implementation)
         if chosen is None or not chosen.available:
             raise CompileError(self._unknown(function, binding, chosen, known))
-        editor = ModuleEditor(module)
+        editor = ModuleEditor(module if chosen.current else noting_calls(module))
         if not chosen.current:
             implement(editor, function, binding, chosen, self.name)
         return PassResult(editor.commit(), tuple(editor.derivations))

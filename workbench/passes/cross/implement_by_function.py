@@ -27,6 +27,7 @@ from workbench.ir import (
     with_externals,
 )
 from workbench.passes.candidates import algorithm_attrs, call_arguments, find_value, why_none
+from workbench.passes.external_calls import noting_calls
 from workbench.rewrite import ModuleEditor, Pass, PassResult
 from workbench.support import CompileError, Diagnostic
 
@@ -60,7 +61,7 @@ class ImplementByFunction(Pass):
         found = external_of(self.function, externals(module))
         returns = self._returns(len(args))
         style = PackedStyle.PURE if returns else PackedStyle.DPS
-        editor = ModuleEditor(with_externals(module, (found,)))
+        editor = ModuleEditor(with_externals(noting_calls(module), (found,)))
         attrs = algorithm_attrs(editor, binding)
         call = CallPacked(found.symbol, args, (out,), style, attrs)
         editor.replace_value(function, binding.var.id, call, self.name)
