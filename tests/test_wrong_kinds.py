@@ -339,7 +339,7 @@ def test_what_an_annotation_allows(value: object, hint: object, expected: bool) 
 
 def test_annotations_in_words() -> None:
     assert describe(int | str | None) == "an integer, a text or `None`"
-    assert describe(tuple[int, ...]) == "a list (an integer)"
+    assert describe(tuple[int, ...]) == "a list of integers"
     assert describe(IRModule) == "an `IRModule`"
 
 

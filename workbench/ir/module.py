@@ -14,6 +14,7 @@ from workbench.support.amounts import byte_count
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.found import found
 from workbench.support.kinds import checks_kinds, class_checks_calls
+from workbench.support.spelling import near
 
 Function: TypeAlias = GraphFunction | TensorFunction
 
@@ -80,6 +81,7 @@ class IRModule:
                 "module/unknown-function",
                 f"no function `{name}`",
                 notes=(f"there are {known or 'none'}",),
+                hint=near(name, self._by_name),
             )
         )
 

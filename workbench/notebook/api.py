@@ -20,7 +20,7 @@ from workbench.session.adapters import adapter_for
 from workbench.session.session import module_name
 from workbench.support import CompileError, Diagnostic
 from workbench.support.found import found
-from workbench.support.kinds import checks_kinds
+from workbench.support.kinds import checks_kinds, module_hint
 
 REGISTERED = (ops, _views, displays)
 """Imported for what they register: operators, views of modules, displays of sessions."""
@@ -54,17 +54,40 @@ def load(source: Any, digest: str = "") -> IRModule:  # noqa: ANN401
 
 def _load(source: Any, caller: str) -> IRModule:  # noqa: ANN401
     if not isinstance(source, str | PathLike):
-        if not hasattr(source, "SerializeToString"):
+        if not (hasattr(source, "SerializeToString") and hasattr(source, "graph")):
             takes = "a path or an `onnx.ModelProto`"
             takes = takes if caller == "load" else f"a module, {takes}"
             message = f"`{caller}` takes {takes}, got {found(source)}"
-            raise CompileError(Diagnostic("call/wrong-kind", message))
+            raise CompileError(Diagnostic("call/wrong-kind", message, hint=_meant(source, caller)))
         return _load_onnx(source)
-    path = Path(os.fspath(source))
-    if not path.is_file():
-        raise CompileError(_no_file(path))
+    path = _path(source, caller)
     module = _read(path)
     return remember_source(module, Source("path", str(path)))
+
+
+def _meant(source: Any, caller: str) -> str:  # noqa: ANN401
+    """What somebody may have meant who gave something that is no model."""
+    if hasattr(source, "SerializeToString"):
+        return "give the whole `onnx.ModelProto`, or make one: `onnx.helper.make_model(graph)`"
+    return module_hint(source, IRModule) if caller == "open" else ""
+
+
+def _path(source: Any, caller: str) -> Path:  # noqa: ANN401
+    """The path of a file that is there."""
+    text: str = os.fspath(source)
+    if "\n" in text:
+        call = f"wb.{caller}(wb.parse(text))" if caller == "open" else "wb.parse(text)"
+        message = f"`{caller}` takes a path, and this is a script"
+        raise CompileError(Diagnostic("load/no-file", message, hint=f"write `{call}`"))
+    path = Path(text)
+    try:
+        there = path.is_file()
+    except OSError as error:
+        message = f"`{path}` cannot be the path of a file: {error.strerror}"
+        raise CompileError(Diagnostic("load/no-file", message)) from error
+    if not there:
+        raise CompileError(_no_file(path))
+    return path
 
 
 def _no_file(path: Path) -> Diagnostic:
@@ -106,6 +129,10 @@ def parse(
     Raises:
         CompileError: all faults of the script, each with line and caret.
     """
+    if "\n" not in text and Path(text).suffix in SUFFIXES:
+        message = f"`parse` takes the text of a script, and `{text}` is a path"
+        hint = f'`wb.load("{text}")` reads a file'
+        raise CompileError(Diagnostic("call/wrong-kind", message, hint=hint))
     module = script.parse(text, like=like, namespace=namespace, filename=filename)
     if like is None and not namespace:
         remember_source(module, Source("text", text))
@@ -134,5 +161,5 @@ def open_session(source: Any, name: str = "") -> Session:  # noqa: ANN401
         return attach(Session(source, name))
     if not isinstance(source, str | PathLike):
         return attach(Session(_load(source, "open"), name))
-    path = Path(os.fspath(source))
+    path = _path(source, "open")
     return attach(Session(load(path), name or module_name(path), adapter_for(path)))

@@ -42,6 +42,7 @@ from workbench.passes.library_calls import (
 from workbench.passes.scheduled import add_scheduled
 from workbench.passes.tensor_forms import call_of, tensor_form
 from workbench.rewrite import ModuleEditor, all_bindings
+from workbench.rewrite.passes import unknown_value
 from workbench.schedule.cpu.default import ScheduleOptions, schedule_function
 from workbench.support import CompileError, Diagnostic
 
@@ -87,7 +88,13 @@ def find_value(module: IRModule, name: str) -> tuple[str, Binding]:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise CompileError(Diagnostic("pass/unknown-value", f"no value is named `{name}`"))
+        known = [
+            word
+            for function_name, function in module.graph_functions.items()
+            for binding in all_bindings(function)
+            for word in (binding.var.name, f"{function_name}.{binding.var.name}")
+        ]
+        raise CompileError(unknown_value(name, known))
     places = ", ".join(f"`{function}.{name}`" for function, _ in found)
     raise CompileError(
         Diagnostic("pass/ambiguous-value", f"`{name}` names several values: {places}")

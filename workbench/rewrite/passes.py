@@ -22,6 +22,7 @@ from workbench.support.kinds import (
     wrong_arguments,
     wrong_fields,
 )
+from workbench.support.spelling import near_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,10 +229,15 @@ def _selected_ids(module: IRModule, only: tuple[str, ...]) -> frozenset[NodeRef]
                 found[name].add(ref)
     unknown = [name for name, refs in found.items() if not refs]
     if unknown:
-        raise CompileError(
-            Diagnostic("pass/unknown-value", f"no value is named `{name}`") for name in unknown
-        )
+        known = [name for _, names in _named_values(module) for name in names if name]
+        raise CompileError(unknown_value(name, known) for name in unknown)
     return frozenset(ref for refs in found.values() for ref in refs)
+
+
+def unknown_value(name: str, known: Iterable[str]) -> Diagnostic:
+    """The fault of a name that no value has, with the names that look like it."""
+    message = f"no value is named `{name}`"
+    return Diagnostic("pass/unknown-value", message, hint=near_value(name, known))
 
 
 def _named_values(module: IRModule) -> Iterator[tuple[NodeRef, tuple[str, str]]]:

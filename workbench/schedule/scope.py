@@ -27,6 +27,7 @@ from workbench.ir import (
     walk,
 )
 from workbench.support import CompileError, Diagnostic, IdSource, NodeId
+from workbench.support.spelling import near
 
 P = TypeVar("P", For, Block, Var)
 
@@ -65,7 +66,7 @@ class Scope:
                 if name
                 else f"the module has `{len(names)}` tensor functions, expected one",
                 notes=(f"there are {_listed(names)}",),
-                hint='name it: `Schedule(module, "matmul")`',
+                hint=_which(name, names),
             )
         )
 
@@ -377,3 +378,10 @@ def _numbered(stmt: Stmt, same: Sequence[Stmt], name: str) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(f"`{name}`" for name in names) or "none"
+
+
+def _which(name: str, names: list[str]) -> str:
+    """What to write where no tensor function, or none of that name, was given."""
+    if not names:
+        return "apply `LegalizeOps` first, which makes tensor functions"
+    return near(name, names) or f'name one, such as `"{names[0]}"`'

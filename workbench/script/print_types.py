@@ -67,6 +67,13 @@ def write_type(w: Writer, type_: Type, *, quoted: bool = False) -> None:
             assert_never(type_)
 
 
+def type_text(type_: Type) -> str:
+    """A type as a script has it in a signature, symbolic dimensions by name."""
+    w = Writer()
+    write_type(w, type_)
+    return text_of(w.tokens)
+
+
 def _write_tensor_type(w: Writer, type_: TensorType, *, quoted: bool) -> None:
     w.put("R.Tensor", "type")
     w.put("(")

@@ -27,12 +27,11 @@ from workbench.ir.call_types import compatible
 from workbench.ir.dtypes import DTYPES
 from workbench.script.call_result import seen_outside
 from workbench.script.context import frozen
-from workbench.script.print_types import write_type
+from workbench.script.print_types import type_text
 from workbench.script.read_leaves import LEAVES, Value
 from workbench.script.read_signature import SignatureReader
 from workbench.script.read_tensor import Options
 from workbench.script.scope import LOST, Hidden, ModuleName
-from workbench.script.tokens import Writer, text_of
 from workbench.support.spelling import near
 
 _STATEMENTS = ("R.dataflow", "R.output", "R.func_attr")
@@ -245,7 +244,8 @@ class GraphReader(SignatureReader):
             raise self.fault(
                 node,
                 "script/type-mismatch",
-                f"{what} is annotated as `{_text(written)}`, but its value is `{_text(inferred)}`",
+                f"{what} is annotated as `{type_text(written)}`, "
+                f"but its value is `{type_text(inferred)}`",
                 hint=_mismatch_hint(written, inferred),
             )
 
@@ -356,8 +356,8 @@ class GraphReader(SignatureReader):
             raise self.fault(
                 node.orelse[-1],
                 "script/type-mismatch",
-                f"`{then.name}` is `{_text(then.type)}` in one branch "
-                f"and `{_text(otherwise.type)}` in the other",
+                f"`{then.name}` is `{type_text(then.type)}` in one branch "
+                f"and `{type_text(otherwise.type)}` in the other",
             )
         self._emit(node, then.name, IfThenElse(condition, then.body, otherwise.body), then.type)
 
@@ -397,12 +397,6 @@ class GraphReader(SignatureReader):
 
 def _item(base: Arg, index: int) -> GraphExpr:
     return TupleItem(base, index)
-
-
-def _text(type_: Type) -> str:
-    w = Writer()
-    write_type(w, type_)
-    return text_of(w.tokens)
 
 
 def _mismatch_hint(written: Type, inferred: Type) -> str:

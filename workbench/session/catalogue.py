@@ -14,6 +14,7 @@ from workbench.schedule import PRIMITIVES
 from workbench.session.guarded import run_guarded
 from workbench.support import CompileError, Diagnostic
 from workbench.support.python_text import is_default, python_text
+from workbench.support.spelling import near
 
 KEPT = 256
 _RESULTS: OrderedDict[tuple[object, ...], PassResult] = OrderedDict()
@@ -61,11 +62,14 @@ def as_pass(item: Pass | type[Pass] | str) -> Pass:
         return item
     kind: Any = _by_name(item) if isinstance(item, str) else item
     if not (isinstance(kind, type) and issubclass(kind, Pass)):
+        several = isinstance(kind, tuple | list)
         raise CompileError(
             Diagnostic(
                 "session/not-a-pass",
-                f"expected a pass, got `{type(item).__name__}`",
-                hint="a pass is an instance of a subclass of `workbench.rewrite.Pass`",
+                f"expected a pass, got {'several, a' if several else 'a'} `{type(item).__name__}`",
+                hint="apply them one by one: `for step in steps: session.apply(step)`"
+                if several
+                else "a pass is an instance of a subclass of `workbench.rewrite.Pass`",
             )
         )
     if needed := required_parameters(kind):
@@ -92,9 +96,12 @@ def _by_name(name: str) -> type[Pass]:
     for kind in (*passes.BUILTIN_PASSES, *reversed(registered_passes())):
         if name in {kind.__name__, getattr(kind, "name", "")}:
             return kind
-    known = ", ".join(f"`{kind.__name__}`" for kind in known_passes())
+    names = [kind.__name__ for kind in known_passes()]
+    known = ", ".join(f"`{known}`" for known in names)
+    shown = (f"there are {known}",)
+    hint = near(name, names)
     raise CompileError(
-        Diagnostic("session/unknown-pass", f"no pass `{name}`", notes=(f"there are {known}",))
+        Diagnostic("session/unknown-pass", f"no pass `{name}`", notes=shown, hint=hint)
     )
 
 

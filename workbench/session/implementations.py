@@ -71,6 +71,16 @@ def edit_pass(module: IRModule, path: Sequence[Lineage], name: str, text: str) -
     """
     if name in module.tensor_functions:
         return passes.ReplaceFunction(name, text)
+    if name in module.graph_functions:
+        there = ", ".join(f"`{known}`" for known in module.tensor_functions)
+        raise CompileError(
+            Diagnostic(
+                "session/nothing-to-edit",
+                f"`{name}` is a graph function, and tensor functions can be edited",
+                notes=(f"there are {there or 'none'}",),
+                hint="graph functions are changed by passes, or by a script: `wb.parse(text)`",
+            )
+        )
     value = find_value(path, name)
     if isinstance(value.expr, CallTIR | CallTIRInplace):
         return passes.ReplaceFunction(value.expr.callee, text)

@@ -9,6 +9,7 @@ from workbench.ir import CallFunction, CallOp, CallPacked, CallTIR, CallTIRInpla
 from workbench.session.flow import FlowValue
 from workbench.session.lineage import Lineage
 from workbench.support import CompileError, Diagnostic
+from workbench.support.spelling import near_value
 
 SHOWN = 8
 
@@ -27,11 +28,12 @@ def find_value(path: Sequence[Lineage], name: str) -> FlowValue:
         return found[0]
     if not found:
         values = [v for v in path[-1].values() if "#" not in v.key]
-        near = [qualified_name(v) for v in values if name.lower() in v.name.lower()][:SHOWN]
-        notes = (f"near are {_listed(near)}",) if near else ()
-        raise CompileError(
-            Diagnostic("session/unknown-value", f"no value is named `{name}`", notes=notes)
-        )
+        alike = [qualified_name(v) for v in values if name.lower() in v.name.lower()][:SHOWN]
+        notes = (f"near are {_listed(alike)}",) if alike else ()
+        known = [word for v in values for word in (v.name, qualified_name(v))]
+        hint = "" if alike else near_value(name, known)
+        message = f"no value is named `{name}`"
+        raise CompileError(Diagnostic("session/unknown-value", message, notes=notes, hint=hint))
     names = [qualified_name(value) for value in found]
     raise CompileError(
         Diagnostic(

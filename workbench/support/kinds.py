@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import Any, Literal, TypeVar, Union, cast
 
 from workbench.support.diagnostics import CompileError, Diagnostic
-from workbench.support.found import found
+from workbench.support.found import MAX_SHOWN, found
 from workbench.support.spelling import near
 
 _CALLABLE: object = typing.get_origin(Callable[..., object])
@@ -253,7 +253,24 @@ def _wrong(function: str, name: str, value: object, hint: object) -> Diagnostic:
     return Diagnostic(
         "call/wrong-kind",
         f"`{function}` takes {describe(hint)} as `{name}`, got {found(value)}",
+        hint=module_hint(value, hint) or _list_hint(value, hint),
     )
+
+
+def module_hint(value: object, hint: object) -> str:
+    """What to write where a module is wanted, and something was given that has one."""
+    held: object = None if isinstance(value, type) else getattr(value, "module", None)
+    if held is None or not isinstance(hint, type) or not isinstance(held, hint):
+        return ""
+    kind = type(value).__name__
+    return f"give its module: the `.module` of the `{kind}`"
+
+
+def _list_hint(value: object, hint: object) -> str:
+    """What to write where a list is wanted, and one item of it was given."""
+    shown = repr(value)
+    single = isinstance(value, str) and len(shown) < MAX_SHOWN and fits((value,), hint)
+    return f"write `({shown},)`" if single else ""
 
 
 def fits(value: object, hint: Any) -> bool:  # noqa: ANN401
@@ -321,6 +338,13 @@ def _fits_items(value: Any, origin: object, args: tuple[Any, ...]) -> bool:  # n
         return False
 
 
+def _many(hint: Any) -> str:  # noqa: ANN401
+    """An annotation in words, for several."""
+    if hint in _WORDS and hint is not bool and hint is not type(None):
+        return f"{_WORDS[hint].split()[1]}s"
+    return f"items that are {describe(hint)} each" if hint is not Any else "anything"
+
+
 def describe(hint: Any) -> str:  # noqa: ANN401
     """An annotation in words."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
@@ -337,9 +361,11 @@ def describe(hint: Any) -> str:  # noqa: ANN401
         return describe(hint.__supertype__)
     if origin in (*_LISTS, typing.get_origin(Iterable[object])):
         items = [describe(arg) for arg in args if arg is not Ellipsis]
+        if len(items) == 1 and (origin is not tuple or args[1:] == (Ellipsis,)):
+            return f"a list of {_many(args[0])}"
         return f"a list ({', '.join(items)})" if items else "a list"
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return "a dictionary"
+        return "a dictionary" + (f" from {_many(args[0])} to {_many(args[1])}" if args else "")
     if origin is type:
         return f"a class ({', '.join(describe(arg) for arg in args)})"
     name: str = getattr(cast(object, hint if origin is None else origin), "__name__", str(hint))

@@ -19,6 +19,7 @@ from workbench.passes.candidates import Candidate, find_value, implement, implem
 from workbench.passes.external_calls import noting_calls
 from workbench.rewrite import ModuleEditor, Pass, PassResult
 from workbench.support import CompileError, Diagnostic
+from workbench.support.spelling import near
 
 
 @dataclass(frozen=True)
@@ -61,4 +62,5 @@ class Implement(Pass):
             function=function,
             node=binding.var.id,
             notes=(f"there are {there or 'none'}",),
+            hint="" if chosen else near(self.implementation, known),
         )

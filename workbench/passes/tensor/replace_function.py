@@ -29,6 +29,7 @@ from workbench.ir import (
 from workbench.passes.library_calls import algorithm_call
 from workbench.rewrite import ModuleEditor, NodeRef, Pass, PassResult, Relation, all_bindings
 from workbench.script import parse_function
+from workbench.script.print_types import type_text
 from workbench.support import CompileError, Diagnostic, NodeId, Severity
 
 
@@ -191,7 +192,7 @@ def _check_types(name: str, old: TensorFunction, new: TensorFunction) -> None:
                     "edit/other-signature",
                     f"parameter `{after.name}` of `{name}` must have the type of `{before.name}`",
                     function=name,
-                    notes=(f"expected `{a}`", f"found `{b}`"),
+                    notes=(f"expected `{type_text(a)}`", f"found `{type_text(b)}`"),
                 )
             )
     if faults:

@@ -1,0 +1,114 @@
+"""Common slips: what stands in the place of what was meant is said, and what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from onnx import TensorProto, helper
+
+import workbench as wb
+from workbench.support import CompileError
+
+TEXT = """
+@I.ir_module
+class Module:
+    @R.function
+    def main(x: R.Tensor((8, 8), "float32"), w: R.Tensor((8, 8), "float32")):
+        with R.dataflow():
+            hidden = R.matmul(x, w)
+            y = R.nn.relu(hidden)
+            R.output(y)
+        return y
+"""
+GRAPH = helper.make_graph(
+    [helper.make_node("Relu", ["x"], ["y"])],
+    "g",
+    [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2])],
+    [helper.make_tensor_value_info("y", TensorProto.FLOAT, [2])],
+)
+M = wb.parse(TEXT)
+Slip = Callable[[Any], object]
+
+
+def said(slip: Slip, *before: str) -> str:
+    session = wb.open(M)
+    for item in before:
+        session.apply(item)
+    with pytest.raises(CompileError) as caught:
+        slip(session)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("slip", "expected"),
+    [
+        (lambda _: wb.open(TEXT), "`wb.open(wb.parse(text))`"),
+        (lambda _: wb.load(TEXT), "write `wb.parse(text)`"),
+        (lambda _: wb.open("long" * 5000), "cannot be the path of a file"),
+        (lambda _: wb.open(GRAPH), "onnx.helper.make_model(graph)"),
+        (lambda _: wb.load(GRAPH), "onnx.helper.make_model(graph)"),
+        (lambda _: wb.parse("models/my.onnx"), '`wb.load("models/my.onnx")`'),
+        (lambda _: wb.open(wb.passes.LegalizeOps()(M)), "the `.module` of the `PassResult`"),
+        (lambda s: wb.open(s), "the `.module` of the `Session`"),
+    ],
+)
+def test_what_is_opened(slip: Slip, expected: str) -> None:
+    assert expected in said(slip)
+
+
+@pytest.mark.parametrize(
+    ("slip", "expected"),
+    [
+        (lambda _: wb.build(wb.passes.LegalizeOps()(M)), "the `.module` of the `PassResult`"),
+        (lambda s: wb.build(s), "the `.module` of the `Session`"),
+        (lambda s: wb.passes.FuseOps()(s), "the `.module` of the `Session`"),
+        (lambda s: s.apply((wb.passes.LegalizeOps(),)), "`for step in steps: session.apply(step)`"),
+        (lambda s: s.apply("LegalizeOp"), "did you mean `LegalizeOps`"),
+        (lambda s: s.swap("hiden", "generated"), "did you mean `hidden`?"),
+        (lambda s: s.measure("main.hiden"), "did you mean `main.hidden`?"),
+        (lambda s: s.swap("hidden", "generatd"), "did you mean `generated`?"),
+        (lambda s: s.apply(wb.passes.LegalizeOps(only=("hiden",))), "did you mean `hidden`?"),
+        (lambda s: s.apply(wb.passes.Implement("hiden", "generated")), "did you mean `hidden`?"),
+        (lambda _: wb.passes.LegalizeOps(only="h")(M), "a list of texts as `only`"),
+        (lambda _: wb.passes.LegalizeOps(only="h")(M), "write `('h',)`"),
+        (lambda s: s.schedule(), "apply `LegalizeOps` first"),
+    ],
+)
+def test_what_is_done_with_a_session(slip: Slip, expected: str) -> None:
+    assert expected in said(slip)
+
+
+@pytest.mark.parametrize(
+    ("slip", "expected"),
+    [
+        (lambda s: s.schedule(), 'name one, such as `"matmul"`'),
+        (lambda s: s.schedule("mtmul"), "did you mean `matmul`"),
+    ],
+)
+def test_what_is_scheduled(slip: Slip, expected: str) -> None:
+    assert expected in said(slip, "LegalizeOps")
+
+
+SMALL = """
+@T.prim_func
+def matmul(
+    x: T.Buffer((3,), "float32"), w: T.Buffer((8, 8), "float32"), y: T.Buffer((8, 8), "float32")
+):
+    for i in range(3):
+        y[i, i] = x[i]
+"""
+
+
+@pytest.mark.parametrize(
+    ("slip", "expected"),
+    [
+        (lambda s: s.edit("main", TEXT), "`main` is a graph function"),
+        (lambda s: s.edit("main", TEXT), "there are `matmul`, `relu`"),
+        (lambda s: s.edit("matmul", SMALL), 'expected `T.Buffer((8, 8), "float32")`'),
+        (lambda s: s.edit("matmul", SMALL), 'found `T.Buffer((3,), "float32")`'),
+    ],
+)
+def test_what_is_edited(slip: Slip, expected: str) -> None:
+    assert expected in said(slip, "LegalizeOps")
