@@ -6,9 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from typing_extensions import override
 
 import workbench as wb
-from tests.session.programs import product, small
+from tests.session.programs import SMALL, product, small
+from workbench.ir import IRModule
+from workbench.passes import (
+    BindParameters,
+    BindSymbolicVariables,
+    LiftTransformParams,
+    Pass,
+    PassResult,
+)
 from workbench.session import Measured, Session
 from workbench.session.excerpt import needed
 from workbench.session.worker import Job
@@ -138,3 +147,85 @@ def test_wrong_inputs_are_refused(session: Session) -> None:
         )
     with pytest.raises(CompileError):
         session.run(np.zeros((3, 8)), np.zeros((8, 4), "float32"), np.zeros(4, "float32"))
+
+
+LIFTED = SMALL.replace("        with", '        R.func_attr({"num_input": 1})\n        with').replace(
+    "h = R.matmul(x, w)", "t = R.exp(w)\n            h = R.matmul(x, t)"
+)
+WEIGHTS = (np.arange(32).reshape(8, 4) % 5).astype("float32")
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        BindParameters({"w": WEIGHTS}),
+        BindSymbolicVariables({"n": 6}),
+        LiftTransformParams(),
+    ],
+    ids=["parameter", "dimension", "lifted"],
+)
+def test_steps_that_take_other_parameters_are_compared_on_what_fits_them(step: Pass) -> None:
+    text = LIFTED if isinstance(step, LiftTransformParams) else SMALL
+    session = wb.open(wb.parse(text))
+    session.apply(step)
+    session.apply("LegalizeOps")
+    bars = session.compare().bars
+    assert [bar.failed for bar in bars] == ["", ""]
+    assert all(bar.error is not None and bar.error < 1e-4 for bar in bars), bars
+    measured = session.measure("h").bars
+    assert any(not bar.failed for bar in measured)
+    assert all(bar.error is not None and bar.error < 1e-4 for bar in measured if not bar.failed)
+
+
+def test_inputs_that_fit_all_steps_are_told() -> None:
+    session = wb.open(small())
+    session.apply(BindSymbolicVariables({"n": 6}))
+    session.checkout(0)
+    other = session.apply(BindSymbolicVariables({"n": 10})).index
+    assert "n = 6" in session.compare([0, 1]).conditions
+    found = session.compare([0, 1, other])
+    assert [bar.failed for bar in found.bars] == ["", "", ""]
+    assert all(bar.error is not None and bar.error < 1e-4 for bar in found.bars)
+    assert "n = 6, step 2 on" in found.conditions or "step 1 on" in found.conditions
+
+
+def test_a_step_that_takes_what_nobody_computes_says_so_in_its_row(session: Session) -> None:
+    wanted = "`spare`, which the import does not compute"
+
+    class More(Pass):
+        name = "more"
+
+        @override
+        def run(self, module: IRModule) -> PassResult:
+            main = module.graph_functions["main"]
+            spare = replace(main.params[2], id=main.next_id, name="spare")
+            main = replace(main, params=(*main.params, spare), next_id=main.next_id + 1)
+            return PassResult(module.with_function("main", main))
+
+    session.apply(More())
+    imported, more = session.compare().bars
+    assert imported.runs > 0
+    assert wanted in more.failed
+    assert session.wait(60)
+    assert session.head.verdict.state == "uncheckable"
+    assert wanted in str(session.head.verdict)
+
+
+def test_a_bound_parameter_that_was_given_too_is_what_it_was_bound_to() -> None:
+    session = wb.open(small())
+    arrays = [np.ones(shape, "float32") for shape in ((5, 8), (8, 4), (4,))]
+    session.inputs(*arrays)
+    session.apply(BindParameters({"x": 3 * arrays[0], "w": WEIGHTS}))
+    comparison = session.compare()
+    assert all(bar.error is not None and bar.error < 1e-4 for bar in comparison.bars)
+    assert "given, `x`, `w` as bound" in comparison.conditions
+    assert session.wait(60)
+    assert session.head.verdict.inputs == "given, `x`, `w` as bound"
+
+
+def test_extents_of_a_step_are_by_name_where_parameters_went() -> None:
+    session = wb.open(wb.parse(SMALL.replace("(8, 4)", '(8, "m")').replace("(4,)", '("m",)')))
+    session.inputs(extents={"n": 7, "m": 9})
+    step = session.apply(BindParameters({"w": WEIGHTS}))
+    assert session.extents(0) == {"n": 7, "m": 9}
+    assert session.extents(step.index) == {"n": 7}

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from workbench.ir import Constant, ConstantPool, IRModule, walk
-from workbench.session.experiment import Experiment, Results, Trial
+from workbench.session.experiment import Data, Experiment, Results, Trial
 from workbench.session.messages import (
     Alive,
     Doing,
@@ -163,7 +163,7 @@ class Child:
             new = constants
         held = {} if forget else self._held
         held = held | {digest: array.nbytes for digest, array in new.items()}
-        trials = tuple(_without_pool(trial) for trial in experiment.trials)
+        trials = tuple(_sendable(trial) for trial in experiment.trials)
         arrays = tuple(_plain(array) for array in experiment.arrays)
         sent = Experiment(trials, arrays, _plain(experiment.expected))
         return Measure(number, sent, new, forget), held
@@ -285,10 +285,12 @@ def _constants(modules: Iterable[IRModule]) -> dict[str, Any]:
     return found
 
 
-def _without_pool(trial: Trial) -> Trial:
+def _sendable(trial: Trial) -> Trial:
+    """The trial without its constants, on plain arrays."""
     module = trial.module
     bare = IRModule(module.functions, ConstantPool(), module.attrs, module.name)
-    return replace(trial, module=bare)
+    data = trial.data and Data(_plain(trial.data.arrays), _plain(trial.data.expected))
+    return replace(trial, module=bare, data=data)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401

@@ -24,13 +24,25 @@ Report = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Data:
+    """Arguments of a function, and what it should give for them."""
+
+    arrays: tuple[Any, ...]
+    expected: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Trial:
-    """A module whose `function` is timed; with `profile`, its bindings one by one as well."""
+    """A module whose `function` is timed; with `profile`, its bindings one by one as well.
+
+    `data` is for one that takes other arguments than the other trials.
+    """
 
     name: str
     module: IRModule
     function: str = "main"
     profile: bool = False
+    data: Data | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +52,10 @@ class Experiment:
     trials: tuple[Trial, ...]
     arrays: tuple[Any, ...]
     expected: Any
+
+    def data(self, trial: Trial) -> Data:
+        """What a trial runs on."""
+        return trial.data or Data(self.arrays, self.expected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +137,8 @@ def _prepare(
     cancel: CancelToken,
 ) -> _Run:
     found = _Run(Candidate(trial.name, None))
-    arrays = experiment.arrays
+    data = experiment.data(trial)
+    arrays = data.arrays
 
     def call() -> object:
         return executable(*arrays, function=trial.function, cancel=cancel)
@@ -141,7 +158,7 @@ def _prepare(
     except CompileError as error:
         found.timed.failed = error.diagnostics[0].message
         return found
-    found.error = largest_error(experiment.expected, result)
+    found.error = largest_error(data.expected, result)
     found.report = str(executable.report)
     found.timed.call = call
     return found

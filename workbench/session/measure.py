@@ -16,11 +16,12 @@ from workbench.session.catalogue import run_pass
 from workbench.session.comparison import Bar, Comparison, OperatorRow, bars_of, conditions
 from workbench.session.engine import Engine
 from workbench.session.excerpt import Excerpt, excerpt, needed
-from workbench.session.experiment import Experiment, Outcome, Trial
+from workbench.session.experiment import Data, Experiment, Outcome, Trial
 from workbench.session.flow import FlowValue
 from workbench.session.implementations import Implementation, implementations_of
-from workbench.session.inputs import Inputs, entry_function
+from workbench.session.inputs import entry_function
 from workbench.session.lineage import Lineage
+from workbench.session.other_parameters import StepData
 from workbench.session.snapshot import Snapshot
 from workbench.session.titles import step_title
 from workbench.session.verdict import Side
@@ -45,8 +46,12 @@ class Measured(Protocol):
         """The values of a step."""
         ...
 
-    def verdict_side(self, step: int, job: Job) -> tuple[Inputs, Side]:
-        """Inputs and values of a step."""
+    def verdict_side(self, step: int, job: Job) -> Side:
+        """Values of a step."""
+        ...
+
+    def step_data(self, steps: Sequence[int], job: Job) -> tuple[StepData, ...]:
+        """What each of these steps runs on, the same for all where one input fits them."""
         ...
 
 
@@ -96,7 +101,7 @@ def _trial(module: IRModule, chosen: Pass, item: Implementation) -> tuple[str, T
 
 def _excerpt(session: Measured, step: int, module: IRModule, value: FlowValue, job: Job) -> Excerpt:
     """The call alone; inside a fused function with the arrays that this function gets."""
-    _, side = session.verdict_side(step, job)
+    side = session.verdict_side(step, job)
     entry = entry_function(module)
     if value.call is None:
         return excerpt(module, entry, value.ref.id, side.values)
@@ -123,26 +128,36 @@ def compare_steps(session: Measured, steps: tuple[int, ...], job: Job) -> Compar
     """
     prepare()
     job.report("running the import", 0, 0)
-    inputs, origin = session.verdict_side(0, job)
-    snapshots = [session.snapshot(step) for step in steps]
-    trials = tuple(_step_trial(session, snapshot) for snapshot in snapshots)
-    experiment = Experiment(trials, inputs.arrays, origin.outputs)
-    measured = measure_apart(experiment, session.engine, job)
-    outcomes = measured.results.outcomes
+    data = session.step_data(steps, job)
+    trials = tuple(
+        _step_trial(session, step, each.data) for step, each in zip(steps, data, strict=True)
+    )
+    runs = tuple(t for t, each in zip(trials, data, strict=True) if not each.failed)
+    measured = measure_apart(Experiment(runs, (), ()), session.engine, job)
+    found = iter(measured.results.outcomes)
+    outcomes = [Outcome(failed=each.failed) if each.failed else next(found) for each in data]
     bars = [
         Bar(trial.name, step=step, note=outcome.report)
         for step, trial, outcome in zip(steps, trials, outcomes, strict=True)
     ]
     rows = _operator_rows(session, steps, [outcome.profile for outcome in outcomes])
-    note = conditions(measured, inputs.source)
+    note = conditions(measured, _sources(steps, data))
     return Comparison("whole model, per step", bars_of(bars, outcomes), rows, note)
 
 
-def _step_trial(session: Measured, snapshot: Snapshot) -> Trial:
+def _sources(steps: Sequence[int], data: Sequence[StepData]) -> str:
+    """The inputs in words; those of steps that run on others, by number."""
+    others = [f"step {i} on {d.source}" for i, d in zip(steps, data, strict=True) if not d.common]
+    common = [each.source for each in data if each.common]
+    return ", ".join([*common[:1], *others])
+
+
+def _step_trial(session: Measured, step: int, data: Data | None) -> Trial:
+    snapshot = session.snapshot(step)
     entry = entry_function(snapshot.module)
     before = None if snapshot.parent is None else session.lineage(snapshot.parent)
     name = f"{snapshot.index} {step_title(snapshot, before)}"
-    return Trial(name, needed(snapshot.module, entry), entry, profile=True)
+    return Trial(name, needed(snapshot.module, entry), entry, profile=True, data=data)
 
 
 def _operator_rows(

@@ -27,7 +27,8 @@ from workbench.ir.call_types import Unifier
 from workbench.rewrite import all_bindings, with_dims
 from workbench.runtime import Cancelled as NativeCancelled
 from workbench.session.engine import Engine
-from workbench.session.extents import largest, symbols_of
+from workbench.session.experiment import Data
+from workbench.session.extents import largest, symbols_of, told
 from workbench.session.inputs import Inputs, Interval, seeded_inputs
 from workbench.session.interpreter_cost import interpreter_can_run
 from workbench.session.reductions import reduction_length
@@ -45,6 +46,9 @@ from workbench.session.verdict import (
 from workbench.session.worker import Job
 from workbench.support import CompileError, Diagnostic, NodeId
 
+MOST_NAMES = 3
+"""Bound parameters that a description of inputs names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fit:
@@ -52,6 +56,19 @@ class Fit:
 
     inputs: Inputs
     side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class StepData:
+    """What a step runs on in a comparison with others, or why it `failed` to get anything.
+
+    `common`: where all of them run on the same. `source` says in words where it came from.
+    """
+
+    data: Data | None
+    source: str
+    common: bool = True
+    failed: str = ""
 
 
 def takes_others(origin: IRModule, module: IRModule, function: str) -> bool:
@@ -123,6 +140,27 @@ def given_to(module: IRModule, function: str, fit: Fit) -> Inputs:
     return replace(fit.inputs, arrays=tuple(known[param.id] for param in new.params))
 
 
+def data_of_step(module: IRModule, function: str, fit: Fit, *, common: bool) -> StepData:
+    """What a step runs on where the import gets the arguments of `fit`."""
+    try:
+        given = given_to(module, function, fit)
+    except CompileError as error:
+        return StepData(None, fit.inputs.source, common, error.diagnostics[0].message)
+    return StepData(Data(given.arrays, fit.side.outputs), given.source, common)
+
+
+def same_arrays(a: Inputs, b: Inputs) -> bool:
+    """Whether two inputs are the same arguments."""
+    return all(map(_same, a.arrays, b.arrays))
+
+
+def _same(a: Value, b: Value) -> bool:
+    if a is b:
+        return True
+    x, y = np.asarray(a), np.asarray(b)
+    return x.shape == y.shape and x.dtype == y.dtype and x.tobytes() == y.tobytes()
+
+
 def import_arguments(
     path: Sequence[IRModule],
     function: str,
@@ -146,9 +184,21 @@ def import_arguments(
         left = set(symbols_of(fitting.graph_functions[function].params).values())
         extents = {name: e for name, e in inputs.extents.items() if name in left}
         inputs = seeded_inputs(fitting, function, ranges, extents)
+        names = symbols_of(old.params).items()
+        fixed = {name: dim for i, name in names if isinstance(dim := dims.get(i), int)}
+        source = f"{inputs.source}, {told(fixed)}" if fixed else inputs.source
+        inputs = replace(inputs, source=source)
     pairs = zip(old.params, inputs.arrays, strict=True)
     arrays = tuple(bound.get(p.id, array) for p, array in pairs)
-    return replace(inputs, arrays=arrays)
+    names = [p.name for p in old.params if p.id in bound]
+    return replace(inputs, arrays=arrays, source=_source(inputs.source, names))
+
+
+def _source(source: str, bound: Sequence[str]) -> str:
+    """A description of inputs, with the parameters that are what they were bound to."""
+    told = ", ".join(f"`{name}`" for name in bound[:MOST_NAMES])
+    more = f" and {len(bound) - MOST_NAMES} more" if len(bound) > MOST_NAMES else ""
+    return f"{source}, {told}{more} as bound" if told and "as bound" not in source else source
 
 
 def _fates(

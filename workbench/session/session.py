@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,9 +19,9 @@ from workbench.session.diff import Diff, diff_steps
 from workbench.session.display import display_bundle, upper
 from workbench.session.engine import Engine
 from workbench.session.events import Changed, Event, Listeners, Measured, Progress, Selected
+from workbench.session.extents import symbols_of
 from workbench.session.implementations import Implementation, implementations_of
 from workbench.session.inputs import (
-    Inputs,
     Interval,
     entry_function,
     extents_of,
@@ -29,6 +29,7 @@ from workbench.session.inputs import (
 )
 from workbench.session.measure import compare_steps, measure_value
 from workbench.session.naming import find_value
+from workbench.session.other_parameters import StepData
 from workbench.session.recipe import write_recipe
 from workbench.session.scheduling import SessionSchedule
 from workbench.session.snapshot import Snapshot
@@ -301,15 +302,21 @@ class Session(SessionTree):
         """How large the symbolic dimensions of a step are in the inputs of the checks, by name."""
         module = self.snapshot(step).module
         try:
-            params = module.graph_functions[entry_function(module)].params
-            arrays = self._verdicts.inputs().arrays
+            left = symbols_of(module.graph_functions[entry_function(module)].params).values()
+            imported = self.snapshot(0).module
+            params = imported.graph_functions[entry_function(imported)].params
+            found = extents_of(params, self._verdicts.inputs().arrays)
         except CompileError:
             return {}
-        return extents_of(params, arrays)
+        return {name: extent for name, extent in found.items() if name in left}
 
-    def verdict_side(self, step: int, job: Job) -> tuple[Inputs, Side]:
-        """Inputs and values of a step, as the verdicts use them."""
-        return self._verdicts.chosen(job)[0], self._verdicts.side(step, job)
+    def verdict_side(self, step: int, job: Job) -> Side:
+        """Values of a step, as the verdicts use them."""
+        return self._verdicts.side(step, job)
+
+    def step_data(self, steps: Sequence[int], job: Job) -> tuple[StepData, ...]:
+        """What each of these steps runs on, the same for all where one input fits them."""
+        return self._verdicts.step_data(steps, job)
 
     def cancel(self, *, checks: bool = True) -> int:
         """Stop what runs in the background, with or without checks; gives how many jobs ran."""

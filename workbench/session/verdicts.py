@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,10 +20,13 @@ from workbench.session.inputs import Inputs, Interval, entry_function, seeded_in
 from workbench.session.kernel_check import check_kernels
 from workbench.session.other_parameters import (
     Fit,
+    StepData,
     check_against_import,
+    data_of_step,
     given_to,
     import_arguments,
     run_import,
+    same_arrays,
     takes_others,
 )
 from workbench.session.snapshot import Snapshot
@@ -207,6 +210,25 @@ class Verdicts:
                 while len(self._fits) > KEPT_FITS:
                     self._fits.popitem(last=False)
         return fit
+
+    def step_data(self, steps: Sequence[int], job: Job) -> tuple[StepData, ...]:
+        """What each of these steps runs on, the same for all where one input fits them.
+
+        Raises:
+            CompileError: why the import cannot be run.
+        """
+        usual = common = self._nth(0, job)
+        for step in steps:
+            common = self._arguments(step, common)
+        side = self.side(0, job) if same_arrays(usual, common) else self._run_import(common, job)
+        found: list[StepData] = []
+        for step in steps:
+            job.checkpoint()
+            module, own = self._snapshot(step).module, self._arguments(step, common)
+            shared = same_arrays(own, common)
+            fit = Fit(common, side) if shared else Fit(own, self._run_import(own, job))
+            found.append(data_of_step(module, entry_function(module), fit, common=shared))
+        return tuple(found)
 
     def _arguments(self, index: int, inputs: Inputs) -> Inputs:
         """`inputs`, or what fits a step too where they do not."""
