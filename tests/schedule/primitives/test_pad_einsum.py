@@ -172,3 +172,19 @@ def test_an_init_of_another_element_is_inapplicable() -> None:
     answer = answered(parse(text), PadEinsum(block="C", padding=(4, 4, 4)))
     assert answer.kind is AnswerKind.INAPPLICABLE
     assert answer.message == "block `C` initialises another element than it updates"
+
+
+@pytest.mark.parametrize("init", ["", "with T.init():\n                C[vi] = 0\n            "])
+def test_an_axis_along_which_the_result_has_no_elements(init: str) -> None:
+    module = parse(f"""
+@T.prim_func
+def f(A: T.Buffer((1, 6), "int32"), C: T.Buffer((6,), "int32")):
+    for o, i in T.grid(1, 6):
+        with T.sblock("C"):
+            vo, vi = T.axis.remap("SS", [o, i])
+            {init}C[vi] = C[vi] + A[vo, vi]
+""")
+    answer = answered(module, PadEinsum(block="C", padding=(4, 1)))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "`C` has no elements of its own along `vo`"
+    assert answered(module, PadEinsum(block="C", padding=(1, 4))).applies

@@ -92,9 +92,15 @@ def _at_axes(block: Block, access: Load) -> bool:
 def zeros_vanish(einsum: Einsum, padded: AbstractSet[NodeId]) -> Answer | None:
     """Whether products at padded reduction axes add nothing; None where that is so.
 
-    An init runs at padded elements too, so it must not depend on the axes that grow.
+    An init runs at padded elements too, so it must not depend on the axes that grow. Instances
+    along a spatial axis that is no index of the result would write what others have written.
     """
-    block = einsum.block
+    block, store = einsum.block, einsum.store
+    for axis in block.axes:
+        free = axis.kind is AxisKind.SPATIAL and axis.var not in store.indices
+        if free and axis.var.id in padded:
+            message = f"`{store.buffer.name}` has no elements of its own along `{axis.var.name}`"
+            return inapplicable(message, block.id)
     if isinstance(block.init, Store):
         used = free_vars(block.init.value)
         grown = next((a.var.name for a in block.axes if {a.var.id} & padded & set(used)), None)
