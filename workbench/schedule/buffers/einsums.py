@@ -95,18 +95,10 @@ def zeros_vanish(einsum: Einsum, padded: AbstractSet[NodeId]) -> Answer | None:
     An init runs at padded elements too, so it must not depend on the axes that grow. Instances
     along a spatial axis that is no index of the result would write what others have written.
     """
-    block, store = einsum.block, einsum.store
-    for axis in block.axes:
-        free = axis.kind is AxisKind.SPATIAL and axis.var not in store.indices
-        if free and axis.var.id in padded:
-            message = f"`{store.buffer.name}` has no elements of its own along `{axis.var.name}`"
-            return inapplicable(message, block.id)
-    if isinstance(block.init, Store):
-        used = free_vars(block.init.value)
-        grown = next((a.var.name for a in block.axes if {a.var.id} & padded & set(used)), None)
-        if grown is not None:
-            message = f"the init of block `{block.name}` depends on `{grown}`, which would grow"
-            return inapplicable(message, block.id, hint="`decompose_reduction` first")
+    block = einsum.block
+    refused = _grown(einsum, padded)
+    if refused is not None:
+        return refused
     reduce = [a for a in block.axes if a.kind is not AxisKind.SPATIAL and a.var.id in padded]
     if not reduce:
         return None
@@ -130,6 +122,23 @@ def zeros_vanish(einsum: Einsum, padded: AbstractSet[NodeId]) -> Answer | None:
             f"block `{block.name}` adds to what is there already, and `-0.0 + 0.0` is not `-0.0`",
             block.id,
         )
+    return None
+
+
+def _grown(einsum: Einsum, padded: AbstractSet[NodeId]) -> Answer | None:
+    """What would be initialised or written otherwise along axes that grow."""
+    block, store = einsum.block, einsum.store
+    for axis in block.axes:
+        free = axis.kind is AxisKind.SPATIAL and axis.var not in store.indices
+        if free and axis.var.id in padded:
+            message = f"`{store.buffer.name}` has no elements of its own along `{axis.var.name}`"
+            return inapplicable(message, block.id)
+    if isinstance(block.init, Store):
+        used = free_vars(block.init.value)
+        grown = next((a.var.name for a in block.axes if {a.var.id} & padded & set(used)), None)
+        if grown is not None:
+            message = f"the init of block `{block.name}` depends on `{grown}`, which would grow"
+            return inapplicable(message, block.id, hint="`decompose_reduction` first")
     return None
 
 
