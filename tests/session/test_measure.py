@@ -149,9 +149,9 @@ def test_wrong_inputs_are_refused(session: Session) -> None:
         session.run(np.zeros((3, 8)), np.zeros((8, 4), "float32"), np.zeros(4, "float32"))
 
 
-LIFTED = SMALL.replace("        with", '        R.func_attr({"num_input": 1})\n        with').replace(
-    "h = R.matmul(x, w)", "t = R.exp(w)\n            h = R.matmul(x, t)"
-)
+LIFTED = SMALL.replace(
+    "        with", '        R.func_attr({"num_input": 1})\n        with'
+).replace("h = R.matmul(x, w)", "t = R.exp(w)\n            h = R.matmul(x, t)")
 WEIGHTS = (np.arange(32).reshape(8, 4) % 5).astype("float32")
 
 

@@ -77,6 +77,10 @@ class Verdict:
     """Where `first` is inside of a call: the calls that lead there and the value, by name."""
     key: str = ""
     """The same by ids, as `main/12>7`."""
+    agrees: bool = False
+    """Whether what it returns is that of the import, up to rounding."""
+    repairs: int | None = None
+    """The step before, where that is wrong and this one is right again."""
 
     @property
     def good(self) -> bool:
@@ -306,12 +310,38 @@ def conclude(local: list[Finding], drifts: list[Finding], checked: int, source: 
     error = max((f.error for f in local), default=0.0)
     drift = max((f.error for f in drifts), default=0.0)
     inherited = _RANK[worst.state] < _RANK["amber"] <= _RANK[drifted.state]
-    verdict = Verdict("exact", "", error, drift, source, worst.first, checked)
+    agrees = _RANK[drifted.state] < _RANK["amber"]
+    verdict = Verdict("exact", "", error, drift, source, worst.first, checked, agrees=agrees)
     if inherited:
         text = f"≈ as the step before, {drift:.1e} from the import"
         return replace(verdict, state="amber", text=text, first=drifted.first, inherited=True)
     verdict = replace(verdict, state=worst.state)
     return replace(verdict, text=_text(verdict))
+
+
+def all_as(origin: Side, found: Side, function: str) -> bool:
+    """Whether the values that a step shares with the import are right."""
+    target = origin.module.graph_functions[function]
+    bindings = tuple(all_bindings(target))
+    total = sum(reduction_length(origin.module, b.value) for b in bindings)
+    shared = [b.var for b in bindings if b.var.id in origin.values and b.var.id in found.values]
+    states = (
+        compare(origin.values[v.id], found.values[v.id], total, function, v).state for v in shared
+    )
+    return all(_RANK[state] < _RANK["amber"] for state in states)
+
+
+def repaired(verdict: Verdict, step: int) -> Verdict:
+    """The verdict on a step that is as the import, which `step` before it is not."""
+    state = "within" if verdict.drift else "exact"
+    right = replace(verdict, state=state, local_error=None, first=None, repairs=step)
+    return replace(right, text=_text(right))
+
+
+def still_not_running(verdict: Verdict, step: int) -> Verdict:
+    """The verdict on a step that does not run for what is wrong in `step` already."""
+    text = f"≈ does not run, as step {step}"
+    return replace(verdict, state="amber", text=text, inherited=True)
 
 
 def named_inside(verdict: Verdict, path: tuple[str, ...], key: str, inner: Difference) -> Verdict:
@@ -337,6 +367,7 @@ def both(first: Verdict, second: Verdict) -> Verdict:
         drift=max(first.drift or 0.0, second.drift or 0.0),
         inputs=_also(first.inputs, second.inputs),
         checked=first.checked,
+        repairs=second.repairs if first.repairs is None else first.repairs,
     )
     return replace(verdict, text=_text(verdict))
 
@@ -356,6 +387,8 @@ def _worst(findings: list[Finding]) -> Finding:
 def _text(verdict: Verdict) -> str:
     error = max(verdict.local_error or 0.0, verdict.drift or 0.0)
     match verdict.state:
+        case "exact" | "within" if verdict.repairs is not None:
+            return f"✓ differs from step {verdict.repairs}, which is wrong; agrees with the import"
         case "exact":
             return "✓ exact" if not verdict.drift else f"✓ exact, drift {error:.1e}"
         case "within":

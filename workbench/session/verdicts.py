@@ -37,10 +37,14 @@ from workbench.session.verdict import (
     IMPORTED,
     Side,
     Verdict,
+    all_as,
     both,
     check,
     named_inside,
+    other_signature,
+    repaired,
     run_side,
+    still_not_running,
 )
 from workbench.session.worker import Cancelled, Job
 from workbench.support import CompileError
@@ -176,8 +180,9 @@ class Verdicts:
         if index == 0:
             side = self._run_import(inputs, job)
         else:
-            entry = entry_function(module)
-            given = given_to(module, entry, self._fit(index, number, job))
+            entry, given = entry_function(module), inputs
+            if takes_others(self._snapshot(0).module, module, entry):
+                given = given_to(module, entry, self._fit(index, number, job))
             side = run_side(self._engine, module, given, entry, job)
         self._keep(index, number, side, inputs)
         return side
@@ -288,7 +293,10 @@ class Verdicts:
         if takes_others(old, new, entry):
             return blame_of(step, old, None)
         inputs = given_to(new, entry, self._fit(step.index, number, job))
-        values = self.side(snapshot.parent, job, number).values
+        index, before = self._last_that_runs(snapshot.parent, number, job)
+        if index != snapshot.parent:
+            return blame_of(step, old, None)
+        values = before.values
         search = Search(self._engine, old, new, derivations, job)
         return blame_of(step, old, locate(search, entry, inputs.arrays, values))
 
@@ -349,12 +357,14 @@ class Verdicts:
         entry = entry_function(module)
         fit = self._fit(snapshot.index, number, job)
         job.checkpoint()
-        if takes_others(old, module, entry):
+        if takes_others(old, module, entry) or other_signature(fit.side.module, old, entry):
             return check_against_import(self._engine, fit, module, entry, job)
         given = given_to(module, entry, fit)
-        before = self.side(snapshot.parent, job, number)
+        index, before = self._last_that_runs(snapshot.parent, number, job)
+        if takes_others(before.module, module, entry):
+            return check_against_import(self._engine, fit, module, entry, job)
         job.checkpoint()
-        return check(
+        verdict = check(
             self._engine,
             before,
             module,
@@ -363,8 +373,44 @@ class Verdicts:
             entry,
             job,
             lambda side: self._keep(snapshot.index, number, side, inputs),
-            in_order=_keeps_order(snapshot),
+            in_order=index == snapshot.parent and _keeps_order(snapshot),
         )
+        return self._beside_parent(verdict, snapshot, fit, number, job)
+
+    def _last_that_runs(self, index: int, number: int, job: Job) -> tuple[int, Side]:
+        """A step with its values, or the last one before it that runs.
+
+        Raises:
+            CompileError: why not even the import runs.
+        """
+        while True:
+            try:
+                return index, self.side(index, job, number)
+            except NativeCancelled:
+                raise
+            except CompileError:
+                parent = self._snapshot(index).parent
+                if parent is None:
+                    raise
+                index = parent
+
+    def _beside_parent(
+        self, verdict: Verdict, snapshot: Snapshot, fit: Fit, number: int, job: Job
+    ) -> Verdict:
+        """The verdict on a step, which is not its own fault where the step before is wrong."""
+        parent = snapshot.parent
+        assert parent is not None
+        before = self.get(parent)
+        if verdict.good or verdict.inherited or before.state not in {"wrong", "amber"}:
+            return verdict
+        if verdict.fault is not None:
+            same = before.fault is not None and before.fault.message == verdict.fault.message
+            return still_not_running(verdict, parent) if same else verdict
+        if not verdict.agrees:
+            return verdict
+        found = self.side(snapshot.index, job, number)
+        entry = entry_function(snapshot.module)
+        return repaired(verdict, parent) if all_as(fit.side, found, entry) else verdict
 
     def _settle(self, index: int, verdict: Verdict, generation: int) -> None:
         with self._lock:
