@@ -40,7 +40,7 @@ from workbench.rewrite import (
 from workbench.schedule import PRIMITIVES
 from workbench.session import Session
 from workbench.session.catalogue import required_parameters
-from workbench.support import CompileError, Diagnostic
+from workbench.support import CompileError, Diagnostic, NodeId
 
 
 @pytest.fixture
@@ -337,3 +337,49 @@ def test_a_wrong_pass_between_does_not_stop_the_others(session: Session) -> None
     with pytest.raises(CompileError):
         session.apply(InKernel("matmul", lambda _: 1 / 0))
     assert session.apply("FuseOps").index == 3
+
+
+# --- rules that say or do nothing ----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Gives(Rule):
+    """Its sites are whatever was given, and it rewrites nothing."""
+
+    name: ClassVar[str] = "gives"
+    given: Any = None
+
+    @override
+    def sites(self, module: IRModule) -> Iterator[Site | Refusal]:
+        return self.given
+
+    @override
+    def rewrite(self, site: Site, editor: ModuleEditor) -> None:
+        pass
+
+
+@pytest.mark.parametrize("given", [None, (1, 2), (Site("main", None),), ("main",)])  # pyright: ignore[reportArgumentType]
+def test_what_is_no_site_is_said(session: Session, given: object) -> None:
+    found = refused(session, Gives(given=given))
+    assert found.code == "pass/result"
+    assert "must give `Site`s" in found.message
+
+
+@pytest.mark.parametrize(
+    ("site", "lacks"),
+    [
+        (Site("nobody", (NodeId(1),)), "no function `nobody`"),
+        (Site("main", (NodeId(999),)), "no value `999` in `main`"),
+    ],
+)
+def test_sites_that_are_not_there_give_a_remark(session: Session, site: Site, lacks: str) -> None:
+    (remark,) = session.apply(Gives(given=(site,))).remarks
+    assert remark.code == "pass/unknown-site"
+    assert lacks in remark.message
+
+
+def test_a_rewrite_that_does_nothing_gives_a_remark(session: Session) -> None:
+    value = session.module.graph_functions["main"].bindings[0].var.id
+    (remark,) = session.apply(Gives(given=(Site("main", (value,)),))).remarks
+    assert (remark.code, remark.node) == ("pass/no-effect", value)
+    assert "1 site" in remark.message

@@ -112,3 +112,42 @@ def matmul(
 )
 def test_what_is_edited(slip: Slip, expected: str) -> None:
     assert expected in said(slip, "LegalizeOps")
+
+
+WHOLE = """
+@I.ir_module
+class Module:
+    @R.function
+    def main(x: R.Tensor((8,), "float32"), at: R.Tensor((4,), "int8")):
+        with R.dataflow():
+            y = R.take(x, at, axis=0)
+            R.output(y)
+        return y
+"""
+
+
+@pytest.mark.parametrize(
+    ("ranges", "expected"),
+    [
+        ({"att": (0, 3)}, "no parameter is named `att`"),
+        ({"att": (0, 3)}, "did you mean `at`?"),
+        ({"at": (3, 2)}, "begins at `3` and ends before"),
+        ({"at": (0, 300)}, "must be within `-128` and `127`"),
+        ({"x": (0, 3)}, "`x` is `float32`"),
+    ],
+)
+def test_ranges_that_have_no_values(ranges: dict[str, tuple[int, int]], expected: str) -> None:
+    session = wb.open(wb.parse(WHOLE))
+    session.inputs(ranges={"at": (0, 3)})
+    step = session.apply("LegalizeOps")
+    with pytest.raises(CompileError) as caught:
+        session.inputs(ranges=ranges)
+    assert caught.value.diagnostics[0].code == "session/bad-range"
+    assert expected in str(caught.value)
+    session.wait()
+    assert step.verdict.good, "the inputs are those of before"
+
+
+def test_extents_of_another_kind_are_named() -> None:
+    text = said(lambda s: s.inputs(extents={"N": 3.5}))
+    assert "a dictionary from texts to integers" in text

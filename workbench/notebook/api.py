@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import zipfile
 from collections.abc import Mapping
 from os import PathLike
@@ -74,12 +73,11 @@ def _meant(source: Any, caller: str) -> str:  # noqa: ANN401
 
 def _path(source: Any, caller: str) -> Path:  # noqa: ANN401
     """The path of a file that is there."""
-    text: str = os.fspath(source)
-    if "\n" in text:
+    path = Path(source)
+    if "\n" in str(path):
         call = f"wb.{caller}(wb.parse(text))" if caller == "open" else "wb.parse(text)"
         message = f"`{caller}` takes a path, and this is a script"
         raise CompileError(Diagnostic("load/no-file", message, hint=f"write `{call}`"))
-    path = Path(text)
     try:
         there = path.is_file()
     except OSError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from typing_extensions import override
 
@@ -16,6 +16,7 @@ from workbench.rewrite.derivation import Derivation, NodeRef
 from workbench.rewrite.editor import ModuleEditor, all_bindings
 from workbench.support import CompileError, Diagnostic, NodeId, Severity
 from workbench.support.collector import rare_collections
+from workbench.support.found import found as found_words
 from workbench.support.kinds import (
     ChecksArguments,
     checks_kinds,
@@ -187,15 +188,20 @@ class Rule(Pass):
         editor = ModuleEditor(module)
         remarks: list[Diagnostic] = []
         names = _selected_ids(module, self.only)
-        for found in self.sites(module):
+        rewritten: list[Site] = []
+        for found in _checked_sites(self, module):
             if isinstance(found, Refusal):
                 remarks.append(found.diagnostic)
             elif self._selected(found, names):
                 if self.still_applies(found, editor):
                     self.rewrite(found, editor)
+                    rewritten.append(found)
                 else:
                     remarks += self.left_out(found, editor)
-        return PassResult(self.finish(editor), tuple(editor.derivations), tuple(remarks))
+        made = self.finish(editor)
+        if rewritten and made is module and _is_own(self):
+            remarks.append(_did_nothing(self, rewritten))
+        return PassResult(made, tuple(editor.derivations), tuple(remarks))
 
     def still_applies(self, site: Site, editor: ModuleEditor) -> bool:
         """Whether a site that applied to the original module does after the pending edits."""
@@ -214,6 +220,69 @@ class Rule(Pass):
 
     def _selected(self, site: Site, names: frozenset[NodeRef]) -> bool:
         return not self.only or any(ref in names for ref in site.refs)
+
+
+def _is_own(item: Pass) -> bool:
+    """Whether a pass is a user's: ours are tested to do what they should."""
+    return not type(item).__module__.startswith("workbench.")
+
+
+def _checked_sites(rule: Rule, module: IRModule) -> Iterator[Site | Refusal]:
+    """The sites of a rule; those of a user's that are not in the module become refusals.
+
+    Raises:
+        CompileError: `pass/result` for what is no site.
+    """
+    given: Any = rule.sites(module)
+    if not _is_own(rule):
+        yield from given
+        return
+    if not isinstance(given, Iterable):
+        raise CompileError(_no_site(rule, given))
+    for item in cast("Iterable[object]", given):
+        if not isinstance(item, Site | Refusal) or (isinstance(item, Site) and wrong_fields(item)):
+            raise CompileError(_no_site(rule, item))
+        lacks = _lacks(module, item) if isinstance(item, Site) else ""
+        yield _not_there(rule, lacks) if lacks else item
+
+
+def _no_site(rule: Rule, given: object) -> Diagnostic:
+    title = type(rule).__name__
+    return Diagnostic(
+        "pass/result",
+        f"`sites` of `{title}` must give `Site`s, got {found_words(given)}",
+        hint="write `yield Site(function, (binding.var.id,))`, or `yield note(...)` for a refusal",
+    )
+
+
+def _lacks(module: IRModule, site: Site) -> str:
+    """What of a site the module does not have, in words; empty for nothing."""
+    if site.function not in module:
+        return f"no function `{site.function}`"
+    function = module[site.function]
+    if not isinstance(function, GraphFunction):
+        return ""
+    ids = {var.id for var in (*function.params, *(b.var for b in all_bindings(function)))}
+    gone = [node for node in site.nodes if node not in ids and node >= 0]
+    return f"no value `{gone[0]}` in `{site.function}`" if gone else ""
+
+
+def _not_there(rule: Rule, lacks: str) -> Refusal:
+    text = f"`sites` of `{type(rule).__name__}` names a place that is not there: {lacks}"
+    return Refusal(Diagnostic("pass/unknown-site", text, Severity.NOTE))
+
+
+def _did_nothing(rule: Rule, sites: list[Site]) -> Diagnostic:
+    text = f"`rewrite` of `{type(rule).__name__}` was called for {counted(len(sites), 'site')} "
+    first = sites[0]
+    return Diagnostic(
+        "pass/no-effect",
+        f"{text}and changed nothing",
+        Severity.NOTE,
+        node=first.nodes[0] if first.nodes else None,
+        function=first.function,
+        hint="edit by the `editor` that it gets, such as `editor.replace_value(...)`",
+    )
 
 
 def _selected_ids(module: IRModule, only: tuple[str, ...]) -> frozenset[NodeRef]:

@@ -43,6 +43,7 @@ from workbench.ir.tensor import Axis, For
 from workbench.session.extents import Extents, distinct, symbols_of, told
 from workbench.session.flow import Flow, FlowValue, arguments, flow
 from workbench.support import CompileError, Diagnostic, NodeId
+from workbench.support.spelling import near
 
 SEED = 20_260_000
 FALLBACK_RANGE = (1, 8)
@@ -136,6 +137,40 @@ def seeded_arguments(
     symbols, _ = _symbols(params, extents or {})
     known = ranges or {}
     return tuple(_value(p, symbols, known.get(p.name), generator)[0] for p in params)
+
+
+def check_ranges(params: Sequence[Var], ranges: Mapping[str, Interval]) -> None:
+    """Refuse ranges that no values of integer parameters can be drawn from.
+
+    Raises:
+        CompileError: `session/bad-range`.
+    """
+    known = {param.name: getattr(param.type, "dtype", None) for param in params}
+    faults = [
+        Diagnostic("session/bad-range", fault, hint="" if name in known else near(name, known))
+        for name, interval in ranges.items()
+        if (fault := _range_fault(name, interval, known))
+    ]
+    if faults:
+        raise CompileError(faults)
+
+
+def _range_fault(name: str, interval: Interval, known: Mapping[str, str | None]) -> str:
+    low, high = interval
+    if name not in known:
+        listed = ", ".join(f"`{param}`" for param in known)
+        return f"no parameter is named `{name}`, only {listed or 'none'}"
+    dtype = known[name]
+    if dtype is None or np.dtype(dtype).kind not in "iu":
+        return f"`{name}` is `{dtype}`, and ranges are for parameters of integers"
+    limits = np.iinfo(dtype)
+    if low > high:
+        return f"the range of `{name}` begins at `{low}` and ends before, at `{high}`"
+    if low < limits.min or high > limits.max:
+        return (
+            f"the range of `{name}` must be within `{limits.min}` and `{limits.max}` of `{dtype}`"
+        )
+    return ""
 
 
 def _symbols(params: Sequence[Var], extents: Extents) -> tuple[Symbols, dict[str, int]]:

@@ -23,6 +23,7 @@ from workbench.session.extents import symbols_of
 from workbench.session.implementations import Implementation, implementations_of
 from workbench.session.inputs import (
     Interval,
+    check_ranges,
     entry_function,
     extents_of,
     seeded_inputs,
@@ -136,17 +137,18 @@ class Session(SessionTree):
         cheap. What was taken stands in verdicts and comparisons.
 
         Raises:
-            CompileError: `run/wrong-argument`, `session/unknown-dimension`, `session/bad-extent`;
-                the inputs are then those of before.
+            CompileError: `run/wrong-argument`, `session/unknown-dimension`, `session/bad-extent`,
+                `session/bad-range`; the inputs are then those of before.
         """
         if self.adapter is not None and arrays and not hasattr(arrays[0], "__dlpack__"):
             arrays = self.adapter.prepare(arrays[0] if len(arrays) == 1 else arrays)
+        imported = self.snapshot(0).module
+        if ranges:
+            check_ranges(imported.graph_functions[entry_function(imported)].params, ranges)
         if arrays:
-            imported = self.snapshot(0).module
             entry = entry_function(imported)
             Parameters(entry, imported.graph_functions[entry].params).check(arrays)
         elif extents:
-            imported = self.snapshot(0).module
             seeded_inputs(imported, entry_function(imported), ranges, extents)
         self._verdicts.use(arrays, dict(ranges or {}), dict(extents or {}))
         for step in self.steps[1:]:
