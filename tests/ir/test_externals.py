@@ -294,7 +294,7 @@ def test_its_status_is_an_error(shared_object: bytes) -> None:
     made = add_shared_object(parse(CALL.format(dtype="float64")), shared_object, ["acme.twice"])
     with pytest.raises(CompileError, match="raised `RuntimeError`") as caught:
         build(made)(X.astype("float64"))
-    assert "`twice` returned 7" in caught.value.diagnostics[0].notes[0]
+    assert "`twice` returned 7" in caught.value.diagnostics[0].message
 
 
 def test_a_function_that_is_not_in_it_is_said(shared_object: bytes) -> None:

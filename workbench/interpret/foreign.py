@@ -43,6 +43,5 @@ def foreign_fault(code: str, what: str, error: BaseException) -> CompileError:
     if isinstance(error, MemoryError):
         message = f"{what} needs more memory than there is"
         return CompileError(Diagnostic("run/out-of-memory", message, notes=(text,) if text else ()))
-    return CompileError(
-        Diagnostic(code, f"{what} raised `{type(error).__name__}`", notes=(text,) if text else ())
-    )
+    said = f": {text}" if text else ""
+    return CompileError(Diagnostic(code, f"{what} raised `{type(error).__name__}`{said}"))

@@ -15,7 +15,7 @@ from workbench.interpret.kept import check_kept
 from workbench.interpret.matching import Symbols, Value, mismatch_code, read_leaf
 from workbench.interpret.tensor import call_tensor_function, fresh_array, run_tensor_function
 from workbench.ir.expr import ScalarType, TensorType, Type, Var
-from workbench.ir.externals import library_of, why_missing_in
+from workbench.ir.externals import library_name, library_of, why_missing_in
 from workbench.ir.graph import (
     Alias,
     Arg,
@@ -291,17 +291,17 @@ class _Frame:
         outputs = self._outputs(call.out_types) if call.style is PackedStyle.DPS else []
         pure = call.style is not PackedStyle.EFFECT
         given = [copied(item) for item in inputs] if pure else inputs
+        name = library_name(self.module, call.symbol)
         try:
             with np.errstate(all="ignore"):
                 returned = library.function(*given, *outputs, **library_keywords(call))
         except FOREIGN_FAULTS as error:
-            what = f"library function `{call.symbol}`"
-            raise foreign_fault("library/raised", what, error) from error
+            raise foreign_fault("library/raised", f"library function `{name}`", error) from error
         if pure:
             check_kept(call.symbol, inputs, given)
         if call.style is not PackedStyle.DPS:
             return _as_values(returned)
-        check_filled(call.symbol, returned, outputs)
+        check_filled(name, returned, outputs)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
     def _call_function(self, callee: str, args: tuple[Arg, ...]) -> Value:

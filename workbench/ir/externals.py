@@ -21,7 +21,7 @@ from workbench.ir.module import IRModule
 from workbench.ir.pool import Array
 from workbench.ir.registry import LibraryFunction, count_registration, find_library, why_missing
 from workbench.support.diagnostics import CompileError, Diagnostic
-from workbench.support.embed import Definitions, home_of
+from workbench.support.embed import Definitions, home_of, own_name
 from workbench.support.kinds import checks_kinds
 
 EXTERNALS = "external_mods"
@@ -122,11 +122,8 @@ def external_of(function: Callable[..., Any], known: Sequence[External] = ()) ->
 
 
 def _code_of(function: Callable[..., Any]) -> tuple[str, Kind, str]:
-    own = getattr(function, "__name__", None)
-    name = own if isinstance(own, str) else type(function).__name__
-    plain = own is not None and name.isidentifier()
-    plain = plain and not getattr(function, "__closure__", None)
-    if plain and getattr(function, "__self__", None) is None:
+    name = own_name(function)
+    if not getattr(function, "__closure__", None):
         definitions = Definitions()
         try:
             definitions.add(function)
@@ -207,6 +204,12 @@ def library_of(module: IRModule, symbol: str) -> LibraryFunction | None:
                 return LibraryFunction(symbol, _refused, "external", _why_not(external))
             return LibraryFunction(symbol, found, "external")
     return find_library(symbol)
+
+
+def library_name(module: IRModule, symbol: str) -> str:
+    """What people call a library function: one that came with the module by its name there."""
+    names = (item.entry for item in externals(module) if item.symbol == symbol)
+    return next(names, symbol)
 
 
 def why_missing_in(module: IRModule, symbol: str) -> str:

@@ -18,6 +18,7 @@ from workbench.ir import (
     IRModule,
     PackedStyle,
     library_keywords,
+    library_name,
     library_of,
     operator,
     walk,
@@ -60,6 +61,7 @@ def library_call(module: IRModule, called: CallPacked) -> HostCall:
     if library is None or why_missing_in(module, symbol):
         raise CompileError(_missing(module, symbol, ()))
     function, keywords = library.function, library_keywords(called)
+    name = library_name(module, symbol)
     fills = len(called.out_types) if called.style is PackedStyle.DPS else 0
 
     def call(*values: Any) -> Any:  # noqa: ANN401
@@ -67,9 +69,9 @@ def library_call(module: IRModule, called: CallPacked) -> HostCall:
             with np.errstate(all="ignore"):
                 returned = function(*values, **keywords)
         except FOREIGN_FAULTS as error:
-            raise foreign_fault("library/raised", f"library function `{symbol}`", error) from error
+            raise foreign_fault("library/raised", f"library function `{name}`", error) from error
         if fills and returned is not None:
-            check_filled(symbol, returned, values[-fills:])
+            check_filled(name, returned, values[-fills:])
         return returned
 
     return call

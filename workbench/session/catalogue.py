@@ -13,7 +13,8 @@ from workbench.rewrite import Pass, PassResult, registered_passes
 from workbench.schedule import PRIMITIVES
 from workbench.session.guarded import run_guarded
 from workbench.support import CompileError, Diagnostic
-from workbench.support.python_text import is_default, python_text
+from workbench.support.embed import is_code, own_name
+from workbench.support.python_text import Special, is_default, python_text
 from workbench.support.spelling import near
 
 KEPT = 256
@@ -121,20 +122,23 @@ def run_pass(item: Pass, module: IRModule) -> PassResult:
     return _RESULTS[key]
 
 
-def pass_code(item: Pass) -> str:
-    """The Python expression that makes the pass: parameters that are not defaults only."""
+def _name_of(part: object) -> str:
+    """The name of a function, which a recipe defines or imports; empty for other parameters."""
+    return own_name(part) if is_code(part) else ""
+
+
+def pass_code(item: Pass, special: Special = _name_of) -> str:
+    """The Python expression that makes the pass: parameters that are not defaults only.
+
+    `special(part)` gives the text of parts of parameters where it is not empty.
+    """
     kind = type(item)
     shown: list[str] = []
     for f in dataclasses.fields(item) if dataclasses.is_dataclass(item) else ():
         value = getattr(item, f.name)
         if f.init and not is_default(f, value):
-            shown.append(f"{f.name}={_parameter(value)}")
+            shown.append(f"{f.name}={python_text(value, special)}")
     return f"{_prefix(kind)}{kind.__name__}({', '.join(shown)})"
-
-
-def _parameter(value: object) -> str:
-    """A parameter as code; functions by name, which a recipe defines or imports."""
-    return python_text(value, lambda part: getattr(part, "__name__", "") if callable(part) else "")
 
 
 def functions_in(item: Pass) -> tuple[Any, ...]:

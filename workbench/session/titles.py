@@ -12,6 +12,7 @@ from workbench.session.lineage import Lineage
 from workbench.session.naming import find_value, operation
 from workbench.session.snapshot import Snapshot
 from workbench.support import CompileError
+from workbench.support.embed import own_name
 
 
 def step_title(snapshot: Snapshot, before: Lineage | None) -> str:
@@ -28,8 +29,7 @@ def step_title(snapshot: Snapshot, before: Lineage | None) -> str:
         return snapshot.name
     if isinstance(chosen, Implement):
         return f"{_operation_of(chosen.value, before)} → {chosen.implementation}"
-    function = getattr(chosen.function, "__name__", type(chosen.function).__name__)
-    return f"{_operation_of(chosen.value, before)} → {function}"
+    return f"{_operation_of(chosen.value, before)} → {own_name(chosen.function)}"
 
 
 def _primitive_title(primitive: Primitive) -> str:
