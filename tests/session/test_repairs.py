@@ -80,3 +80,21 @@ def relu(x: T.Buffer(("n", 4), "float32"), y: T.Buffer(("n", 4), "float32")):
     assert right.verdict.good, session
     assert other.verdict.state == "wrong", session
     assert other.verdict.first is not None
+
+
+@pytest.mark.parametrize("fused", [False, True], ids=["alone", "fused"])
+@pytest.mark.parametrize("value", ["a", "y"], ids=["wrong", "after-it"])
+def test_a_wrong_step_is_no_measure_of_implementations(
+    session: Session, value: str, fused: bool
+) -> None:
+    session.apply("LegalizeOps")
+    if fused:
+        session.apply("FuseOps")
+    session.apply(BreakFunction("add", "+", "-"))
+    comparison = session.measure(value)
+    errors = {bar.name: bar.error for bar in comparison.bars if bar.error is not None}
+    assert "errors against the import" in comparison.conditions
+    if value == "a":  # all of them come from the wrong kernel
+        assert min(errors.values()) > 0.1, errors
+    else:
+        assert max(errors.values()) < 1e-5, errors

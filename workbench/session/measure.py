@@ -22,9 +22,10 @@ from workbench.session.implementations import Implementation, implementations_of
 from workbench.session.inputs import entry_function
 from workbench.session.lineage import Lineage
 from workbench.session.other_parameters import StepData
+from workbench.session.reductions import reduction_length
 from workbench.session.snapshot import Snapshot
 from workbench.session.titles import step_title
-from workbench.session.verdict import Side
+from workbench.session.verdict import Side, Verdict, compare
 from workbench.session.worker import Job
 from workbench.support import CompileError, Diagnostic, NodeId
 
@@ -42,12 +43,20 @@ class Measured(Protocol):
         """The snapshot of a step."""
         ...
 
+    def verdict(self, step: int) -> Verdict:
+        """The verdict on a step."""
+        ...
+
     def lineage(self, step: int) -> Lineage:
         """The values of a step."""
         ...
 
     def verdict_side(self, step: int, job: Job) -> Side:
         """Values of a step."""
+        ...
+
+    def import_side(self, step: int, job: Job) -> Side | None:
+        """Values of the import on the inputs of that step; None where it does not run."""
         ...
 
     def step_data(self, steps: Sequence[int], job: Job) -> tuple[StepData, ...]:
@@ -70,7 +79,7 @@ def measure_value(session: Measured, step: int, value: FlowValue, job: Job) -> C
         )
     prepare()
     job.checkpoint(0, len(known))
-    part = _excerpt(session, step, module, value, job)
+    part, against = _excerpt(session, step, module, value, job)
     bars: list[Bar] = []
     trials: list[Trial] = []
     for item in known:
@@ -86,7 +95,7 @@ def measure_value(session: Measured, step: int, value: FlowValue, job: Job) -> C
     outcomes = [Outcome() if bar.failed else next(found) for bar in bars]
     shapes = " · ".join(TIMES.join(map(str, np.shape(a))) for a in part.arrays)
     title = f"{value.name} · {shapes}"
-    return Comparison(title, bars_of(bars, outcomes), conditions=conditions(measured))
+    return Comparison(title, bars_of(bars, outcomes), conditions=conditions(measured, against))
 
 
 def _trial(module: IRModule, chosen: Pass, item: Implementation) -> tuple[str, Trial | None]:
@@ -99,24 +108,72 @@ def _trial(module: IRModule, chosen: Pass, item: Implementation) -> tuple[str, T
         return error.diagnostics[0].message, None
 
 
-def _excerpt(session: Measured, step: int, module: IRModule, value: FlowValue, job: Job) -> Excerpt:
-    """The call alone; inside a fused function with the arrays that this function gets."""
-    side = session.verdict_side(step, job)
+def _excerpt(
+    session: Measured, step: int, module: IRModule, value: FlowValue, job: Job
+) -> tuple[Excerpt, str]:
+    """The call alone, on the arrays that it gets, and what errors are relative to in words.
+
+    Inside a fused function with the arrays that this function gets. Where the value is not that of
+    the import, arrays are those of the import as far as it has them: a wrong step is no measure.
+    """
+    entry = entry_function(module)
+    values = session.verdict_side(step, job).values
+    function, inner = _frame(session, module, value, values)
+    wanted = value.ref.id
+    right = _right_values(session, step, function, inner, job)
+    if wanted not in right:
+        unsure = not session.verdict(step).good and step > 0
+        text = f"errors against step {step}, which is not known to be right" if unsure else ""
+        return excerpt(module, function, wanted, inner), text
+    bound = module.graph_functions[function]
+    binding = next(b for b in all_bindings(bound) if b.var.id == wanted)
+    length = reduction_length(module, binding.value)
+    found = compare(right[wanted], inner[wanted], length, function, binding.var)
+    if found.state in {"exact", "within"}:
+        return excerpt(module, function, wanted, inner), ""
+    outer = {**values, **_right_values(session, step, entry, values, job)}
+    _, inner = _frame(session, module, value, outer)
+    return excerpt(module, function, wanted, {**inner, **right}), "errors against the import"
+
+
+def _frame(
+    session: Measured, module: IRModule, value: FlowValue, values: Mapping[NodeId, Any]
+) -> tuple[str, Mapping[NodeId, Any]]:
+    """The function that computes a value, with its values; `values` are those of the entry."""
     entry = entry_function(module)
     if value.call is None:
-        return excerpt(module, entry, value.ref.id, side.values)
+        return entry, values
     outer = int(value.call.split("/")[-1])
     target = module.graph_functions[entry]
     call = next(b.value for b in all_bindings(target) if b.var.id == outer)
     assert isinstance(call, CallFunction)
-    arrays = [_argument(module, side, arg) for arg in call.args]
-    values = session.engine.values(module, arrays, call.callee)
-    return excerpt(module, call.callee, value.ref.id, values)
+    arrays = [_argument(module, values, arg) for arg in call.args]
+    return call.callee, session.engine.values(module, arrays, call.callee)
 
 
-def _argument(module: IRModule, side: Side, arg: Any) -> Any:  # noqa: ANN401
+def _argument(module: IRModule, values: Mapping[NodeId, Any], arg: Any) -> Any:  # noqa: ANN401
     digest = getattr(arg, "digest", None)
-    return module.pool[digest] if digest is not None else side.values[arg.id]
+    return module.pool[digest] if digest is not None else values[arg.id]
+
+
+def _right_values(
+    session: Measured, step: int, function: str, values: Mapping[NodeId, Any], job: Job
+) -> dict[NodeId, Any]:
+    """What values of a function of a step are in the import, where it has them."""
+    origin = session.import_side(step, job)
+    if origin is None:
+        return {}
+    lineage, imported = session.lineage(step), session.lineage(0)
+    entry = entry_function(origin.module)
+    found: dict[NodeId, Any] = {}
+    for value in lineage.values():
+        source = imported.value(lineage.stable.get(value.key, ""))
+        if source is None or source.ref.function != entry or value.ref.function != function:
+            continue
+        right, own = origin.values.get(source.ref.id), values.get(value.ref.id)
+        if getattr(right, "shape", None) == getattr(own, "shape", ()):
+            found[value.ref.id] = right
+    return found
 
 
 def compare_steps(session: Measured, steps: tuple[int, ...], job: Job) -> Comparison:

@@ -316,6 +316,10 @@ class Session(SessionTree):
         """Values of a step, as the verdicts use them."""
         return self._verdicts.side(step, job)
 
+    def import_side(self, step: int, job: Job) -> Side | None:
+        """Values of the import on the inputs of that step; None where it does not run."""
+        return self._verdicts.import_side(step, job)
+
     def step_data(self, steps: Sequence[int], job: Job) -> tuple[StepData, ...]:
         """What each of these steps runs on, the same for all where one input fits them."""
         return self._verdicts.step_data(steps, job)

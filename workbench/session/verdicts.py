@@ -235,6 +235,15 @@ class Verdicts:
             found.append(data_of_step(module, entry_function(module), fit, common=shared))
         return tuple(found)
 
+    def import_side(self, index: int, job: Job) -> Side | None:
+        """Values of the import where a step has those of `side`; None where it does not run."""
+        try:
+            return self._fit(index, 0, job).side
+        except NativeCancelled:
+            raise
+        except CompileError:
+            return None
+
     def _arguments(self, index: int, inputs: Inputs) -> Inputs:
         """`inputs`, or what fits a step too where they do not."""
         path = [self._snapshot(index)]
