@@ -9,6 +9,7 @@ import pytest
 from onnx import TensorProto, helper
 
 import workbench as wb
+from workbench.analysis.patterns import op
 from workbench.support import CompileError
 
 TEXT = """
@@ -151,3 +152,25 @@ def test_ranges_that_have_no_values(ranges: dict[str, tuple[int, int]], expected
 def test_extents_of_another_kind_are_named() -> None:
     text = said(lambda s: s.inputs(extents={"N": 3.5}))
     assert "a dictionary from texts to integers" in text
+
+
+@pytest.mark.parametrize(
+    ("slip", "expected"),
+    [
+        (lambda s: s.apply(wb.passes.ScheduleDefault(rows=-1)), "`rows` of a schedule"),
+        (lambda s: s.apply(wb.passes.ScheduleDefault(lanes=0)), "`lanes` of a schedule"),
+        (lambda s: s.apply(wb.passes.ChooseImplementations(bandwidth=0)), "`bandwidth` must be"),
+        (
+            lambda s: s.apply(wb.passes.ChooseImplementations(call=float("nan"))),
+            "`call` must be 0 or above",
+        ),
+        (
+            lambda s: s.apply(wb.passes.ChooseImplementations(libraries=("nonsense",))),
+            "no library `nonsense` is registered",
+        ),
+        (lambda _: op("add").used("1"), "an integer from 0 on"),  # pyright: ignore[reportArgumentType]
+        (lambda s: s.checkout(wb.open(M).apply("LegalizeOps")), "one of another session"),
+    ],
+)
+def test_numbers_and_steps_that_cannot_be(slip: Slip, expected: str) -> None:
+    assert expected in said(slip, "LegalizeOps")

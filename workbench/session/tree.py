@@ -95,7 +95,11 @@ class SessionTree(ABC):
         index = step.index if isinstance(step, Step) else step
         with self._lock:
             if 0 <= index < len(self._history):
-                return self._history[index]
+                found = self._history[index]
+                if isinstance(step, Step) and step.snapshot is not found:
+                    message = f"the step `{step.title}` is one of another session"
+                    raise CompileError(Diagnostic("session/unknown-step", message))
+                return found
             message = f"there is no step `{index}`, only 0 to {len(self._history) - 1}"
         raise CompileError(Diagnostic("session/unknown-step", message))
 

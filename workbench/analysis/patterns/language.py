@@ -10,6 +10,7 @@ from typing import Literal, Self
 
 from workbench.ir import Attr, Dim, TensorFunction, Type
 from workbench.support import CompileError, Diagnostic
+from workbench.support.found import found as found_words
 from workbench.support.kinds import checks_kinds
 
 Kind = Literal["op", "tensor", "library"]
@@ -59,6 +60,9 @@ class Pattern:
 
     def used(self, times: int) -> Self:
         """The pattern for values that are used so many times, as the function's result included."""
+        if not isinstance(times, int) or isinstance(times, bool) or times < 0:  # pyright: ignore[reportUnnecessaryIsInstance]
+            message = f"`used` takes how many times, an integer from 0 on, got {found_words(times)}"
+            raise CompileError(Diagnostic("call/wrong-kind", message))
         return replace(self, uses=times)
 
     def where(self, wanted: str, test: TypeTest) -> Self:

@@ -28,9 +28,11 @@ from workbench.ir import (
     TensorFunction,
     find_library,
 )
+from workbench.ir.registry import libraries
 from workbench.passes.candidates import Candidate, Kind, algorithm_behind, implement
-from workbench.rewrite import ModuleEditor, Refusal, Rule, Site, all_bindings, note
+from workbench.rewrite import ModuleEditor, PassResult, Refusal, Rule, Site, all_bindings, note
 from workbench.rewrite.outline import is_fused
+from workbench.support import CompileError, Diagnostic
 
 COMPILED = "schedule"
 KINDS: dict[str, Kind] = {
@@ -68,6 +70,27 @@ class ChooseImplementations(Rule):
     bandwidth: float = 20.0
     call: float = 8.0
     times: tuple[tuple[str, str, float], ...] = ()
+
+    @override
+    def run(self, module: IRModule) -> PassResult:
+        if faults := [Diagnostic("call/wrong-kind", text) for text in self._nonsense()]:
+            raise CompileError(faults)
+        return super().run(module)
+
+    def _nonsense(self) -> Iterator[str]:
+        """What is wrong with the numbers and names that were given."""
+        for name in ("library_rate", "compiled_rate", "bandwidth"):
+            if not getattr(self, name) > 0:
+                yield f"`{name}` must be above 0, got `{getattr(self, name)}`"
+        seconds = (("call", self.call), *((f"times of {v}", s) for v, _, s in self.times))
+        for name, value in seconds:
+            if not value >= 0:
+                yield f"`{name}` must be 0 or above, got `{value}`"
+        known = {library.library for library in libraries()}
+        for name in self.libraries:
+            if name not in known:
+                listed = ", ".join(f"`{one}`" for one in sorted(known))
+                yield f"no library `{name}` is registered, only {listed}"
 
     @override
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:

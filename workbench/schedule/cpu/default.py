@@ -26,7 +26,7 @@ from workbench.schedule.cpu.followers import tile_followers
 from workbench.schedule.cpu.inline import inline_stages
 from workbench.schedule.cpu.lanes import contiguous_axis, lane_reduction
 from workbench.schedule.cpu.tile import Tile, TileBuilder
-from workbench.support import IdSource, NodeId
+from workbench.support import CompileError, Diagnostic, IdSource, NodeId
 from workbench.support.identity_memo import IdentityMemo
 
 PARALLEL_ELEMENTS = 1 << 15
@@ -64,6 +64,18 @@ class ScheduleOptions:
     rows: int = 0
     vectors: int = 0
     parallel: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that no tile has.
+
+        Raises:
+            CompileError: `call/wrong-kind`.
+        """
+        for name, least in (("lanes", 1), ("rows", 0), ("vectors", 0)):
+            if getattr(self, name) < least:
+                message = f"`{name}` of a schedule is an integer from {least} on"
+                text = f"{message}, got `{getattr(self, name)}`"
+                raise CompileError(Diagnostic("call/wrong-kind", text))
 
 
 def schedule_function(
