@@ -43,7 +43,7 @@ def session() -> Session:
 def cell(session: Session, monkeypatch: pytest.MonkeyPatch) -> Cell:
     """Runs a text as a cell of a notebook whose variables are those of `__main__`."""
     main = SimpleNamespace(__name__="__main__")
-    monkeypatch.setitem(sys.modules, "__main__", main)  # pyright: ignore[reportArgumentType]
+    monkeypatch.setitem(sys.modules, "__main__", main)
     vars(main).update(np=np, wb=wb, s=session, functools=functools)
 
     def run(text: str) -> None:
