@@ -174,3 +174,42 @@ def test_extents_of_another_kind_are_named() -> None:
 )
 def test_numbers_and_steps_that_cannot_be(slip: Slip, expected: str) -> None:
     assert expected in said(slip, "LegalizeOps")
+
+
+IN_PLACE = """
+@I.ir_module
+class Module:
+    @T.prim_func
+    def double(A: T.Buffer((4, 4), "float32")):
+        for i, j in T.grid(4, 4):
+            A[i, j] = A[i, j] * T.float32(2)
+
+    @R.function
+    def main(x: R.Tensor((4, 4), "float32")):
+        with R.dataflow():
+            a = R.nn.relu(x)
+            y = R.call_tir_inplace(
+                Module.double, (a,), inplace_indices=[0], out_ty=R.Tensor((4, 4), "float32")
+            )
+            R.output(y)
+        return y
+"""
+
+
+@pytest.mark.parametrize("name", ["double", "y", "main.y"])
+def test_a_layout_of_a_call_in_place(name: str) -> None:
+    layouts = ((name, "A", "lambda i, j: (j, i)"),)
+    with pytest.raises(CompileError) as caught:
+        wb.passes.TransformLayouts(layouts)(wb.parse(IN_PLACE))
+    assert "is a call in place" in str(caught.value)
+
+
+@pytest.mark.parametrize("parameter", ["x3", "nothing"])
+def test_a_layout_of_a_parameter_that_is_not_there(parameter: str) -> None:
+    text = said(
+        lambda s: s.apply(
+            wb.passes.TransformLayouts((("matmul", parameter, "lambda i, j: (j, i)"),))
+        ),
+        "LegalizeOps",
+    )
+    assert "`matmul` has the parameters `x1`, `x2`, `matmul`" in text

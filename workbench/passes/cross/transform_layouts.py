@@ -18,7 +18,16 @@ from typing import ClassVar, TypeAlias
 from typing_extensions import override
 
 from workbench.analysis.index_map import IndexMap
-from workbench.ir import Binding, CallOp, CallTIR, GraphFunction, IRModule, TensorFunction, Var
+from workbench.ir import (
+    Binding,
+    CallOp,
+    CallTIR,
+    CallTIRInplace,
+    GraphFunction,
+    IRModule,
+    TensorFunction,
+    Var,
+)
 from workbench.passes.layout_conversions import Relayer, read_layout, undone
 from workbench.rewrite import ModuleEditor, PassResult, Refusal, Rule, Site, note
 from workbench.schedule.buffers.operands import plain_buffer
@@ -153,10 +162,17 @@ def _place_hint(module: IRModule, entry: Entry) -> str:
         params |= {called: given, binding.var.name: given, f"{name}.{binding.var.name}": given}
     if wanted in params:
         known = ", ".join(f"`{param}`" for param in params[wanted])
-        return near(parameter, params[wanted]) or f"`{wanted}` has the parameters {known}"
+        hint = near(parameter, params[wanted])
+        return f"{hint} " * bool(hint) + f"`{wanted}` has the parameters {known}"
     for name, function in module.graph_functions.items():
         for binding in _pure(function):
             named = {binding.var.name, f"{name}.{binding.var.name}"}
+            call = binding.value
+            if isinstance(call, CallTIRInplace) and wanted in {call.callee, *named}:
+                return (
+                    f"`{wanted}` is a call in place, whose result shares the memory of an argument:"
+                    " its layout stays"
+                )
             if isinstance(binding.value, CallOp) and wanted in {binding.value.op, *named}:
                 return f"`{wanted}` is an operator: {LEGALIZE}"
     return near(wanted, params) or ("" if params else LEGALIZE)
