@@ -49,6 +49,9 @@ class Inequalities(Ranges):
         low, _ = self.poly_bounds(poly)
         if low is not None and low >= 0:
             return True
+        met = _digits_met(poly)
+        if met is not None and self._nonnegative(met, steps, asked):
+            return True
         if steps == 0:
             return False
         for atom in dict.fromkeys(poly.atoms()):
@@ -97,6 +100,22 @@ class Inequalities(Ranges):
                     yield largest, 1
             case _:
                 return
+
+
+def _digits_met(poly: Poly) -> Poly | None:
+    """The same with `x - x // c * c` for each `x % c` whose quotient is there too, None without."""
+    found = None
+    for key, factor in poly.terms.items():
+        match key:
+            case (Binary(op=BinaryOp.FLOORMOD, a=a, b=IntImm(value=c) as b) as rest,) if c > 0:
+                quotient = Poly.atom(Binary(BinaryOp.FLOORDIV, a, b))
+                if not poly.terms.keys().isdisjoint(quotient.terms):
+                    whole = polynomial(a) - quotient.scale(c)
+                    start = poly if found is None else found
+                    found = start + (whole - Poly.atom(rest)).scale(factor)
+            case _:
+                pass
+    return found
 
 
 def _multiples(poly: Poly, known: Poly) -> dict[int, None]:
