@@ -72,9 +72,9 @@ class ScheduleOptions:
             CompileError: `call/wrong-kind`.
         """
         for name, least in (("lanes", 1), ("rows", 0), ("vectors", 0)):
-            if getattr(self, name) < least:
-                message = f"`{name}` of a schedule is an integer from {least} on"
-                text = f"{message}, got `{getattr(self, name)}`"
+            given: object = getattr(self, name)
+            if not isinstance(given, int) or given < least:
+                text = f"`{name}` of a schedule is an integer from {least} on, got `{given}`"
                 raise CompileError(Diagnostic("call/wrong-kind", text))
 
 
