@@ -59,7 +59,11 @@ class Pattern:
         return replace(self, dtype=dtype, shape=shape, rank=rank)
 
     def used(self, times: int) -> Self:
-        """The pattern for values that are used so many times, as the function's result included."""
+        """The pattern for values that are used so many times, as the function's result included.
+
+        Raises:
+            CompileError: `call/wrong-kind` for what is no number of times.
+        """
         if not isinstance(times, int) or isinstance(times, bool) or times < 0:  # pyright: ignore[reportUnnecessaryIsInstance]
             message = f"`used` takes how many times, an integer from 0 on, got {found_words(times)}"
             raise CompileError(Diagnostic("call/wrong-kind", message))
