@@ -4,8 +4,16 @@ import pytest
 
 import workbench as wb
 from workbench.session import Session, extents
-from workbench.session.extents import Extents, distinct, fitting, runs
+from workbench.session.extents import CHEAP, GUESS, Extents, distinct, fitting, runs
 from workbench.support import CompileError
+
+
+@pytest.fixture(autouse=True)
+def _time_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is found does not depend on how busy the machine is."""
+    for name in ("GUESS", "CHEAP", "PATIENCE"):
+        monkeypatch.setattr(extents, name, 1e9)
+
 
 TURN = """
 @T.prim_func
@@ -204,6 +212,8 @@ class Module:
 def test_the_second_extents_are_the_larger_the_quicker_the_first_ran(
     monkeypatch: pytest.MonkeyPatch, seconds: float, second: dict[str, int] | None
 ) -> None:
+    monkeypatch.setattr(extents, "GUESS", GUESS)
+    monkeypatch.setattr(extents, "CHEAP", CHEAP)
     now = iter(range(1000))
     monkeypatch.setattr(extents.time, "perf_counter", lambda: next(now) * seconds)
     params = session_on(MODULE).module.graph_functions["main"].params
