@@ -110,7 +110,7 @@ def test_reads_of_what_was_written() -> None:
     short = version(BEFORE.replace("range(4)", "range(3)", 1))
     gap = Reaching(short, block(short, "B").id, buffer, fixed=False).unwritten()
     assert gap is not None
-    assert gap.loops(gap.reader, "r") == "i=3"
+    assert gap.reader.loops_at(gap.point, "r") == "i=3"
 
 
 def test_inputs_that_are_written_in_between() -> None:
@@ -125,4 +125,4 @@ def test_inputs_that_are_written_in_between() -> None:
     assert gap is not None
     assert gap.between is not None
     assert gap.between.access.write
-    assert gap.loops(gap.reader, "r") == "i=2"
+    assert gap.reader.loops_at(gap.point, "r") == "i=2"

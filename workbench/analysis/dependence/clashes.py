@@ -33,12 +33,3 @@ class Clash:
     point: Mapping[str, int]
     first: bool
     inexact: tuple[str, ...]
-
-    def loops(self, event: Event, prefix: str) -> str:
-        """`i=3, j=0` for one of both."""
-        values = [
-            (event.model.terms[key].name, self.point[f"{prefix}{key}"])
-            for key in event.statement.keys
-            if f"{prefix}{key}" in self.point
-        ]
-        return ", ".join(f"{name}={value}" for name, value in values)

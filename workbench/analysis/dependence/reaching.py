@@ -28,15 +28,6 @@ class Gap:
     point: Mapping[str, int]
     inexact: tuple[str, ...]
 
-    def loops(self, event: Event, prefix: str) -> str:
-        """`i=3, j=0` for one event."""
-        values = [
-            (event.model.terms[key].name, self.point[f"{prefix}{key}"])
-            for key in event.statement.keys
-            if f"{prefix}{key}" in self.point
-        ]
-        return ", ".join(f"{name}={value}" for name, value in values)
-
 
 @dataclass(slots=True)
 class Reaching:

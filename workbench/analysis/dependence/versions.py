@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -42,6 +42,15 @@ class Event:
     def inexact(self) -> tuple[str, ...]:
         """What its instances and its element leave out."""
         return (*self.statement.inexact, *self.access.inexact)
+
+    def loops_at(self, point: Mapping[str, int], prefix: str) -> str:
+        """`i=3, j=0`: its loops at a point, whose variables have a prefix there."""
+        values = [
+            (self.model.terms[key].name, point[f"{prefix}{key}"])
+            for key in self.statement.keys
+            if f"{prefix}{key}" in point
+        ]
+        return ", ".join(f"{name}={value}" for name, value in values)
 
     @property
     def text(self) -> str:

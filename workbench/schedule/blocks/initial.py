@@ -35,12 +35,11 @@ from workbench.ir import (
 )
 from workbench.schedule.blocks.moved import clash_answer, part_deciding, too_large
 from workbench.schedule.blocks.nest import known_at
+from workbench.schedule.empties import ALWAYS
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, replace_statement, sequence, uses
 from workbench.schedule.touches import touches_of
 from workbench.support import NodeId
-
-ALWAYS = IntImm(1, "bool")
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,7 +208,7 @@ def _made(stmt: Stmt) -> set[NodeId]:
 
 def _unwritten(block: Block, gap: Gap) -> Answer:
     name, text = gap.reader.statement.name, gap.reader.text
-    loops = gap.loops(gap.reader, "r")
+    loops = gap.reader.loops_at(gap.point, "r")
     note = (f"`{name}` reads {text} at {loops}",) if loops else ()
     if gap.inexact:
         message = f"it is not proved that `{block.name}` has written {text}, which `{name}` reads"
@@ -220,8 +220,8 @@ def _unwritten(block: Block, gap: Gap) -> Answer:
 def _changed(block: Block, gap: Gap, change: Event) -> Answer:
     name, text = change.statement.name, change.text
     reader = gap.reader.statement.name
-    note = f"`{name}` at {gap.loops(change, 'w')} comes before `{reader}`"
-    note += f" at {gap.loops(gap.reader, 'r')}"
+    note = f"`{name}` at {change.loops_at(gap.point, 'w')} comes before `{reader}`"
+    note += f" at {gap.reader.loops_at(gap.point, 'r')}"
     if gap.inexact:
         message = f"it is not proved that `{name}` leaves what `{block.name}` reads: {text}"
         return unproved(message, block.id, (*gap.inexact[:2], note))

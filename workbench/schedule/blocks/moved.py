@@ -240,7 +240,7 @@ def _name(event: Event) -> str:
 
 
 def _at(clash: Clash, event: Event, prefix: str) -> str:
-    loops = clash.loops(event, prefix)
+    loops = event.loops_at(clash.point, prefix)
     return f" at {loops}" if loops else ""
 
 
