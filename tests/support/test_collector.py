@@ -3,7 +3,7 @@ from threading import Barrier, Thread
 
 import pytest
 
-from workbench.support.collector import ALLOCATIONS, rare_collections
+from workbench.support.collector import ALLOCATIONS, YOUNG, rare_collections
 
 
 def test_collections_are_rare_inside_and_as_before_afterwards() -> None:
@@ -51,3 +51,34 @@ def test_thresholds_come_back_after_an_error() -> None:
     with pytest.raises(KeyError), rare_collections():
         {}["no"]
     assert gc.get_threshold() == before
+
+
+def test_leaving_looks_through_nothing_that_was_made_inside() -> None:
+    looked: list[str] = []
+    gc.collect()
+    gc.callbacks.append(lambda phase, _: looked.append(phase))
+    try:
+        with rare_collections():
+            made = [[] for _ in range(2 * YOUNG)]
+        kept = [[] for _ in range(gc.get_threshold()[0] // 2)]
+        assert not looked
+        made.append(made)
+        del made
+        gc.collect()
+        assert looked
+    finally:
+        gc.callbacks.pop()
+    assert kept
+
+
+def test_what_was_frozen_stays_frozen() -> None:
+    gc.collect()
+    gc.freeze()
+    try:
+        frozen = gc.get_freeze_count()
+        with rare_collections():
+            made = [[] for _ in range(2 * YOUNG)]
+        assert gc.get_freeze_count() >= frozen - YOUNG > 0
+    finally:
+        gc.unfreeze()
+    assert made

@@ -13,6 +13,8 @@ from threading import Lock
 
 ALLOCATIONS = 1_000_000
 """Objects made between two collections; Python's own setting is some hundreds."""
+YOUNG = 10_000
+"""Objects that are soon looked through."""
 
 _LOCK = Lock()
 _INSIDE: list[tuple[int, int, int]] = []
@@ -37,4 +39,16 @@ def rare_collections() -> Generator[None]:
             before = _INSIDE[0]
             _INSIDE.pop()
             if not _INSIDE:
+                _take_as_old()
                 gc.set_threshold(*before)
+
+
+def _take_as_old() -> None:
+    """Spare what was made inside the collection of the young.
+
+    Leaving would start one, which looks at all of it and frees nothing. The next full collection
+    sees it. Objects that somebody froze stay frozen.
+    """
+    if gc.isenabled() and gc.get_count()[0] > YOUNG and gc.get_freeze_count() == 0:
+        gc.freeze()
+        gc.unfreeze()
