@@ -19,6 +19,7 @@ from workbench.ir.tracing import TRACING
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.found import found
 from workbench.support.ids import NodeId
+from workbench.support.slot_init import sets_slots
 
 N = TypeVar("N")
 
@@ -138,7 +139,7 @@ def _node(cls: type[N]) -> type[N]:
     def equal(self: Any, other: Any) -> Any:  # noqa: ANN401
         if TRACING and _is_compared(self, other):
             return binary(BinaryOp.EQ, self, other)
-        return same(self, other)
+        return self is other or same(self, other)
 
     def unequal(self: Any, other: Any) -> Any:  # noqa: ANN401
         if TRACING and _is_compared(self, other):
@@ -148,7 +149,7 @@ def _node(cls: type[N]) -> type[N]:
 
     cls.__eq__ = equal
     cls.__ne__ = unequal
-    return cls
+    return sets_slots(cls)
 
 
 @_node
@@ -267,6 +268,7 @@ Shape: TypeAlias = tuple[Dim, ...]
 # --- types ------------------------------------------------------------------------------------
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class ScalarType:
     """A scalar value, such as a loop variable or a symbolic dimension."""
@@ -274,6 +276,7 @@ class ScalarType:
     dtype: DType = INDEX
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class TensorType:
     """A tensor value. `shape` is None where not even the dimensions are known.
@@ -301,6 +304,7 @@ class TensorType:
         return self.ndim if self.shape is None else len(self.shape)
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class BufferType:
     """Memory of a tensor function: row-major unless `strides` (in elements) says otherwise."""
@@ -311,6 +315,7 @@ class BufferType:
     strides: Shape = ()
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class ShapeType:
     """A shape as a value; `dims` is None where only the rank is known."""
@@ -319,6 +324,7 @@ class ShapeType:
     ndim: int | None = None
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class TupleType:
     """A tuple of values."""
@@ -326,6 +332,7 @@ class TupleType:
     fields: tuple[Type, ...]
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class ObjectType:
     """Any value at all; strings and opaque results of packed calls."""

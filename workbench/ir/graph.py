@@ -14,9 +14,11 @@ from workbench.ir.describe import counted, nodes_of, parameter_list
 from workbench.ir.expr import Dim, PrimExpr, Shape, TensorType, Type, Var
 from workbench.ir.tensor import Attrs
 from workbench.support.ids import NodeId
+from workbench.support.slot_init import sets_slots
 from workbench.support.spans import Span
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class Constant:
     """A tensor of the module's constant pool, named by content hash."""
@@ -25,6 +27,7 @@ class Constant:
     type: TensorType
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class ShapeValue:
     """A shape as an argument."""
@@ -32,6 +35,7 @@ class ShapeValue:
     dims: Shape
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class ScalarValue:
     """A scalar as an argument."""
@@ -39,6 +43,7 @@ class ScalarValue:
     value: PrimExpr
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class StringValue:
     """A string as an argument."""
@@ -46,6 +51,7 @@ class StringValue:
     text: str
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class TupleValue:
     """A tuple of leaves as an argument."""
@@ -57,6 +63,7 @@ Arg: TypeAlias = Var | Constant | ShapeValue | ScalarValue | StringValue | Tuple
 """A leaf: what a call takes."""
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class CallOp:
     """Call of a registered operator, such as `matmul`."""
@@ -66,6 +73,7 @@ class CallOp:
     attrs: Attrs = ()
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class CallTIR:
     """Destination-passing call of a tensor function; `scalars` follow the outputs."""
@@ -76,6 +84,7 @@ class CallTIR:
     scalars: tuple[Dim, ...] = ()
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class CallTIRInplace:
     """Call of a tensor function that writes results over arguments.
@@ -107,6 +116,7 @@ class PackedStyle(enum.Enum):
     EFFECT = "call_packed"
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class CallPacked:
     """Call of a library function by symbol; destination-passing, or returning its value."""
@@ -118,6 +128,7 @@ class CallPacked:
     attrs: Attrs = ()
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class CallFunction:
     """Call of a graph function of the module."""
@@ -126,6 +137,7 @@ class CallFunction:
     args: tuple[Arg, ...]
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class Alias:
     """The value of a leaf under a name: a constant, a tuple, another binding."""
@@ -133,6 +145,7 @@ class Alias:
     value: Arg
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class TupleItem:
     """One field of a tuple."""
@@ -141,6 +154,7 @@ class TupleItem:
     index: int
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class MatchCast:
     """`value` seen as `type`, checked at run time; binds the new symbolic dimensions of `type`."""
@@ -149,6 +163,7 @@ class MatchCast:
     type: Type
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class Body:
     """A branch: blocks and the value it gives."""
@@ -157,6 +172,7 @@ class Body:
     result: Arg
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class IfThenElse:
     """A choice between two branches on a scalar `bool` tensor."""
@@ -179,6 +195,7 @@ GraphExpr: TypeAlias = (
 )
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class Binding:
     """`var = value`. `span` says where it came from, as long as nobody rewrote it."""
@@ -188,6 +205,7 @@ class Binding:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class BindingBlock:
     """Bindings in order. A dataflow block is pure, and only its `outputs` are seen outside."""
@@ -197,6 +215,7 @@ class BindingBlock:
     outputs: tuple[NodeId, ...] = ()
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class GraphFunction:
     """A function over tensors.

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from workbench.ir.describe import counted, nodes_of, parameter_list
 from workbench.ir.expr import PrimExpr, Var
 from workbench.support.ids import NodeId
+from workbench.support.slot_init import sets_slots
 from workbench.support.spans import Span
 
 Attr: TypeAlias = "int | float | str | bool | tuple[Attr, ...] | None"
@@ -39,6 +40,7 @@ class AxisKind(enum.Enum):
     OPAQUE = "opaque"
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class Range:
     """`extent` values from `start`."""
@@ -47,6 +49,7 @@ class Range:
     extent: PrimExpr
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class BufferRegion:
     """A box of a buffer that a block reads or writes."""
@@ -55,6 +58,7 @@ class BufferRegion:
     ranges: tuple[Range, ...]
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class Axis:
     """A block axis: takes `value` at this instance, `0 <= value < extent`."""
@@ -65,6 +69,7 @@ class Axis:
     value: PrimExpr
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class MatchBuffer:
     """Inside a block, `buffer` is another name for `source`."""
@@ -73,6 +78,7 @@ class MatchBuffer:
     source: BufferRegion
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class Store:
     """`buffer[indices] = value`."""
@@ -83,6 +89,7 @@ class Store:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class For:
     """A loop over `start <= var < start + extent`."""
@@ -97,6 +104,7 @@ class For:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class Block:
     """A unit of computation whose axes say how instances may be reordered.
@@ -120,6 +128,7 @@ class Block:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class Seq:
     """Statements one after the other."""
@@ -127,6 +136,7 @@ class Seq:
     body: tuple[Stmt, ...]
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class If:
     """A branch."""
@@ -137,6 +147,7 @@ class If:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class While:
     """A loop that runs while `condition` holds."""
@@ -146,6 +157,7 @@ class While:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class Let:
     """A scalar that is bound once and used in `body`."""
@@ -156,6 +168,7 @@ class Let:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class Allocate:
     """A buffer that lives during `body`; scalars that change are buffers of shape `()`."""
@@ -165,6 +178,7 @@ class Allocate:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class Evaluate:
     """An expression for its effect."""
@@ -176,6 +190,7 @@ class Evaluate:
 Stmt: TypeAlias = Store | For | Block | Seq | If | While | Let | Allocate | Evaluate
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class TensorFunction:
     """A loop nest in destination-passing style: outputs are parameters that it writes.

@@ -23,6 +23,7 @@ from workbench.support.kinds import (
     wrong_arguments,
     wrong_fields,
 )
+from workbench.support.slot_init import sets_slots
 from workbench.support.spelling import near_value
 
 
@@ -134,6 +135,7 @@ class Pass(ABC, metaclass=ChecksArguments):
             )
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class Site:
     """A place where a rule applies.
@@ -151,6 +153,7 @@ class Site:
         return tuple([NodeRef(self.function, node) for node in self.nodes])
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A place that looked likely and where the rule does not apply, with the reason."""

@@ -9,6 +9,7 @@ from typing import cast
 
 from workbench.support.found import found
 from workbench.support.ids import NodeId
+from workbench.support.slot_init import sets_slots
 from workbench.support.spans import Span
 
 MAX_PRINTED_LINES = 12
@@ -22,6 +23,7 @@ class Severity(enum.Enum):
     NOTE = "note"
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One message: what, where, expected, found, what to do.
