@@ -2,14 +2,14 @@
 
 Element-wise nests, stencils, reductions with and without blocks, scans, wavefronts, triangular,
 split and flattened loops, chained over shared buffers; what does not follow a pattern is in
-`irregular`, what blocks add in `block_nests`.
+`irregular`, what blocks add in `block_nests`, reductions of several elements in `together`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.generate import block_nests, irregular
+from tests.generate import block_nests, irregular, together
 from tests.generate.choices import Choices, chance, pick
 from tests.generate.programs import DTYPES, Program, Writer, inside, open_block
 
@@ -255,4 +255,5 @@ STAGES: tuple[Callable[[Writer], None], ...] = (
     siblings,
     *irregular.STAGES,
     *block_nests.STAGES,
+    *together.STAGES,
 )

@@ -5,6 +5,8 @@ It walks the program as the interpreter does, and shares no code with the analys
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -21,6 +23,7 @@ from workbench.ir import (
     For,
     If,
     IntImm,
+    Intrinsic,
     Let,
     Load,
     Not,
@@ -36,6 +39,14 @@ from workbench.ir import (
 )
 from workbench.ir.expr import BinaryOp
 
+COMPARE = {
+    BinaryOp.EQ: operator.eq,
+    BinaryOp.NE: operator.ne,
+    BinaryOp.LT: operator.lt,
+    BinaryOp.LE: operator.le,
+    BinaryOp.GT: operator.gt,
+    BinaryOp.GE: operator.ge,
+}
 Element = tuple[int, tuple[int, ...]]
 """A buffer in memory, by number, and coordinates."""
 
@@ -128,6 +139,8 @@ class Machine:
                 return self.eval(value)
             case Binary(op=op, a=a, b=b):
                 return self.binary(op, a, b)
+            case Intrinsic(name="isnan", args=(value,)):
+                return int(math.isnan(self.eval(value)))
             case _:
                 raise AssertionError(expr)
 
@@ -144,6 +157,8 @@ class Machine:
             found = fold_int(op, left, right)
             assert found is not None
             return found
+        if op in COMPARE:
+            return int(COMPARE[op](left, right))
         return {BinaryOp.ADD: left + right, BinaryOp.MUL: left * right}.get(op, left)
 
     # --- statements -----------------------------------------------------------------------

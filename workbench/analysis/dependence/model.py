@@ -12,6 +12,7 @@ from workbench.analysis.dependence.early import at_first_iterations
 from workbench.analysis.dependence.linear import Conjunction, Linear, Row, at_most, less
 from workbench.analysis.dependence.place import Place, written_buffers
 from workbench.analysis.dependence.reader import Reader
+from workbench.analysis.dependence.scalars import only_stored
 from workbench.analysis.dependence.spelling import short
 from workbench.analysis.dependence.statements import Access, Guard, Model, Statement
 from workbench.analysis.dependence.symbolic import symbolic_digits
@@ -216,7 +217,8 @@ class _Builder:
         first = len(self.found)
         with self._inside(stmt, controls=(*self.place.controls, *controls)):
             self.statement(stmt.body)
-        self._steered(controls, first, f"the value of `{stmt.var.name}`")
+        if not only_stored(stmt):
+            self._steered(controls, first, f"the value of `{stmt.var.name}`")
 
     def _block(self, block: Block) -> None:
         controls: list[Access] = []

@@ -25,8 +25,10 @@ class Rfactor(Primitive):
     A new buffer has the partial results, its dimension for the loop at `factor_axis`; a second
     nest combines them. Afterwards the iterations of the loop are independent, so that it can run
     in parallel or in vector lanes. Legal for sums, products, minima, maxima, conjunctions and
-    disjunctions; in floating point sums and products are reassociated. Called `rfactor` in Halide
-    and TVM; Exo writes it with `stage_mem` and `fission`.
+    disjunctions; in floating point sums and products are reassociated. Also for elements that are
+    updated together by comparisons, as the largest value and its index: where it counts which of
+    equal ones came first, for the outermost reduction loop, whose parts stay in order. Called
+    `rfactor` in Halide and TVM; Exo writes it with `stage_mem` and `fission`.
 
     Rewrite::
 
