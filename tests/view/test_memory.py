@@ -92,17 +92,32 @@ def test_only_graph_functions_have_plans() -> None:
 
 
 def test_what_is_not_in_the_plan_is_said_with_the_reason() -> None:
-    text = PROGRAM.replace("N", "64").replace("w: R.T", 'p: R.Tensor((), "bool"), w: R.T')
-    text = text.replace("    with R.dataflow():\n", "").replace("        ", "    ")
-    text = text.replace("    R.output(z)\n", "").replace(
-        "    c = R.matmul(b, w)\n",
-        "    if p:\n        c = R.matmul(b, w)\n    else:\n        c = R.add(b, x)\n",
-    )
-    module = wb.passes.LegalizeOps()(wb.parse(text)).module
+    module = wb.parse(branching("x", "w"))
+    module = wb.passes.LegalizeOps()(module).module
     (note,) = memory_view(module, "main", 0).notes
-    assert note.startswith("`c` is not in the plan: which branch runs is known when it runs")
+    assert note == "`c` is not in the plan: no branch computes it in memory of this function"
     remarks = wb.passes.PlanMemory()(module).remarks
     assert [r.message for r in remarks if r.code == "memory/not-planned"] == [note]
+
+
+def test_the_values_of_branches_are_drawn_at_their_places() -> None:
+    view = memory_view(wb.parse(branching("R.matmul(b, w)", "R.matmul(x, w)")), "main", 0)
+    blocks = {block.name: block for block in view.blocks}
+    assert view.notes == []
+    first, second = (block for block in view.blocks if block.name == "c1")
+    assert first.offset == second.offset == blocks["c"].offset
+    assert first.node == second.node == blocks["c"].node
+    assert first.last < second.first <= blocks["c"].first
+    assert blocks["c"].reuse == "in-place"
+
+
+def branching(then: str, otherwise: str) -> str:
+    text = PROGRAM.replace("N", "64").replace("w: R.T", 'p: R.Tensor((), "bool"), w: R.T')
+    text = text.replace("    with R.dataflow():\n", "").replace("        ", "    ")
+    text = text.replace("    R.output(z)\n", "")
+    arms = f"    if p:\n        c1 = {then}\n        c = c1\n"
+    arms += f"    else:\n        c1 = {otherwise}\n        c = c1\n"
+    return text.replace("    c = R.matmul(b, w)\n", arms)
 
 
 def test_each_reason_is_the_one_of_its_value() -> None:
@@ -129,5 +144,7 @@ class Module:
     assert [(one.value, one.reason) for one in plan_memory(module).unplanned] == [
         ("a", "`my.scale` returns it wherever it put it"),
         ("b", "the numpy reference of `exp` computes it"),
-        ("c", "`down` runs binding by binding: a branch in a function that is called"),
+        ("r", "the numpy reference of `negative` computes it"),
+        ("r", "no branch computes it in memory of this function"),
+        ("r", "`down` runs binding by binding: `down` calls itself"),
     ]

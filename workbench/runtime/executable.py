@@ -314,6 +314,8 @@ class _Function:
             return self._stepwise(arguments, token)[0]
         key = tuple(symbols.values())
         frame = self._take(key, symbols)
+        if frame is None:
+            return self._stepwise(arguments, token)[0]
         try:
             return frame.run(input_values(self._program, arguments), token)
         finally:
@@ -327,6 +329,8 @@ class _Function:
             return self._stepwise(arguments, token)[1].seconds
         key = tuple(symbols.values())
         frame = self._take(key, symbols)
+        if frame is None:
+            return self._stepwise(arguments, token)[1].seconds
         times = [0.0] * len(program.steps)
         frame.run(input_values(program, arguments), token, times)
         self._frames.get(key, []).append(frame)
@@ -345,16 +349,30 @@ class _Function:
         _, symbols = self.parameters.check(arrays)
         if self._program is None:
             return 0
-        return self._layout(tuple(symbols.values()), symbols).arena_bytes
+        try:
+            return self._layout(tuple(symbols.values()), symbols).arena_bytes
+        except CompileError:
+            if self._program.branches:
+                return 0  # as in `_take`
+            raise
 
-    def _take(self, key: tuple[Any, ...], symbols: Mapping[NodeId, Any]) -> Frame:
+    def _take(self, key: tuple[Any, ...], symbols: Mapping[NodeId, Any]) -> Frame | None:
+        """A frame; None where something does not fit that may stand in a branch which is not run.
+
+        Then the function runs binding by binding, which finds out.
+        """
         free = self._frames.get(key)
         if free:
             try:
                 return free.pop()
             except IndexError:  # another thread was faster
                 pass
-        return self._new_frame(key, symbols)
+        try:
+            return self._new_frame(key, symbols)
+        except CompileError:
+            if self._program is not None and self._program.branches:
+                return None
+            raise
 
     def _new_frame(self, key: tuple[Any, ...], symbols: Mapping[NodeId, Any]) -> Frame:
         machine = self._owner.machine

@@ -34,6 +34,7 @@ from workbench.runtime.native import NativeRuntime
 from workbench.runtime.program import (
     HostKind,
     HostStep,
+    JumpStep,
     KernelStep,
     Operand,
     PlannedMemory,
@@ -188,27 +189,32 @@ class Frame:
         for index, value in enumerate(values):
             if value.storage is Storage.CONSTANT:
                 self._values[index] = constants[value.digest]
+        self._starts: dict[int, int] = {}
+        """Parts of the plan by the position of their first step."""
         self._plan = self._segments()
 
     # --- tables -------------------------------------------------------------------------------
 
     def _segments(self) -> list[_Segment | int]:
-        """Segments, and positions of the host steps between them."""
+        """Segments, and positions of the other steps between them."""
         plan: list[_Segment | int] = []
         steps = self.layout.program.steps
+        targets = {step.target for step in steps if isinstance(step, JumpStep)}
         position = 0
         while position < len(steps):
+            self._starts[position] = len(plan)
             step = steps[position]
-            if isinstance(step, HostStep):
+            if not isinstance(step, KernelStep):
                 self._make_views(step)
                 plan.append(position)
                 position += 1
                 continue
-            stop = position
-            while stop < len(steps) and isinstance(steps[stop], KernelStep):
+            stop = position + 1
+            while stop < len(steps) and stop not in targets and isinstance(steps[stop], KernelStep):
                 stop += 1
             plan.append(self._segment(position, stop))
             position = stop
+        self._starts[len(steps)] = len(plan)
         return plan
 
     def _segment(self, start: int, stop: int) -> _Segment:
@@ -265,7 +271,7 @@ class Frame:
         else:
             self._patches[index].append((slots, position))
 
-    def _make_views(self, step: HostStep) -> None:
+    def _make_views(self, step: HostStep | JumpStep) -> None:
         for operand in step.operands:
             for index in operand_values(operand):
                 self._view(index)
@@ -302,17 +308,35 @@ class Frame:
             values[index] = fresh
             self._patch(index, address_of(fresh))
         try:
-            for part in self._plan:
-                if isinstance(part, _Segment):
-                    self._run_segment(part, times)
-                else:
-                    self._run_host(part, times)
+            if self.layout.program.branches:
+                self._run_branches(times)
+            else:
+                for part in self._plan:
+                    self._run_part(part, times)
             if self._only_output is not None:
                 return values[self._only_output]
             return self._result(self.layout.program.result, set())
         finally:
             for index in self._transient:
                 values[index] = None
+
+    def _run_branches(self, times: list[float] | None) -> None:
+        number = 0
+        while number < len(self._plan):
+            part = self._plan[number]
+            step = None if isinstance(part, _Segment) else self.layout.program.steps[part]
+            if isinstance(step, JumpStep):
+                go_on = any(bool(self._operand(condition)) for condition in step.operands)
+                number = number + 1 if go_on else self._starts[step.target]
+            else:
+                self._run_part(part, times)
+                number += 1
+
+    def _run_part(self, part: _Segment | int, times: list[float] | None) -> None:
+        if isinstance(part, _Segment):
+            self._run_segment(part, times)
+        else:
+            self._run_host(part, times)
 
     def _patch(self, index: int, address: int) -> None:
         for slots, position in self._patches[index]:

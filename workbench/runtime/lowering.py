@@ -8,8 +8,9 @@ runs binding by binding.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol, assert_never
+from typing import Any, Protocol, assert_never
+
+import numpy as np
 
 from workbench.interpret import dim_text
 from workbench.ir import (
@@ -17,12 +18,12 @@ from workbench.ir import (
     Arg,
     Binding,
     BindingBlock,
+    Body,
     CallFunction,
     CallOp,
     CallPacked,
     CallTIR,
     CallTIRInplace,
-    Constant,
     Dim,
     GraphFunction,
     IfThenElse,
@@ -35,31 +36,30 @@ from workbench.ir import (
     Shape,
     ShapeType,
     ShapeValue,
-    StringValue,
     TensorFunction,
     TensorType,
     TupleItem,
     TupleType,
-    TupleValue,
     Type,
     Var,
     as_dim,
     as_expr,
     free_vars,
-    substitute,
 )
 from workbench.ir.dims import bind_dims, unknown_of
+from workbench.runtime.arrays import Array
 from workbench.runtime.host_calls import library_call, operator_call
+from workbench.runtime.operands import NotStatic, Operands, Scope
 from workbench.runtime.program import (
     Check,
     HostCall,
     HostKind,
     HostStep,
+    JumpStep,
     KernelStep,
     Operand,
     Place,
     Program,
-    Step,
     Storage,
     TupleOperand,
     Value,
@@ -90,22 +90,6 @@ class Evaluator(Protocol):
         ...
 
 
-class _NotStatic(Exception):  # noqa: N818
-    """Internal: the shapes here are not known from the arguments alone."""
-
-
-@dataclass(slots=True)
-class _Scope:
-    """One activation of a graph function while it is inlined."""
-
-    function: str
-    root: NodeId | None
-    callers: tuple[str, ...] = ()
-    path: tuple[int, ...] = ()
-    operands: dict[NodeId, Operand] = field(default_factory=dict[NodeId, Operand])
-    symbols: dict[NodeId, Dim] = field(default_factory=dict[NodeId, Dim])
-
-
 def lower(module: IRModule, name: str, evaluator: Evaluator) -> Program | None:
     """The program of a graph function; None where shapes depend on more than the arguments'.
 
@@ -116,28 +100,24 @@ def lower(module: IRModule, name: str, evaluator: Evaluator) -> Program | None:
     assert isinstance(function, GraphFunction)
     try:
         return _Lowering(module, evaluator).program(name, function)
-    except _NotStatic:
+    except NotStatic:
         return None
 
 
-class _Lowering:
+class _Lowering(Operands):
     def __init__(self, module: IRModule, evaluator: Evaluator) -> None:
-        self.module = module
+        super().__init__(module)
         self.evaluator = evaluator
-        self.values: list[Value] = []
-        self.steps: list[Step] = []
-        self.checks: list[Check] = []
-        self.constants: dict[str, ValueRef] = {}
 
     def program(self, name: str, function: GraphFunction) -> Program:
-        scope = _Scope(name, None)
-        inputs = tuple(self._parameter(scope, param.id, param.type) for param in function.params)
+        scope = Scope(name, None)
+        inputs = tuple(self.parameter(scope, param.id, param.type) for param in function.params)
         for param, operand in zip(function.params, inputs, strict=True):
             scope.operands[param.id] = operand
         for param in (*function.params, *function.params):
             _solve_variables(scope, param.type)
         self._blocks(scope, function.blocks)
-        result = self._leaf(scope, function.result)
+        result = self.leaf(scope, function.result)
         for index in operand_values(result):
             if self.values[index].storage is Storage.ARENA:
                 self.values[index].storage = Storage.OUTPUT
@@ -145,79 +125,9 @@ class _Lowering:
             name, inputs, tuple(self.values), tuple(self.steps), tuple(self.checks), result
         )
 
-    # --- parameters and leaves ----------------------------------------------------------------
-
-    def _parameter(self, scope: _Scope, node: NodeId, type_: Type) -> Operand:
-        match type_:
-            case TensorType(shape=shape, dtype=dtype):
-                _bind_variables(scope, shape or ())
-                return self._value(Value(Storage.INPUT, shape, dtype))
-            case TupleType(fields=fields):
-                return TupleOperand(tuple(self._parameter(scope, node, item) for item in fields))
-            case ShapeType(dims=dims) if dims is not None:
-                _bind_variables(scope, dims)
-                return ShapeValue(dims)
-            case ScalarType():
-                var = Var(node, "", type_)
-                scope.symbols[node] = var
-                return ScalarValue(var)
-            case ObjectType():
-                return self._value(Value(Storage.INPUT))
-            case _:
-                raise _NotStatic
-
-    def _value(self, value: Value) -> ValueRef:
-        self.values.append(value)
-        return ValueRef(len(self.values) - 1)
-
-    def _leaf(self, scope: _Scope, arg: Arg) -> Operand:
-        match arg:
-            case Var(id=id_):
-                if id_ in scope.operands:
-                    return scope.operands[id_]
-                return ScalarValue(as_expr(self._dim(scope, arg)))
-            case Constant(digest=digest, type=type_):
-                return self._constant(digest, type_)
-            case ShapeValue(dims=dims):
-                return ShapeValue(self._dims(scope, dims))
-            case ScalarValue(value=value):
-                return ScalarValue(as_expr(self._dim(scope, value)))
-            case StringValue():
-                return arg
-            case TupleValue(fields=fields):
-                return TupleOperand(tuple(self._leaf(scope, item) for item in fields))
-            case _:
-                assert_never(arg)
-
-    def _constant(self, digest: str, type_: TensorType) -> ValueRef:
-        if digest not in self.module.pool:
-            raise CompileError(
-                Diagnostic("module/missing-constant", f"no constant `{digest}` in the pool")
-            )
-        if digest not in self.constants:
-            value = Value(Storage.CONSTANT, type_.shape, type_.dtype, digest)
-            self.constants[digest] = self._value(value)
-        return self.constants[digest]
-
-    def _dim(self, scope: _Scope, dim: Dim) -> Dim:
-        if isinstance(dim, int):
-            return dim
-        if any(id_ not in scope.symbols for id_ in free_vars(dim)):
-            raise _NotStatic
-        used = free_vars(dim)
-        if scope.root is None and all(scope.symbols[id_] is var for id_, var in used.items()):
-            return as_dim(dim)
-        known = {id_: as_expr(scope.symbols[id_]) for id_ in used}
-        return as_dim(substitute(dim, known))
-
-    def _dims(self, scope: _Scope, dims: Shape | None) -> Shape:
-        if dims is None:
-            raise _NotStatic
-        return tuple(self._dim(scope, dim) for dim in dims)
-
     # --- bindings -----------------------------------------------------------------------------
 
-    def _blocks(self, scope: _Scope, blocks: tuple[BindingBlock, ...]) -> None:
+    def _blocks(self, scope: Scope, blocks: tuple[BindingBlock, ...]) -> None:
         bindings = (binding for block in blocks for binding in block.bindings)
         for position, binding in enumerate(bindings):
             var = binding.var
@@ -225,11 +135,11 @@ class _Lowering:
             place = Place(scope.function, var.id, var.name, root, (*scope.path, position))
             scope.operands[var.id] = self._bind(scope, binding, place)
 
-    def _bind(self, scope: _Scope, binding: Binding, place: Place) -> Operand:
+    def _bind(self, scope: Scope, binding: Binding, place: Place) -> Operand:
         value, type_ = binding.value, binding.var.type
         match value:
             case Alias(value=leaf):
-                return self._leaf(scope, leaf)
+                return self.leaf(scope, leaf)
             case CallTIR() | CallTIRInplace():
                 return self._call_tir(scope, value, place)
             case CallOp(op=op, args=args):
@@ -248,43 +158,43 @@ class _Lowering:
             case _:
                 assert_never(value)
 
-    def _call_tir(self, scope: _Scope, call: CallTIR | CallTIRInplace, place: Place) -> Operand:
+    def _call_tir(self, scope: Scope, call: CallTIR | CallTIRInplace, place: Place) -> Operand:
         if not isinstance(self.module[call.callee], TensorFunction):
             raise _wrong_callee(call.callee, "tensor", place)
         inputs = [self._kernel_operand(scope, arg) for arg in call.args]
         outputs = self._arena(scope, call.out_types, place)
-        scalars = [ScalarValue(as_expr(self._dim(scope, dim))) for dim in call.scalars]
+        scalars = [ScalarValue(as_expr(self.dim(scope, dim))) for dim in call.scalars]
         operands = (*inputs, *outputs, *scalars)
         indices = tuple(ref.index for ref in outputs)
         inplace = call.inplace if isinstance(call, CallTIRInplace) else ()
         self.steps.append(KernelStep(call.callee, operands, indices, place, inplace))
         return outputs[0] if len(outputs) == 1 else TupleOperand(outputs)
 
-    def _kernel_operand(self, scope: _Scope, arg: Arg) -> ValueRef | ScalarValue:
-        operand = self._leaf(scope, arg)
+    def _kernel_operand(self, scope: Scope, arg: Arg) -> ValueRef | ScalarValue:
+        operand = self.leaf(scope, arg)
         if isinstance(operand, ScalarValue):
             return operand
         if not isinstance(operand, ValueRef) or self.values[operand.index].shape is None:
-            raise _NotStatic
+            raise NotStatic
         return operand
 
-    def _arena(self, scope: _Scope, types: tuple[Type, ...], place: Place) -> tuple[ValueRef, ...]:
+    def _arena(self, scope: Scope, types: tuple[Type, ...], place: Place) -> tuple[ValueRef, ...]:
         found: list[ValueRef] = []
         for output, type_ in enumerate(types):
             if not isinstance(type_, TensorType) or type_.dtype is None:
-                raise _NotStatic
-            shape = self._dims(scope, type_.shape)
+                raise NotStatic
+            shape = self.dims(scope, type_.shape)
             value = Value(Storage.ARENA, shape, type_.dtype, path=place.path, output=output)
-            found.append(self._value(value))
+            found.append(self.add(value))
         return tuple(found)
 
-    def _call_packed(self, scope: _Scope, call: CallPacked, type_: Type, place: Place) -> Operand:
+    def _call_packed(self, scope: Scope, call: CallPacked, type_: Type, place: Place) -> Operand:
         function = library_call(self.module, call)
         if call.style is not PackedStyle.DPS:
             return self._host(
                 scope, HostKind.LIBRARY, call.symbol, function, call.args, type_, place
             )
-        operands = tuple(self._leaf(scope, arg) for arg in call.args)
+        operands = tuple(self.leaf(scope, arg) for arg in call.args)
         outputs = self._arena(scope, call.out_types, place)
         indices = tuple(ref.index for ref in outputs)
         self.steps.append(
@@ -294,7 +204,7 @@ class _Lowering:
 
     def _host(
         self,
-        scope: _Scope,
+        scope: Scope,
         kind: HostKind,
         label: str,
         call: HostCall,
@@ -302,42 +212,42 @@ class _Lowering:
         type_: Type,
         place: Place,
     ) -> Operand:
-        operands = tuple(self._leaf(scope, arg) for arg in args)
+        operands = tuple(self.leaf(scope, arg) for arg in args)
         result = self._host_result(scope, type_)
         self.steps.append(HostStep(kind, label, call, operands, (), result, type_, place))
         return result
 
-    def _host_result(self, scope: _Scope, type_: Type) -> Operand:
+    def _host_result(self, scope: Scope, type_: Type) -> Operand:
         """Values that a host call owns; unknown shapes stay unknown."""
         if isinstance(type_, TupleType):
             return TupleOperand(tuple(self._host_result(scope, item) for item in type_.fields))
         if isinstance(type_, TensorType) and type_.shape is not None:
-            shape = self._dims(scope, type_.shape)
-            return self._value(Value(Storage.HOST, shape, type_.dtype))
+            shape = self.dims(scope, type_.shape)
+            return self.add(Value(Storage.HOST, shape, type_.dtype))
         dtype = type_.dtype if isinstance(type_, TensorType) else None
-        return self._value(Value(Storage.HOST, None, dtype))
+        return self.add(Value(Storage.HOST, None, dtype))
 
-    def _item(self, scope: _Scope, leaf: Arg, index: int, type_: Type, place: Place) -> Operand:
-        operand = self._leaf(scope, leaf)
+    def _item(self, scope: Scope, leaf: Arg, index: int, type_: Type, place: Place) -> Operand:
+        operand = self.leaf(scope, leaf)
         if isinstance(operand, TupleOperand):
             return operand.fields[index]
         return self._host(scope, HostKind.CONTROL, "item", _item_of(index), (leaf,), type_, place)
 
-    def _match_cast(self, scope: _Scope, leaf: Arg, seen: Type, place: Place) -> Operand:
-        operand = self._leaf(scope, leaf)
+    def _match_cast(self, scope: Scope, leaf: Arg, seen: Type, place: Place) -> Operand:
+        operand = self.leaf(scope, leaf)
         if isinstance(operand, ValueRef) and isinstance(seen, TensorType):
             value = self.values[operand.index]
             solved: set[NodeId] = set()
             if value.shape is not None and seen.shape is not None:
                 solved = self._bind_dims(scope, seen.shape, value.shape)
-            wanted = self._dims(scope, seen.shape)
+            wanted = self.dims(scope, seen.shape)
             if value.shape is None or value.dtype not in {seen.dtype, None}:
                 return self._host(
                     scope, HostKind.CONTROL, "match_cast", _same, (leaf,), seen, place
                 )
             self._equal(value.shape, wanted, f"`{place.name}`", place, (seen.shape or (), solved))
             return operand
-        raise _NotStatic
+        raise NotStatic
 
     def _equal(
         self, left: Shape, right: Shape, what: str, place: Place, seen: tuple[Shape, set[NodeId]]
@@ -345,7 +255,7 @@ class _Lowering:
         """Check `left` against `right`, which is declared as `seen`, some variables solved."""
         declared, solved = seen
         if len(left) != len(right):
-            raise _NotStatic
+            raise NotStatic
         for position, (a, b) in enumerate(zip(left, right, strict=True)):
             if a != b:
                 dim = declared[position]
@@ -356,9 +266,14 @@ class _Lowering:
 
     # --- control ------------------------------------------------------------------------------
 
-    def _branch(self, scope: _Scope, value: IfThenElse, type_: Type, place: Place) -> Operand:
-        if scope.root is not None:
-            raise _NotStatic
+    def _branch(self, scope: Scope, value: IfThenElse, type_: Type, place: Place) -> Operand:
+        mark = self.mark()
+        try:
+            return self._arms(scope, value, type_, place)
+        except NotStatic:
+            self.take_back(mark)
+            if scope.root is not None:
+                raise
         names = tuple(id_ for id_ in free_vars(value) if id_ in scope.operands)
         solved = {
             id_: dim
@@ -374,19 +289,98 @@ class _Lowering:
         self.steps.append(step)
         return result
 
+    def _arms(self, scope: Scope, value: IfThenElse, type_: Type, place: Place) -> Operand:
+        """Both branches, with jumps around that which does not run."""
+        results: list[tuple[int, Type]] = []
+        whole = self._branch_result(scope, type_, place, results)
+        jump = self._later()
+        given = self._arm(scope, value.then, place, 0, results)
+        ends = [self._later() for _ in results]
+        leave = self._later()
+        self.steps[jump] = JumpStep((self.leaf(scope, value.condition),), len(self.steps), place)
+        other = self._arm(scope, value.otherwise, place, 1, results)
+        other_ends = [self._later() for _ in results]
+        self.steps[leave] = JumpStep((), len(self.steps), place)
+        for n, (result, declared) in enumerate(results):
+            self._owner(result, given[n], other[n])
+            self.steps[ends[n]] = self._give(result, given[n], declared, place)
+            self.steps[other_ends[n]] = self._give(result, other[n], declared, place)
+        return whole
+
+    def _later(self) -> int:
+        """The position of a step that is not known yet."""
+        self.steps.append(_NOT_YET)
+        return len(self.steps) - 1
+
+    def _branch_result(
+        self, scope: Scope, type_: Type, place: Place, results: list[tuple[int, Type]]
+    ) -> Operand:
+        """Values that the arms give, who owns them is not known yet."""
+        if isinstance(type_, TupleType):
+            fields = (self._branch_result(scope, item, place, results) for item in type_.fields)
+            return TupleOperand(tuple(fields))
+        if not isinstance(type_, TensorType):
+            raise NotStatic
+        shape = None if type_.shape is None else self.dims(scope, type_.shape)
+        value = Value(Storage.HOST, shape, type_.dtype, output=len(results))
+        ref = self.add(value)
+        results.append((ref.index, type_))
+        value.path = place.path
+        return ref
+
+    def _arm(
+        self, scope: Scope, body: Body, place: Place, arm: int, results: list[tuple[int, Type]]
+    ) -> tuple[int, ...]:
+        """The values that an arm gives."""
+        inner = Scope(
+            scope.function,
+            place.root,
+            scope.callers,
+            (*place.path, arm),
+            scope.operands,
+            dict(scope.symbols),
+        )
+        self._blocks(inner, body.blocks)
+        found = operand_values(self.leaf(inner, body.result))
+        if len(found) != len(results):
+            raise NotStatic
+        return found
+
+    def _owner(self, result: int, *given: int) -> None:
+        """What a branch gives has memory of its own if an arm computes it, else names that."""
+        values = [self.values[index] for index in (result, *given)]
+        known = all(value.shape is not None and value.dtype is not None for value in values)
+        if known and any(value.storage is Storage.ARENA for value in values):
+            values[0].storage = Storage.ARENA
+        else:
+            values[0].path = ()
+
+    def _give(self, result: int, given: int, type_: Type, place: Place) -> HostStep:
+        """The step that makes what an arm gives the value of the branch."""
+        operands = (ValueRef(given),)
+        value, source = self.values[result], self.values[given]
+        if value.storage is not Storage.ARENA:
+            ref = ValueRef(result)
+            return HostStep(HostKind.CONTROL, "if", _same, operands, (), ref, type_, place)
+        assert value.shape is not None
+        assert source.shape is not None
+        self._equal(source.shape, value.shape, f"`{place.name}`", place, (value.shape, set()))
+        return HostStep(
+            HostKind.CONTROL, "if", _copy_to, operands, (result,), None, None, place, joins=True
+        )
+
     def _call_function(
-        self, scope: _Scope, call: CallFunction, type_: Type, place: Place
+        self, scope: Scope, call: CallFunction, type_: Type, place: Place
     ) -> Operand:
         function = self.module[call.callee]
         if not isinstance(function, GraphFunction):
             raise _wrong_callee(call.callee, "graph", place)
-        before = len(self.values), len(self.steps), len(self.checks), dict(self.constants)
+        mark = self.mark()
         try:
             return self._inline(scope, call, function, place)
-        except _NotStatic:
-            del self.values[before[0] :], self.steps[before[1] :], self.checks[before[2] :]
-            self.constants = before[3]
-            operands = tuple(self._leaf(scope, arg) for arg in call.args)
+        except NotStatic:
+            self.take_back(mark)
+            operands = tuple(self.leaf(scope, arg) for arg in call.args)
             result = self._host_result(scope, type_)
             host = self.evaluator.function_call(call.callee)
             step = HostStep(
@@ -396,22 +390,22 @@ class _Lowering:
             return result
 
     def _inline(
-        self, scope: _Scope, call: CallFunction, function: GraphFunction, place: Place
+        self, scope: Scope, call: CallFunction, function: GraphFunction, place: Place
     ) -> Operand:
         callers = (*scope.callers, scope.function)
         if call.callee in callers or len(call.args) != len(function.params):
-            raise _NotStatic
-        inner = _Scope(call.callee, place.root, callers, place.path)
+            raise NotStatic
+        inner = Scope(call.callee, place.root, callers, place.path)
         for param, arg in zip(function.params, call.args, strict=True):
-            inner.operands[param.id] = self._leaf(scope, arg)
+            inner.operands[param.id] = self.leaf(scope, arg)
         for param in (*function.params, *function.params):  # what later ones tell is known then
             self._bind_parameter(inner, param.id, param.type, inner.operands[param.id])
         for param in function.params:
             self._check_parameter(inner, param, inner.operands[param.id], place)
         self._blocks(inner, function.blocks)
-        return self._leaf(inner, function.result)
+        return self.leaf(inner, function.result)
 
-    def _bind_parameter(self, inner: _Scope, node: NodeId, type_: Type, operand: Operand) -> None:
+    def _bind_parameter(self, inner: Scope, node: NodeId, type_: Type, operand: Operand) -> None:
         match type_, operand:
             case TensorType(shape=dims), ValueRef(index=index) if dims is not None:
                 self._bind_dims(inner, dims, self.values[index].shape)
@@ -425,30 +419,24 @@ class _Lowering:
             case TensorType() | ObjectType(), ValueRef():
                 pass
             case _:
-                raise _NotStatic
+                raise NotStatic
 
-    def _bind_dims(self, inner: _Scope, dims: Shape, actual: Shape | None) -> set[NodeId]:
+    def _bind_dims(self, inner: Scope, dims: Shape, actual: Shape | None) -> set[NodeId]:
         """Bind variables by extents; gives those that were solved for in an expression."""
         if actual is None or len(actual) != len(dims):
-            raise _NotStatic
+            raise NotStatic
         return bind_dims(dims, actual, inner.symbols)
 
-    def _check_parameter(self, inner: _Scope, param: Var, operand: Operand, place: Place) -> None:
+    def _check_parameter(self, inner: Scope, param: Var, operand: Operand, place: Place) -> None:
         if isinstance(param.type, TensorType) and isinstance(operand, ValueRef):
             value = self.values[operand.index]
             if param.type.shape is not None and value.shape is not None:
-                wanted = self._dims(inner, param.type.shape)
+                wanted = self.dims(inner, param.type.shape)
                 seen = (param.type.shape, set[NodeId]())
                 self._equal(value.shape, wanted, f"argument `{param.name}`", place, seen)
 
 
-def _bind_variables(scope: _Scope, dims: Shape) -> None:
-    for dim in dims:
-        if isinstance(dim, Var):
-            scope.symbols.setdefault(dim.id, dim)
-
-
-def _solve_variables(scope: _Scope, type_: Type) -> None:
+def _solve_variables(scope: Scope, type_: Type) -> None:
     """Variables that an argument tells though they stand in expressions only, as `n` in `n * 2`."""
     match type_:
         case TensorType(shape=dims) | ShapeType(dims=dims) if dims is not None:
@@ -472,6 +460,13 @@ def _item_of(index: int) -> HostCall:
 
 def _same(value: object) -> object:
     return value
+
+
+def _copy_to(value: Any, target: Array) -> None:  # noqa: ANN401
+    np.copyto(target, value)
+
+
+_NOT_YET = JumpStep((), 0, Place("", NodeId(0), "", NodeId(0)))
 
 
 def _wrong_callee(callee: str, kind: str, place: Place) -> CompileError:

@@ -20,9 +20,16 @@ from workbench.analysis.memory import (
 from workbench.analysis.memory import (
     Step as ReadStep,
 )
-from workbench.ir import CallTIRInplace, GraphFunction, IRModule, ScalarValue, TensorFunction
+from workbench.ir import (
+    CallTIRInplace,
+    GraphFunction,
+    IfThenElse,
+    IRModule,
+    ScalarValue,
+    TensorFunction,
+)
 from workbench.runtime.program import (
-    HostStep,
+    JumpStep,
     KernelStep,
     Operand,
     PlannedMemory,
@@ -42,7 +49,7 @@ def plans_of(module: IRModule, lowered: IRModule) -> tuple[dict[str, Fitted], li
     """
     found: dict[str, Fitted] = {}
     notes: list[str] = []
-    inplace = any(map(_says_inplace, lowered.graph_functions.values()))
+    inplace = any(map(_needs_values, lowered.graph_functions.values()))
     for name, function in module.graph_functions.items():
         plan = fitted_plan(lowered, name)
         if plan == "" and ATTRIBUTE in dict(function.attrs):
@@ -56,8 +63,10 @@ def plans_of(module: IRModule, lowered: IRModule) -> tuple[dict[str, Fitted], li
     return found, notes
 
 
-def _says_inplace(function: GraphFunction) -> bool:
-    return any(isinstance(b.value, CallTIRInplace) for b in bindings_in(function.blocks))
+def _needs_values(function: GraphFunction) -> bool:
+    """Whether values lie in place of others without a plan: that depends on who needs them."""
+    bindings = bindings_in(function.blocks)
+    return any(isinstance(b.value, CallTIRInplace | IfThenElse) for b in bindings)
 
 
 def _over_copies(
@@ -123,16 +132,18 @@ def planned(program: Program, plan: Fitted) -> Program | str:
     merges = [merge for one in plan.merges.values() for merge in one]
     if any(key not in numbers for merge in merges for key in (merge.value, merge.before)):
         return "the plan has values that the program does not have"
-    same: dict[int, int] = {}
-    for merge in sorted(merges, key=lambda merge: numbers[merge.value]):
-        before = numbers[merge.before]
-        same[numbers[merge.value]] = same.get(before, before)
+    pairs = [(numbers[merge.value], numbers[merge.before]) for merge in merges]
+    for value, given in plan.joined:
+        if value not in numbers or given not in numbers:
+            return "the plan has values that the program does not have"
+        pairs.append((numbers[value], numbers[given]))
+    same = _one_of_each(pairs)
     values = list(program.values)
     for index, first in same.items():
         if values[index].storage is Storage.OUTPUT:
             values[index] = replace(values[index], storage=Storage.ARENA)
             values[first] = replace(values[first], storage=Storage.OUTPUT)
-    steps = tuple(_step(step, plan, same) for step in program.steps)
+    steps = tuple(_step(n, step, plan, same) for n, step in enumerate(program.steps))
     changed = replace(
         program,
         values=tuple(values),
@@ -154,10 +165,33 @@ def planned(program: Program, plan: Fitted) -> Program | str:
     return replace(changed, memory=PlannedMemory(plan.storages, spots))
 
 
-def _step(step: Step, plan: Fitted, same: Mapping[int, int]) -> Step:
+def _one_of_each(pairs: Sequence[tuple[int, int]]) -> dict[int, int]:
+    """The first value of each place that several have, by the others."""
+    first: dict[int, int] = {}
+
+    def find(index: int) -> int:
+        root = index
+        while root in first:
+            root = first[root]
+        while index in first:
+            first[index], index = root, first[index]
+        return root
+
+    for one, other in pairs:
+        a, b = sorted((find(one), find(other)))
+        if a != b:
+            first[b] = a
+    return {index: find(index) for index in tuple(first)}
+
+
+def _step(position: int, step: Step, plan: Fitted, same: Mapping[int, int]) -> Step:
     outputs = tuple(same.get(index, index) for index in step.outputs)
-    if isinstance(step, HostStep):
+    if not isinstance(step, KernelStep):
         operands = tuple(_renamed(operand, same) for operand in step.operands)
+        if isinstance(step, JumpStep):
+            return replace(step, operands=operands)
+        if step.joins and operands == tuple(map(ValueRef, outputs)):
+            return JumpStep((), position + 1, step.place)
         return replace(step, operands=operands, outputs=outputs)
     merges = plan.merges.get(step.place.path, ())
     gone = {n for merge in merges for n in (*merge.sources[1:], merge.target)}

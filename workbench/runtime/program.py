@@ -102,7 +102,8 @@ class HostStep:
     """A call in Python. `call` gets the operands' values, then the arrays of `outputs` to fill.
 
     Where `result` is set, what `call` returns are its values, and must have `type`.
-    An `inner` call takes the context and the bound symbols first.
+    An `inner` call takes the context and the bound symbols first. One that `joins` copies what an
+    arm of a branch gives.
     """
 
     kind: HostKind
@@ -114,9 +115,24 @@ class HostStep:
     type: Type | None
     place: Place
     inner: bool = False
+    joins: bool = False
 
 
-Step: TypeAlias = KernelStep | HostStep
+@dataclass(frozen=True, slots=True)
+class JumpStep:
+    """Go on at step `target`: always, or where the one operand, a condition, is false."""
+
+    operands: tuple[Operand, ...]
+    target: int
+    place: Place
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """It writes nothing."""
+        return ()
+
+
+Step: TypeAlias = KernelStep | HostStep | JumpStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +181,11 @@ class Program:
         """The values that the parameters are, where none is a tuple, a shape or a number."""
         found = tuple(item.index for item in self.inputs if isinstance(item, ValueRef))
         return found if len(found) == len(self.inputs) else None
+
+    @functools.cached_property
+    def branches(self) -> bool:
+        """Whether there are steps that may not run."""
+        return any(isinstance(step, JumpStep) for step in self.steps)
 
 
 def operand_values(operand: Operand) -> tuple[int, ...]:

@@ -3,7 +3,8 @@
 `"memory_plan": [key, code, [["arena", 64], ["returned", 32]], [["0", 0, 0, -1], ["1>2", 1, 0, 0]]]`
 has the storages with their sizes in units, then each value: the positions of the bindings that
 compute it, from the outermost function on (`1.2` for output 2 of binding 1),
-its storage, its offset in units, and the entry in whose place it is computed, or -1.
+its storage, its offset in units, and the entry in whose place it is computed, or -1. What a branch
+gives and what an arm gives are one where both have one storage and offset; else it is copied.
 
 `key` says what sizes and lifetimes the plan was made for, `code` what functions are called. Where
 the first is another one, or where what is called does not work in place any more, the plan is
@@ -57,8 +58,19 @@ class Written:
 
 def with_plan(module: IRModule, function: GraphFunction, plan: MemoryPlan, found: Values) -> Attrs:
     """The attributes of a function with the plan for it, that was made for its values `found`."""
+    given = {
+        (found.values[number].path, found.values[number].output)
+        for join in found.joins.values()
+        for number in join.values
+    }
     entries = tuple(
-        Entry(v.path, v.output, v.storage, v.offset, _source(v.reuse, v.source))
+        Entry(
+            v.path,
+            v.output,
+            v.storage,
+            v.offset,
+            -1 if (v.path, v.output) in given else _source(v.reuse, v.source),
+        )
         for v in plan.values
     )
     storages = tuple((s.scope, s.count) for s in plan.storages)
@@ -118,7 +130,8 @@ def key_of(found: Values) -> str:
         state.update(repr((value.owner, value.path, value.output, size, lives)).encode())
     for step in found.steps:
         over = (step.inplace,) if step.inplace else ()
-        state.update(repr((step.path, bool(step.callee), step.operands, *over)).encode())
+        arms = (step.arms,) if step.arms else ()
+        state.update(repr((step.path, bool(step.callee), step.operands, *over, *arms)).encode())
     return state.hexdigest()
 
 

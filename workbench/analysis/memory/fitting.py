@@ -7,8 +7,9 @@ made for these and puts two values that live together into the same bytes is a f
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import get_args
 
 from workbench.analysis.memory.attribute import (
@@ -20,12 +21,14 @@ from workbench.analysis.memory.attribute import (
     malformed,
     written_plan,
 )
+from workbench.analysis.memory.groups import Group, Groups
 from workbench.analysis.memory.inplace import why_not_in_place
 from workbench.analysis.memory.needed import why_copied, why_needed
 from workbench.analysis.memory.placement import rounded
 from workbench.analysis.memory.plan import Scope
+from workbench.analysis.memory.reading import values_of
 from workbench.analysis.memory.sizes import Size
-from workbench.analysis.memory.values import Path, Step, Value, Values, values_of
+from workbench.analysis.memory.values import Path, Step, Value, Values
 from workbench.ir import GraphFunction, IRModule, TensorFunction
 from workbench.ir.numbers import element_bytes
 from workbench.support import CompileError, Diagnostic
@@ -64,13 +67,15 @@ class Fitted:
     """A plan to follow: storages as scope and size in units, spots, merges by path of the call.
 
     `spots` is None where there is no plan, and only calls say what they write over what.
-    `inplace` are the calls that do: what they are, with the number of their arguments.
+    `inplace` are the calls that do: what they are, with the number of their arguments. `joined`
+    are values of branches with what an arm gives, where both lie in one place.
     """
 
     storages: tuple[tuple[str, int], ...]
     spots: dict[Key, Spot] | None
     merges: dict[Path, tuple[Merge, ...]]
     inplace: dict[Path, Step] = field(default_factory=dict[Path, Step])
+    joined: tuple[tuple[Key, Key], ...] = ()
 
 
 def fitted_plan(module: IRModule, name: str) -> Fitted | str:
@@ -104,7 +109,12 @@ def fitted_plan(module: IRModule, name: str) -> Fitted | str:
         if entry.source >= 0:
             merge = _merge(written, keys, steps[entry.path], entry)
             merges[entry.path] = (*merges.get(entry.path, ()), merge)
-    return Fitted(written.storages, spots, merges, _inplace(found))
+    joined = (
+        (_key(found, value), _key(found, given))
+        for value, given in _at_joins(found)
+        if _one_spot(found, spots, value, given)
+    )
+    return Fitted(written.storages, spots, merges, _inplace(found), tuple(joined))
 
 
 def unplanned(found: Values) -> Fitted:
@@ -119,7 +129,47 @@ def unplanned(found: Values) -> Fitted:
                 target = len(step.operands) + output
                 merge = Merge(step.callee, (index,), target, (step.path, output), before)
                 merges[step.path] = (*merges.get(step.path, ()), merge)
-    return Fitted((), None, merges, _inplace(found))
+    return Fitted((), None, merges, _inplace(found), tuple(_unplanned_joins(found)))
+
+
+def _unplanned_joins(found: Values) -> Iterator[tuple[Key, Key]]:
+    """What branches give that lies where their arms compute it."""
+    groups = Groups(found)
+    for number, step in enumerate(found.steps):
+        for position, output in enumerate(step.outputs):
+            if found.values[output].owner != "planned":
+                continue
+            over = step.inplace[position] if step.inplace else -1
+            before = step.operands[over] if over >= 0 else None
+            if before is None or why_copied(found, step, position):
+                groups.alone(output)
+            else:
+                groups.follow(output, before)
+        if number in found.joins:
+            for value, given, why in groups.join(found.joins[number]):
+                if not why:
+                    yield _key(found, value), _key(found, given)
+
+
+def _at_joins(found: Values) -> Iterator[tuple[int, int]]:
+    """What branches give, each with what an arm gives for it."""
+    for join in found.joins.values():
+        for position, value in enumerate(join.values):
+            if found.values[value].owner == "planned":
+                for step in (join.then, join.otherwise):
+                    given = found.steps[step].operands[position]
+                    assert given is not None
+                    yield value, given
+
+
+def _key(found: Values, number: int) -> Key:
+    return found.values[number].path, found.values[number].output
+
+
+def _one_spot(found: Values, spots: Mapping[Key, Spot], one: int, other: int) -> bool:
+    """Whether two values lie in one place."""
+    a, b = spots.get(_key(found, one)), spots.get(_key(found, other))
+    return a is not None and b is not None and (a.storage, a.offset) == (b.storage, b.offset)
 
 
 def _inplace(found: Values) -> dict[Path, Step]:
@@ -164,17 +214,58 @@ def _faults(module: IRModule, name: str, written: Written, found: Values) -> Ite
     if None in numbers or sorted(n for n in numbers if n is not None) != sorted(keys.values()):
         raise malformed(name, "its values are not those of the function")
     values = [found.values[n] for n in numbers if n is not None]
-    by_storage: dict[int, list[int]] = {}
-    replaced = {entry.source for entry in written.entries}
+    spots = {
+        (entry.path, entry.output): Spot(entry.storage, entry.offset, _size(value))
+        for entry, value in zip(written.entries, values, strict=True)
+    }
+    by_storage: dict[int, list[Value]] = {}
     for number, entry in enumerate(written.entries):
-        _check_storage(name, written, entry, values[number], number in replaced)
+        _check_storage(name, written, entry, values[number])
         if entry.source >= 0:
             yield from _not_in_place(module, name, written, found, values, number)
-        by_storage.setdefault(entry.storage, []).append(number)
+        by_storage.setdefault(entry.storage, []).append(values[number])
     for storage, (scope, count) in enumerate(written.storages):
-        members = by_storage.get(storage, [])
-        _check_members(name, scope, count, [values[n] for n in members])
-        yield from _overlaps(name, written, values, members)
+        _check_members(name, scope, count, by_storage.get(storage, []))
+    groups = Groups(found)
+    sources = {
+        keys[entry.path, entry.output]: keys[before.path, before.output]
+        for entry in written.entries
+        if entry.source >= 0
+        for before in (written.entries[entry.source],)
+    }
+    yield from _join_faults(name, found, spots, groups, sources)
+    for group in groups.all():
+        last = group.members[-1]
+        scope = written.storages[spots[_key(found, last)].storage][0]
+        if scope == "returned" and not group.returned:
+            why = f"`{found.values[last].name}` is not returned, and lies where results do"
+            raise malformed(name, why)
+    yield from _overlaps(name, found, spots, groups)
+
+
+def _join_faults(
+    name: str,
+    found: Values,
+    spots: Mapping[Key, Spot],
+    groups: Groups,
+    sources: Mapping[int, int],
+) -> Iterator[Diagnostic]:
+    """Finds out what lies in one place; values of branches that cannot lie where they do."""
+    for number, step in enumerate(found.steps):
+        for output in step.outputs:
+            before = sources.get(output)
+            if found.values[output].owner != "planned":
+                continue
+            if before in groups.of and _one_spot(found, spots, output, before):
+                groups.follow(output, before)
+            else:
+                groups.alone(output)
+        if number not in found.joins:
+            continue
+        joined = groups.join(found.joins[number], partial(_one_spot, found, spots))
+        for value, given, why in joined:
+            if why:
+                yield _apart(name, found.values[value], found.values[given], why)
 
 
 def _check_members(name: str, scope: str, count: int, values: Sequence[Value]) -> None:
@@ -193,7 +284,7 @@ def _size(value: Value) -> Size:
     return value.size
 
 
-def _check_storage(name: str, written: Written, entry: Entry, value: Value, replaced: bool) -> None:
+def _check_storage(name: str, written: Written, entry: Entry, value: Value) -> None:
     if not 0 <= entry.storage < len(written.storages):
         raise malformed(name, f"there is no storage `{entry.storage}`")
     scope, count = written.storages[entry.storage]
@@ -205,8 +296,6 @@ def _check_storage(name: str, written: Written, entry: Entry, value: Value, repl
         raise malformed(name, f"`{value.name}` begins inside of an element, at `{entry.offset}`")
     if value.returned and scope != "returned":
         raise malformed(name, f"`{value.name}` is returned, and lies in the arena")
-    if scope == "returned" and not value.returned and not replaced:
-        raise malformed(name, f"`{value.name}` is not returned, and lies where results do")
 
 
 def _not_in_place(
@@ -223,12 +312,16 @@ def _not_in_place(
     if not why and (other.storage, other.offset) != (entry.storage, entry.offset):
         why = "the plan puts them elsewhere"
     if why:
-        yield Diagnostic(
-            "memory/not-in-place",
-            f"`{value.name}` cannot be computed in place of `{before.name}`: {why}",
-            function=name,
-            node=value.ids[0],
-        )
+        yield _apart(name, value, before, why)
+
+
+def _apart(name: str, value: Value, before: Value, why: str) -> Diagnostic:
+    return Diagnostic(
+        "memory/not-in-place",
+        f"`{value.name}` cannot be computed in place of `{before.name}`: {why}",
+        function=name,
+        node=value.ids[0],
+    )
 
 
 def _why_not(
@@ -261,63 +354,61 @@ def _why_not(
 
 
 def _overlaps(
-    name: str, written: Written, values: Sequence[Value], members: Sequence[int]
+    name: str, found: Values, spots: Mapping[Key, Spot], groups: Groups
 ) -> Iterator[Diagnostic]:
-    """Values that live together in one place: a sweep over time, ranges in the order of bytes."""
-    begins = sorted(members, key=lambda n: (values[n].first, written.entries[n].source < 0, n))
-    ends = sorted(members, key=lambda n: values[n].last)
-    alive: list[tuple[int, int, int]] = []
+    """What lives together in one place: a sweep over time, ranges in the order of bytes."""
+    begins = groups.all()
+    ends = sorted(range(len(begins)), key=lambda n: begins[n].last)
+    alive: dict[int, list[tuple[int, int, int]]] = {}
     done = 0
-    gone: set[int] = set()
-    for number in begins:
-        entry, value = written.entries[number], values[number]
-        while values[ends[done]].last < value.first:
-            _leave(alive, written, values, ends[done], gone)
+    for number, group in enumerate(begins):
+        while begins[ends[done]].last < group.first:
+            storage, range_ = _range(found, spots, begins, ends[done])
+            if range_[0] < range_[1]:
+                del alive[storage][bisect_left(alive[storage], range_)]
             done += 1
-        if entry.source >= 0:
-            _leave(alive, written, values, entry.source, gone)
-        range_ = entry.offset, entry.offset + _size(value).count, number
-        if _size(value).count:
-            yield from _touching(name, values, alive, range_)
-            insort(alive, range_)
+        storage, range_ = _range(found, spots, begins, number)
+        if range_[0] < range_[1]:
+            beside = alive.setdefault(storage, [])
+            yield from _touching(name, found, begins, beside, range_)
+            insort(beside, range_)
 
 
-def _leave(
-    alive: list[tuple[int, int, int]],
-    written: Written,
-    values: Sequence[Value],
-    number: int,
-    gone: set[int],
-) -> None:
-    size = _size(values[number])
-    if number in gone or not size.count:
-        return
-    gone.add(number)
-    offset = written.entries[number].offset
-    position = bisect_left(alive, (offset, offset + size.count, number))
-    if position < len(alive) and alive[position][2] == number:
-        del alive[position]
+def _range(
+    found: Values, spots: Mapping[Key, Spot], groups: Sequence[Group], number: int
+) -> tuple[int, tuple[int, int, int]]:
+    spot = spots[_key(found, groups[number].members[0])]
+    return spot.storage, (spot.offset, spot.offset + spot.size.count, number)
 
 
 def _touching(
     name: str,
-    values: Sequence[Value],
+    found: Values,
+    groups: Sequence[Group],
     alive: Sequence[tuple[int, int, int]],
     range_: tuple[int, int, int],
 ) -> Iterator[Diagnostic]:
     start, stop, number = range_
     position = bisect_left(alive, range_)
-    for other in (position - 1, position):
-        if not 0 <= other < len(alive):
+    for beside in (position - 1, position):
+        if not 0 <= beside < len(alive):
             continue
-        low, high, neighbour = alive[other]
+        low, high, neighbour = alive[beside]
         if low < stop and start < high:
+            value, other = _together(found, groups[number], groups[neighbour])
             yield Diagnostic(
                 "memory/overlap",
-                f"`{values[number].name}` and `{values[neighbour].name}` are needed at the same "
-                f"time and share memory",
+                f"`{value.name}` and `{other.name}` are needed at the same time and share memory",
                 function=name,
-                node=values[number].ids[0],
+                node=value.ids[0],
                 notes=(f"both have the bytes from `{max(low, start)}` to `{min(high, stop) - 1}`",),
                 hint="apply `PlanMemory` again, or take the attribute `memory_plan` away",
             )
+
+
+def _together(found: Values, group: Group, other: Group) -> tuple[Value, Value]:
+    """A value of each of two groups, needed at one time if there are such."""
+    values = [found.values[number] for number in group.members]
+    others = [found.values[number] for number in other.members]
+    pairs = ((a, b) for a in values for b in others if a.first <= b.last and b.first <= a.last)
+    return next(pairs, (values[0], others[0]))

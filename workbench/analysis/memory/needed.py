@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from workbench.analysis.memory.values import Step, Values
+from workbench.analysis.memory.values import Step, Values, exclusive
 
 
 def why_needed(found: Values, operand: int, now: int) -> str:
@@ -21,9 +21,18 @@ def why_needed(found: Values, operand: int, now: int) -> str:
             pass
     if value.returned:
         return "the function returns it"
-    if value.last > now:
-        return f"`{found.steps[value.last].name}` reads it later"
-    return ""
+    reader = next(later_readers(found, operand, now), None)
+    return "" if reader is None else f"`{found.steps[reader].name}` reads it later"
+
+
+def later_readers(found: Values, operand: int, now: int) -> Iterator[int]:
+    """Steps that read a value after step `now` where that ran, the last first."""
+    here = found.steps[now]
+    for reader in reversed(found.values[operand].readers):
+        if reader <= now:
+            return
+        if not here.arms or not exclusive(here, found.steps[reader]):
+            yield reader
 
 
 def why_copied(found: Values, step: Step, output: int) -> str:

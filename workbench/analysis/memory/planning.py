@@ -13,14 +13,15 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from workbench.analysis.memory.groups import Group, Groups, alike
 from workbench.analysis.memory.inplace import why_not_in_place
 from workbench.analysis.memory.needed import why_copied, why_needed
 from workbench.analysis.memory.placement import ALIGNMENT, Lifetime, place, rounded
 from workbench.analysis.memory.plan import MemoryPlan, Missed, Planned, Reuse, Storage
+from workbench.analysis.memory.reading import values_of
 from workbench.analysis.memory.sizes import ONE, Size, Unit
-from workbench.analysis.memory.values import Step, Value, Values, values_of
+from workbench.analysis.memory.values import Join, Step, Values
 from workbench.ir import IRModule, TensorFunction, TensorType
-from workbench.ir.dims import same_shape
 from workbench.ir.numbers import element_bytes
 
 
@@ -36,20 +37,10 @@ def planned_values(module: IRModule, function: str, found: Values) -> MemoryPlan
     """The plan of a graph function whose values are known."""
     if found.unknown:
         return MemoryPlan(function, unknown=found.unknown)
-    chains = _Chains(module, found)
+    chains = _Chains(module, found, Groups(found))
     for number in range(len(found.steps)):
         chains.step(number)
     return _placed(function, found, chains)
-
-
-@dataclass(slots=True)
-class _Chain:
-    """Values that lie in one place, one after the other."""
-
-    members: list[int]
-    first: int
-    last: int
-    returned: bool = False
 
 
 @dataclass(slots=True)
@@ -58,13 +49,39 @@ class _Chains:
 
     module: IRModule
     found: Values
+    groups: Groups
     before: dict[int, int] = field(default_factory=dict[int, int])
     missed: dict[int, list[Missed]] = field(default_factory=dict[int, list[Missed]])
+    first: dict[int, int] = field(default_factory=dict[int, int])
+    """From when on what branches give is one value, whichever arm ran."""
 
     def step(self, number: int) -> None:
         """Decide for the outputs of a step."""
         step = self.found.steps[number]
+        self._outputs(number, step)
+        for output in step.outputs:
+            if self.found.values[output].owner == "planned":
+                if output in self.before:
+                    self.groups.follow(output, self.before[output])
+                else:
+                    self.groups.alone(output)
+        if number in self.found.joins:
+            self._join(self.found.joins[number])
+
+    def _join(self, join: Join) -> None:
+        """What a branch gives lies where an arm computes it, if it can."""
+        for value, given, why in self.groups.join(join):
+            if why:
+                missed = Missed(self.found.values[given].name, why)
+                self.missed.setdefault(value, []).append(missed)
+            else:
+                self.before.setdefault(value, given)
+        self.first.update(dict.fromkeys(join.values, join.otherwise))
+
+    def _outputs(self, number: int, step: Step) -> None:
         taken: set[int] = set()
+        if step.gives:
+            return
         for position, output in enumerate(step.outputs):
             value = self.found.values[output]
             if value.owner != "planned":
@@ -73,7 +90,7 @@ class _Chains:
                 self._declared(step, position)
                 continue
             for operand in dict.fromkeys(step.operands):
-                if operand is None or not _alike(self.found.values[operand], value):
+                if operand is None or not alike(self.found.values[operand], value):
                     continue
                 why = "another output lies there already" if operand in taken else ""
                 why = why or self._why_not(number, step, operand, position)
@@ -112,34 +129,11 @@ class _Chains:
         found = (why_not_in_place(callee, source, target) for source in sources)
         return next((why for why in found if why), "")
 
-    def all(self) -> list[_Chain]:
-        """The chains of all planned values, in the order in which they begin."""
-        found: dict[int, _Chain] = {}
-        for number, value in enumerate(self.found.values):
-            if value.owner != "planned":
-                continue
-            source = self.before.get(number)
-            chain = found.pop(source) if source is not None else _Chain([], value.first, 0)
-            chain.members.append(number)
-            chain.last, chain.returned = value.last, value.returned
-            found[number] = chain
-        return sorted(found.values(), key=lambda chain: (chain.first, chain.members[0]))
-
-
-def _alike(a: Value, b: Value) -> bool:
-    """Whether two values have one shape and one dtype."""
-    one, other = a.type, b.type
-    if one is other and one is not None:
-        return one.shape is not None
-    if one is None or other is None or one.shape is None or other.shape is None:
-        return False
-    return one.dtype == other.dtype and same_shape(one.shape, other.shape) is True
-
 
 def _placed(function: str, found: Values, chains: _Chains) -> MemoryPlan:
-    pools: dict[Unit, list[_Chain]] = {}
-    returned: list[_Chain] = []
-    for chain in chains.all():
+    pools: dict[Unit, list[Group]] = {}
+    returned: list[Group] = []
+    for chain in chains.groups.all():
         if chain.returned:
             returned.append(chain)
         else:
@@ -162,7 +156,7 @@ def _placed(function: str, found: Values, chains: _Chains) -> MemoryPlan:
     )
 
 
-def _size(found: Values, chain: _Chain) -> Size:
+def _size(found: Values, chain: Group) -> Size:
     size = found.values[chain.members[0]].size
     assert size is not None
     return size
@@ -186,7 +180,7 @@ class _Builder:
     sources: dict[int, int] = field(default_factory=dict[int, int])
     live: int = 0
 
-    def pool(self, unit: Unit, chains: list[_Chain]) -> None:
+    def pool(self, unit: Unit, chains: list[Group]) -> None:
         """Place chains whose sizes have one unit."""
         lifetimes = [Lifetime(_size(self.found, c).count, c.first, c.last) for c in chains]
         alignment = ALIGNMENT if unit == ONE else self._widest(chains)
@@ -204,12 +198,12 @@ class _Builder:
             if source is not None:
                 self.sources[chain.members[0]] = source
 
-    def _widest(self, chains: list[_Chain]) -> int:
+    def _widest(self, chains: list[Group]) -> int:
         """Bytes of the largest element: an offset is a number of units, which may be one byte."""
         types = (self.found.values[chain.members[0]].type for chain in chains)
         return max(element_bytes(type_.dtype or "bool") for type_ in types if type_ is not None)
 
-    def returned(self, chain: _Chain) -> None:
+    def returned(self, chain: Group) -> None:
         """Give a chain that ends in a result memory of its own."""
         size = _size(self.found, chain)
         storage = len(self.storages)
@@ -236,7 +230,7 @@ class _Builder:
             value.size,
             storage,
             offset,
-            value.first,
+            self.chains.first.get(number, value.first),
             value.last,
             reuse,
             None if source is None else numbers[source],
