@@ -161,3 +161,19 @@ def test_loops_around_without_iterations_initialise_nothing() -> None:
     _, one, other = results(function(PARAMS, empty), 0)
     np.testing.assert_array_equal(one, np.full(6, 7, np.float32))
     np.testing.assert_array_equal(other, one)
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_a_block_without_loops_initialises_where_its_predicate_holds(n: int) -> None:
+    body = """
+    with T.block("C"):
+        vi = T.axis.spatial(6, n)
+        vk = T.axis.reduce(6, 0)
+        T.where(n < 3)
+        with T.init():
+            C[vi] = T.float32(1)
+        C[vi] = C[vi] + A[vi, vk]
+"""
+    data, one, other = results(function(PARAMS, body), n)
+    np.testing.assert_array_equal(one, other)
+    assert one[n] == (1 + data[n, 0] if n < 3 else 7)

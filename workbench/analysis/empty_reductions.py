@@ -105,7 +105,7 @@ class Reduction:
         """Whether it is not proved that there is a first update under each of the other loops."""
         if self.block.predicate is None and all(map(_always_runs, self.path)):
             return False
-        simple, facts = self.simple, _known(self.path, self.used)
+        simple, facts = self.simple, _known((*self.path, self.block), self.used)
         if simple is not None:
             return any(facts.simplify(part) != TRUE for part in simple.nonempty)
         loops = [loop for loop in self.path if isinstance(loop, For) and loop.var.id in self.used]
@@ -218,9 +218,9 @@ def axis_values(path: Sequence[Stmt]) -> Values:
 
 
 def _known(path: Sequence[Stmt], reduced: set[NodeId]) -> Facts:
-    """What holds inside of all statements of a path, the reduction loops left out."""
+    """What holds where the last statement of a path begins, the reduction loops left out."""
     facts, values = Facts(), axis_values(path)
-    for outer, inner in zip(path, (*path[1:], None), strict=True):
+    for outer, inner in pairwise(path):
         match outer:
             case For(var=var, start=start, extent=extent) if var.id not in reduced:
                 facts = facts.with_range(var, loop_interval(start, extent))
