@@ -1,19 +1,16 @@
 """Extents of symbolic dimensions that nobody gave: what equal and even ones hide is seen."""
 
+import time
+
 import pytest
 
 import workbench as wb
-from workbench.session import Session, extents
-from workbench.session.extents import CHEAP, GUESS, Extents, distinct, fitting, runs
+from workbench.interpret import run as interpreted
+from workbench.session import Session
+from workbench.session.extents import MOST_WORK, Extents, distinct, fitting, largest, runs
+from workbench.session.inputs import seeded_inputs
+from workbench.session.interpreter_cost import work_of
 from workbench.support import CompileError
-
-
-@pytest.fixture(autouse=True)
-def _time_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is found does not depend on how busy the machine is."""
-    for name in ("GUESS", "CHEAP", "PATIENCE"):
-        monkeypatch.setattr(extents, name, 1e9)
-
 
 TURN = """
 @T.prim_func
@@ -206,19 +203,55 @@ class Module:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "second"),
-    [(0.0, {"n": 37, "m": 41}), (0.06, {"n": 17, "m": 19}), (0.5, None)],
+    ("work", "second"),
+    [(1.0, {"n": 37, "m": 41}), (1000.0, {"n": 17, "m": 19}), (1e5, None)],
 )
-def test_the_second_extents_are_the_larger_the_quicker_the_first_ran(
-    monkeypatch: pytest.MonkeyPatch, seconds: float, second: dict[str, int] | None
+def test_the_second_extents_are_the_larger_the_less_they_compute(
+    work: float, second: dict[str, int] | None
 ) -> None:
-    monkeypatch.setattr(extents, "GUESS", GUESS)
-    monkeypatch.setattr(extents, "CHEAP", CHEAP)
-    now = iter(range(1000))
-    monkeypatch.setattr(extents.time, "perf_counter", lambda: next(now) * seconds)
     params = session_on(MODULE).module.graph_functions["main"].params
-    found = [dict(chosen) for chosen, _ in runs(params, {}, dict)]
+
+    def count(given: Extents) -> float:
+        return work * given["n"] * given["m"]
+
+    found = [dict(chosen) for chosen, _ in runs(params, {}, dict, count)]
     assert found == [{"n": 3, "m": 5}] + ([second] if second else [])
+
+
+def test_a_slow_machine_tries_the_same_extents(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every look at a clock finds an hour later."""
+    hours = iter(range(0, 10**9, 3600))
+    for clock in ("perf_counter", "monotonic"):
+        monkeypatch.setattr(time, clock, lambda: float(next(hours)))
+    params = wb.parse(PAIRS).graph_functions["main"].params
+    module = wb.parse(PAIRS)
+
+    def run(given: Extents) -> object:
+        inputs = seeded_inputs(module, "main", extents=given)
+        return interpreted(module, *inputs.arrays)
+
+    work = work_of(module)
+    found = runs(params, {}, run, lambda given: work(largest(given)))
+    assert [dict(chosen) for chosen, _ in found] == [
+        {"a": 3, "b": 3, "c": 3, "d": 3, "e": 5},
+        {"a": 37, "b": 37, "c": 37, "d": 37, "e": 41},
+    ]
+
+
+def test_what_is_looked_for_is_bounded() -> None:
+    """Many extents are tried where they cost nothing, one where it costs too much."""
+    params = wb.parse(PAIRS).graph_functions["main"].params
+    tried: list[Extents] = []
+
+    def never(given: Extents) -> None:
+        tried.append(given)
+        raise CompileError(())
+
+    assert runs(params, {}, never, lambda _: 0.0) == []
+    many = len(tried)
+    tried.clear()
+    assert runs(params, {}, never, lambda _: MOST_WORK * 0.6) == []
+    assert many > len(tried) == 2
 
 
 def test_a_program_that_never_runs_has_no_extents() -> None:

@@ -6,7 +6,6 @@ distinct and odd where the program runs with that, and what comes nearest where 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import cycle
 from typing import TypeAlias, TypeVar
@@ -18,6 +17,9 @@ from workbench.support import CompileError, NodeId
 
 Extents: TypeAlias = Mapping[str, int]
 """Extents of symbolic dimensions by name."""
+Work: TypeAlias = Callable[[Extents], float]
+"""How much a run takes, in microseconds of a usual processor: counted, never measured, so that
+what is checked does not depend on how busy the machine is."""
 T = TypeVar("T")
 
 ODD = (3, 5, 7, 11, 13, 17, 19, 23)
@@ -27,7 +29,7 @@ ROUNDS = (
     ((17, 19, 29, 31, 37, 41, 43, 47), 16),
 )
 """What becomes of them, and what is added to even ones, where more than one round of vectors and
-tiles is wanted: the first where that is cheap enough."""
+tiles is wanted: the first that is cheap enough."""
 UNITS = (1, 4, 16)
 """Smallest extents where dimensions must be divisible; the others are its multiples."""
 SAME = (3, 4, 2, 1, 16)
@@ -37,14 +39,12 @@ MOST_ELEMENTS = 1 << 20
 GROWTH = 2
 FEW_ELEMENTS = 1 << 20
 """Elements of all arguments of the larger extents."""
-MOST_SECONDS = 5.0
-"""Seconds after which no further extents are tried: what does not run is something else."""
-GUESS = 3.0
-"""Seconds that a run with the larger extents may be expected to take."""
-CHEAP = 1.0
-"""Seconds that it may take."""
-PATIENCE = 0.5
-"""Seconds for looking for distinct extents once some were found that run."""
+CHEAP = 1e6
+"""Work that a run with the larger extents may take, as `Work` counts it: about a second."""
+PATIENCE = 5e5
+"""Work for looking for distinct extents once some were found that run."""
+MOST_WORK = 5e6
+"""Work after which no further extents are tried: what does not run is something else."""
 
 
 def symbols_of(params: Iterable[Var]) -> dict[NodeId, str]:
@@ -85,56 +85,58 @@ def elements(params: Sequence[Var], extents: Extents) -> int:
 
 
 def runs(
-    params: Sequence[Var], given: Extents, run: Callable[[Extents], T]
+    params: Sequence[Var], given: Extents, run: Callable[[Extents], T], work: Work | None = None
 ) -> list[tuple[Extents, T]]:
     """Extents with which a program runs, and what `run` gives for them; none where none do.
 
-    A second time with larger ones, where that is cheap. `given` are those that somebody chose.
+    A second time with larger ones, where that is cheap. `given` are those that somebody chose,
+    `work` counts what a run takes: the elements of its arguments if nobody knows better.
     """
-    seconds = 0.0
-
-    def timed(extents: Extents) -> T:
-        nonlocal seconds
-        start = time.perf_counter()
-        result = run(extents)
-        seconds = time.perf_counter() - start
-        return result
-
-    found = fitting(params, given, timed)
+    count = work or _elements_of(params)
+    found = fitting(params, given, run, count)
     if found is None:
         return []
-    small = max(1, elements(params, found[0]))
-    most = min(FEW_ELEMENTS, int(small * GUESS / max(seconds, 1e-9)))
     grown = (_larger(found[0], given, odd, more) for odd, more in ROUNDS)
-    others = next((g for g in grown if elements(params, g) <= most), found[0])
+    others = next((g for g in grown if _is_cheap(params, g, count)), found[0])
     if others == found[0]:
         return [found]
-    second = _tried(others, timed)
-    return [found] if second is None or seconds > CHEAP else [found, (others, second[0])]
+    second = _tried(others, run)
+    return [found] if second is None else [found, (others, second[0])]
+
+
+def _is_cheap(params: Sequence[Var], extents: Extents, work: Work) -> bool:
+    return elements(params, extents) <= FEW_ELEMENTS and work(extents) <= CHEAP
+
+
+def _elements_of(params: Sequence[Var]) -> Work:
+    return lambda extents: float(elements(params, extents))
 
 
 def fitting(
-    params: Sequence[Var], given: Extents, run: Callable[[Extents], T]
+    params: Sequence[Var], given: Extents, run: Callable[[Extents], T], work: Work | None = None
 ) -> tuple[Extents, T] | None:
     """The first extents that run, and what `run` gives for them.
 
     Tried are distinct odd ones, distinct multiples of larger and larger units, equal ones; from
     there on, dimensions are told apart one by one as far as that runs.
     """
+    count = work or _elements_of(params)
     names = [n for n in dict.fromkeys(symbols_of(params).values()) if n not in given]
     small = elements(params, {**given, **dict.fromkeys(names, 2)})
     most = max(MOST_ELEMENTS, GROWTH * small)
-    end = time.monotonic() + MOST_SECONDS
     guesses: list[Extents] = []
     for guess in _guesses(names, given):
         if guess not in guesses and elements(params, guess) <= most:
             guesses.append(guess)
+    left = MOST_WORK
     for number, guess in enumerate(guesses):
-        if time.monotonic() > end:
+        if left < 0:
             return None
+        left -= count(guess)
         result = _tried(guess, run)
         if result is not None:
-            return (guess, result[0]) if number == 0 else _refined(names, guess, result[0], run)
+            found = guess, result[0]
+            return found if number == 0 else _refined(names, *found, run, count)
     return None
 
 
@@ -159,17 +161,19 @@ def _guesses(names: Sequence[str], given: Extents) -> Iterator[dict[str, int]]:
 
 
 def _refined(
-    names: Sequence[str], start: Extents, result: T, run: Callable[[Extents], T]
+    names: Sequence[str], start: Extents, result: T, run: Callable[[Extents], T], work: Work
 ) -> tuple[Extents, T]:
     """The same with dimensions told apart one by one, as far as the program runs with it."""
-    end = time.monotonic() + PATIENCE
+    left = PATIENCE
     found, known = dict(start), result
     for name in names:
         taken = {extent for other, extent in found.items() if other != name}
         for extent in _better(found[name], taken):
-            if time.monotonic() > end:
+            if left < 0:
                 return found, known
-            better = _tried({**found, name: extent}, run)
+            other = {**found, name: extent}
+            left -= work(other)
+            better = _tried(other, run)
             if better is not None:
                 found[name], known = extent, better[0]
                 break

@@ -12,7 +12,7 @@ from workbench.ir import IRModule, ScalarType, TensorFunction, function_digest
 from workbench.session.engine import Engine
 from workbench.session.extents import Extents, distinct, largest, runs, symbols_of, told
 from workbench.session.inputs import Interval, seeded_arguments
-from workbench.session.interpreter_cost import instances, most_instances
+from workbench.session.interpreter_cost import instances, most_instances, work_of_function
 from workbench.session.reductions import tensor_length
 from workbench.session.verdict import Finding, Verdict, compare, conclude
 from workbench.session.worker import Job
@@ -57,7 +57,8 @@ def _runs(
     engine: Engine, old: IRModule, name: str, ranges: Mapping[str, Interval], job: Job
 ) -> list[tuple[Extents, Run]]:
     """Runs of a function of the step before, with extents with which it runs."""
-    params = old.tensor_functions[name].params
+    function = old.tensor_functions[name]
+    params, work = function.params, work_of_function(function)
 
     def run(extents: Extents) -> Run:
         job.checkpoint()
@@ -65,7 +66,7 @@ def _runs(
         arrays = seeded_arguments(params, ranges, chosen)
         return arrays, _run(engine, old, name, arrays, largest(chosen))
 
-    return runs(params, {}, run) or [({}, run({}))]
+    return runs(params, {}, run, lambda extents: work(largest(extents))) or [({}, run({}))]
 
 
 def _run(

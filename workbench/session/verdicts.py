@@ -14,9 +14,10 @@ from workbench.runtime import Cancelled as NativeCancelled
 from workbench.schedule import Primitive
 from workbench.session.blame import Blame, blame_of
 from workbench.session.engine import Engine
-from workbench.session.extents import Extents, runs, told
+from workbench.session.extents import Extents, largest, runs, told
 from workbench.session.frames import Search, bound, locate
 from workbench.session.inputs import Inputs, Interval, entry_function, seeded_inputs
+from workbench.session.interpreter_cost import work_of
 from workbench.session.kernel_check import check_kernels
 from workbench.session.other_parameters import (
     Fit,
@@ -153,7 +154,9 @@ class Verdicts:
             inputs = self._make_inputs(extents)
             return inputs, self._run_import(inputs, job)
 
-        found = [result for _, result in runs(params, self._extents, run)]
+        work = work_of(module)
+        tried = runs(params, self._extents, run, lambda extents: work(largest(extents)))
+        found = [result for _, result in tried]
         if not found:
             return [(usual, None)]
         inputs, side = found[0]
