@@ -66,6 +66,18 @@ class FusedCall:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherName:
+    """A binding that computes nothing: an item of a tuple, a tuple, another name of a value.
+
+    `values` are the keys of the values that it names.
+    """
+
+    ref: NodeRef
+    name: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
     """The values of one graph function in program order."""
 
@@ -75,6 +87,7 @@ class Flow:
     outputs: tuple[str, ...]
     renamed: dict[str, str]
     """Keys of bindings that only rename, with the key of the value they stand for."""
+    others: tuple[OtherName, ...] = ()
 
 
 def shown_functions(module: IRModule) -> tuple[str, ...]:
@@ -99,7 +112,8 @@ def flow(module: IRModule, name: str) -> Flow:
         builder.values[key] = FlowValue(key, ref, param.name, param.type, None, is_param=True)
         environment[param.id] = (key,)
     outputs = builder.enter(name, function, "", environment)
-    return Flow(name, builder.values, builder.calls, outputs, builder.renamed)
+    others = tuple(builder.others)
+    return Flow(name, builder.values, builder.calls, outputs, builder.renamed, others)
 
 
 @dataclass
@@ -109,6 +123,7 @@ class _Builder:
     values: dict[str, FlowValue] = field(default_factory=dict[str, FlowValue])
     calls: dict[str, FusedCall] = field(default_factory=dict[str, FusedCall])
     renamed: dict[str, str] = field(default_factory=dict[str, str])
+    others: list[OtherName] = field(default_factory=list[OtherName])
 
     def enter(
         self,
@@ -135,6 +150,8 @@ class _Builder:
         if (through := self._renaming(value, environment)) is not None:
             if through:
                 self.renamed[key] = through[0]
+            ref = NodeRef(function, binding.var.id)
+            self.others.append(OtherName(ref, binding.var.name, through))
             return through
         callee = self._fused_callee(value)
         if isinstance(value, CallFunction) and callee is not None and not prefix:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from workbench.ir import IRModule
 from workbench.rewrite import Derivation, NodeRef, Relation
-from workbench.session.flow import Flow, FlowValue, code_of, flow, shown_functions
+from workbench.session.flow import Flow, FlowValue, OtherName, code_of, flow, shown_functions
 
 Change = Literal["none", "new", "rewritten", "fused"]
 
@@ -53,6 +53,11 @@ class Lineage:
         """All values that compute something or are parameters, in program order."""
         for each in self.flows.values():
             yield from each.values.values()
+
+    def others(self) -> Iterable[OtherName]:
+        """All bindings that compute nothing."""
+        for each in self.flows.values():
+            yield from each.others
 
 
 def root_lineage(module: IRModule) -> Lineage:

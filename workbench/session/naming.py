@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from workbench.ir import CallFunction, CallOp, CallPacked, CallTIR, CallTIRInplace, GraphExpr
-from workbench.session.flow import FlowValue
+from workbench.session.flow import FlowValue, OtherName
 from workbench.session.lineage import Lineage
 from workbench.support import CompileError, Diagnostic
 from workbench.support.spelling import near_value
@@ -16,6 +16,8 @@ SHOWN = 8
 
 def find_value(path: Sequence[Lineage], name: str) -> FlowValue:
     """The value of that key, that name (`lv3`, `main.lv3`), or the only call of that operator.
+
+    An item of a tuple, or another name, stands for what computes it.
 
     `path` has the lineages from the import to the step that is asked. A value that only earlier
     steps have stands for the kernel that it was fused into.
@@ -31,6 +33,7 @@ def find_value(path: Sequence[Lineage], name: str) -> FlowValue:
         alike = [qualified_name(v) for v in values if name.lower() in v.name.lower()][:SHOWN]
         notes = (f"near are {_listed(alike)}",) if alike else ()
         known = [word for v in values for word in (v.name, qualified_name(v))]
+        known += [word for o in path[-1].others() for word in _words(o)]
         hint = "" if alike else near_value(name, known)
         message = f"no value is named `{name}`"
         raise CompileError(Diagnostic("session/unknown-value", message, notes=notes, hint=hint))
@@ -51,7 +54,25 @@ def _named(lineage: Lineage, name: str) -> list[FlowValue]:
         return [exact]
     values = [v for v in lineage.values() if "#" not in v.key]
     found = [v for v in values if name in {v.name, qualified_name(v)}]
-    return found or [v for v in values if v.expr is not None and operation(v.expr) == name]
+    found = found or [v for v in values if v.expr is not None and operation(v.expr) == name]
+    return found or _through(lineage, other_names(lineage, name))
+
+
+def other_names(lineage: Lineage, name: str) -> list[OtherName]:
+    """The bindings of that name that compute nothing, where no value has it."""
+    if any(name in {value.name, qualified_name(value)} for value in lineage.values()):
+        return []
+    return [other for other in lineage.others() if name in _words(other)]
+
+
+def _words(other: OtherName) -> tuple[str, str]:
+    return other.name, f"{other.ref.function}.{other.name}"
+
+
+def _through(lineage: Lineage, others: list[OtherName]) -> list[FlowValue]:
+    keys = dict.fromkeys(key for other in others for key in other.values)
+    found = (lineage.value(key) for key in keys)
+    return [value for value in found if value is not None]
 
 
 def _fused(path: Sequence[Lineage], name: str) -> list[FlowValue]:

@@ -27,7 +27,7 @@ from workbench.ir import (
 )
 from workbench.rewrite import Derivation, NodeRef, all_bindings
 from workbench.session.lineage import Lineage
-from workbench.session.naming import find_value, operation
+from workbench.session.naming import find_value, operation, other_names
 from workbench.support import CompileError
 
 Sources: TypeAlias = Mapping[NodeRef, frozenset[NodeRef]]
@@ -188,6 +188,8 @@ def refs_of(module: IRModule, path: Sequence[Lineage], name: str) -> tuple[NodeR
 
 
 def _value(module: IRModule, path: Sequence[Lineage], name: str) -> tuple[NodeRef, ...]:
+    if others := other_names(path[-1], name):
+        return tuple(other.ref for other in others)
     try:
         value = find_value(path, name)
     except CompileError:
