@@ -117,13 +117,23 @@ def test_symbolic_extents(n: int, m: int) -> None:
 
 
 def test_an_operation_that_is_not_associative() -> None:
-    text = FLOATS.replace("S[vi] + A[vi, vk]", "S[vi] - A[vi, vk]")
+    text = FLOATS.replace("S[vi] + A[vi, vk]", "A[vi, vk] - S[vi]")
     answer = answered(parse(text), Rfactor(loop="k"))
     assert answer.kind is AnswerKind.INAPPLICABLE
     assert answer.message == (
         "`S` is no reduction of the form `S[...] = S[...] op x` with an associative and "
         "commutative operation"
     )
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "float32"])
+@pytest.mark.parametrize(
+    "update",
+    ["S[vi] - A[vi, vk]", "S[vi] + A[vi, vk] - A[vi, 0]", "A[vi, vk] - (A[vi, 3] - S[vi])"],
+)
+def test_several_operands_and_differences(update: str, dtype: str) -> None:
+    text = stages.ROW_SUMS.replace("DTYPE", dtype).replace("S[vi] + A[vi, vk]", update)
+    applied(parse(text), SPLIT, Rfactor(loop="k_1"))
 
 
 def test_a_loop_that_reduces_nothing() -> None:
@@ -134,7 +144,7 @@ def test_a_loop_that_reduces_nothing() -> None:
 def test_a_loop_without_a_reduction() -> None:
     answer = answered(parse(stages.ELEMENTWISE), Rfactor(loop="C.i"))
     assert answer.kind is AnswerKind.INAPPLICABLE
-    assert "there are `0` reductions with an init" in answer.message
+    assert answer.message == "there are `0` reductions under the loop `i`, expected one"
 
 
 def test_an_operand_that_reads_the_sum() -> None:

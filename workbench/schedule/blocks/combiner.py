@@ -151,29 +151,55 @@ def _number(value: int, dtype: str) -> PrimExpr:
 
 
 def _arithmetic(found: Sequence[Accumulator], group: tuple[int, ...]) -> Combiner | None:
-    """`own = own op x` with a known operation."""
+    """`own = own op x op y` with a known operation; what is subtracted is added."""
     part = found[group[0]]
     guard, after = _guarded((part.own,), part.own, part.after)
-    if len(group) > 1 or not isinstance(after, Binary) or after.op not in _OPERATIONS:
+    if len(group) > 1 or not isinstance(after, Binary):
         return None
-    if part.own not in {after.a, after.b}:
+    op = BinaryOp.ADD if after.op is BinaryOp.SUB else after.op
+    terms = list(_terms(after, op)) if op in _OPERATIONS else []
+    others = [(term, positive) for term, positive in terms if term != part.own]
+    if (part.own, True) not in terms or len(others) != len(terms) - 1:
         return None
-    operand = after.b if after.a == part.own else after.a
     dtype = part.type.dtype
     (old,), (new,) = _names("a", (dtype,)), _names("x", (dtype,))
+    neutral = identity(op, dtype)
     rounds = is_float(dtype)  # `min` and `max` choose between zeros of two signs
     return Combiner(
         group,
         (old,),
         (new,),
-        (Binary(after.op, old, new),),
-        (operand,),
+        (Binary(op, old, new),),
+        (_joined(op, others, neutral),),
         guard,
-        (identity(after.op, dtype),),
+        (neutral,),
         Presence.NONE,
         Order.FREE,
         rounds,
     )
+
+
+def _terms(
+    value: PrimExpr, op: BinaryOp, *, positive: bool = True
+) -> Iterator[tuple[PrimExpr, bool]]:
+    """The operands of a chain of one operation, and whether they are added."""
+    if isinstance(value, Binary) and value.op in {op, _INVERSE.get(op, op)}:
+        yield from _terms(value.a, op, positive=positive)
+        yield from _terms(value.b, op, positive=positive is (value.op is op))
+    else:
+        yield value, positive
+
+
+_INVERSE = {BinaryOp.ADD: BinaryOp.SUB}
+
+
+def _joined(op: BinaryOp, terms: Sequence[tuple[PrimExpr, bool]], neutral: PrimExpr) -> PrimExpr:
+    """Operands put together, without the element that they are added to."""
+    first, positive = terms[0]
+    joined = first if positive else Binary(_INVERSE[op], neutral, first)
+    for term, positive in terms[1:]:
+        joined = Binary(op if positive else _INVERSE[op], joined, term)
+    return joined
 
 
 # --- choices by comparisons -------------------------------------------------------------------

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from workbench.analysis.arith import Facts
 from workbench.analysis.dependence import Answer, illegal, inapplicable, unproved
+from workbench.analysis.dependence.spelling import short
 from workbench.ir import (
     AxisKind,
     Block,
@@ -21,8 +22,9 @@ from workbench.ir import (
 )
 from workbench.schedule.blocks.accumulators import Accumulator, accumulators
 from workbench.schedule.blocks.combiner import Combiner, Order, Unfit, combiners
-from workbench.schedule.blocks.init_twice import init_again
-from workbench.schedule.blocks.nest import Nest, known_at, nest_of
+from workbench.schedule.blocks.digits_apart import Apart, apart
+from workbench.schedule.blocks.init_twice import come_back, init_again, init_once
+from workbench.schedule.blocks.nest import CARRIED, Nest, known_at, nest_of
 from workbench.schedule.blocks.one_to_one import tells_apart
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope
@@ -52,15 +54,14 @@ def factorable(scope: Scope, loop: For) -> Factorable:
         RefusedError: there is no reduction of a recognised operation, or the loop is not one of
             its loops alone, or it is not proved that init runs once and first.
     """
-    inside = [b for b in scope.blocks if any(s is loop for s in scope.paths[b.id])]
-    reducing = [b for b in inside if b.init is not None]
-    if len(reducing) != 1:
+    found = _reductions(scope, loop)
+    if len(found) != 1:
         message = (
-            f"there are `{len(reducing)}` reductions with an init under the loop "
-            f"`{loop.var.name}`, expected one"
+            f"there are `{len(found)}` reductions under the loop `{loop.var.name}`, expected one"
         )
-        raise RefusedError(inapplicable(message, loop.var.id))
-    (block,) = reducing
+        hint = "`rfactor` takes one block at a time: take a loop around it alone" if found else ""
+        raise RefusedError(inapplicable(message, loop.var.id, hint=hint))
+    (block,) = found
     nest = nest_of(scope, block)
     if not any(own is loop for own in nest.loops):
         message = f"the loop `{loop.var.name}` holds more than `{block.name}`"
@@ -70,6 +71,33 @@ def factorable(scope: Scope, loop: For) -> Factorable:
     _check_operands(scope, found)
     _check_instances(found, known_at(scope.function, nest.around))
     return found
+
+
+def initialised(scope: Scope, loop: For) -> bool:
+    """Whether a loop is around blocks with an init."""
+    return any(block.init is not None for block in _inside(scope, loop))
+
+
+def taken_apart(scope: Scope, loop: For) -> Apart | None:
+    """The digits of a loop that moves a reduction axis of a block and another one as well."""
+    found = _reductions(scope, loop)
+    if len(found) != 1:
+        return None
+    kinds = {axis.kind in CARRIED for axis in found[0].axes if loop.var.id in free_vars(axis.value)}
+    return apart(scope, loop, found[0]) if len(kinds) == 2 else None
+
+
+def _inside(scope: Scope, loop: For) -> list[Block]:
+    return [b for b in scope.blocks if any(s is loop for s in scope.paths[b.id])]
+
+
+def _reductions(scope: Scope, loop: For) -> list[Block]:
+    """The blocks under a loop that have an init, or else those that have a reduction axis."""
+    inside = _inside(scope, loop)
+    reducing = [block for block in inside if block.init is not None]
+    return reducing or [
+        block for block in inside if any(axis.kind is AxisKind.REDUCE for axis in block.axes)
+    ]
 
 
 def _combined(nest: Nest, loop: For) -> Factorable:
@@ -195,15 +223,26 @@ def _check_loops(nest: Nest, loop: For) -> None:
             message = f"the reduction loop `{outer.var.name}` holds more than `{block.name}`"
             raise RefusedError(inapplicable(message, block.id))
     for mixed in nest.mixed:
-        message = (
-            f"the loop `{mixed.var.name}` carries a reduction axis of `{block.name}` and another "
-            "axis as well"
-        )
-        raise RefusedError(inapplicable(message, block.id))
+        raise RefusedError(_mixed(block, mixed, loop))
     if any(axis.kind is AxisKind.SCAN for axis in block.axes):
         message = f"`{block.name}` is a scan, whose order counts"
         raise RefusedError(illegal(message, block.id))
     _check_bounds(nest, loop)
+
+
+def _mixed(block: Block, mixed: For, loop: For) -> Answer:
+    """Why a loop that moves axes of both kinds is in the way."""
+    name = mixed.var.name
+    axes = [axis for axis in block.axes if mixed.var.id in free_vars(axis.value)]
+    both = " and ".join(f"`{a.var.name} = {short(a.value)}`" for a in axes)
+    message = (
+        f"the loop `{name}` carries a reduction axis of `{block.name}` and another axis as well: "
+        f"{both}"
+    )
+    if mixed is loop:
+        message += ", of which no digit of the loop alone reduces"
+    hint = "call `rfactor` before loops are fused, or split across what was fused"
+    return inapplicable(message, block.id, hint=hint)
 
 
 def _bounds(loop: For) -> set[NodeId]:
@@ -232,8 +271,9 @@ def _check_instances(found: Factorable, facts: Facts) -> None:
     """
     nest, block = found.nest, found.nest.block
     reduced = [axis for axis in block.axes if axis.kind is AxisKind.REDUCE]
-    if not tells_apart(nest.carried, [axis.value for axis in reduced], facts):
-        if again := init_again(nest.carried, [axis.value for axis in reduced]):
+    values = [axis.value for axis in reduced]
+    if not tells_apart(nest.carried, values, facts) and not init_once(nest.carried, values):
+        if again := init_again(nest.carried, values):
             message = f"the init of `{block.name}` runs at {again[0]} and again at {again[1]}"
             raise RefusedError(illegal(message, block.id))
         message = f"it is not proved that the init of `{block.name}` runs once for each element"
@@ -246,7 +286,14 @@ def _check_instances(found: Factorable, facts: Facts) -> None:
         if any(own & free_vars(item).keys() for item in (*part.indices, *initial)):
             message = f"`{block.name}` uses a reduction axis where its result is stored"
             raise RefusedError(unproved(message, block.id))
-        if not tells_apart(free, [substitute(index, known) for index in part.indices], facts):
+        places = [substitute(index, known) for index in part.indices]
+        if not tells_apart(free, places, facts):
+            if block.init is None and (both := come_back(free, places)):
+                message = (
+                    f"`{block.name}` comes back to an element of `{part.buffer.name}` in loops "
+                    f"that do not reduce, at {both[0]} and at {both[1]}"
+                )
+                raise RefusedError(inapplicable(message, block.id))
             message = (
                 f"it is not proved that the loops around `{block.name}` that do not reduce lead "
                 f"to different elements of `{part.buffer.name}`"

@@ -32,8 +32,9 @@ from workbench.ir import (
     free_vars,
     substitute,
 )
+from workbench.schedule.blocks.bare_updates import reducing
 from workbench.schedule.blocks.combiner import Presence
-from workbench.schedule.blocks.factorable import Factorable, factorable
+from workbench.schedule.blocks.factorable import Factorable, factorable, initialised, taken_apart
 from workbench.schedule.blocks.nest import known_at
 from workbench.schedule.blocks.partials import Partials, one_by_one, partials, together
 from workbench.schedule.buffers.declared import left_to_analysis
@@ -58,19 +59,40 @@ class Factored:
 def factored(scope: Scope, loop: For, factor_axis: int) -> Factored:
     """The function with the reduction of the block under a loop factored by the loop.
 
+    A loop that was fused is factored by its digit that reduces.
+
     Raises:
         RefusedError: there is no reduction of a recognised operation, or the loop is not one of
             its loops alone.
         CompileError: `schedule/bad-axis`.
     """
+    fused = taken_apart(scope, loop)
+    if fused is not None:
+        plan = factored(fused.scope, fused.digit, factor_axis)
+        return replace(plan, function=fused.together(plan.function))
+    if not initialised(scope, loop):
+        scope, loop = _with_axes(scope, loop)
     reduction = factorable(scope, loop)
-    ranks = {len(part.type.shape) for part in reduction.parts}
-    rank = min(ranks)
+    rank = min(len(part.type.shape) for part in reduction.parts)
     if not -rank - 1 <= factor_axis <= rank:
         message = f"`factor_axis` is `{factor_axis}`, expected `{-rank - 1}` to `{rank}`"
         raise bad_parameter(scope, "schedule/bad-axis", message)
     place = factor_axis if factor_axis >= 0 else factor_axis + rank + 1
     return _Factoring(scope, reduction, loop, place).run()
+
+
+def _with_axes(scope: Scope, loop: For) -> tuple[Scope, For]:
+    """The function where an update without an init is a block of loops, and the loop in it.
+
+    Raises:
+        RefusedError: there is no such update.
+    """
+    changed = reducing(scope, loop)
+    if changed is None:
+        message = f"the loop `{loop.var.name}` holds no update `C[...] = C[...] op x` alone"
+        hint = "take the loop around one block that reduces"
+        raise RefusedError(inapplicable(message, loop.var.id, hint=hint))
+    return changed, next(own for own in changed.loops if own.var.id == loop.var.id)
 
 
 @dataclass(slots=True)
@@ -251,7 +273,8 @@ class _Factoring:
         value = fresh[self.loop.var.id] - self.loop.start
         axes.append(Axis(reduced, AxisKind.REDUCE, self.loop.extent, value))
         facts = self._facts()
-        self._check_start(facts)
+        if old.init is not None:
+            self._check_start(facts)
         kept = self._initialised(facts)
         block = replace(
             old,

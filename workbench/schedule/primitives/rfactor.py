@@ -9,7 +9,8 @@ from typing import ClassVar
 from typing_extensions import override
 
 from workbench.analysis.dependence import Answer
-from workbench.ir import AxisKind, Block, For, free_vars
+from workbench.analysis.dependence.reductions import update_of
+from workbench.ir import AxisKind, Block, For, Stmt, Store, free_vars
 from workbench.rewrite import Relation
 from workbench.schedule.blocks.rfactoring import Factored, factored, factoring_keeps
 from workbench.schedule.plans import planned
@@ -67,15 +68,18 @@ class Rfactor(Primitive):
     def offers(cls, scope: Scope, node: For | Block) -> Iterator[Rfactor]:
         if isinstance(node, Block):
             return
-        for block in walk_statements(node):
-            if isinstance(block, Block) and block.init is not None and _reduces(block, node):
-                yield cls(scope.name, scope.label(node), 0)
+        if any(_reduces(stmt, node) for stmt in walk_statements(node)):
+            yield cls(scope.name, scope.label(node), 0)
 
     def _plan(self, scope: Scope) -> Factored:
         return factored(scope, scope.loop(self.loop), self.factor_axis)
 
 
-def _reduces(block: Block, loop: For) -> bool:
-    return any(
-        axis.kind is AxisKind.REDUCE and loop.var.id in free_vars(axis.value) for axis in block.axes
+def _reduces(stmt: Stmt, loop: For) -> bool:
+    """Whether a block reduces along a loop, or a store updates one element in all iterations."""
+    if isinstance(stmt, Store):
+        moved = any(loop.var.id in free_vars(index) for index in stmt.indices)
+        return not moved and update_of(stmt) is not None
+    return isinstance(stmt, Block) and any(
+        axis.kind is AxisKind.REDUCE and loop.var.id in free_vars(axis.value) for axis in stmt.axes
     )
