@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.schedule import stages
+from tests.schedule import in_place, stages
 from tests.schedule.checks import answered, applied, body, only
 from workbench.analysis.dependence import AnswerKind
 from workbench.ir import Block
+from workbench.schedule.primitives.decompose_reduction import DecomposeReduction
 from workbench.schedule.primitives.reverse_compute_at import ReverseComputeAt
 from workbench.schedule.primitives.split import Split
 from workbench.schedule.scope import walk_statements
@@ -205,3 +206,36 @@ def test_axes_that_share_an_index(text: str, loop: str, loops: str, predicate: s
     after = applied(parse(text), ReverseComputeAt(block="C", loop=loop)).script()
     assert loops in after
     assert predicate in after
+
+
+@pytest.mark.parametrize(("loop", "loops"), [("p.i", "for ax0 in range(5):"), ("p.c", "relu")])
+def test_a_block_that_updates_its_input_in_place(loop: str, loops: str) -> None:
+    after = applied(parse(in_place.RELU), ReverseComputeAt(block="relu", loop=loop))
+    assert loops in body(after).split("for i, c in T.grid(6, 5):")[0 if loop == "p.i" else 1]
+    assert body(after).count("T.grid(6, 5)") == (1 if loop == "p.i" else 2)
+
+
+def test_in_place_with_symbolic_extents() -> None:
+    for n, m in ((1, 3), (4, 5), (0, 2)):
+        move = ReverseComputeAt(block="relu", loop="p.i")
+        applied(parse(in_place.SYMBOLIC_RELU), move, n=n, m=m)
+
+
+def test_updates_follow_the_initial_value_of_their_row() -> None:
+    move = ReverseComputeAt(block="C", loop="C_init.i_init")
+    after = applied(parse(stages.MATMUL_RELU), DecomposeReduction(block="C", loop="C.i"), move)
+    first = body(after).split('with T.sblock("D")')[0]
+    assert first.startswith("for i_init in range(6):\n    for j_init in range(8):")
+    assert "    for ax0, k in T.grid(8, 5):" in first
+
+
+def test_elements_that_are_updated_again_wait_for_all_of_their_inputs() -> None:
+    after = applied(parse(in_place.SHIFT), ReverseComputeAt(block="shift", loop="p.i"))
+    assert "T.where(i - 1 >= 0)" in body(after)
+
+
+def test_what_the_loop_writes_is_not_what_the_block_reads() -> None:
+    text = in_place.RELU.replace("T.max(X[vi, vc], T", "T.max(A[vi, vc], T")
+    answer = answered(parse(text), ReverseComputeAt(block="relu", loop="p.i"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "nothing under the loop `i` writes what `relu` reads"

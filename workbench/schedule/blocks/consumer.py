@@ -67,7 +67,7 @@ def consume_under(
     if touched.effects:
         message = f"`{block.name}` calls something for its effect"
         raise RefusedError(unproved(message, block.id))
-    sources = touched.reads.keys() - touched.writes.keys()
+    sources = _sources(block)
     producers = [n for n, item in enumerate(items) if sources & touches_of(item).writes.keys()]
     if not producers:
         message = f"nothing under the loop `{loop.var.name}` writes what `{block.name}` reads"
@@ -101,6 +101,12 @@ def consume_under(
     changed = replace_statement(changed, loop, replace(loop, body=body))
     changed = left_to_analysis(changed, path)
     return ConsumerPlan(nest, scope.with_body(changed), made.loops)
+
+
+def _sources(block: Block) -> set[NodeId]:
+    """The buffers whose values a block waits for: not those that its own init fills."""
+    own = set[NodeId]() if block.init is None else set(touches_of(block.init).writes)
+    return touches_of(block).reads.keys() - own
 
 
 def _place(index: int, first: int, last: int, block: Block, loop: For) -> int:
