@@ -39,7 +39,7 @@ from workbench.ir.tensor import Allocate, For, Let, Stmt, TensorFunction
 from workbench.ir.traverse import free_vars, walk
 from workbench.support.ids import IdSource, NodeId
 
-CODEGEN_VERSION = 6
+CODEGEN_VERSION = 7
 """Changes whenever the same tensor function gives different code."""
 
 _FOOTER = """

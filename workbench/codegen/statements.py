@@ -316,7 +316,10 @@ class Statements:
         size = integer(byte_size(kind.dtype))
         fits = TRUE
         for extent in kind.shape:
-            size, exact = w.checked_mul(size, e.value(as_expr(extent)))
+            count = e.value(as_expr(extent))
+            if count.const is None:  # a negative extent has no elements, as its loop no iterations
+                count = w.intrinsic("smax", count, integer(0))
+            size, exact = w.checked_mul(size, count)
             fits = w.logical("and", fits, exact)
         # A product that overflows asks for more than there is, and is refused as such.
         size = w.select(fits, size, integer((1 << 63) - 1))

@@ -119,7 +119,8 @@ _REDUCTIONS = {BinaryOp.ADD, BinaryOp.MUL, BinaryOp.MIN, BinaryOp.MAX}
 def _split(loop: For, width: int, ids: IdSource) -> Stmt:
     extent = loop.extent
     if not isinstance(extent, IntImm):
-        chunks = binary(BinaryOp.FLOORDIV, extent, width)
+        # A negative extent runs nothing either, but floors to a vector and a rest before the start.
+        chunks = binary(BinaryOp.FLOORDIV, binary(BinaryOp.MAX, extent, 0), width)
         whole = _chunks(loop, loop.start, chunks, width, LoopKind.SERIAL, ids)
         done = binary(BinaryOp.MUL, chunks, width)
         rest = Var(ids.new(), loop.var.name, loop.var.type)
@@ -137,7 +138,7 @@ def _split(loop: For, width: int, ids: IdSource) -> Stmt:
             start = binary(BinaryOp.ADD, start, count * width)
             left -= count * width
         width //= 2
-    if left:
+    if left > 0:
         parts.append(substitute(loop.body, {loop.var.id: start}))
     return parts[0] if len(parts) == 1 else Seq(tuple(parts))
 

@@ -188,7 +188,7 @@ class StatementEmitter:
     def _allocate(self, buffer: Var) -> None:
         assert isinstance(buffer.type, BufferType)
         shape = "".join(f"{emit(self.scope, d).text}, " for d in buffer.type.shape)
-        self._line(f"{name_of(buffer)} = fresh_array(({shape}), {buffer.type.dtype!r})")
+        self._line(f"{name_of(buffer)} = local_array(({shape}), {buffer.type.dtype!r})")
         self._extents(buffer, buffer.type.shape)
 
     def _extents(self, buffer: Var, shape: tuple[Dim, ...]) -> None:

@@ -137,7 +137,7 @@ def _compile(function: TensorFunction) -> Program:
 
     namespace: dict[str, Any] = dict(scope.constants)
     namespace |= {
-        "fresh_array": fresh_array,
+        "local_array": _local_array,
         "region": _region,
         "check_region": _check_region,
         "axis_fault": _axis_fault,
@@ -154,6 +154,11 @@ def fresh_array(shape: tuple[int, ...], dtype: DType) -> NDArray[Any]:
         CompileError: `run/out-of-memory`.
     """
     return allocated(lambda: _marked(shape, dtype), shape, element_bytes(dtype))
+
+
+def _local_array(shape: tuple[int, ...], dtype: DType) -> NDArray[Any]:
+    """Memory of a function's own; a negative extent has no elements, as its loop no iterations."""
+    return fresh_array(tuple(max(extent, 0) for extent in shape), dtype)
 
 
 def _marked(shape: tuple[int, ...], dtype: DType) -> NDArray[Any]:
