@@ -2,6 +2,7 @@
 
 from workbench.analysis.arith import Facts
 from workbench.analysis.cost import Cost, cost, loop_costs
+from workbench.analysis.coverage import unwritten_outputs
 from workbench.analysis.dependence import (
     Answer,
     AnswerKind,
@@ -33,7 +34,9 @@ __all__ = [
     "proves",
     "regions",
     "simplify",
+    "unwritten_outputs",
 ]
 
-check_calls_of(globals(), ("cost", "dependences", "loop_costs", "regions"), kinds=True)
+_BY_KINDS = ("cost", "dependences", "loop_costs", "regions", "unwritten_outputs")
+check_calls_of(globals(), _BY_KINDS, kinds=True)
 check_calls_of(globals(), ("bounds", "proves", "simplify"))  # their ranges say what is wrong

@@ -73,6 +73,7 @@ def build(
     for name, (callee, _) in merged.items():
         kernels[name] = replace(kernels[name], name=callee)
     _refuse_written_inputs(lowered, kernels)
+    notes += _unwritten(lowered, kernels)
     machine = Machine(lowered, kernels, Constants(lowered.pool), native)
     evaluator = StepwiseEvaluator(machine)
     programs = {name: lower(lowered, name, evaluator) for name in lowered.graph_functions}
@@ -156,6 +157,21 @@ def _refuse_written_inputs(module: IRModule, kernels: Mapping[str, Kernel]) -> N
             )
     if faults:
         raise CompileError(faults)
+
+
+def _unwritten(module: IRModule, kernels: Mapping[str, Kernel]) -> Iterator[str]:
+    """Outputs that hold whatever was in memory; `unwritten_outputs` finds gaps in others too."""
+    told: set[str] = set()
+    for _, binding, call in _calls(module):
+        kernel = kernels.get(call.callee)
+        if kernel is None or call.callee in told:
+            continue
+        fresh = call.fresh if isinstance(call, CallTIRInplace) else call.out_types
+        for position in range(len(call.args), len(call.args) + len(fresh)):
+            if position not in kernel.signature.written:
+                told.add(call.callee)
+                param, name = kernel.signature.params[position].name, binding.var.name
+                yield f"`{call.callee}` never writes `{param}`, the output for `{name}`"
 
 
 def _report(

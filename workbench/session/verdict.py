@@ -13,6 +13,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
+from workbench.analysis.coverage import unwritten_outputs
 from workbench.interpret import copied, has_library_calls
 from workbench.ir import GraphFunction, IRModule, TupleType, Type, Var
 from workbench.rewrite import all_bindings
@@ -81,6 +82,8 @@ class Verdict:
     """Whether what it returns is that of the import, up to rounding."""
     repairs: int | None = None
     """The step before, where that is wrong and this one is right again."""
+    unwritten: tuple[Diagnostic, ...] = ()
+    """Outputs of calls of which some elements are never written, as far as that is proved."""
 
     @property
     def good(self) -> bool:
@@ -350,6 +353,15 @@ def named_inside(verdict: Verdict, path: tuple[str, ...], key: str, inner: Diffe
     over = " is overwritten" if inner.overwritten else ""
     text = f"{str(verdict)[:1]} {replace(place, name=place.name + over)}"
     return replace(verdict, text=text, first=inner, path=path, key=key)
+
+
+def with_unwritten(verdict: Verdict, module: IRModule) -> Verdict:
+    """The same verdict, which also tells what the module's tensor functions leave unwritten."""
+    found = unwritten_outputs(module)
+    if not found or verdict.state not in _RANK:
+        return verdict
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return replace(verdict, text=f"{verdict}; {found[0].message}{more}", unwritten=found)
 
 
 def both(first: Verdict, second: Verdict) -> Verdict:

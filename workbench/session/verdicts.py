@@ -46,6 +46,7 @@ from workbench.session.verdict import (
     repaired,
     run_side,
     still_not_running,
+    with_unwritten,
 )
 from workbench.session.worker import Cancelled, Job
 from workbench.support import CompileError
@@ -342,6 +343,11 @@ class Verdicts:
         self._notify()
 
     def _check(self, index: int, job: Job) -> Verdict:
+        verdict = self._values_checked(index, job)
+        job.checkpoint()
+        return with_unwritten(verdict, self._snapshot(index).module)
+
+    def _values_checked(self, index: int, job: Job) -> Verdict:
         snapshot = self._snapshot(index)
         assert snapshot.parent is not None
         old = self._snapshot(snapshot.parent).module
