@@ -184,6 +184,35 @@ def triangular(w: Writer) -> None:
     w.ready.append(out)
 
 
+def packed(w: Writer) -> None:
+    """A triangle as a vector, row after row, or a square with rows that may overlap."""
+    w.affine = False
+    x, n = w.source(1), w.extents[0]
+    i, j = w.name("i"), w.name("j")
+    flat = w.new((f"{n} * {n} + {n}",), internal=True)
+    out = w.new((n,))
+    w.fill(flat)
+    inner, place = pick(
+        w.choices,
+        (
+            (f"{i} + 1", f"{i} * ({i} + 1) // 2 + {j}"),
+            (f"{i} + 1", f"{i} * ({i} + 1) // 2 + {i} - {j}"),
+            (f"{i}", f"{i} * ({i} - 1) // 2 + {j}"),
+            (f"{n} - {i}", f"{i} * (2 * {n} - {i} + 1) // 2 + {j}"),
+            (f"{i} + 1", f"{i} * {i} // 2 + {j}"),
+            (n, f"{i} * {i} + {j}"),
+            (n, f"{i} * ({i} + 1) // 2 + {j}"),
+        ),
+    )
+    w.put(0, f"for {i} in range({n}):", f"    for {j} in range({inner}):")
+    w.put(2, f"{flat.name}[{place}] = {w.plus(f'{x.name}[{i}]', f'{x.name}[{j}]')}")
+    place = place if inner == f"{i} + 1" else f"{i} * ({i} + 1) // 2"
+    w.put(0, f"for {i} in range({n}):", f"    {out.name}[{i}] = {w.number()}")
+    w.put(1, f"for {j} in range({i} + 1):")
+    w.put(2, f"{out.name}[{i}] = {w.plus(f'{out.name}[{i}]', f'{flat.name}[{place}]')}")
+    w.ready.append(out)
+
+
 def split_nest(w: Writer) -> None:
     """A nest that looks split already, with a predicate."""
     x, out, n = w.source(1), w.new(w.extents[:1]), w.extents[0]
@@ -249,6 +278,7 @@ STAGES: tuple[Callable[[Writer], None], ...] = (
     wavefront,
     guarded,
     triangular,
+    packed,
     split_nest,
     flattened,
     shifted,

@@ -266,10 +266,13 @@ def f(a: T.handle):
     for f in range(n * m):
         A[f // m, 0] = T.float32(1)
     for g in range(n * m):
-        A[g * g, 0] = T.float32(1)
+        A[g * g * g, 0] = T.float32(1)
+    for h in range(n * m):
+        A[h * h, 0] = T.float32(1)
 """)
     assert found["f"] is ILLEGAL
     assert found["g"] is UNPROVED
+    assert found["h"] is APPLIES  # squares of what is not negative differ
 
 
 def test_private_buffers_are_no_conflict() -> None:

@@ -181,3 +181,31 @@ def test_native_code_of_symbolic_loops() -> None:
         run_tensor_function(only(module), expected)
         wb.build(schedule.module)(*found, function="f")
         np.testing.assert_array_equal(found[-1], expected[-1])
+
+
+@pytest.mark.parametrize("where", ["k == 3", "k > 6", "k % 8 == 5", "k > 6 and i > 1"])
+def test_an_init_that_runs_before_the_loop_is_in_no_iteration(where: str) -> None:
+    """The first iteration does nothing: elements are initialised before all of them."""
+    text = FIRST_LEFT_OUT.replace("WHERE", where)
+    applied(parse(text), Parallel(loop="k"))
+
+
+def test_updates_in_several_iterations_are_named_though_the_first_is_left_out() -> None:
+    answer = answered(parse(FIRST_LEFT_OUT.replace("WHERE", "k > 0")), Parallel(loop="k"))
+    assert answer.kind is AnswerKind.ILLEGAL
+    assert answer.message == "the iterations of `k` update the same element of `S`, a sum"
+    assert answer.notes == ("`k=2` writes `S[0]`, which `k=1` reads",)
+
+
+FIRST_LEFT_OUT = """
+@T.prim_func
+def f(A: T.Buffer((8, 4), "int32"), S: T.Buffer((4,), "int32")):
+    for k, i in T.grid(8, 4):
+        with T.sblock("S"):
+            vi = T.axis.spatial(4, i)
+            vk = T.axis.reduce(8, k)
+            T.where(WHERE)
+            with T.init():
+                S[vi] = T.int32(5)
+            S[vi] = S[vi] + A[vk, vi]
+"""

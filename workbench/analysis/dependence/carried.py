@@ -66,6 +66,8 @@ def carried_by(model: Model, solver: Solver, loop: NodeId) -> tuple[Carried, ...
     for pair, base in solver.within(model.spans[loop]):
         if base.zero.issuperset(keys):
             continue
+        if pair.first.precedes(loop) or pair.second.precedes(loop):
+            continue
         for item in _of_pair(model, solver, pair, loop):
             found.setdefault((item.text, item.reduction), item)
     return tuple(found.values())

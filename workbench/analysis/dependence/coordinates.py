@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.analysis.dependence.linear import Linear
+from workbench.analysis.dependence.packed import packed
 from workbench.analysis.dependence.statements import Access
 from workbench.analysis.dependence.terms import TermKind, Terms
 
@@ -13,7 +14,7 @@ def coordinates(terms: Terms, a: Access, b: Access) -> Iterator[tuple[Linear, Li
     """Pairs of forms that agree exactly where both accesses touch one element.
 
     Indices with symbolic strides are split into digits: `i * n + j` with `0 <= j < n` agrees with
-    `k * n + l` exactly where `i == k` and `j == l`.
+    `k * n + l` exactly where `i == k` and `j == l`; rows of packed triangles alike.
     """
     for first, second in zip(a.indices, b.indices, strict=False):
         if terms.has_products:
@@ -23,6 +24,10 @@ def coordinates(terms: Terms, a: Access, b: Access) -> Iterator[tuple[Linear, Li
 
 
 def _digits(terms: Terms, a: Linear, b: Linear) -> Iterator[tuple[Linear, Linear]]:
+    rows = packed(terms, a, b)
+    if rows is not None:
+        yield from rows
+        return
     for divisor in _divisors(terms, a):
         left, right = terms.split(a, divisor), terms.split(b, divisor)
         if left is not None and right is not None and _positive(terms, divisor, left, right):

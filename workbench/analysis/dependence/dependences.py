@@ -87,6 +87,8 @@ class Dependences:
         for pair, base in self._solver.within(self.model.spans[loop.var.id]):
             if pair.a.buffer.id in private or base.zero.issuperset(keys):
                 continue
+            if pair.first.precedes(loop.var.id) or pair.second.precedes(loop.var.id):
+                continue
             for question in self._between(pair, outer, loop):
                 finding = self._solver.decide(question)
                 if collector.take(finding, lambda f: race(self.model, loop, f)):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from workbench.analysis.arith import Facts
 from workbench.analysis.dependence.linear import AnyOf, Conjunction, Linear, Row, equal, terms_in
 from workbench.analysis.dependence.statements import Model
 from workbench.analysis.empty_reductions import EmptyReduction
+from workbench.ir.expr import IntImm
 from workbench.ir.tensor import AxisKind, For
+
+FALSE = IntImm(0, "bool")
 
 
 def at_first_iterations(
@@ -25,6 +29,12 @@ def at_first_iterations(
     if _nowhere_else(model, simple, keys):
         return (*kept, *first)
     return (*kept, AnyOf((first, rest)))
+
+
+def is_ahead(model: Model, simple: EmptyReduction, keys: Collection[int]) -> bool:
+    """Whether it runs before all loops of its reduction: their first iterations do nothing."""
+    nothing = any(Facts().simplify(part) == FALSE for part in simple.nonempty)
+    return nothing and _nowhere_else(model, simple, keys)
 
 
 def _first(model: Model, loop: For) -> tuple[Row, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from workbench.analysis.dependence.accesses import AccessReader
-from workbench.analysis.dependence.early import at_first_iterations
+from workbench.analysis.dependence.early import at_first_iterations, is_ahead
 from workbench.analysis.dependence.linear import Conjunction, Linear, Row, at_most, less
 from workbench.analysis.dependence.place import Place, written_buffers
 from workbench.analysis.dependence.reader import Reader
@@ -17,7 +17,7 @@ from workbench.analysis.dependence.spelling import short
 from workbench.analysis.dependence.statements import Access, Guard, Model, Statement
 from workbench.analysis.dependence.symbolic import symbolic_digits
 from workbench.analysis.dependence.terms import TermKind, Terms
-from workbench.analysis.empty_reductions import Reduction
+from workbench.analysis.empty_reductions import reduction_of
 from workbench.analysis.intervals import dtype_bounds
 from workbench.ir.expr import Binary, BinaryOp, IntImm, PrimExpr, ScalarType, binary, dtype_of
 from workbench.ir.tensor import (
@@ -134,6 +134,7 @@ class _Builder:
                 (*found, *place.controls),
                 place.inexact,
                 place.early,
+                place.ahead,
             )
         )
 
@@ -291,7 +292,7 @@ class _Builder:
     def _early(self, block: Block) -> Place:
         """The place of an init, at the first iterations of loops that may have none."""
         place = self.place
-        reduction = Reduction(block, place.path[:-1])
+        reduction = reduction_of(block, place.path[:-1])
         simple = reduction.simple if reduction.may_be_empty else None
         if simple is None:
             return place
@@ -299,7 +300,8 @@ class _Builder:
         keys = {key for ident in ids for key in self.model.loops[ident]}
         rows = at_first_iterations(self.model, place.domain, simple, keys)
         guards = tuple(g for g in place.guards if ids.isdisjoint(free_vars(simple.plain(g[0]))))
-        return replace(place, domain=rows, guards=guards, early=ids)
+        ahead = is_ahead(self.model, simple, keys)
+        return replace(place, domain=rows, guards=guards, early=ids, ahead=ahead)
 
     def _steered(self, controls: Iterable[Access], first: int, what: str) -> None:
         """Note statements that may change what decides whether or how they run."""

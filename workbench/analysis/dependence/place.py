@@ -26,6 +26,7 @@ class Place:
     controls: tuple[Access, ...] = ()
     trusted: bool = False
     early: frozenset[NodeId] = frozenset()
+    ahead: bool = False
 
 
 def written_buffers(body: Stmt) -> frozenset[NodeId]:

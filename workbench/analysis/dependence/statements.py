@@ -58,7 +58,8 @@ class Statement:
     `path` has everything around it, outermost first. `keys` are the terms that stand for its
     loops, outermost first; `domain` are the constraints on them, `guards` the conditions that
     they come from. `early` are loops that an init stands before: it is at their first iteration,
-    whether or not they have one.
+    whether or not they have one. `ahead` where nothing happens in their first iterations: the init
+    runs before the outermost of them, once for all.
     """
 
     index: int
@@ -73,6 +74,15 @@ class Statement:
     accesses: tuple[Access, ...] = ()
     inexact: tuple[str, ...] = ()
     early: frozenset[NodeId] = frozenset()
+    ahead: bool = False
+
+    def precedes(self, loop: NodeId) -> bool:
+        """Whether it runs before a loop that it is written under, and in no iteration of it."""
+        if not self.ahead:
+            return False
+        names = [own.var.id for own in self.loops]
+        first = next(n for n, name in enumerate(names) if name in self.early)
+        return loop in names[first:]
 
     @property
     def name(self) -> str:
