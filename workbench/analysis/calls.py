@@ -17,8 +17,10 @@ from workbench.ir import (
     IfThenElse,
     IRModule,
 )
+from workbench.support.slot_init import sets_slots
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class CallSite:
     """A binding that calls a function of the module; `caller` is the function it stands in."""
@@ -30,8 +32,11 @@ class CallSite:
     def call(self) -> CallFunction | CallTIR | CallTIRInplace:
         """The call."""
         value = self.binding.value
-        assert isinstance(value, CallFunction | CallTIR | CallTIRInplace)
+        assert isinstance(value, _NAMING)
         return value
+
+
+_NAMING = (CallFunction, CallTIR, CallTIRInplace)
 
 
 def call_sites(module: IRModule) -> dict[str, tuple[CallSite, ...]]:
@@ -39,8 +44,9 @@ def call_sites(module: IRModule) -> dict[str, tuple[CallSite, ...]]:
     found: dict[str, list[CallSite]] = {}
     for name, function in module.graph_functions.items():
         for binding in bindings_in(function.blocks):
-            if isinstance(binding.value, CallFunction | CallTIR | CallTIRInplace):
-                found.setdefault(binding.value.callee, []).append(CallSite(name, binding))
+            value = binding.value
+            if isinstance(value, _NAMING):
+                found.setdefault(value.callee, []).append(CallSite(name, binding))
     return {callee: tuple(sites) for callee, sites in found.items()}
 
 
@@ -76,18 +82,19 @@ def recursive(module: IRModule) -> frozenset[str]:
 
     Reference: Tarjan, "Depth-First Search and Linear Graph Algorithms", 1972.
     """
+    functions = module.graph_functions
     edges = {
-        name: [
+        name: dict.fromkeys(
             b.value.callee
             for b in bindings_in(function.blocks)
-            if isinstance(b.value, CallFunction)
-        ]
-        for name, function in module.graph_functions.items()
+            if isinstance(b.value, CallFunction) and b.value.callee in functions
+        )
+        for name, function in functions.items()
     }
     return frozenset(_in_cycles(edges))
 
 
-def _in_cycles(edges: dict[str, list[str]]) -> Iterator[str]:
+def _in_cycles(edges: dict[str, dict[str, None]]) -> Iterator[str]:
     """Nodes that lie on a cycle; without recursion, since call chains may be long."""
     index: dict[str, int] = {}
     low: dict[str, int] = {}
@@ -100,7 +107,7 @@ def _in_cycles(edges: dict[str, list[str]]) -> Iterator[str]:
         open_nodes[root] = None
         while work:
             node, rest = work[-1]
-            following = next((n for n in rest if n in edges), None)
+            following = next(rest, None)
             if following is None:
                 work.pop()
                 if work:
@@ -116,7 +123,7 @@ def _in_cycles(edges: dict[str, list[str]]) -> Iterator[str]:
 
 
 def _component(
-    node: str, open_nodes: dict[str, None], edges: dict[str, list[str]]
+    node: str, open_nodes: dict[str, None], edges: dict[str, dict[str, None]]
 ) -> Iterator[str]:
     members: list[str] = []
     while not members or members[-1] != node:

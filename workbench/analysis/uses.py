@@ -30,6 +30,7 @@ from workbench.ir.graph import (
 )
 from workbench.support import NodeId
 
+_NAMING = (CallTIR, CallTIRInplace, CallFunction)
 _CALLS = (CallOp, CallTIR, CallPacked, CallFunction, CallTIRInplace)
 """A tuple: asking for a union would take most of the time here."""
 
@@ -103,8 +104,9 @@ def callees(module: IRModule) -> dict[str, int]:
     counts: dict[str, int] = {}
     for function in module.graph_functions.values():
         for binding in _bindings(function.blocks):
-            if isinstance(binding.value, CallTIR | CallTIRInplace | CallFunction):
-                counts[binding.value.callee] = counts.get(binding.value.callee, 0) + 1
+            value = binding.value
+            if isinstance(value, _NAMING):
+                counts[value.callee] = counts.get(value.callee, 0) + 1
     return counts
 
 

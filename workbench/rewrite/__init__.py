@@ -3,7 +3,7 @@
 from workbench.rewrite.derivation import Derivation, NodeRef, Relation
 from workbench.rewrite.dimensions import with_dims
 from workbench.rewrite.editor import ModuleEditor, all_bindings, expose
-from workbench.rewrite.inline_call import call_dimensions, inline_call
+from workbench.rewrite.inline_call import call_dimensions, has_static_params, inline_call
 from workbench.rewrite.outline import FUSED, Outlined, is_fused, outline
 from workbench.rewrite.passes import (
     Pass,
@@ -37,6 +37,7 @@ __all__ = [
     "all_bindings",
     "call_dimensions",
     "expose",
+    "has_static_params",
     "in_rounds",
     "inline_call",
     "is_fused",

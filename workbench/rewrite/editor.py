@@ -325,12 +325,15 @@ def _rebuild_block(
     block: BindingBlock, pending: _Pending, substitution: _Substitution
 ) -> BindingBlock:
     bindings: list[Binding] = []
+    before, removed, values = pending.before, pending.removed, pending.values
     for binding in block.bindings:
-        added = pending.before.get(binding.var.id, ())
-        bindings += [substitution(item) for item in added]
-        if binding.var.id in pending.removed:
+        ident = binding.var.id
+        added = before.get(ident)
+        if added is not None:
+            bindings += [substitution(item) for item in added]
+        if ident in removed:
             continue
-        value = pending.values.get(binding.var.id, binding.value)
+        value = values.get(ident, binding.value)
         if isinstance(value, IfThenElse):
             value = replace(
                 value,
@@ -390,14 +393,18 @@ def _outputs(block: BindingBlock, bindings: list[Binding], pending: _Pending) ->
     if not block.outputs:
         return ()
     found: dict[NodeId, None] = {}
+    moved = False
     for value in block.outputs:
         leaf = pending.leaves.get(value)
         if leaf is not None:
+            moved = True
             found.update((var.id, None) for var in leaf_vars(leaf))
         elif value not in pending.removed:
             found[value] = None
+    if not moved:
+        return tuple(found)
     bound = {b.var.id for b in bindings}
-    return tuple(value for value in found if value in bound)
+    return tuple([value for value in found if value in bound])
 
 
 class _Substitution:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from typing_extensions import override
@@ -39,12 +40,17 @@ from workbench.rewrite.editor import ModuleEditor
 from workbench.support import NodeId
 
 
+def has_static_params(function: GraphFunction) -> bool:
+    """Whether a call binds no dimensions."""
+    return all(is_static(param.type) for param in function.params)
+
+
 def call_dimensions(callee: GraphFunction, call: CallFunction) -> dict[NodeId, Dim] | str:
     """What the dimensions of a callee are at a call, or why that is not known."""
+    if has_static_params(callee):
+        return {}
     if any(isinstance(param.type, ScalarType) for param in callee.params):
         return f"`{call.callee}` takes a scalar"
-    if all(is_static(param.type) for param in callee.params):
-        return {}
     unifier = Unifier()
     unifier.call(callee.params, [type_of(arg) for arg in call.args])
     named = (v for param in callee.params for v in free_vars(param.type).values())
@@ -77,7 +83,7 @@ def inline_call(
     last = members[-1].var if members else None
     if last is not None and last == callee.result:
         leaves[last.id] = binding.var
-    copy = _Copy(dims, leaves, lambda name, type_: editor.new_var(function, name, type_))
+    copy = _Copy(dims, leaves, partial(editor.new_var, function))
     value = binding.var.id
     for member in members:
         new = copy.apply(member)

@@ -30,9 +30,11 @@ def in_rounds(module: IRModule, once: Callable[[IRModule], PassResult]) -> PassR
                 sources = origins.get(sources[0], sources)
             elif origins:
                 sources = tuple(s for ref in sources for s in origins.get(ref, (ref,)))
+            whole = sources is step.sources and len(step.results) == 1
             for ref in step.results:
                 origins[ref] = sources
-                found[ref] = Derivation(step.rule, sources, (ref,), step.relation)
+                made = step if whole else Derivation(step.rule, sources, (ref,), step.relation)
+                found[ref] = made
         current = result.module
     there = [d for ref, d in found.items() if ref.function in current]
     return PassResult(current, tuple(there), remarks)

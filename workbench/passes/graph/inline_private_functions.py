@@ -35,15 +35,18 @@ from workbench.rewrite import (
     Rule,
     Site,
     call_dimensions,
+    has_static_params,
     in_rounds,
     inline_call,
     is_fused,
     note,
 )
 from workbench.support import Diagnostic, NodeId
+from workbench.support.slot_init import sets_slots
 
 
-@dataclass(frozen=True)
+@sets_slots
+@dataclass(frozen=True, slots=True)
 class _Call(Site):
     """A call, its callee and what the dimensions of it are there."""
 
@@ -75,10 +78,12 @@ class InlinePrivateFunctions(Rule):
         """Inline the functions that have no call to inline themselves."""
         found = list(self.sites(module))
         sites = [site for site in found if isinstance(site, _Call)]
+        remarks = [refusal.diagnostic for refusal in found if isinstance(refusal, Refusal)]
+        if not sites:
+            return PassResult(module, (), tuple(remarks))
         outer = {site.function for site in sites}
         sizes = {name: _size(function) for name, function in module.graph_functions.items()}
         editor = ModuleEditor(module)
-        remarks = [refusal.diagnostic for refusal in found if isinstance(refusal, Refusal)]
         for site in sites:
             if site.callee in outer:
                 continue
@@ -101,6 +106,7 @@ class InlinePrivateFunctions(Rule):
             for name, function in module.graph_functions.items()
             if function.private and not is_fused(function)
         }
+        static = {name for name, f in module.graph_functions.items() if has_static_params(f)}
         for name, function in module.graph_functions.items():
             if is_fused(function):
                 continue
@@ -108,10 +114,14 @@ class InlinePrivateFunctions(Rule):
                 call = binding.value
                 if not isinstance(call, CallFunction) or call.callee not in private:
                     continue
-                reason = f"`{call.callee}` may call itself" if call.callee in loops else ""
-                if dataflow and private[call.callee]:
-                    reason = reason or f"`{call.callee}` branches or has an effect"
-                yield self._judge(module, name, binding, reason)
+                callee = call.callee
+                reason = f"`{callee}` may call itself" if callee in loops else ""
+                if dataflow and private[callee]:
+                    reason = reason or f"`{callee}` branches or has an effect"
+                if not reason and callee in static:  # most
+                    yield _Call(name, (binding.var.id,), f"`{callee}`", callee)
+                else:
+                    yield self._judge(module, name, binding, reason)
 
     def _judge(
         self, module: IRModule, function: str, binding: Binding, reason: str
