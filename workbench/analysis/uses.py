@@ -87,7 +87,10 @@ def users(function: GraphFunction) -> dict[NodeId, tuple[NodeId, ...]]:
 
 def result_ids(function: GraphFunction) -> frozenset[NodeId]:
     """The values that the function returns."""
-    return frozenset(var.id for var in leaf_vars(function.result))
+    result = function.result
+    if isinstance(result, Var):
+        return frozenset((result.id,))
+    return frozenset(var.id for var in leaf_vars(result))
 
 
 def constant_values(function: GraphFunction) -> dict[NodeId, Constant]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property, partial
-from operator import is_
 
 from workbench.analysis.contraction import LibraryForm, contraction_form, library_form
 from workbench.analysis.patterns import (
@@ -40,6 +39,7 @@ from workbench.passes.library_calls import algorithm_of, call_library
 from workbench.passes.tensor_forms import tensor_form
 from workbench.rewrite import FUSED, ModuleEditor, NodeRef, Relation, Site
 from workbench.support import IdSource, NodeId
+from workbench.support.slot_init import sets_slots
 
 CODEGEN = "Codegen"
 """The attribute of a function that names the library it is meant for."""
@@ -54,21 +54,28 @@ class Offer:
     home: GraphFunction
 
     @cached_property
-    def leaves(self) -> tuple[Arg, ...]:
-        """The arguments of the call, as the function has them in which the match is."""
-        return tuple([self.match[name] for name in self.pattern.arguments])
-
-    @cached_property
-    def attrs(self) -> dict[str, Attr]:
-        """The attributes of the call."""
-        return dict(self.pattern.attrs(self.match))
-
-    @cached_property
-    def operators(self) -> GraphFunction | None:
-        """What the call computes as a function of its arguments; None where names hide it."""
-        return _operators(self.match, self.leaves, self.home)
+    def call(self) -> OfferedCall:
+        """The call of the library: once for all calls of the function in which the match is."""
+        leaves = tuple([self.match[name] for name in self.pattern.arguments])
+        attrs = dict(self.pattern.attrs(self.match))
+        return OfferedCall(leaves, attrs, _operators(self.match, leaves, self.home))
 
 
+@sets_slots
+@dataclass(frozen=True, slots=True)
+class OfferedCall:
+    """What a library is called with for a match.
+
+    `leaves` are the arguments, as the function has them in which the match is; `operators` what
+    the call computes as a function of them, None where names hide it.
+    """
+
+    leaves: tuple[Arg, ...]
+    attrs: dict[str, Attr]
+    operators: GraphFunction | None
+
+
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class LibrarySite(Site):
     """A site with the match that a library takes; None where its loops tell."""
@@ -76,6 +83,7 @@ class LibrarySite(Site):
     offer: Offer | None = None
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class Declined:
     """Why a library does not take what came near one of its patterns."""
@@ -185,12 +193,13 @@ def call_offered(
     """Give `binding` the library's value for a match; `given` are arguments by parameters."""
     out, symbol = binding.var.type, offer.pattern.symbol
     assert isinstance(out, TensorType)
-    args, attrs = offer.leaves, offer.attrs
+    made = offer.call
+    args, attrs, operators = made.leaves, made.attrs, made.operators
     if given:
         args = tuple([given.get(a.id, a) if isinstance(a, Var) else a for a in args])
-    if offer.operators is not None:
+    if operators is not None:
         stem = symbol.replace(".", "_")
-        known = editor.add_function(f"{stem}_operators", offer.operators)
+        known = editor.add_function(f"{stem}_operators", operators)
         attrs = {**attrs, "algorithm": known}
     items = tuple(sorted(attrs.items()))
     call = CallPacked(symbol, args, (out,), PackedStyle.DPS, items)
@@ -214,17 +223,34 @@ def _operators(match: Match, leaves: tuple[Arg, ...], home: GraphFunction) -> Gr
         call = member.value
         if not isinstance(call, CallOp):
             return None
-        if any(arg not in others and not _is_known(arg, known) for arg in call.args):
+        args = _placed(call.args, known, others)
+        if args is None:
             return None
-        args = tuple([arg if _is_known(arg, known) else others[arg] for arg in call.args])
-        same = all(map(is_, args, call.args))
-        call = call if same else CallOp(call.op, args, call.attrs)
-        members.append(member if same else Binding(member.var, call))
+        if args is not call.args:
+            member = Binding(member.var, CallOp(call.op, args, call.attrs))
+        members.append(member)
     root = match.root.var
     block = BindingBlock(tuple(members), dataflow=True, outputs=(root.id,))
     return GraphFunction(
         tuple(params), (block,), root, root.type, FUSED, private=True, next_id=ids.next
     )
+
+
+def _placed(
+    args: tuple[Arg, ...], known: AbstractSet[NodeId], others: Mapping[Arg, Var]
+) -> tuple[Arg, ...] | None:
+    """The arguments, `others` as parameters; the same where all stay, None where one lacks."""
+    placed: list[Arg] = []
+    same = True
+    for arg in args:
+        if _is_known(arg, known):
+            placed.append(arg)
+        elif arg in others:
+            placed.append(others[arg])
+            same = False
+        else:
+            return None
+    return args if same else tuple(placed)
 
 
 def _is_known(arg: Arg, known: AbstractSet[NodeId]) -> bool:

@@ -14,8 +14,10 @@ from workbench.ir import IRModule
 from workbench.rewrite.editor import ModuleEditor
 from workbench.rewrite.passes import Refusal, Rule, Site, note
 from workbench.support import Diagnostic
+from workbench.support.slot_init import sets_slots
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class _Matched(Site):
     """A site with its match."""
@@ -60,7 +62,7 @@ class PatternRule(Rule):
         for found in find(self.pattern, module, judge=lambda match: self._objection(match, module)):
             root = found.root.var.id
             if isinstance(found, Match):
-                inner = tuple(b.var.id for b in found.members if b.var.id != root)
+                inner = [b.var.id for b in found.members if b.var.id != root]
                 yield _Matched(found.function, (root, *inner), match=found)
             else:
                 yield note(found.code, found.reason, found.function, root)

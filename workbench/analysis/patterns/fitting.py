@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Mapping
 from typing import assert_never
 
 from workbench.analysis.patterns.language import CallTo, Pattern
@@ -49,17 +49,21 @@ class Place:
                     self._named[value] = named.value
                 self.block[value] = number if block.dataflow else -1
         self._function = function
+        self._users: dict[NodeId, tuple[NodeId, ...]] | None = None
+        self.results = result_ids(function)
         self.taken: set[NodeId] = set()
 
-    @cached_property
+    @property
+    def named(self) -> Mapping[NodeId, Var]:
+        """Values that are other names of others."""
+        return self._named
+
+    @property
     def users(self) -> dict[NodeId, tuple[NodeId, ...]]:
         """The bindings that read each value."""
-        return users(self._function)
-
-    @cached_property
-    def results(self) -> frozenset[NodeId]:
-        """The values that the function returns."""
-        return result_ids(self._function)
+        if self._users is None:  # without the lock of `cached_property`: places are many
+            self._users = users(self._function)
+        return self._users
 
     def take(self, match: Match) -> bool:
         """Take the values of a match, unless another took one of them; whether it did."""

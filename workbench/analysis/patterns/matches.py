@@ -8,12 +8,14 @@ from typing import NamedTuple
 
 from workbench.ir import Arg, Binding, Var
 from workbench.support import CompileError, Diagnostic, NodeId
+from workbench.support.slot_init import sets_slots
 from workbench.support.spelling import near
 
 NEAR_MISS = "pattern/near-miss"
 AMBIGUOUS = "pattern/ambiguous"
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class Match:
     """Where a pattern fits.
@@ -53,6 +55,7 @@ class Match:
         return all(var.id == self.root.var.id for var in self.outputs)
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class NearMiss:
     """A place where the outermost call fits and something else does not; `node` is that.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from workbench.analysis.patterns.fitting import Place, wanted_call
 from workbench.analysis.patterns.language import (
@@ -24,6 +24,7 @@ from workbench.analysis.patterns.language import (
 from workbench.analysis.patterns.matches import AMBIGUOUS, NEAR_MISS, Judge, Match, NearMiss
 from workbench.ir import Arg, Binding, CallOp, CallPacked, CallTIR, TupleItem, Var
 from workbench.support import NodeId
+from workbench.support.slot_init import sets_slots
 
 MOST_STEPS = 10_000
 """Values compared with parts of a pattern at one place, before the search gives up there."""
@@ -32,21 +33,22 @@ MOST_STEPS = 10_000
 _CALLS = (CallOp, CallTIR, CallPacked)
 
 
-class _At(NamedTuple):
-    """The leaf is what the pattern says."""
-
-    pattern: Pattern
-    leaf: Arg
+_At: TypeAlias = tuple[Pattern, Arg]
+"""The leaf is what the pattern says. A plain tuple: they are made for every argument."""
 
 
-class _Unordered(NamedTuple):
+@sets_slots
+@dataclass(frozen=True, slots=True)
+class _Unordered:
     """Each pattern is one of the arguments, each argument one of the patterns."""
 
     patterns: tuple[Pattern, ...]
     args: tuple[Arg, ...]
 
 
-class _Elsewhere(NamedTuple):
+@sets_slots
+@dataclass(frozen=True, slots=True)
+class _Elsewhere:
     """Some value that reads one that is matched already is what the pattern says."""
 
     pattern: Pattern
@@ -86,7 +88,7 @@ class _Search:
         goals: _Goals = None
         for other in reversed(others):
             goals = (_Elsewhere(other), goals)
-        found = self._solve((_At(first, self.root.var), goals), _State())
+        found = self._solve(((first, self.root.var), goals), _State())
         if found is not None:
             return found
         if self.steps > MOST_STEPS:
@@ -96,13 +98,17 @@ class _Search:
         return self.nearest
 
     def _solve(self, goals: _Goals, state: _State) -> Match | None:
+        named = self.place.named
         while goals is not None:
             self.steps += 1
             if self.steps > MOST_STEPS:
                 return None
             goal, rest = goals
-            if isinstance(goal, _At):  # most are; a `match` takes several times as long
-                ways = self._value(goal.pattern, self.place.resolved(goal.leaf), rest, state)
+            if isinstance(goal, tuple):  # most are; a `match` takes several times as long
+                pattern, leaf = goal
+                if isinstance(leaf, Var) and leaf.id in named:
+                    leaf = self.place.resolved(leaf)
+                ways = self._value(pattern, leaf, rest, state)
             elif isinstance(goal, _Unordered):
                 ways = self._orders(goal, rest)
             else:
@@ -128,10 +134,10 @@ class _Search:
             tried.append(leaf)
             left = (*goal.args[:position], *goal.args[position + 1 :])
             if len(others) == 1:
-                then = (_At(others[0], left[0]), rest)
+                then = ((others[0], left[0]), rest)
             else:
                 then = (_Unordered(others, left), rest) if others else rest
-            ways.append((_At(wanted, leaf), then))
+            ways.append(((wanted, leaf), then))
         return ways
 
     def _candidates(self, pattern: Pattern, rest: _Goals, state: _State) -> Sequence[_Goals]:
@@ -142,7 +148,7 @@ class _Search:
         if not found:
             reason = "no other value fits the rest of the pattern"
             self._missed(reason, self.root.var.id, 1)
-        return [(_At(pattern, self.place.bindings[value].var), rest) for value in found]
+        return [((pattern, self.place.bindings[value].var), rest) for value in found]
 
     # --- one value ---------------------------------------------------------------------------
 
@@ -170,7 +176,7 @@ class _Search:
         match pattern:
             case AnyOf(choices=choices):
                 likely = [choice for choice in choices if self._may_begin(choice, leaf)]
-                return [(_At(choice, leaf), rest) for choice in likely or choices]
+                return [((choice, leaf), rest) for choice in likely or choices]
             case ConstantValue():
                 if self.place.constant(leaf) is not None:
                     return (rest,)
@@ -198,7 +204,7 @@ class _Search:
             text = f"expected field `{pattern.index}`, found `{found}`"
             return self._missed(text, node, len(state.members))
         state.members[node] = binding
-        return [(_At(pattern.value, binding.value.value), rest)]
+        return [((pattern.value, binding.value.value), rest)]
 
     def _call(self, pattern: CallTo, leaf: Arg, rest: _Goals, state: _State) -> Sequence[_Goals]:
         binding = self.place.bindings.get(leaf.id) if isinstance(leaf, Var) else None
@@ -217,8 +223,8 @@ class _Search:
             return self._missed_at(text, leaf, state)
         if pattern.any_order:
             return ((_Unordered(args, given), rest),)
-        for position in range(len(args) - 1, -1, -1):
-            rest = (_At(args[position], given[position]), rest)
+        for goal in reversed(tuple(zip(args, given, strict=True))):
+            rest = (goal, rest)
         return (rest,)
 
     # --- the end -----------------------------------------------------------------------------
@@ -232,7 +238,8 @@ class _Search:
                 text = f"`{binding.var.name}` is not in one dataflow block with the others"
                 self._missed(text, value, len(inside))
                 return None
-        members = [inside[value] for value in sorted(inside, key=place.order.__getitem__)]
+        ordered = sorted(inside, key=place.order.__getitem__) if len(inside) > 1 else inside
+        members = [inside[value] for value in ordered]
         outputs = [m.var for m in members if self._read_outside(m.var.id, inside)]
         found = Match(place.name, root, state.names, tuple(members), tuple(outputs))
         objection = None if self.judge is None else self.judge(found)
