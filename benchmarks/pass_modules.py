@@ -27,6 +27,7 @@ from workbench.ir import (
     TupleItem,
     TupleType,
     TupleValue,
+    Type,
     Var,
     content_digest,
 )
@@ -234,11 +235,28 @@ def annotated(size: int) -> IRModule:
 
 @cache
 def _for_library() -> GraphFunction:
+    return _product_for_library(SQUARE, SQUARE)
+
+
+def annotated_apart(size: int) -> IRModule:
+    """Calls of products of extents that are all different, each a function of its own."""
+    builder = GraphBuilder()
+    y: Var = builder.param("x", TensorType((8, 1), "float32"))
+    functions: list[tuple[str, GraphFunction]] = []
+    for number in range(size):
+        w = builder.param(f"w{number}", TensorType((number + 1, number + 2), "float32"))
+        assert isinstance(y.type, TensorType)
+        functions.append((f"f{number}", _product_for_library(y.type, w.type)))
+        call = CallFunction(f"f{number}", (y, w))
+        y = builder.emit(call, type_=TensorType((8, number + 2), "float32"))
+    return IRModule((*functions, ("main", builder.build(y))))
+
+
+def _product_for_library(a_type: Type, b_type: Type) -> GraphFunction:
     inner = GraphBuilder()
-    a, b = inner.param("a", SQUARE), inner.param("b", SQUARE)
-    product = inner.emit(CallOp("matmul", (a, b)), type_=SQUARE)
+    a, b = inner.param("a", a_type), inner.param("b", b_type)
     attrs = (("Codegen", "numpy"), ("Primitive", 1))
-    return inner.build(product, attrs, private=True)
+    return inner.build(inner.emit(CallOp("matmul", (a, b))), attrs, private=True)
 
 
 def convolutions(size: int) -> IRModule:

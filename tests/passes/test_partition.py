@@ -207,6 +207,43 @@ def test_equal_annotated_functions_go_with_their_own_arguments(second: str) -> N
     np.testing.assert_array_equal(run(done, x, w), run(module, x, w))
 
 
+NORMALISED = """
+    @R.function(private=True)
+    def NAME(x: R.Tensor((2, 2), "float32"), w: R.Tensor((2,), "float32")):
+        R.func_attr({"Codegen": "onednn"})
+        with R.dataflow():
+            y = R.nn.layer_norm(x, w, w, axes=[1], epsilon=EPSILON)
+            R.output(y)
+        return y
+"""
+
+
+@pytest.mark.parametrize(("first", "second"), [("0.0", "-0.0"), ("1", "True"), ("1", "1.0")])
+def test_constants_that_compare_equal_make_no_equal_functions(first: str, second: str) -> None:
+    regions = [
+        NORMALISED.replace("NAME", name).replace("EPSILON", epsilon)
+        for name, epsilon in zip("fg", (first, second), strict=True)
+    ]
+    module = parse(f"""
+@I.ir_module
+class Module:
+{"".join(regions)}
+    @R.function
+    def main(x: R.Tensor((2, 2), "float32"), w: R.Tensor((2,), "float32")):
+        cls = Module
+        with R.dataflow():
+            a = cls.f(x, w)
+            y = cls.g(a, w)
+            R.output(y)
+        return y
+""")
+    assert module["f"] == module["g"]
+    done = after(module, PartitionByAnnotation())
+    calls = [node for node in walk(done["main"]) if isinstance(node, CallPacked)]
+    assert [repr(dict(call.attrs)["epsilon"]) for call in calls] == [first, second]
+    assert len({dict(call.attrs)["algorithm"] for call in calls}) == 2
+
+
 def test_each_of_equal_annotated_functions_says_why_it_stays() -> None:
     remarks = PartitionByAnnotation()(annotated_twice("R.add(x, w)", "R.add(x, w)")).remarks
     assert [(r.code, r.function) for r in remarks] == [

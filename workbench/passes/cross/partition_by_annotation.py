@@ -72,13 +72,13 @@ class PartitionByAnnotation(Rule):
             if isinstance(function, GraphFunction) and (library := self._library(function.attrs))
         ]
         by_library: dict[str, list[str]] = {}
-        first: dict[GraphFunction, str] = {}  # equal ones are looked at once
+        first: dict[int, str] = {}  # one function under several names is looked at once
         for name, function, library in annotated:
-            if first.setdefault(function, name) == name:
+            if first.setdefault(id(function), name) == name:
                 by_library.setdefault(library, []).append(name)
         matches = {library: _matches(module, library, n) for library, n in by_library.items()}
         for name, function, library in annotated:
-            found = _whole(function, library, matches[library].get(first[function], ()))
+            found = _whole(function, library, matches[library].get(first[id(function)], ()))
             if isinstance(found, str):
                 text = f"`{library}` cannot compute `{name}`: {found}"
                 yield note("partition/annotated", text, name)
