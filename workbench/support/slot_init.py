@@ -8,6 +8,7 @@ every binding: making them was up to a quarter of their time.
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -22,7 +23,8 @@ def sets_slots(kind: K) -> K:
     fields = dataclasses.fields(kind)
     assert all(f.default_factory is dataclasses.MISSING and not f.kw_only for f in fields)
     usual: Any = kind.__init__
-    scope: dict[str, Any] = {f"set_{f.name}": getattr(kind, f.name).__set__ for f in fields}
+    scope: dict[str, Any] = dict(vars(sys.modules[kind.__module__]))  # what annotations name
+    scope |= {f"set_{f.name}": getattr(kind, f.name).__set__ for f in fields}
     scope |= {f"default_{f.name}": f.default for f in fields if not f.init}
     given = ", ".join(f.name for f in fields if f.init)
     values = [(f.name, f.name if f.init else f"default_{f.name}") for f in fields]
