@@ -51,8 +51,11 @@ def intrinsic(e: Emitter, expr: Intrinsic) -> Value:
         return e.writer.op(_BITWISE[expr.name], *(e.value(arg) for arg in expr.args))
     if expr.name in {"ceil", "floor", "round", "trunc"}:
         return e.value(expr.args[0])
-    if expr.name in {"pow", "power"} and isinstance(expr.args[1], IntImm):
-        return _integer_power(e, expr, expr.args[1].value)
+    if expr.name in {"pow", "power"}:
+        exponent = expr.args[1]
+        if isinstance(exponent, IntImm):
+            return _integer_power(e, expr, exponent.value)
+        return _variable_power(e, expr)
     raise _unknown(expr)
 
 
@@ -137,6 +140,24 @@ def _integer_power(e: Emitter, expr: Intrinsic, exponent: int) -> Value:
             assert result is not None
             return result
         square = e.writer.op("mul", square, square)
+
+
+def _variable_power(e: Emitter, expr: Intrinsic) -> Value:
+    """The same where the exponent is computed: a square for each of its bits, nothing jumps."""
+    w = e.writer
+    square, exponent = w.match(*(e.value(arg) for arg in expr.args))
+    unsigned = is_unsigned(expr.dtype)
+    zero, one = integer(0, square.element), integer(1, square.element)
+    result, rest = one, exponent
+    rounds = int(square.element.removeprefix("i")) - (not unsigned)
+    for number in range(rounds):
+        taken = w.compare("icmp ne", w.op("and", rest, one), zero)
+        result = w.select(taken, w.op("mul", result, square), result)
+        if number + 1 < rounds:
+            square, rest = w.op("mul", square, square), w.op("lshr", rest, one)
+    if unsigned:
+        return result
+    return w.select(w.compare("icmp slt", exponent, zero), zero, result)
 
 
 def library(e: Emitter, name: str, *args: Value) -> Value:

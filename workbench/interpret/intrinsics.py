@@ -71,7 +71,8 @@ def _same(a: int) -> int:
 
 
 def _power(a: int, b: int) -> int:
-    return a**b if b >= 0 else 0
+    """What remains of a power after wrapping to 64 bits or fewer: the power may be endless."""
+    return pow(int(a), int(b), 1 << 64) if b >= 0 else 0
 
 
 def _dot(count: int) -> Callable[..., int]:
