@@ -127,6 +127,24 @@ def test_a_guard(guard: str) -> None:
     applied(parse(text), Split(loop="k", factors=(None, 3)), Rfactor(loop="k_1"))
 
 
+def test_a_guard_that_keeps_inside_of_the_buffer() -> None:
+    """Partial results of rows that are not there have no place."""
+    text = PLAIN.replace("range(4)", "range(6)").replace(
+        "            S[i] =", "            if i + k // 20 < 4:\n                S[i] ="
+    )
+    answer = answered(parse(text), Rfactor(loop="k"))
+    assert answer.kind is AnswerKind.UNPROVED
+    assert answer.message == (
+        "it is not proved that `S[v_i]` is there where `S_update` does not update it"
+    )
+    applied(parse(text.replace("i + k // 20 < 4", "i < 4")), Rfactor(loop="k"))
+
+
+def test_a_guard_of_a_loop_that_runs_once() -> None:
+    split = Split(loop="i", factors=(None, 5, 3))
+    applied(parse(PLAIN), split, Rfactor(loop="k"))
+
+
 @pytest.mark.parametrize(("n", "m"), [(3, 7), (0, 4), (4, 0), (2, 1)])
 def test_symbolic_extents(n: int, m: int) -> None:
     text = PLAIN.replace("(4, 9)", '("n", "m")').replace("(4,)", '("n",)')

@@ -17,6 +17,7 @@ from workbench.ir import (
     Block,
     For,
     If,
+    IntImm,
     Load,
     PrimExpr,
     ScalarType,
@@ -74,12 +75,18 @@ def _with_block(scope: Scope, loop: For) -> Scope:
 
 
 def _leaf(stmt: Stmt) -> Stmt:
-    """What the loops of a perfect nest hold."""
+    """What the loops of a perfect nest hold, and the branches that indices alone decide."""
     match stmt:
         case For(body=body) | Seq(body=(body,)):
             return _leaf(body)
+        case If(condition=condition, then=then, otherwise=None) if not _reads(condition):
+            return _leaf(then)
         case _:
             return stmt
+
+
+def _reads(condition: PrimExpr) -> bool:
+    return any(isinstance(node, Load) for node in walk(condition))
 
 
 def _by_loops(scope: Scope, nest: Nest) -> Stmt:
@@ -87,7 +94,9 @@ def _by_loops(scope: Scope, nest: Nest) -> Stmt:
     old = nest.block
     values: dict[NodeId, PrimExpr] = {axis.var.id: axis.value for axis in old.axes}
     body = substitute(old.body, values)
-    conditions = [substitute(part, values) for part in conjuncts(old.predicate)]
+    once = {loop.var.id: loop.start for loop in nest.loops if loop.extent == IntImm(1)}
+    plain = (substitute(part, values) for part in conjuncts(old.predicate))
+    conditions = [substitute(part, once) for part in plain]
     places = {
         ident
         for node in walk(body)

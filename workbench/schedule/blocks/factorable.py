@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workbench.analysis.arith import Facts
+from workbench.analysis.arith import Facts, loop_interval
 from workbench.analysis.dependence import Answer, illegal, inapplicable, unproved
 from workbench.analysis.dependence.spelling import short
 from workbench.ir import (
@@ -69,7 +69,9 @@ def factorable(scope: Scope, loop: For) -> Factorable:
     _check_loops(nest, loop)
     found = _combined(nest, loop)
     _check_operands(scope, found)
-    _check_instances(found, known_at(scope.function, nest.around))
+    facts = known_at(scope.function, nest.around)
+    _check_instances(found, facts)
+    _check_places(found, facts)
     return found
 
 
@@ -297,5 +299,33 @@ def _check_instances(found: Factorable, facts: Facts) -> None:
             message = (
                 f"it is not proved that the loops around `{block.name}` that do not reduce lead "
                 f"to different elements of `{part.buffer.name}`"
+            )
+            raise RefusedError(unproved(message, block.id))
+
+
+def _check_places(found: Factorable, facts: Facts) -> None:
+    """Elements that only a guarded update touches are there in all iterations.
+
+    An init touches them where the update does not run, too.
+
+    Raises:
+        RefusedError: where that is not proved.
+    """
+    block = found.block
+    if block.init is not None or all(one.guard is None for one in found.combiners):
+        return
+    known = {axis.var.id: axis.value for axis in block.axes}
+    for loop in found.nest.free:
+        facts = facts.with_range(loop.var, loop_interval(loop.start, loop.extent))
+    if block.predicate is not None:
+        facts = facts.assume(substitute(block.predicate, known))
+    for part in found.parts:
+        for index, dim in zip(part.indices, part.type.shape, strict=True):
+            place = substitute(index, known)
+            if facts.proves(place >= 0) is True and facts.proves(place < dim) is True:
+                continue
+            message = (
+                f"it is not proved that `{short(part.own)}` is there where `{block.name}` does not "
+                "update it"
             )
             raise RefusedError(unproved(message, block.id))
