@@ -324,3 +324,47 @@ def test_several_outputs_and_unnamed_dimensions() -> None:
     assert [dim.name for dim in shape if isinstance(dim, Var)] == ["n", "m"]
     a, b = run(module, np.array([[-1, 2]], "float32"))
     assert (a.tolist(), b.tolist()) == ([[0, 2]], [[1, -2]])
+
+
+def test_negative_indices_of_a_symbolic_extent_count_from_the_end() -> None:
+    indices = helper.make_tensor_value_info("i", TensorProto.INT32, [3])
+    nodes = [helper.make_node("Gather", ["x", "i"], ["y"])]
+    module = load(model_of(nodes, [floats("x", "n", 2), indices], [floats("y", 3, 2)]))
+    x = np.arange(10, dtype="float32").reshape(5, 2)
+    given = np.array([-1, 0, -5], "int32")
+    np.testing.assert_array_equal(run(module, x, given), x[given])
+    with pytest.raises(CompileError):
+        run(module, x, np.array([-6, 0, 0], "int32"))
+
+
+@pytest.mark.parametrize("opset", [99, 0, -3])
+def test_operator_sets_that_do_not_exist(opset: int) -> None:
+    model = model_of([helper.make_node("Relu", ["x"], ["y"])], [floats("x", 4)], [floats("y", 4)])
+    model.opset_import[0].version = opset
+    with pytest.raises(CompileError) as error:
+        load(model)
+    (one,) = error.value.diagnostics
+    assert one.code == "onnx/unknown-opset"
+    assert f"operator set `{opset}`" in one.message
+
+
+def test_attributes_that_the_operator_does_not_have() -> None:
+    nodes = [
+        helper.make_node("Softmax", ["x"], ["a"], name="soft", axes=1),
+        helper.make_node("Relu", ["a"], ["y"], name="act", alpha=0.5),
+    ]
+    with pytest.raises(CompileError) as error:
+        load(model_of(nodes, [floats("x", 4)], [floats("y", 4)]))
+    assert [d.code for d in error.value.diagnostics] == ["onnx/unknown-attribute"] * 2
+    first, second = error.value.diagnostics
+    assert first.message == "`Softmax` (node `soft`) has no attribute `axes`"
+    assert "axis" in first.hint
+    assert second.message == "`Relu` (node `act`) has no attribute `alpha`"
+    assert first.span is not None
+    assert first.span.label == "soft"
+
+
+def test_attributes_of_older_versions_are_known() -> None:
+    nodes = [helper.make_node("Squeeze", ["x"], ["y"], axes=[0])]
+    module = load(model_of(nodes, [floats("x", 1, 4)], [floats("y", 4)], opset=11))
+    assert run(module, np.ones((1, 4), "float32")).shape == (4,)

@@ -6,7 +6,7 @@ import numpy as np
 
 from workbench.frontend.node import Node, Value, converter, shape_arg, tuple_arg
 from workbench.frontend.shapes import Symbolic, broadcast_dims, scalar
-from workbench.ir import Dim, ScalarValue, Shape, TupleItem, Var, as_expr
+from workbench.ir import Cast, Dim, ScalarValue, Shape, TupleItem, Var, as_expr, dtype_of
 from workbench.ir.dims import same_shape
 from workbench.ops.dims import product, quotient
 
@@ -163,18 +163,25 @@ def _pads_per_axis(node: Node, pads: tuple[int, ...], rank: int) -> tuple[list[i
 
 @converter("Gather")
 def _gather(node: Node) -> Value:
-    """Constant indices may be negative; others are taken as they are."""
     x = node.tensor(0)
     axis: int = node.attr("axis", 0)
     axis += node.rank(x) if axis < 0 else 0
-    extent = node.shape(x)[axis]
+    return node.emit("take", x, _from_the_start(node, node.shape(x)[axis]), axis=axis)
+
+
+def _from_the_start(node: Node, extent: Dim) -> Var:
+    """The indices, input 1 of the node: negative ones count from the end."""
     given = node.value(1)
-    if isinstance(given, np.ndarray) and isinstance(extent, int):
-        fixed = np.where(given < 0, given + extent, given)
-        indices = node.target.materialize(fixed, f"{node.proto.input[1]}_{node.base}", node.span)
-    else:
-        indices = node.tensor(1)
-    return node.emit("take", x, indices, axis=axis)
+    if isinstance(given, np.ndarray) and (isinstance(extent, int) or not (given < 0).any()):
+        fixed = given if not isinstance(extent, int) else np.where(given < 0, given + extent, given)
+        return node.target.materialize(fixed, f"{node.proto.input[1]}_{node.base}", node.span)
+    indices = node.tensor(1)
+    dtype = node.dtype(indices)
+    negative = node.emit("less", indices, node.number(0, indices), part="negative")
+    count = as_expr(extent, dtype) if isinstance(extent, int) else as_expr(extent)
+    ending = ScalarValue(count if dtype_of(count) == dtype else Cast(count, dtype))
+    wrapped = node.emit("add", indices, ending, part="from_end")
+    return node.emit("where", negative, wrapped, indices, part="indices")
 
 
 @converter("ConstantOfShape")
@@ -227,4 +234,8 @@ def _one_hot(node: Node) -> Value:
 
 @converter("GatherElements")
 def _gather_elements(node: Node) -> Value:
-    return node.emit("gather_elements", node.tensor(0), node.tensor(1), axis=node.attr("axis", 0))
+    x = node.tensor(0)
+    axis: int = node.attr("axis", 0)
+    axis += node.rank(x) if axis < 0 else 0
+    indices = _from_the_start(node, node.shape(x)[axis])
+    return node.emit("gather_elements", x, indices, axis=axis)

@@ -17,8 +17,21 @@ from numpy.typing import NDArray
 from workbench.frontend import convert_arithmetic, convert_nn, convert_reduce, convert_shape
 from workbench.frontend.fold import fold
 from workbench.frontend.names import ShortNames
-from workbench.frontend.node import CONVERTERS, Node, Value, attribute_values
-from workbench.frontend.reader import bad_file, dtype_name, read_model, tensor_array
+from workbench.frontend.node import (
+    CONVERTERS,
+    Node,
+    Value,
+    attribute_values,
+    known_attributes,
+    unknown_attributes,
+)
+from workbench.frontend.reader import (
+    bad_file,
+    dtype_name,
+    operator_set,
+    read_model,
+    tensor_array,
+)
 from workbench.frontend.shapes import Symbolic
 from workbench.ir import (
     CallOp,
@@ -32,6 +45,7 @@ from workbench.ir import (
     Var,
 )
 from workbench.support import CompileError, Diagnostic, Span
+from workbench.support.spelling import near_value
 
 FAMILIES = (convert_arithmetic, convert_nn, convert_reduce, convert_shape)
 """The modules whose converters register themselves."""
@@ -47,7 +61,8 @@ def load(model: str | Path | onnx.ModelProto) -> IRModule:
 
     Raises:
         CompileError: `onnx/bad-file`, `onnx/unsupported-operator` (all of them),
-            `onnx/unsupported-dtype`, `onnx/dynamic-shape`, `onnx/dynamic-argument`, or what a type
+            `onnx/unknown-opset`, `onnx/unknown-attribute`, `onnx/unsupported-dtype`,
+            `onnx/dynamic-shape`, `onnx/dynamic-argument`, or what a type
             rule says; each names node and operator.
 
     Reference: `tvm.relax.frontend.onnx.from_onnx`.
@@ -61,8 +76,7 @@ class _Importer:
 
     def __init__(self, proto: onnx.ModelProto, source: str) -> None:
         self.graph, self.source = proto.graph, source
-        versions = {item.domain: item.version for item in proto.opset_import}
-        self.opset = max(versions.get(domain, 0) for domain in DOMAINS)
+        self.opset = operator_set(proto, source, DOMAINS)
         self.names = ShortNames(_all_names(proto.graph))
         self.builder = GraphBuilder()
         self.values: dict[str, Value] = {}
@@ -97,6 +111,17 @@ class _Importer:
                     span=Span(self.source, label=_label(node), kind=node.op_type),
                 )
                 for node in missing
+            )
+        unknown = [(n, name) for n in self.graph.node for name in unknown_attributes(n)]
+        if unknown:
+            raise CompileError(
+                Diagnostic(
+                    "onnx/unknown-attribute",
+                    f"`{node.op_type}` (node `{_label(node)}`) has no attribute `{name}`",
+                    span=Span(self.source, label=_label(node), kind=node.op_type),
+                    hint=near_value(name, known_attributes(node.op_type)),
+                )
+                for node, name in unknown
             )
 
     # --- inputs and outputs -------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, cast
@@ -206,6 +207,26 @@ def converter(*operators: str) -> Callable[[Converter], Converter]:
         return function
 
     return register
+
+
+@functools.cache
+def _attributes() -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for schema in onnx.defs.get_all_schemas_with_history():
+        if not schema.domain:
+            found.setdefault(schema.name, set()).update(schema.attributes)
+    return found
+
+
+def known_attributes(op: str) -> tuple[str, ...]:
+    """The attributes that an ONNX operator has or had in any version."""
+    return tuple(sorted(_attributes().get(op, ())))
+
+
+def unknown_attributes(proto: onnx.NodeProto) -> list[str]:
+    """The attributes of a node that no version of its operator has."""
+    known = known_attributes(proto.op_type)
+    return [a.name for a in proto.attribute if a.name not in known]
 
 
 def attribute_values(proto: onnx.NodeProto, source: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,23 @@ def _check_whole(proto: onnx.ModelProto, name: str) -> None:
         raise bad_file(name, "names no operator set")
     if not proto.graph.output:
         raise bad_file(name, "has no outputs")
+
+
+def operator_set(proto: onnx.ModelProto, name: str, domains: Collection[str]) -> int:
+    """The version of the operator set of ONNX that a model is written for.
+
+    Raises:
+        CompileError: `onnx/unknown-opset`.
+    """
+    found = max((i.version for i in proto.opset_import if i.domain in domains), default=0)
+    newest = onnx.defs.onnx_opset_version()
+    if found > newest or (found < 1 and any(node.domain in domains for node in proto.graph.node)):
+        message = (
+            f"`{name}` is written for operator set `{found}`, and those from 1 to {newest} exist"
+        )
+        hint = "" if found < 1 else "a newer `onnx` package may know it"
+        raise CompileError(Diagnostic("onnx/unknown-opset", message, hint=hint))
+    return found
 
 
 def tensor_array(tensor: onnx.TensorProto, source: str) -> NDArray[Any]:
