@@ -303,6 +303,10 @@ def test_all_annotations_that_are_checked_can_be_read() -> None:
     ("value", "hint", "expected"),
     [
         (np.int64(3), int, True),
+        (True, int, False),
+        (True, float, True),
+        (np.timedelta64(3, "ns"), int, False),
+        (None, int, False),
         (3.0, int, False),
         (3, float, True),
         (np.float32(3), float, True),

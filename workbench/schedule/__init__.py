@@ -1,6 +1,5 @@
 """Schedules: rewrites of the loops of tensor functions."""
 
-from workbench.schedule.base import BlockRef, LoopRef
 from workbench.schedule.cpu.default import ScheduleOptions, schedule_function
 from workbench.schedule.intrinsics import (
     TensorIntrinsic,
@@ -45,6 +44,7 @@ from workbench.schedule.primitives import (
     Unroll,
     Vectorize,
 )
+from workbench.schedule.references import BlockRef, LoopRef
 from workbench.schedule.schedule import Schedule
 from workbench.schedule.trace import Trace
 from workbench.support.kinds import check_calls_of

@@ -4,63 +4,26 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Literal, Self
 
 import numpy as np
 from typing_extensions import override
 
 from workbench.ir import Block, For, IRModule, TensorFunction, Var
+from workbench.schedule.arguments import OTHERS, takes_arguments
 from workbench.schedule.primitive import Primitive, Rewritten
+from workbench.schedule.references import BlockLike, BlockRef, LoopLike, LoopRef
 from workbench.schedule.scope import Scope
 from workbench.schedule.trace import Decision, Instruction, Sampled, Trace
 from workbench.support import CompileError, Diagnostic, NodeId
-from workbench.support.kinds import methods_check_kinds
+from workbench.support.found import found
+from workbench.support.kinds import wrong_fields
 
-
-@dataclass(frozen=True, slots=True)
-class BlockRef:
-    """A block of the function that a schedule works on."""
-
-    name: str
-    id: NodeId
-    owner: object = field(default=None, repr=False, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class LoopRef:
-    """A loop of the function that a schedule works on."""
-
-    name: str
-    id: NodeId
-    owner: object = field(default=None, repr=False, compare=False)
-
-
-LoopLike = LoopRef | str
-"""A loop: a reference that the schedule gave, or a name (`i`, `C.i`, `i#2`)."""
-BlockLike = BlockRef | str
-
-
-PLACES = (
-    "loop",
-    "loops",
-    "block",
-    "blocks",
-    "block_or_loop",
-    "place",
-    "target",
-    "factors",
-    "consumer_blocks",
-    "candidates",
-    "probs",
-    "decision",
-    "ann_val",
-)
-"""Arguments of which the schedule says itself what is wrong with them."""
 _SEEDS = 2**64 - 1
 
 
-@methods_check_kinds(*PLACES, "module")
+@takes_arguments
 class ScheduleBase:
     """A tensor function of a module, changed step by step; `module` is the result so far.
 
@@ -131,6 +94,8 @@ class ScheduleBase:
         Raises:
             CompileError: why it does not apply; nothing has changed.
         """
+        if faults := wrong_fields(primitive, OTHERS):
+            raise CompileError(replace(fault, function=self.function) for fault in faults)
         scope = Scope(self.function, self.tensor_function)
         answer = primitive.checked(scope)
         done = primitive.rewrite(scope)
@@ -172,6 +137,16 @@ class ScheduleBase:
         """
         return self._name(block, BlockRef, "block")
 
+    def block_names(self, blocks: BlockLike | Sequence[BlockLike] | None) -> tuple[str, ...]:
+        """The names of several blocks, or of one that is given by itself; none for None.
+
+        Raises:
+            CompileError: `schedule/no-such-block`, `schedule/foreign-reference`.
+        """
+        if isinstance(blocks, BlockRef | str):
+            return (self.block_name(blocks),)
+        return tuple(self.block_name(block) for block in blocks or ())
+
     def _name(
         self,
         item: LoopLike | BlockLike,
@@ -179,13 +154,13 @@ class ScheduleBase:
         what: Literal["loop", "block"],
     ) -> str:
         if isinstance(item, str):
-            found = self.scope.loop(item) if what == "loop" else self.scope.block(item)
-            return self.scope.label(found)
+            named = self.scope.loop(item) if what == "loop" else self.scope.block(item)
+            return self.scope.label(named)
         if not isinstance(item, kind):
             raise CompileError(
                 Diagnostic(
                     "schedule/not-a-place",
-                    f"expected a {what} or its name, got `{type(item).__name__}`",
+                    f"expected a {what} or its name, got {found(item)}",
                     function=self.function,
                     hint='take it from `get_loops` or `get_block`, or say its name: `"i"`',
                 )
@@ -203,15 +178,15 @@ class ScheduleBase:
 
     def loop_ref(self, place: NodeId) -> LoopRef:
         """A reference to the loop whose variable has the id."""
-        found = self.scope.node(place)
-        assert isinstance(found, For)
-        return LoopRef(found.var.name, place, self._owner)
+        known = self.scope.node(place)
+        assert isinstance(known, For)
+        return LoopRef(known.var.name, place, self._owner)
 
     def block_ref(self, place: NodeId) -> BlockRef:
         """A reference to the block of the id."""
-        found = self.scope.node(place)
-        assert isinstance(found, Block)
-        return BlockRef(found.name, place, self._owner)
+        known = self.scope.node(place)
+        assert isinstance(known, Block)
+        return BlockRef(known.name, place, self._owner)
 
     def buffer_name(self, buffer: Var | str) -> str:
         """The name of a buffer.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from numbers import Integral
 
 import numpy as np
+
+from workbench.support.plain_values import is_whole
 
 
 def decision_fault(
@@ -34,7 +35,7 @@ def tile_fault(extent: int, n: int, limit: int, factors: Sequence[int]) -> str:
     The innermost one is at most `limit`.
     """
     shown = f"`[{', '.join(str(f) for f in factors)}]`"
-    if not all(isinstance(f, Integral) for f in factors):
+    if not all(is_whole(f) for f in factors):
         return f"factors {shown} are no whole numbers"
     if len(factors) != n:
         return f"expected `{n}` factors, got {shown}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
 from typing_extensions import override
@@ -19,6 +19,7 @@ from workbench.rewrite import Derivation, NodeRef, Pass, PassResult, Refusal, Re
 from workbench.schedule.empties import inits_kept, may_be_empty
 from workbench.schedule.scope import Scope, place_id
 from workbench.support import CompileError, Diagnostic, NodeId, Severity
+from workbench.support.plain_values import frozen
 
 CODES = {
     AnswerKind.ILLEGAL: "schedule/illegal",
@@ -66,7 +67,17 @@ class Primitive(Pass):
     spread: ClassVar[str] = ""
     """The field whose items the method of `Schedule` takes as its positional arguments."""
 
+    asked: ClassVar[tuple[str, ...]] = ()
+    """Fields with a default that the method of `Schedule` asks for: a trace always has them."""
+
     function: str = ""
+
+    def __post_init__(self) -> None:
+        """Lists are kept as tuples, numbers and arrays of numpy as those of Python."""
+        for f in fields(self):
+            given = getattr(self, f.name)
+            if not isinstance(given, str | int):
+                object.__setattr__(self, f.name, frozen(given))
 
     @abstractmethod
     def check(self, scope: Scope) -> Answer:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from workbench.ir import IRModule
-from workbench.schedule.base import BlockLike, BlockRef, LoopRef, ScheduleBase
+from workbench.schedule.arguments import takes_arguments
+from workbench.schedule.base import ScheduleBase
 from workbench.schedule.buffers.operands import place_named
 from workbench.schedule.documented import documented
 from workbench.schedule.methods.blocks import BlockMethods
@@ -14,12 +15,12 @@ from workbench.schedule.methods.sampling import SamplingMethods
 from workbench.schedule.neighbours import neighbours, output_blocks
 from workbench.schedule.place_facts import PlaceFacts
 from workbench.schedule.primitive import bad_parameter
+from workbench.schedule.references import BlockLike, BlockRef, LoopRef, Place
 from workbench.schedule.scope import walk_statements
-from workbench.support.kinds import methods_check_kinds
 
 
 @documented
-@methods_check_kinds("block", "place")
+@takes_arguments
 class Schedule(
     LoopMethods, ComputeMethods, MemoryMethods, BlockMethods, SamplingMethods, ScheduleBase
 ):
@@ -100,7 +101,7 @@ class Schedule(
         """The blocks that write parameters of the function, in program order."""
         return tuple(self.block_ref(block.id) for block in output_blocks(self.scope))
 
-    def facts(self, place: BlockLike | LoopRef) -> PlaceFacts:
+    def facts(self, place: Place) -> PlaceFacts:
         """What the analyses say of a loop or block; a name is that of a block where there is one.
 
         Raises:
@@ -116,7 +117,7 @@ class Schedule(
         found = neighbours(self.scope, self.scope.block(self.block_name(block)), producers)
         return tuple(self.block_ref(other.id) for other in found)
 
-    def get_child_blocks(self, place: BlockLike | LoopRef) -> tuple[BlockRef, ...]:
+    def get_child_blocks(self, place: Place) -> tuple[BlockRef, ...]:
         """The blocks inside a block or loop, in program order."""
         if isinstance(place, LoopRef):
             outer = self.scope.loop(self.loop_name(place))

@@ -209,13 +209,16 @@ def wrong_arguments(title: str, /, **given: tuple[object, object]) -> tuple[Diag
     )
 
 
-def wrong_fields(item: Any) -> tuple[Diagnostic, ...]:  # noqa: ANN401
-    """What is wrong with the parameters of a pass, which are the fields of a dataclass."""
+def wrong_fields(item: Any, own: tuple[str, ...] = ()) -> tuple[Diagnostic, ...]:  # noqa: ANN401
+    """What is wrong with the parameters of a pass, which are the fields of a dataclass.
+
+    Those in `own` it checks itself.
+    """
     kind = cast(type[object], type(item))
     return tuple(
         _wrong(kind.__name__, name, value, hint)
         for name, hint in _fields(kind)
-        if not fits(value := getattr(item, name), hint)
+        if name not in own and not fits(value := getattr(item, name), hint)
     )
 
 
@@ -292,6 +295,8 @@ def fits(value: object, hint: Any) -> bool:  # noqa: ANN401
 def _is_instance(value: object, hint: object) -> bool:
     if hint is bool:
         return isinstance(value, bool) or type(value).__name__ in {"bool", "bool_"}
+    if hint is int and (isinstance(value, bool) or not hasattr(value, "__index__")):
+        return False
     hint = _NUMBERS.get(hint, hint)
     try:
         return not isinstance(hint, type) or isinstance(value, hint)

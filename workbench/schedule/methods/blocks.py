@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from workbench.schedule.base import PLACES, BlockLike, BlockRef, LoopLike, LoopRef, ScheduleBase
+from workbench.schedule.arguments import takes_arguments
+from workbench.schedule.base import ScheduleBase
 from workbench.schedule.primitive import bad_parameter
 from workbench.schedule.primitives.blockize import Blockize
 from workbench.schedule.primitives.tensorize import Tensorize
-from workbench.support.kinds import methods_check_kinds
+from workbench.schedule.references import BlockLike, BlockRef, LoopLike, LoopRef, Place
 
 
-@methods_check_kinds(*PLACES)
+@takes_arguments
 class BlockMethods(ScheduleBase):
     """Make blocks of code, and put intrinsics in their place."""
 
     def blockize(
         self,
-        target: LoopLike | Sequence[BlockLike] = "",
+        target: Place | Sequence[BlockLike] = "",
         preserve_unit_iters: bool = True,
         *,
         loop: LoopLike = "",
-        blocks: Sequence[BlockLike] = (),
+        blocks: BlockLike | Sequence[BlockLike] = (),
     ) -> BlockRef:
         """Make the code under a loop, or blocks beside each other, one block; see `Blockize`.
 
@@ -37,16 +38,14 @@ class BlockMethods(ScheduleBase):
             loop = target or loop
         else:
             blocks = target or blocks
-        if not isinstance(blocks, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
-            blocks = (blocks,)
-        names = tuple(self.block_name(block) for block in blocks)
+        names = self.block_names(blocks)
         label = self.loop_name(loop) if loop else ""
         done = self.apply(Blockize(self.function, label, names))
         return self.block_ref(done.results[0])
 
     def tensorize(
         self,
-        block_or_loop: BlockLike | LoopRef = "",
+        block_or_loop: Place = "",
         tensor_intrin: str = "",
         preserve_unit_iters: bool = True,
         *,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from workbench.schedule.base import PLACES, BlockLike, BlockRef, LoopLike, ScheduleBase
+from workbench.schedule.arguments import takes_arguments
+from workbench.schedule.base import ScheduleBase
 from workbench.schedule.primitives.compute_at import ComputeAt
 from workbench.schedule.primitives.compute_inline import ComputeInline
 from workbench.schedule.primitives.compute_location import ComputeLocation
@@ -10,10 +11,10 @@ from workbench.schedule.primitives.decompose_reduction import DecomposeReduction
 from workbench.schedule.primitives.reverse_compute_at import ReverseComputeAt
 from workbench.schedule.primitives.reverse_compute_inline import ReverseComputeInline
 from workbench.schedule.primitives.rfactor import Rfactor
-from workbench.support.kinds import methods_check_kinds
+from workbench.schedule.references import BlockLike, BlockRef, LoopLike
 
 
-@methods_check_kinds(*PLACES)
+@takes_arguments
 class ComputeMethods(ScheduleBase):
     """Move blocks, inline them, take reductions apart."""
 

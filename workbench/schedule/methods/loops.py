@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import cast
 
-import numpy as np
-
 from workbench.ir import Attr, Block, For
-from workbench.schedule.base import PLACES, BlockLike, BlockRef, LoopLike, LoopRef, ScheduleBase
+from workbench.schedule.arguments import takes_arguments
+from workbench.schedule.base import ScheduleBase
 from workbench.schedule.primitive import bad_parameter
 from workbench.schedule.primitives.add_unit_loop import AddUnitLoop
 from workbench.schedule.primitives.annotate import Annotate, Unannotate
@@ -20,15 +19,14 @@ from workbench.schedule.primitives.reorder import Reorder
 from workbench.schedule.primitives.split import Split
 from workbench.schedule.primitives.unroll import Unroll
 from workbench.schedule.primitives.vectorize import Vectorize
+from workbench.schedule.references import BlockLike, LoopLike, LoopRef, Place
 from workbench.schedule.scope import Scope
 from workbench.support import CompileError, Diagnostic
-from workbench.support.kinds import methods_check_kinds
-
-Place = LoopRef | BlockRef | str
-"""A loop or a block: a reference that the schedule gave, or a name."""
+from workbench.support.found import found
+from workbench.support.plain_values import is_whole
 
 
-@methods_check_kinds(*PLACES)
+@takes_arguments
 class LoopMethods(ScheduleBase):
     """Split, fuse, reorder and mark loops."""
 
@@ -48,7 +46,7 @@ class LoopMethods(ScheduleBase):
             CompileError: `schedule/bad-factor`, `schedule/no-such-loop`; with
                 `disable_predication` also `schedule/illegal`, `schedule/unproved`.
         """
-        whole = _whole(self.scope, factors)
+        whole = _listed(self.scope, factors)
         step = Split(self.function, self.loop_name(loop), whole, disable_predication)
         return tuple(self.loop_ref(place) for place in self.apply(step).results)
 
@@ -86,7 +84,7 @@ class LoopMethods(ScheduleBase):
             CompileError: `schedule/bad-factor`, `schedule/inapplicable`, `schedule/no-such-loop`.
         """
         done = self.apply(
-            LoopPartition(self.function, self.loop_name(loop), _whole(self.scope, factors))
+            LoopPartition(self.function, self.loop_name(loop), _listed(self.scope, factors))
         )
         return tuple(self.loop_ref(place) for place in done.results)
 
@@ -184,16 +182,16 @@ class LoopMethods(ScheduleBase):
 
     def _named(self, name: str) -> tuple[str, str]:
         """A name that may be that of a block or of a loop."""
-        found: dict[str, For | Block] = {}
+        known: dict[str, For | Block] = {}
         errors: list[CompileError] = []
         for what, find in (("loop", self.scope.loop), ("block", self.scope.block)):
             try:
-                found[what] = find(name)
+                known[what] = find(name)
             except CompileError as error:
                 errors.append(error)
-        if not found:
+        if not known:
             raise errors[-1]
-        if len(found) == 2:
+        if len(known) == 2:
             raise CompileError(
                 Diagnostic(
                     "schedule/ambiguous-name",
@@ -202,27 +200,28 @@ class LoopMethods(ScheduleBase):
                     hint=f'say which: `loop="{name}"` or `block="{name}"`',
                 )
             )
-        labels = {what: self.scope.label(stmt) for what, stmt in found.items()}
+        labels = {what: self.scope.label(stmt) for what, stmt in known.items()}
         return labels.get("loop", ""), labels.get("block", "")
 
 
-def _whole(scope: Scope, factors: object) -> tuple[int | None, ...]:
-    """Whole numbers of numpy as plain ones; all else as it is.
+def _listed(scope: Scope, factors: object) -> tuple[int | None, ...]:
+    """The factors as a tuple.
 
     Raises:
         CompileError: `schedule/bad-factor` for what is no list.
     """
     if not isinstance(factors, Iterable) or isinstance(factors, str):
-        message = f"expected a list of factors, got `{factors!r}`"
+        message = f"expected a list of factors, got {found(factors)}"
         raise bad_parameter(scope, "schedule/bad-factor", message, "write `[None, 4]`")
-    numbers = cast("Iterable[int | None]", factors)
-    return tuple(int(f) if isinstance(f, np.integer) else f for f in numbers)
+    listed = tuple(cast("Iterable[object]", factors))
+    if not all(factor is None or is_whole(factor) for factor in listed):
+        message = f"expected whole numbers as factors, got {found(listed)}"
+        raise bad_parameter(scope, "schedule/bad-factor", message)
+    return cast("tuple[int | None, ...]", listed)
 
 
 def _frozen(value: Attr | Sequence[Attr]) -> Attr:
-    """Lists as tuples, numbers of numpy as plain ones."""
-    if isinstance(value, np.generic):
-        return cast("Attr", value.item())
+    """Lists and other sequences as tuples."""
     if isinstance(value, str) or not isinstance(value, Sequence):
         return value
     return tuple(_frozen(item) for item in value)

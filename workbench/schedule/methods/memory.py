@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from workbench.analysis.dependence import Answer
 from workbench.analysis.index_map import IndexMap
 from workbench.ir import Var
-from workbench.schedule.base import PLACES, BlockLike, BlockRef, LoopLike, LoopRef, ScheduleBase
+from workbench.schedule.arguments import takes_arguments
+from workbench.schedule.base import ScheduleBase
 from workbench.schedule.buffers.operands import buffer_of, place_named, plain_buffer
 from workbench.schedule.primitives.cache_read import CacheRead
 from workbench.schedule.primitives.cache_write import CacheWrite
@@ -18,16 +19,16 @@ from workbench.schedule.primitives.set_scope import SetScope
 from workbench.schedule.primitives.store_at import StoreAt
 from workbench.schedule.primitives.transform_block_layout import TransformBlockLayout
 from workbench.schedule.primitives.transform_layout import TransformLayout
+from workbench.schedule.references import BlockLike, BlockRef, LoopLike, LoopRef
 from workbench.support import CompileError, Diagnostic
 from workbench.support.found import found
-from workbench.support.kinds import methods_check_kinds
 
 BufferIndex = int | str | Var
 """Which buffer of a block: its position, its name or the buffer."""
 MapLike = IndexMap | str | Callable[..., object]
 
 
-@methods_check_kinds(*PLACES)
+@takes_arguments
 class MemoryMethods(ScheduleBase):
     """Copies of buffers, their layout and where they live."""
 
@@ -36,7 +37,7 @@ class MemoryMethods(ScheduleBase):
         block: BlockLike | LoopRef,
         read_buffer_index: BufferIndex = 0,
         storage_scope: str = "global",
-        consumer_blocks: Sequence[BlockLike] | None = None,
+        consumer_blocks: BlockLike | Sequence[BlockLike] | None = None,
     ) -> BlockRef:
         """Read a buffer by way of a copy; see `CacheRead`. Gives the block that copies.
 
@@ -45,7 +46,7 @@ class MemoryMethods(ScheduleBase):
                 `schedule/no-such-block`, `schedule/no-such-buffer`, `schedule/bad-storage-scope`.
         """
         which = self._memory_buffer(read_buffer_index)
-        others = tuple(self.block_name(other) for other in consumer_blocks or ())
+        others = self.block_names(consumer_blocks)
         step = CacheRead(self.function, self._memory_place(block), which, storage_scope, others)
         return self.block_ref(self.apply(step).results[0])
 
@@ -54,7 +55,7 @@ class MemoryMethods(ScheduleBase):
         block: BlockLike | LoopRef,
         write_buffer_index: BufferIndex = 0,
         storage_scope: str = "global",
-        consumer_blocks: Sequence[BlockLike] | None = None,
+        consumer_blocks: BlockLike | Sequence[BlockLike] | None = None,
     ) -> BlockRef:
         """Write a buffer by way of a copy; see `CacheWrite`. Gives the block that copies it out.
 
@@ -63,7 +64,7 @@ class MemoryMethods(ScheduleBase):
                 `schedule/no-such-buffer`, `schedule/bad-storage-scope`.
         """
         which = self._memory_buffer(write_buffer_index)
-        others = tuple(self.block_name(other) for other in consumer_blocks or ())
+        others = self.block_names(consumer_blocks)
         step = CacheWrite(self.function, self._memory_place(block), which, storage_scope, others)
         return self.block_ref(self.apply(step).results[0])
 

@@ -9,16 +9,21 @@ from typing import Any, cast
 import numpy as np
 
 from workbench.ir import IntImm
-from workbench.schedule.base import PLACES, BlockLike, LoopLike, ScheduleBase
+from workbench.schedule.arguments import takes_arguments
+from workbench.schedule.base import ScheduleBase
 from workbench.schedule.decisions import perfect_tile, tile_fault
 from workbench.schedule.primitives.compute_location import legal_locations
+from workbench.schedule.references import BlockLike, LoopLike
 from workbench.schedule.trace import Sampled
 from workbench.support import CompileError, Diagnostic
 from workbench.support.found import found
-from workbench.support.kinds import methods_check_kinds
+from workbench.support.plain_values import is_whole
+
+MOST_FACTORS = 63
+"""An extent is less than 2 to the power of this."""
 
 
-@methods_check_kinds(*PLACES)
+@takes_arguments
 class SamplingMethods(ScheduleBase):
     """Draw numbers, or take decisions that were drawn before; the trace remembers which."""
 
@@ -54,6 +59,9 @@ class SamplingMethods(ScheduleBase):
             raise self._fault(
                 "schedule/bad-sample", f"the extent of `{name}` is not a positive constant", hint
             )
+        if n > MOST_FACTORS:
+            message = f"`n` is `{n}`: no loop has more than `{MOST_FACTORS}` factors above 1"
+            raise self._fault("schedule/bad-sample", message)
         if n < 1 or max_innermost_factor < 1 or (n == 1 and extent.value > max_innermost_factor):
             message = f"`{n}` factors of `{extent.value}` with an innermost of at most"
             raise self._fault("schedule/bad-sample", f"{message} `{max_innermost_factor}`: none")
@@ -101,8 +109,8 @@ class SamplingMethods(ScheduleBase):
         if decision is None:
             weights = np.array(chances) / sum(chances)
             decision = int(self._random.choice(len(known), p=weights))
-        elif not isinstance(decision, Integral) or not 0 <= decision < len(known):
-            message = f"decision `{decision}` is no position among `{len(known)}` candidates"
+        elif not is_whole(decision) or not 0 <= decision < len(known):
+            message = f"decision {_shown(decision)} is no position among `{len(known)}` candidates"
             raise self._fault("schedule/bad-decision", message)
         asked = (("candidates", known), ("probs", chances))
         (made,) = self.decide(
@@ -135,9 +143,9 @@ class SamplingMethods(ScheduleBase):
         places = legal_locations(self.scope, self.scope.block(name))
         if decision is None:
             decision = int(self._random.choice(places))
-        elif decision not in places:
+        elif not is_whole(decision) or decision not in places:
             shown = ", ".join(f"`{place}`" for place in places)
-            message = f"`{name}` cannot be computed at `{decision}`, only at {shown}"
+            message = f"`{name}` cannot be computed at {_shown(decision)}, only at {shown}"
             raise self._fault("schedule/bad-decision", message)
         asked = (("block", name),)
         (made,) = self.decide("sample_compute_location", asked, (decision,), single=True)
@@ -150,9 +158,9 @@ class SamplingMethods(ScheduleBase):
             raise self._fault("schedule/bad-sample", message)
         listed = list(cast("Iterable[Any]", items))
         for item in listed:
-            if not isinstance(item, kind):
+            if isinstance(item, bool) or not isinstance(item, kind):
                 number = "whole number" if kind is Integral else "number"
-                message = f"{what} `{item!r}` is no {number}"
+                message = f"{what} {found(item)}: no {number}"
                 raise self._fault("schedule/bad-sample", message)
         return listed
 
@@ -166,3 +174,7 @@ class SamplingMethods(ScheduleBase):
 
     def _fault(self, code: str, message: str, hint: str = "") -> CompileError:
         return CompileError(Diagnostic(code, message, function=self.function, hint=hint))
+
+
+def _shown(decision: object) -> str:
+    return f"`{decision}`" if is_whole(decision) else found(decision)
