@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -134,6 +136,79 @@ def test_tensor_form_agrees_with_the_reference(case: Case) -> None:
     run_tensor_function(function, [*case.arrays(), *results])
     for found, value in zip(results, wanted, strict=True):
         assert_close(found, value, case.tolerance)
+
+
+def emptied(case: Case) -> list[Case]:
+    """The case with no rows in one of its arrays, for each array, where types allow that."""
+    found: list[Case] = []
+    for k, value in enumerate(case.values):
+        if isinstance(value, np.ndarray) and value.ndim:
+            values = (*case.values[:k], value[:0], *case.values[k + 1 :])
+            found.append(replace(case, values=values))
+    return [case for case in found if _is_typed(case)]
+
+
+def _is_typed(case: Case) -> bool:
+    try:
+        infer_type(case.call())
+    except CompileError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if has_form(case)], ids=str)
+def test_tensor_form_agrees_with_the_reference_on_nothing(case: Case) -> None:
+    for empty in emptied(case):
+        function = legalized(empty.call())
+        if function is None:
+            continue
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # numpy on means of nothing
+                wanted = reference(empty)
+        except CompileError as error:
+            codes = {fault.code for fault in error.diagnostics}
+            if codes != {"run/out-of-bounds"}:
+                raise
+            continue
+        results = [fresh_array(value.shape, str(value.dtype)) for value in wanted]
+        run_tensor_function(function, [*empty.arrays(), *results])
+        for found, value in zip(results, wanted, strict=True):
+            assert_close(found, value, case.tolerance)
+
+
+DIVISIONS = ("divide", "floor_divide", "mod", "floor_mod")
+
+
+@pytest.mark.parametrize("op", DIVISIONS)
+def test_integers_divided_by_zero_fail_alike(op: str) -> None:
+    case = Case(op, (np.array([7, 8], np.int32), np.array([2, 0], np.int32)))
+    function = legalized(case.call())
+    assert function is not None
+    with pytest.raises(CompileError, match=r"run/division-by-zero.*integer"):
+        reference(case)
+    with pytest.raises(CompileError, match=r"run/division-by-zero.*integer"):
+        run_tensor_function(function, [*case.arrays(), np.zeros(2, np.int32)])
+    nothing = Case(op, (np.zeros(0, np.int32), np.zeros(1, np.int32)))
+    assert reference(nothing)[0].shape == (0,)
+
+
+def test_reflection_goes_there_and_back_once() -> None:
+    with pytest.raises(CompileError, match=r"cannot pad `2` elements of dimension `0` by `.0, 2.`"):
+        infer_type(reflected(0, 2))
+    with pytest.raises(CompileError, match=r"cannot pad `2` elements of dimension `0` by `.3, 0.`"):
+        infer_type(reflected(3, 0))
+    call = reflected(2, 1)
+    function, x = legalized(call), np.array([1, 2], np.float32)
+    assert function is not None
+    found = np.zeros(5, np.float32)
+    run_tensor_function(function, [x, found])
+    np.testing.assert_array_equal(found, operator("nn.pad").reference(call, x))
+
+
+def reflected(before: int, after: int) -> CallOp:
+    values = (np.zeros(2, np.float32),)
+    return Case("nn.pad", values, {"pad_width": (before, after), "pad_mode": "reflect"}).call()
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if not has_form(case)], ids=str)

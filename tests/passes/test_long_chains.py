@@ -7,8 +7,12 @@ import pytest
 
 from workbench.interpret import run
 from workbench.ir import CallOp, GraphBuilder, IRModule, TensorType
+from workbench.ir.digest import function_digest
 from workbench.ir.verify import verify
-from workbench.passes import optimize
+from workbench.passes import LegalizeOps, optimize
+from workbench.runtime import build
+from workbench.script import parse
+from workbench.support import CompileError
 
 
 def chain(length: int, *, doubling: bool) -> IRModule:
@@ -35,3 +39,46 @@ def test_the_pipeline_survives_long_chains(
     assert len(optimized.tensor_functions) < length
     x = rng.uniform(0.9, 1.0, (8, 8))
     np.testing.assert_allclose(run(optimized, x), run(module, x), rtol=1e-12)
+
+
+def branches(depth: int) -> IRModule:
+    """An `if` in an `if` in an `if`, with a value of its own in each last arm."""
+    text = "@R.function\ndef main(x: R.Tensor((3,), 'float32'), c: R.Tensor((), 'bool')):\n"
+    for level in range(1, depth + 1):
+        text += f"{'    ' * level}if c:\n"
+    text += f"{'    ' * (depth + 1)}r = R.exp(x)\n"
+    for level in range(depth, 0, -1):
+        text += f"{'    ' * level}else:\n{'    ' * (level + 1)}r = R.tanh(x)\n"
+    return parse(text + "    return r\n")
+
+
+@pytest.mark.parametrize("truth", [True, False])
+def test_branches_in_branches_take_time_by_their_number(truth: bool) -> None:
+    module = optimize(branches(24))  # by their possible paths it would be minutes
+    x = np.array([0.5, 1, 2], np.float32)
+    expected = np.exp(x) if truth else np.tanh(x)
+    np.testing.assert_allclose(run(module, x, np.array(truth)), expected, rtol=1e-6)
+
+
+def test_branches_nested_too_deeply_are_a_diagnostic() -> None:
+    module = branches(90)
+    with pytest.raises(CompileError, match="nested too deeply"):
+        function_digest(module["main"])
+
+
+@pytest.mark.parametrize("op", ["concat", "stack"])
+def test_many_operands_are_chosen_between_by_halves(op: str) -> None:
+    count = 400
+    items = ", ".join(["x", "y"] * (count // 2))
+    module = parse(f"""
+@R.function
+def main(x: R.Tensor((2, 3), "float32"), y: R.Tensor((2, 3), "float32")):
+    with R.dataflow():
+        s = R.{op}(({items}), axis=0)
+        R.output(s)
+    return s
+""")
+    x, y = np.zeros((2, 3), np.float32), np.ones((2, 3), np.float32)
+    expected = run(module, x, y)
+    np.testing.assert_array_equal(run(LegalizeOps()(module).module, x, y), expected)
+    np.testing.assert_array_equal(build(module)(x, y), expected)

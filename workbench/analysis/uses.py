@@ -46,15 +46,14 @@ def arguments(value: GraphExpr) -> tuple[Arg, ...]:
 
 def argument_vars(value: GraphExpr) -> tuple[Var, ...]:
     """The variables that a right side reads, branches included, repeated where read twice."""
-    args = arguments(value)
-    if not isinstance(value, IfThenElse) and _all_vars(args):
-        return args
-    direct = [var for arg in args for var in leaf_vars(arg)]
-    if isinstance(value, IfThenElse):
-        for body in (value.then, value.otherwise):
-            direct += [v for b in _bindings(body.blocks) for v in argument_vars(b.value)]
-            direct += leaf_vars(body.result)
-    return tuple(direct)
+    if not isinstance(value, IfThenElse):
+        return own_vars(value)
+    read = list(leaf_vars(value.condition))
+    for body in (value.then, value.otherwise):
+        for binding in _bindings(body.blocks):
+            read += own_vars(binding.value)
+        read += leaf_vars(body.result)
+    return tuple(read)
 
 
 def own_vars(value: GraphExpr) -> tuple[Var, ...]:

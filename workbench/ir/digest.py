@@ -16,6 +16,7 @@ from workbench.ir.expr import Var
 from workbench.ir.module import Function, IRModule
 from workbench.ir.tensor import Block, TensorFunction
 from workbench.ir.traverse import node_fields
+from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.ids import NodeId
 
 DESCRIPTIVE = frozenset({"algorithm", "scheduled"})
@@ -32,10 +33,23 @@ def module_digest(module: IRModule) -> str:
 
 
 def function_digest(function: Function) -> str:
-    """32 hex digits of one function, cached in the node."""
+    """32 hex digits of one function, cached in the node.
+
+    Raises:
+        CompileError: `ir/too-deep`.
+    """
     known = function._digest  # pyright: ignore[reportPrivateUsage]
     if known is None:
-        known = _hash(_Exact(), function)
+        try:
+            known = _hash(_Exact(), function)
+        except RecursionError:
+            raise CompileError(
+                Diagnostic(
+                    "ir/too-deep",
+                    "nodes are nested too deeply",
+                    hint="give parts of expressions names, make functions of inner branches",
+                )
+            ) from None
         object.__setattr__(function, "_digest", known)
     return known
 

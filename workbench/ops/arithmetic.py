@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench.ir import (
     BinaryOp,
@@ -116,8 +117,10 @@ def arithmetic(
         _check_kind(call, x, kind)
         return broadcast_type(call, result or dtype, x, y)
 
-    def reference(_: OpCall, x: Any, y: Any) -> Any:  # noqa: ANN401
+    def reference(call: OpCall, x: Any, y: Any) -> Any:  # noqa: ANN401
         a, b = _alike(x, y)
+        if name in _DIVISIONS:
+            _check_divisor(call, a, b)
         return np.asarray(numeric(a, b)).astype(result or a.dtype, copy=False)
 
     def form(call: OpCall, x: Tensor, y: Tensor) -> Tensor:
@@ -137,6 +140,19 @@ def arithmetic(
         dtype=lambda call: result or call.tensor(0).dtype,
         doc=doc,
     )
+
+
+_DIVISIONS = frozenset({"divide", "floor_divide", "mod", "floor_mod"})
+
+
+def _check_divisor(call: OpCall, a: NDArray[Any], b: NDArray[Any]) -> None:
+    """Refuse to divide an integer by zero, as the loops do.
+
+    Raises:
+        CompileError: `run/division-by-zero`.
+    """
+    if not is_float(str(b.dtype)) and np.broadcast(a, b).size and not b.all():
+        raise call.error("run/division-by-zero", "divides an integer by zero")
 
 
 def _alike(x: Any, y: Any) -> tuple[Any, Any]:  # noqa: ANN401

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -128,13 +129,16 @@ def _grouped(
     view = window_view(x, found, 0)
     counts = view.shape[2 : 2 + rank]
     depth, filters = weight.shape[1], weight.shape[0] // groups
+    size = prod(weight.shape[1:])
     parts: list[NDArray[Any]] = []
     for group in range(groups):
         part = view[:, group * depth : (group + 1) * depth]
         # (n, c, counts, kernels) -> (n, c, kernels, counts): columns of a matrix
         columns = np.moveaxis(part, range(2, 2 + rank), range(-rank, 0))
-        matrix = columns.reshape(x.shape[0], weight[0].size, -1)
-        rows = weight[group * filters : (group + 1) * filters].reshape(filters, -1)
+        matrix = columns.reshape(x.shape[0], size, prod(counts))
+        rows = weight[group * filters : (group + 1) * filters].reshape(
+            filters, prod(weight.shape[1:])
+        )
         parts.append(exact_product(rows, matrix))
     joined = parts[0] if groups == 1 else np.concatenate(parts, axis=1)
     return joined.reshape(x.shape[0], weight.shape[0], *counts)

@@ -54,7 +54,7 @@ def _take(call: OpCall, x: NDArray[Any], indices: NDArray[Any]) -> Any:  # noqa:
     """The entries of `axis` at `indices`; modes `clip` and `wrap` bring indices into range."""
     axis = call["axis"] or 0
     found = np.asarray(indices)
-    if call["mode"] == "fast":
+    if call["mode"] == "fast" or not x.shape[axis]:
         found = checked_indices(call, found, x.shape[axis])
     mode = "raise" if call["mode"] == "fast" else call["mode"]
     return np.take(x, found.astype(np.int64), axis=axis, mode=mode)

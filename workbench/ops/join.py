@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,15 +50,29 @@ def _concat_form(call: OpCall, fields: tuple[Tensor, ...]) -> Tensor:
     ends = list(itertools.accumulate(as_expr(f.shape[axis], INDEX) for f in fields))
 
     def element(*i: PrimExpr) -> PrimExpr:
-        value: PrimExpr | None = None
-        for n in reversed(range(len(fields))):
+        def one(n: int) -> PrimExpr:
             start = ends[n - 1] if n else as_expr(0)
-            here = fields[n][(*i[:axis], i[axis] - start, *i[axis + 1 :])]
-            value = here if value is None else te.if_then_else(i[axis] < ends[n], here, value)
-        assert value is not None
-        return value
+            return fields[n][(*i[:axis], i[axis] - start, *i[axis + 1 :])]
+
+        return _halved(range(len(fields)), one, lambda cut: i[axis] < ends[cut - 1])
 
     return te.compute(shape, element, "T_concat")
+
+
+def _halved(
+    items: range, one: Callable[[int], PrimExpr], before: Callable[[int], PrimExpr]
+) -> PrimExpr:
+    """One of some expressions, by choices between halves: as deep as the logarithm of their count.
+
+    `before` says whether it is one of those before a number.
+    """
+    if len(items) == 1:
+        return one(items[0])
+    cut = len(items) // 2
+    first, second = items[:cut], items[cut:]
+    return te.if_then_else(
+        before(second[0]), _halved(first, one, before), _halved(second, one, before)
+    )
 
 
 define(
@@ -95,10 +109,9 @@ def _stack_form(call: OpCall, fields: tuple[Tensor, ...]) -> Tensor:
 
     def element(*i: PrimExpr) -> PrimExpr:
         index = (*i[:axis], *i[axis + 1 :])
-        value: PrimExpr = fields[-1][index]
-        for n in reversed(range(len(fields) - 1)):
-            value = te.if_then_else(te.equal(i[axis], n), fields[n][index], value)
-        return value
+        return _halved(
+            range(len(fields)), lambda n: fields[n][index], lambda cut: i[axis] < as_expr(cut)
+        )
 
     return te.compute(shape, element, "T_stack")
 

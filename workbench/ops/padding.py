@@ -114,6 +114,7 @@ def _pad_rule(call: OpCall) -> TensorType:
     if call["pad_mode"] not in _PAD_MODES:
         raise call.error("type/unsupported", f"has no mode `{call['pad_mode']}`")
     widths = pad_widths(call, len(shape))
+    _check_room(call, shape, widths, "type/attribute")
     dims = (
         as_dim(as_expr(d, INDEX) + (before + after))
         for d, (before, after) in zip(shape, widths, strict=True)
@@ -124,9 +125,33 @@ def _pad_rule(call: OpCall) -> TensorType:
 _PAD_MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "edge": "edge"}
 
 
+def _check_room(
+    call: OpCall, shape: Sequence[Dim], widths: Sequence[tuple[int, int]], code: str
+) -> None:
+    """Refuse to repeat elements that are not there: `reflect` goes there and back once.
+
+    Raises:
+        CompileError: with this code.
+    """
+    mode = _PAD_MODES[call["pad_mode"]]
+    if mode == "constant":
+        return
+    for axis, (extent, (before, after)) in enumerate(zip(shape, widths, strict=True)):
+        if not isinstance(extent, int) or not max(before, after):
+            continue
+        far = mode == "reflect" and (before > 2 * (extent - 1) or after > extent - 1)
+        if extent == 0 or far:
+            raise call.error(
+                code,
+                f"cannot pad `{extent}` elements of dimension `{axis}` by `({before}, {after})`"
+                f" in mode `{call['pad_mode']}`",
+            )
+
+
 def _pad(call: OpCall, x: NDArray[Any]) -> Any:  # noqa: ANN401
     """The tensor with `pad_width` elements (before, after each dimension in turn) around it."""
     widths = pad_widths(call, x.ndim)
+    _check_room(call, x.shape, widths, "run/out-of-bounds")
     mode = _PAD_MODES[call["pad_mode"]]
     constant = {"constant_values": call["pad_value"]} if mode == "constant" else {}
     pad: Any = np.pad

@@ -178,8 +178,8 @@ class Rule(Pass):
         """Where the rule applies, and where not and why; touches nothing."""
 
     @abstractmethod
-    def rewrite(self, site: Site, editor: ModuleEditor) -> None:
-        """Rewrite one site."""
+    def rewrite(self, site: Site, editor: ModuleEditor) -> Refusal | None:
+        """Rewrite one site, or leave it and say what only the rewriting could find."""
 
     @override
     def run(self, module: IRModule) -> PassResult:
@@ -196,11 +196,12 @@ class Rule(Pass):
             if isinstance(found, Refusal):
                 remarks.append(found.diagnostic)
             elif self._selected(found, names):
-                if self.still_applies(found, editor):
-                    self.rewrite(found, editor)
-                    rewritten.append(found)
-                else:
+                if not self.still_applies(found, editor):
                     remarks += self.left_out(found, editor)
+                elif isinstance(refusal := self.rewrite(found, editor), Refusal):
+                    remarks.append(refusal.diagnostic)
+                else:
+                    rewritten.append(found)
         made = self.finish(editor)
         if rewritten and made is module and _is_own(self):
             remarks.append(_did_nothing(self, rewritten))

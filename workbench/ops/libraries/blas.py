@@ -43,4 +43,4 @@ def conv2d(
     )
     patches = np.lib.stride_tricks.as_strided(data, shape, steps, writeable=False)
     flat = patches.reshape(n, c * kh * kw, height * width)
-    np.matmul(weight.reshape(f, -1), flat, out=out.reshape(n, f, height * width))
+    np.matmul(weight.reshape(f, c * kh * kw), flat, out=out.reshape(n, f, height * width))

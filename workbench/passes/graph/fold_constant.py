@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 from typing_extensions import override
 
+from workbench.analysis.calls import bindings_in
 from workbench.analysis.uses import constant_values, is_constant
 from workbench.ir import (
     Alias,
@@ -38,14 +39,15 @@ from workbench.ir import (
 )
 from workbench.ir.numbers import element_bytes
 from workbench.rewrite import ModuleEditor, Refusal, Rule, Site, note
-from workbench.support import NodeId
+from workbench.support import CompileError, NodeId
 
 
 @dataclass(frozen=True)
 class FoldConstant(Rule):
     """Replace operator calls on constants by their value, computed with the numpy reference.
 
-    Values larger than `max_bytes` stay computed. Reference: `relax.transform.FoldConstant`.
+    Values larger than `max_bytes` stay computed, and so do calls that fail.
+    Reference: `relax.transform.FoldConstant`.
     """
 
     name: ClassVar[str] = "fold-constant"
@@ -56,7 +58,7 @@ class FoldConstant(Rule):
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:
         for name, function in module.graph_functions.items():
             known = dict(constant_values(function))
-            for binding in function.bindings:
+            for binding in bindings_in(function.blocks):
                 found = self._judge(name, binding, known)
                 if isinstance(found, Site):
                     known[binding.var.id] = Constant("", TensorType(()))
@@ -85,11 +87,15 @@ class FoldConstant(Rule):
         return Site(function, (var.id,), f"`{call.op}` of constants")
 
     @override
-    def rewrite(self, site: Site, editor: ModuleEditor) -> None:
-        value = _evaluate(site.nodes[0], site.function, editor)
-        editor.replace_value(
-            site.function, site.nodes[0], Alias(editor.add_constant(value)), self.name
-        )
+    def rewrite(self, site: Site, editor: ModuleEditor) -> Refusal | None:
+        node = site.nodes[0]
+        try:
+            value = _evaluate(node, site.function, editor)
+        except CompileError as error:
+            why = error.diagnostics[0].message
+            return note("fold/fails", f"it fails when it runs: {why}", site.function, node)
+        editor.replace_value(site.function, node, Alias(editor.add_constant(value)), self.name)
+        return None
 
 
 def _static(type_: TensorType) -> bool:
