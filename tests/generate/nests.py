@@ -2,14 +2,15 @@
 
 Element-wise nests, stencils, reductions with and without blocks, scans, wavefronts, triangular,
 split and flattened loops, chained over shared buffers; what does not follow a pattern is in
-`irregular`, what blocks add in `block_nests`, reductions of several elements in `together`.
+`irregular`, what blocks add in `block_nests`, reductions of several elements in `together`, loops
+that leave out iterations in `trimmed`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.generate import block_nests, irregular, together
+from tests.generate import block_nests, irregular, together, trimmed
 from tests.generate.choices import Choices, chance, pick
 from tests.generate.programs import DTYPES, Program, Writer, inside, open_block
 
@@ -286,4 +287,5 @@ STAGES: tuple[Callable[[Writer], None], ...] = (
     *irregular.STAGES,
     *block_nests.STAGES,
     *together.STAGES,
+    *trimmed.STAGES,
 )

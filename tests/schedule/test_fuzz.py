@@ -18,6 +18,7 @@ def test_random_schedules_compute_the_same(chunk: int) -> None:
     for number in range(PER_CHUNK):
         total.merge(fuzz(chunk * PER_CHUNK + number))
     assert total.applied > PER_CHUNK // 2, total.table()
+    assert total.native > PER_CHUNK // 20, total.table()
     assert total.unproved_share < 0.01, (total.table(), *total.unproved.items())
 
 
