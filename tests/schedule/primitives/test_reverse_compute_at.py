@@ -7,6 +7,8 @@ from tests.schedule.checks import answered, applied, body, only
 from workbench.analysis.dependence import AnswerKind
 from workbench.ir import Block
 from workbench.schedule.primitives.decompose_reduction import DecomposeReduction
+from workbench.schedule.primitives.fuse import Fuse
+from workbench.schedule.primitives.parallel import Parallel
 from workbench.schedule.primitives.reverse_compute_at import ReverseComputeAt
 from workbench.schedule.primitives.split import Split
 from workbench.schedule.scope import walk_statements
@@ -89,10 +91,61 @@ def test_two_producers() -> None:
 
 def test_instances_that_the_loop_does_not_reach() -> None:
     text = stages.BLUR.replace("by[vi, vj] = bx[vi, vj]", "by[vi, vj] = bx[0, vj]").replace(
-        " + bx[vi + 1, vj] + bx[vi + 2, vj]", ""
+        " + bx[vi + 1, vj] + bx[vi + 2, vj]", " * bx[1, vj]"
     )
     answer = answered(parse(text), ReverseComputeAt(block="by", loop="bx.i"))
     assert not answer.applies
+
+
+def test_all_instances_in_the_iteration_that_writes_what_they_read() -> None:
+    text = stages.BLUR.replace("by[vi, vj] = bx[vi, vj]", "by[vi, vj] = bx[3, vj]").replace(
+        " + bx[vi + 1, vj] + bx[vi + 2, vj]", ""
+    )
+    after = applied(parse(text), ReverseComputeAt(block="by", loop="bx.i"))
+    assert "T.where(3 == i)" in body(after)
+
+
+TRANSPOSED = """
+@T.prim_func
+def f(A: T.Buffer((4, 6), "float32"), C: T.Buffer((6, 4), "float32")):
+    B = T.alloc_buffer((4, 6), "float32")
+    for i, j in T.grid(4, 6):
+        with T.sblock("B"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            B[vi, vj] = A[vi, vj] * T.float32(2)
+    for i, j in T.grid(4, 6):
+        with T.sblock("C"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            C[vj, vi] = B[vi, vj] + T.float32(1)
+"""
+
+
+@pytest.mark.parametrize("factor", [2, 4, 5, 7, 24])
+@pytest.mark.parametrize("read", ["B[vi, vj]", "B[3 - vi, vj]", "B[3 - vi, 5 - vj]"])
+def test_under_a_fused_loop_split_where_no_row_ends(factor: int, read: str) -> None:
+    """What one iteration writes is no box: the instances of the box that read it are selected."""
+    module = applied(
+        parse(TRANSPOSED.replace("B[vi, vj] + T", f"{read} + T")),
+        Fuse(loops=("B.i", "B.j")),
+        Split(loop="i_j_fused", factors=(None, factor)),
+    )
+    after = applied(module, ReverseComputeAt(block="C", loop="i_j_fused_0"))
+    applied(after, Parallel(loop="i_j_fused_0"))
+
+
+def test_an_iteration_that_is_not_found_is_no_conflict() -> None:
+    """In some iteration both elements are there: that none was found is not illegal."""
+    module = applied(
+        parse(TRANSPOSED.replace("B[vi, vj] + T", "B[vi, vj] * B[3 - vi, vj] + T")),
+        Fuse(loops=("B.i", "B.j")),
+        Split(loop="i_j_fused", factors=(None, 5)),
+    )
+    answer = answered(module, ReverseComputeAt(block="C", loop="i_j_fused_0"))
+    assert answer.kind is AnswerKind.UNPROVED
+    assert answer.message == (
+        "it is not proved in which iteration of `i_j_fused_0` everything is there that `C` reads "
+        "of `B`"
+    )
 
 
 def test_nothing_there_writes_what_it_reads() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from workbench.analysis.arith import Facts
-from workbench.analysis.dependence import inapplicable, unproved
+from workbench.analysis.dependence import Answer, inapplicable, unproved
 from workbench.ir import (
     Axis,
     Binary,
@@ -22,7 +22,9 @@ from workbench.ir import (
     walk,
 )
 from workbench.schedule.blocks.axis_spans import completing, reading
+from workbench.schedule.blocks.iterations import iterations, not_too_early
 from workbench.schedule.blocks.loops_by_axes import UnsolvedError, apart
+from workbench.schedule.blocks.moved import moved_once
 from workbench.schedule.blocks.movement import placed
 from workbench.schedule.blocks.nest import CARRIED, Nest, known_at, nest_of
 from workbench.schedule.blocks.producer import refuse_unknown_times
@@ -44,6 +46,7 @@ class ConsumerPlan:
     nest: Nest
     function: TensorFunction
     loops: tuple[NodeId, ...]
+    answer: Answer
 
 
 def consume_under(
@@ -51,11 +54,59 @@ def consume_under(
 ) -> ConsumerPlan:
     """The function with a consumer under a loop of its producers.
 
-    In each iteration it runs for the instances whose last input is written there.
+    In each iteration it runs for the instances whose last input is written there: those of a box,
+    or where that is wrong, those of it whose element is.
 
     Raises:
         RefusedError: what is missing.
     """
+    place = _Place(scope, block, loop, index, keep_unit_loops)
+    plan = place.plan()
+    assert plan is not None
+    if plan.answer.applies:
+        return plan
+    selected = place.plan(selected=True)
+    return plan if selected is None or not selected.answer.applies else selected
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a consumer goes."""
+
+    scope: Scope
+    block: Block
+    loop: For
+    index: int
+    keep_unit_loops: bool
+
+    def plan(self, *, selected: bool = False) -> ConsumerPlan | None:
+        """The move, with a condition that selects instances of a box where asked for.
+
+        None where there is no such condition.
+
+        Raises:
+            RefusedError: what is missing.
+        """
+        moved = _moved(
+            self.scope,
+            self.block,
+            self.loop,
+            self.index,
+            keep_unit_loops=self.keep_unit_loops,
+            selected=selected,
+        )
+        if moved is None:
+            return None
+        function, nest, loops = moved
+        before = self.scope.function
+        answer = moved_once(before, function, nest.block)
+        answer = not_too_early(before, function, nest.block, self.loop, answer)
+        return ConsumerPlan(nest, function, loops, answer)
+
+
+def _moved(
+    scope: Scope, block: Block, loop: For, index: int, *, keep_unit_loops: bool, selected: bool
+) -> tuple[TensorFunction, Nest, tuple[NodeId, ...]] | None:
     if any(stmt is loop for stmt in scope.paths[block.id]):
         message = f"`{block.name}` is under the loop `{loop.var.name}` already"
         raise RefusedError(inapplicable(message, block.id))
@@ -78,6 +129,11 @@ def consume_under(
     nest = nest_of(scope, block, path)
     facts = known_at(scope.function, path)
     spans, only = _ready(nest, loop, sources, facts)
+    if selected:
+        selection = iterations(scope, nest, loop, sources, facts)
+        if not selection:
+            return None
+        only = (*only, *selection)
     regenerate = any(
         span.known is not None
         for axis, span in zip(nest.block.axes, spans, strict=True)
@@ -100,7 +156,7 @@ def consume_under(
     changed = replace_statement(scope.function.body, nest.outermost, None)
     changed = replace_statement(changed, loop, replace(loop, body=body))
     changed = left_to_analysis(changed, path)
-    return ConsumerPlan(nest, scope.with_body(changed), made.loops)
+    return scope.with_body(changed), nest, made.loops
 
 
 def _sources(block: Block) -> set[NodeId]:

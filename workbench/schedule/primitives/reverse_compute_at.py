@@ -10,7 +10,6 @@ from typing_extensions import override
 from workbench.analysis.dependence import Answer
 from workbench.ir import Block
 from workbench.schedule.blocks.consumer import ConsumerPlan, consume_under
-from workbench.schedule.blocks.moved import moved_once
 from workbench.schedule.moving import Moving
 from workbench.schedule.plans import planned
 from workbench.schedule.refusal import RefusedError
@@ -46,10 +45,9 @@ class ReverseComputeAt(Moving):
     @override
     def check(self, scope: Scope) -> Answer:
         try:
-            plan = planned(self, scope, self.plan)
+            return planned(self, scope, self.plan).answer
         except RefusedError as refused:
             return refused.answer
-        return moved_once(scope.function, plan.function, plan.nest.block)
 
     @override
     def plan(self, scope: Scope) -> ConsumerPlan:
