@@ -253,3 +253,30 @@ class M:
 """
     module = parse(text)
     assert module.graph_functions["h"].return_type.shape == (6,)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_other_outputs_beside_a_faulty_one_are_no_further_fault() -> None:
+    text = """
+@R.function
+def main(x: R.Tensor((6,), "float32"), y: R.Tensor((5,), "float32")):
+    with R.dataflow():
+        a = R.exp(x)
+        b = R.add(x, y)
+        o = R.multiply(b, a)
+        R.output(o, a)
+    return (o, a)
+"""
+    assert [fault.code for fault in faults(text).diagnostics] == ["type/shape-mismatch"]
+
+
+@pytest.mark.parametrize("shape", ["(n, 2, 2)", "(n * 2, 2)", "[n, 4]", "R.shape([n, 2, 2])"])
+def test_a_tuple_with_a_dimension_is_a_shape(shape: str) -> None:
+    text = f"""
+@R.function
+def main(x: R.Tensor(("n", 4), "float32")):
+    n = T.int64()
+    y = R.reshape(x, {shape})
+    return y
+"""
+    module = parse(text)
+    assert parse(module.script()).script() == module.script()

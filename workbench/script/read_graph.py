@@ -32,6 +32,7 @@ from workbench.script.read_leaves import LEAVES, Value
 from workbench.script.read_signature import SignatureReader
 from workbench.script.read_tensor import Options
 from workbench.script.scope import LOST, Hidden, ModuleName
+from workbench.script.source import FaultyError
 from workbench.support.spelling import near
 
 _STATEMENTS = ("R.dataflow", "R.output", "R.func_attr")
@@ -324,7 +325,10 @@ class GraphReader(SignatureReader):
         self.current.outputs = []
         bound = {binding.var.id for binding in self.current.bindings}
         for arg in call.args:
-            entry = self.lookup(arg) if isinstance(arg, ast.Name) else None
+            try:
+                entry = self.lookup(arg) if isinstance(arg, ast.Name) else None
+            except FaultyError:  # said already; the other outputs are outputs all the same
+                continue
             if not isinstance(entry, Var) or entry.id not in bound:
                 self.fault(
                     arg,

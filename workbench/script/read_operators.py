@@ -9,10 +9,13 @@ from workbench.ir import (
     Arg,
     Attr,
     CallOp,
+    Dim,
     Operator,
+    ScalarType,
     ScalarValue,
     ShapeValue,
     TupleValue,
+    Var,
     find_operator,
     operators,
 )
@@ -136,9 +139,15 @@ class OperatorReader(ExpressionReader):
 
 
 def _as_shape(arg: Arg) -> Arg:
-    """A tuple of numbers as an operator's argument is a shape."""
+    """A tuple of numbers and dimensions as an operator's argument is a shape."""
     if isinstance(arg, TupleValue) and arg.fields:
-        values = [item.value for item in arg.fields if isinstance(item, ScalarValue)]
-        if len(values) == len(arg.fields):
-            return ShapeValue(tuple(getattr(v, "value", v) for v in values))
+        dims = [dim for dim in map(_as_dim, arg.fields) if dim is not None]
+        if len(dims) == len(arg.fields):
+            return ShapeValue(tuple(dims))
     return arg
+
+
+def _as_dim(field: Arg) -> Dim | None:
+    if isinstance(field, Var) and isinstance(field.type, ScalarType):
+        return field
+    return getattr(field.value, "value", field.value) if isinstance(field, ScalarValue) else None
