@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Self, cast
+from typing import Any, Self, cast
 
 from typing_extensions import override
 
@@ -15,6 +15,7 @@ from workbench.schedule.decisions import decision_fault
 from workbench.schedule.primitive import Primitive
 from workbench.support import CompileError, Diagnostic
 from workbench.support.kinds import methods_check_kinds
+from workbench.support.plain_values import frozen
 from workbench.support.python_text import is_default, python_text
 
 
@@ -91,11 +92,12 @@ class Trace:
         Raises:
             CompileError: `schedule/no-such-decision`, `schedule/bad-decision`.
         """
+        decisions = {int(step): frozen(list(values)) for step, values in decisions.items()}
         for step, values in decisions.items():
             known = self.decisions.get(step)
             if known is None or len(known) != len(values):
-                found = "no sampling step" if known is None else f"`{len(known)}` numbers"
-                message = f"decision for step `{step}` has `{len(values)}` numbers, found {found}"
+                expected = "it is no sampling step" if known is None else f"expected `{len(known)}`"
+                message = f"decision for step `{step}` has {_numbers(len(values))}, {expected}"
                 raise CompileError(Diagnostic("schedule/no-such-decision", message))
             asked = self.instructions[step]
             assert isinstance(asked, Decision)
@@ -136,6 +138,10 @@ class Trace:
     @override
     def __repr__(self) -> str:
         return f"# schedule of `{self.function}`\n{self.python()}"
+
+
+def _numbers(count: int) -> str:
+    return "`1` number" if count == 1 else f"`{count}` numbers"
 
 
 def _at_step(number: int, step: Primitive, module: IRModule) -> PassResult:
@@ -185,9 +191,20 @@ def _call(step: Primitive, names: dict[tuple[int, int], str]) -> str:
         value = getattr(step, f.name)
         if f.name == step.spread:
             shown += [_text(item, names) for item in value]
-        elif f.name != "function" and not is_default(f, value):
+        elif f.name != "function" and _is_shown(step, f, value):
             shown.append(f"{f.name}={_text(value, names)}")
     return f"{step.name.replace('-', '_')}({', '.join(shown)})"
+
+
+def _is_shown(step: Primitive, f: dataclasses.Field[Any], value: object) -> bool:
+    """Whether an argument is written: not where it has its default, unless it was sampled."""
+    return f.name in step.asked or not is_default(f, value) or _is_sampled(value)
+
+
+def _is_sampled(value: object) -> bool:
+    if isinstance(value, tuple):
+        return any(_is_sampled(item) for item in cast("tuple[object, ...]", value))
+    return isinstance(value, Sampled)
 
 
 def _text(value: object, names: dict[tuple[int, int], str]) -> str:

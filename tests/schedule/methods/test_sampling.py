@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import dataclasses
+import inspect
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,8 +12,9 @@ import pytest
 from tests.schedule import programs, scripts
 from tests.schedule.checks import body
 from workbench.ir import module_digest
-from workbench.schedule import Schedule
+from workbench.schedule import PRIMITIVES, Primitive, Schedule
 from workbench.schedule.decisions import perfect_tile
+from workbench.schedule.trace import Sampled
 from workbench.script import parse
 from workbench.support import CompileError
 
@@ -107,6 +111,71 @@ def test_a_location_of_a_block() -> None:
     by_name.compute_inline("tanh")
     assert module_digest(inlined) == module_digest(by_name.module)
     assert [b.name for b in schedule.get_blocks()] == ["double", "tanh", "square"]
+
+
+def test_a_decision_that_is_the_default_is_written() -> None:
+    function = programs.chain(4, 6)
+    schedule = Schedule(function)
+    schedule.compute_at("tanh", schedule.sample_compute_location("tanh", decision=-1))
+    text = schedule.trace.python()
+    assert text.endswith("sch.compute_location(block='tanh', location=v0_0)")
+    edited = Schedule(function)
+    exec(text.replace("decision=-1", "decision=0"), {"sch": edited})
+    replaced = schedule.trace.with_decisions({0: (0,)}).apply(schedule.module).module
+    assert module_digest(edited.module) == module_digest(replaced)
+    assert module_digest(replaced) != module_digest(schedule.module)
+
+
+SAMPLED: list[tuple[str, Callable[[Schedule, Sampled], object]]] = [
+    ("read_buffer_index", lambda s, v: s.cache_read("tanh", v)),
+    ("factor_axis", lambda s, v: s.rfactor("r", v)),
+    ("ann_val", lambda s, v: s.annotate("matmul", "tile", [v, (v, 1)])),
+]
+
+
+def test_a_sampled_number_is_written_wherever_it_is_used() -> None:
+    for field, use in SAMPLED:
+        function = programs.chain(4, 6) if "read" in field else programs.matmul_bias_relu(4, 5, 3)
+        schedule = Schedule(function)
+        use(schedule, schedule.sample_categorical([0, 1], decision=0))
+        (line,) = schedule.trace.python().splitlines()[1:]
+        assert f"{field}=" in line
+        assert "v0_0" in line
+        again = Schedule(function)
+        exec(schedule.trace.python(), {"sch": again})
+        assert again.trace == schedule.trace
+
+
+@pytest.mark.parametrize("kind", PRIMITIVES)
+def test_what_a_method_asks_for_is_written(kind: type[Primitive]) -> None:
+    """An argument without a default must not be left out, though the primitive has one for it."""
+    method = inspect.unwrap(getattr(Schedule, kind.name.replace("-", "_")))
+    parameters = inspect.signature(method).parameters
+    for field in dataclasses.fields(kind):
+        parameter = parameters.get(field.name)
+        if parameter is not None and parameter.default is parameter.empty:
+            stands_for_nothing = field.default in {"", ()}
+            assert stands_for_nothing or field.name in kind.asked, (kind.name, field.name)
+
+
+def test_buffers_that_are_the_first_are_written() -> None:
+    module = parse(scripts.MATMUL)
+    schedule = Schedule(module)
+    schedule.transform_layout("C", 0, "lambda i, j: (j, i)")
+    schedule.reindex("C", 0)
+    again = Schedule(module)
+    exec(schedule.trace.python(), {"sch": again})
+    assert module_digest(again.module) == module_digest(schedule.module)
+
+
+def test_decisions_of_numpy_are_decisions() -> None:
+    trace = tiled(tile=[2, 4], width=1).trace
+    plain = trace.with_decisions({0: (4, 2)})
+    assert trace.with_decisions({np.int64(0): np.array([4, 2])}) == plain  # pyright: ignore[reportArgumentType]
+    with pytest.raises(CompileError, match="step `0` has `1` number, expected `2`"):
+        trace.with_decisions({0: (8,)})
+    with pytest.raises(CompileError, match="step `2` has `1` number, it is no sampling step"):
+        trace.with_decisions({2: (8,)})
 
 
 def test_a_reduction_that_is_read_again_is_not_inlined() -> None:

@@ -43,6 +43,7 @@ class Reindex(Primitive):
 
     name: ClassVar[str] = "reindex"
     tvm: ClassVar[str] = "reindex"
+    asked: ClassVar[tuple[str, ...]] = ("buffer",)
 
     block: str = ""
     buffer: int | str | tuple[str, int] = 0

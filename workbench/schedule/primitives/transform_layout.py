@@ -50,6 +50,7 @@ class TransformLayout(Primitive):
     halide: ClassVar[str] = "reorder_storage"
     tvm: ClassVar[str] = "transform_layout"
     exo: ClassVar[str] = "rearrange_dim"
+    asked: ClassVar[tuple[str, ...]] = ("buffer",)
 
     block: str = ""
     buffer: int | str | tuple[str, int] = 0
