@@ -1,6 +1,7 @@
 """How long schedules take to think: dependences, primitives, what applies at a loop.
 
-The curve over the number of loops of a convolution and of blocks of a function.
+The curve over the number of loops of a convolution and of blocks of a function. Times are those of
+the processor: all of it runs in one thread.
 """
 
 from __future__ import annotations
@@ -8,18 +9,23 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 
 from benchmarks.timing import conditions
 from workbench import te
 from workbench.analysis.dependence import dependences
-from workbench.ir import IRModule, PrimExpr, TensorFunction, Var
+from workbench.ir import IRModule, TensorFunction, Var
 from workbench.schedule import PRIMITIVES, Primitive, Schedule
 from workbench.schedule.scope import Scope
+from workbench.script import parse
+from workbench.support import CompileError
 from workbench.view.offers import place_offers
 
 RUNS = 7
 ROUNDS = 31
+OFFERS = 2
 
 
 def main() -> None:
@@ -29,6 +35,8 @@ def main() -> None:
         _convolution(loops)
     for blocks in (10, 30, 100):
         _blocks(blocks)
+        _blocks(blocks, reductions=True)
+        _blocks(blocks, reductions=True, symbolic=True)
 
 
 def convolution(loops: int) -> Schedule:
@@ -55,19 +63,46 @@ def convolution(loops: int) -> Schedule:
     return schedule
 
 
-def chain(blocks: int) -> IRModule:
-    """A function of `blocks` elementwise stages, one after the other."""
-    value = first = te.placeholder((64, 64), "float32", "x")
+def chain(blocks: int, *, reductions: bool = False, symbolic: bool = False) -> IRModule:
+    """A function of `blocks` stages, one after the other.
+
+    All of them are elementwise, or every other one is a product with one and the same matrix.
+    """
+    rows, columns = ("n", "m") if symbolic else (64, 64)
+    buffers = ["X", *(f"b{n}" for n in range(blocks - 1)), "Y"]
+    shape = f"{(rows, columns)}, 'float32'"
+    lines = [
+        "@T.prim_func",
+        f"def f(X: T.Buffer({shape}), W: T.Buffer({(columns, columns)}, 'float32'), "
+        f"Y: T.Buffer({shape})):",
+        *(f"    {name} = T.int64()" for name in ("n", "m") if symbolic),
+    ]
+    extents = f"{rows}, {columns}"
+    lines += [f"    {b} = T.alloc_buffer(({extents}), 'float32')" for b in buffers[1:-1]]
     for number in range(blocks):
-        value = _plus_one(value, f"stage{number}")
-    return IRModule((("f", te.create_tensor_function([first], [value])),))
+        stage = _product if reductions and number % 2 == 0 else _plus_one
+        lines += stage(f"stage{number}", extents, buffers[number], buffers[number + 1])
+    return parse("\n".join(lines))
 
 
-def _plus_one(source: te.Tensor, name: str) -> te.Tensor:
-    def element(i: Var, j: Var) -> PrimExpr:
-        return source[i, j] + 1.0
+def _plus_one(name: str, extents: str, source: str, target: str) -> list[str]:
+    return [
+        f"    for i, j in T.grid({extents}):",
+        f"        with T.sblock('{name}'):",
+        '            vi, vj = T.axis.remap("SS", [i, j])',
+        f"            {target}[vi, vj] = {source}[vi, vj] + T.float32(1)",
+    ]
 
-    return te.compute((64, 64), element, name)
+
+def _product(name: str, extents: str, source: str, target: str) -> list[str]:
+    return [
+        f"    for i, j, k in T.grid({extents}, {extents.split()[-1]}):",
+        f"        with T.sblock('{name}'):",
+        '            vi, vj, vk = T.axis.remap("SSR", [i, j, k])',
+        "            with T.init():",
+        f"                {target}[vi, vj] = T.float32(0)",
+        f"            {target}[vi, vj] = {target}[vi, vj] + {source}[vi, vk] * W[vk, vj]",
+    ]
 
 
 def _fresh(function: TensorFunction) -> TensorFunction:
@@ -80,9 +115,9 @@ def _median(work: Callable[[], object]) -> float:
 
 
 def _time(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     work()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def _middle(seconds: list[float]) -> float:
@@ -111,32 +146,40 @@ def _convolution(loops: int) -> None:
     )
 
 
-def _blocks(blocks: int) -> None:
-    module = chain(blocks)
-    label = Scope.of(module, "f").blocks[blocks // 2].name
-    place = (
-        f"f/{Scope.of(module, 'f').loops_around(Scope.of(module, 'f').block(label).id)[0].var.id}"
+def _blocks(blocks: int, *, reductions: bool = False, symbolic: bool = False) -> None:
+    """All primitives at two blocks in the middle and the loops around them, taken as users do."""
+    module = chain(blocks, reductions=reductions, symbolic=symbolic)
+    scope = Scope.of(module, "f")
+    offers = dict.fromkeys(
+        offer
+        for block in scope.blocks[blocks // 2 : blocks // 2 + 2]
+        for place in (block, *scope.loops_around(block.id))
+        for kind in PRIMITIVES
+        for offer in islice(kind.offers(scope, place), OFFERS)
     )
-    slowest = ("", 0.0)
-    for kind in PRIMITIVES:
-        scope = Scope.of(module, "f")
-        for node in (scope.block(label), scope.loops_around(scope.block(label).id)[0]):
-            offer = next(iter(kind.offers(scope, node)), None)
-            if offer is not None:
-                fresh = module.with_function("f", _fresh(module.tensor_functions["f"]))
-                taken = _median(lambda o=offer, m=fresh: _try(o, m))
-                slowest = max(slowest, (kind.name, taken), key=lambda item: item[1])
-    listed = _median(lambda: place_offers(module, place, "s"))
+    times = {offer: _median(lambda o=offer: _try(o, module)) for offer in offers}
+    slowest = max(times, key=lambda offer: times[offer])
+    loop = scope.loops_around(scope.blocks[blocks // 2].id)[0]
+    first, again = list[float](), list[float]()
+    for _ in range(RUNS):
+        new = chain(blocks, reductions=reductions, symbolic=symbolic)
+        for taken in (first, again):
+            taken.append(_time(lambda m=new: place_offers(m, f"f/{loop.var.id}", "s")))
+    kind = (
+        f"{'symbolic' if symbolic else 'static'}, {'reductions' if reductions else 'elementwise'}"
+    )
     print(
-        f"function of {blocks:3} blocks        slowest primitive {slowest[1]:7.2f} ms "
-        f"({slowest[0]}; limit 30)   what applies at a loop {listed:7.2f} ms (50)"
+        f"function of {blocks:3} blocks, {kind:22} slowest of {len(times):3} steps "
+        f"{times[slowest]:6.2f} ms ({slowest.name}; limit 30)   what applies at a loop "
+        f"{_middle(first):6.2f} ms the first time, {_middle(again):6.2f} ms again (50)"
     )
 
 
 def _try(offer: Primitive, module: IRModule) -> None:
-    scope = Scope.of(module, "f")
-    if offer.check(scope).applies:
-        offer.rewrite(scope)
+    """Check and rewrite, in a function that is as new as a step before leaves it."""
+    fresh = module.with_function("f", _fresh(module.tensor_functions["f"]))
+    with suppress(CompileError):
+        Schedule(fresh, "f").apply(offer)
 
 
 if __name__ == "__main__":

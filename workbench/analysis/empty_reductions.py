@@ -35,6 +35,7 @@ from workbench.ir.tensor import (
     While,
 )
 from workbench.ir.traverse import Node, free_vars, substitute, walk
+from workbench.support.identity_memo import IdentityMemo
 from workbench.support.ids import IdSource, NodeId
 
 ZERO = IntImm(0)
@@ -186,15 +187,36 @@ class Reduction:
 
 def reductions(function: TensorFunction) -> Iterator[Reduction]:
     """The blocks with an init and reduction axes, in program order."""
-    pending: list[tuple[Stmt, tuple[Stmt, ...]]] = [(function.body, ())]
+    for item in _items(function.body):
+        yield from _INSIDE.get(item, lambda i=item: tuple(_reductions_in(i)))
+
+
+def reduction_of(block: Block, path: tuple[Stmt, ...]) -> Reduction:
+    """A reduction under all statements around it; kept by identity, whatever stands beside them."""
+    around = path[1:] if path and isinstance(path[0], Seq) else path
+    return _KNOWN.get(block, lambda: Reduction(block, around), tuple(map(id, around)))
+
+
+_KNOWN: IdentityMemo[Block, Reduction] = IdentityMemo(1024)
+_INSIDE: IdentityMemo[Stmt, tuple[Reduction, ...]] = IdentityMemo(1024)
+
+
+def _items(body: Stmt) -> tuple[Stmt, ...]:
+    return body.body if isinstance(body, Seq) else (body,)
+
+
+def _reductions_in(item: Stmt) -> Iterator[Reduction]:
+    pending: list[tuple[Stmt, tuple[Stmt, ...]]] = [(item, ())]
     while pending:
         stmt, path = pending.pop()
-        if isinstance(stmt, Block) and stmt.init is not None:
-            found = Reduction(stmt, path)
-            if any(axis.kind is AxisKind.REDUCE for axis in stmt.axes):
-                yield found
+        if isinstance(stmt, Block) and stmt.init is not None and _reduces(stmt):
+            yield reduction_of(stmt, path)
         below = [child for child in _inside(stmt) if not isinstance(child, Store)]
         pending += [(child, (*path, stmt)) for child in reversed(below)]
+
+
+def _reduces(block: Block) -> bool:
+    return any(axis.kind is AxisKind.REDUCE for axis in block.axes)
 
 
 def empty_inits(function: TensorFunction, ids: IdSource) -> dict[NodeId, list[Stmt]]:
@@ -245,6 +267,14 @@ def _inside(stmt: Stmt) -> tuple[Stmt, ...]:
             return () if body is None else (body,)
 
 
+def _statements(stmt: Stmt) -> Iterator[Stmt]:
+    pending = [stmt]
+    while pending:
+        found = pending.pop()
+        yield found
+        pending += _inside(found)
+
+
 def _always_runs(stmt: Stmt) -> bool:
     """Whether a statement runs what is in it, for all that its form says."""
     match stmt:
@@ -282,9 +312,9 @@ def _reads(expr: PrimExpr) -> bool:
 
 def _apart(inside: Sequence[Stmt], block: Block, init: Stmt) -> bool:
     """Whether loops alone stand around the block, and the rest leaves alone what init touches."""
-    written = {node.buffer.id for node in walk(init) if isinstance(node, Store)}
+    written = {stmt.buffer.id for stmt in _statements(init) if isinstance(stmt, Store)}
     read = {node.buffer.id for node in walk(init) if isinstance(node, Load)}
-    own = {node.buffer.id for node in walk(block) if isinstance(node, Store)}
+    own = {stmt.buffer.id for stmt in _statements(block) if isinstance(stmt, Store)}
     if not read.isdisjoint(own | written):
         return False
     for stmt, child in zip(inside, (*inside[1:], block), strict=True):

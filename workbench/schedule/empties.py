@@ -6,13 +6,12 @@ Fused with another loop, say, a reduction is no longer such a nest.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from workbench.analysis.conjunctions import conjunction
 from workbench.analysis.dependence import Answer, applies, unproved
 from workbench.analysis.dependence.examples import example
+from workbench.analysis.dependence.operands import statements_in
 from workbench.analysis.dependence.sets import TooLargeError
 from workbench.analysis.empty_reductions import (
     EmptyReduction,
@@ -33,50 +32,45 @@ from workbench.ir import (
     TensorFunction,
     Var,
     free_vars,
-    walk,
 )
 from workbench.support import NodeId
-
-_KEPT = 16
-_CACHE: OrderedDict[int, tuple[TensorFunction, tuple[Reduction, ...]]] = OrderedDict()
-_LOCK = threading.Lock()
 
 Inits = dict[NodeId, tuple[Var, Block, bool]]
 ALWAYS = IntImm(1, "bool")
 HINT = "take the initial value out first: `decompose_reduction`"
 
 
-def may_be_empty(function: TensorFunction) -> tuple[Reduction, ...]:
-    """The reductions of which it is not proved that they have instances; kept by identity."""
-    with _LOCK:
-        entry = _CACHE.get(id(function))
-    if entry is not None:
-        return entry[1]
-    found = tuple(reduction for reduction in reductions(function) if reduction.may_be_empty)
-    with _LOCK:
-        _CACHE[id(function)] = function, found
-        while len(_CACHE) > _KEPT:
-            _CACHE.popitem(last=False)
-    return found
+def some_may_be_empty(function: TensorFunction) -> bool:
+    """Whether it is not proved that all reductions have instances."""
+    return any(found.may_be_empty for found in reductions(function))
+
+
+def empty_at(function: TensorFunction, block: NodeId) -> Reduction | None:
+    """The reduction of a block if it is not proved that it has instances."""
+    found = next((one for one in reductions(function) if one.block.id == block), None)
+    return found if found is not None and found.may_be_empty else None
 
 
 def inits_kept(
-    before: tuple[Reduction, ...], after: TensorFunction, apart: Collection[NodeId] = ()
+    before: TensorFunction, after: TensorFunction, apart: Collection[NodeId] = ()
 ) -> Answer:
     """Whether what was initialised with nothing to reduce still is, and nothing else.
 
     `apart` are blocks of which the caller has compared when they initialise.
     """
-    rest = {found.block.id: found for found in before if found.block.id not in apart}
-    changed = _changed(rest, after)
-    if changed is not None:
-        message = f"it is not proved that `{changed.name}` has something to reduce: else its init "
-        return unproved(f"{message}would run in other cases", changed.id, hint=HINT)
-    old, new = _inits(before), _inits(may_be_empty(after))
+    was, now = _changed(tuple(reductions(before)), tuple(reductions(after)))
+    empty = {found.block.id: found for found in was if found.may_be_empty}
+    rest = {ident: found for ident, found in empty.items() if ident not in apart}
+    natural = {v for param in after.params for v in free_vars(param.type)}
+    other = _otherwise(rest, now, natural)
+    if other is not None:
+        message = f"it is not proved that `{other.name}` has something to reduce: else its init "
+        return unproved(f"{message}would run in other cases", other.id, hint=HINT)
+    old, new = _inits(empty.values()), _inits(found for found in now if found.may_be_empty)
     blocks = {block.id: (buffer, block, simple) for buffer, block, simple in old.values()}
     for ident, (buffer, block, simple) in new.items():
-        was = old.get(ident) or blocks.get(block.id)
-        if (was is None and simple) or (was is not None and was[2] is simple):
+        known = old.get(ident) or blocks.get(block.id)
+        if (known is None and simple) or (known is not None and known[2] is simple):
             continue
         verb = "would get its initial value" if simple else "would not get its initial value"
         message = f"it is not proved that `{block.name}` has something to reduce: else `"
@@ -84,18 +78,33 @@ def inits_kept(
     return applies()
 
 
-def _changed(before: dict[NodeId, Reduction], after: TensorFunction) -> Block | None:
+def _changed(
+    before: Sequence[Reduction], after: Sequence[Reduction]
+) -> tuple[list[Reduction], list[Reduction]]:
+    """The reductions that are no longer in the same nest, or share a buffer with such a one."""
+    every = ({id(found) for found in before}, {id(found) for found in after})
+    other = every[0] ^ every[1]
+    buffers = {b for one in (*before, *after) if id(one) in other for b, _ in _initialised(one)}
+
+    def matters(found: Reduction) -> bool:
+        return id(found) in other or any(b in buffers for b, _ in _initialised(found))
+
+    return list(filter(matters, before)), list(filter(matters, after))
+
+
+def _otherwise(
+    before: Mapping[NodeId, Reduction], after: Sequence[Reduction], natural: Collection[NodeId]
+) -> Block | None:
     """A reduction that is not initialised in the same cases, though both nests are simple."""
-    new = {found.block.id: found for found in may_be_empty(after)}
-    every = {found.block.id: found for found in reductions(after)}
-    natural = {v for param in after.params for v in free_vars(param.type)}
+    every = {found.block.id: found for found in after}
     for ident, old in before.items():
         if old.simple is None or ident not in every:
             continue
-        found = new.get(ident)
-        if found is None and not _in_each_case(every[ident]):
-            return old.block
-        if found is not None and found.simple is not None and not _same_cases(old, found, natural):
+        found = every[ident]
+        if not found.may_be_empty:
+            if not _in_each_case(found):
+                return old.block
+        elif found.simple is not None and not _same_cases(old, found, natural):
             return old.block
     return None
 
@@ -171,15 +180,21 @@ def all_of(*parts: PrimExpr) -> PrimExpr:
     return ALWAYS if found is None else found
 
 
-def _inits(found: tuple[Reduction, ...]) -> Inits:
+def _inits(found: Iterable[Reduction]) -> Inits:
     """Each buffer that is initialised, by which block, and whether always."""
     inits: Inits = {}
     for reduction in found:
-        assert reduction.block.init is not None
-        for node in walk(reduction.block.init):
-            if isinstance(node, Store):
-                always = reduction.simple is not None
-                kept = inits.get(node.buffer.id)
-                if kept is None or kept[2]:
-                    inits[node.buffer.id] = node.buffer, reduction.block, always
+        for ident, buffer in _initialised(reduction):
+            always = reduction.simple is not None
+            kept = inits.get(ident)
+            if kept is None or kept[2]:
+                inits[ident] = buffer, reduction.block, always
     return inits
+
+
+def _initialised(found: Reduction) -> Iterator[tuple[NodeId, Var]]:
+    """The buffers that an init stores to."""
+    assert found.block.init is not None
+    for stmt in statements_in(found.block.init):
+        if isinstance(stmt, Store):
+            yield stmt.buffer.id, stmt.buffer

@@ -61,14 +61,14 @@ class PlaceFacts:
         """The dependences between different iterations of the loop; none at a block."""
         if isinstance(self.node, Block):
             return ()
-        return self.scope.dependences.carried(self.node.var.id)
+        return self.scope.dependences_around(self.node).carried(self.node.var.id)
 
     @property
     def independent(self) -> Answer | None:
         """Whether iterations of the loop may run at once and in any order; None at a block."""
         if isinstance(self.node, Block):
             return None
-        return self.scope.dependences.independent(self.node.var.id)
+        return self.scope.dependences_around(self.node).independent(self.node.var.id)
 
     @property
     def known(self) -> Facts:

@@ -16,7 +16,7 @@ from typing_extensions import override
 from workbench.analysis.dependence import Answer, AnswerKind, applies
 from workbench.ir import Block, For, IRModule, TensorFunction
 from workbench.rewrite import Derivation, NodeRef, Pass, PassResult, Refusal, Relation, Site
-from workbench.schedule.empties import inits_kept, may_be_empty
+from workbench.schedule.empties import inits_kept, some_may_be_empty
 from workbench.schedule.scope import Scope, place_id
 from workbench.support import CompileError, Diagnostic, NodeId, Severity
 from workbench.support.plain_values import frozen
@@ -108,11 +108,10 @@ class Primitive(Pass):
             CompileError: what `check` raises.
         """
         answer = self.check(scope)
-        empty = may_be_empty(scope.function) if answer.applies else ()
-        if not empty:
+        if not answer.applies or not some_may_be_empty(scope.function):
             return answer
         done = self.rewrite(Scope(scope.name, scope.function))
-        return all_apply(answer, inits_kept(empty, done.function, self.compared(scope)))
+        return all_apply(answer, inits_kept(scope.function, done.function, self.compared(scope)))
 
     def compared(self, scope: Scope) -> Collection[NodeId]:  # noqa: ARG002
         """The blocks of which `check` has compared when they initialise with nothing to reduce."""

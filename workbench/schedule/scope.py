@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
@@ -27,6 +27,7 @@ from workbench.ir import (
     walk,
 )
 from workbench.support import CompileError, Diagnostic, IdSource, NodeId
+from workbench.support.identity_memo import IdentityMemo
 from workbench.support.spelling import near
 
 P = TypeVar("P", For, Block, Var)
@@ -82,12 +83,35 @@ class Scope:
         """
         path = (*self.paths[loop.var.id], loop)
         first, nest = next((n, stmt) for n, stmt in enumerate(path) if isinstance(stmt, For))
+        if first <= 1:
+            return self.dependences_holding((nest,))
         if nest.var.id not in self._nests:
             body: Stmt = nest
             for stmt, below in reversed(list(pairwise(path[: first + 1]))):
                 body = body if isinstance(stmt, Seq) else replace_statement(stmt, below, body)
             self._nests[nest.var.id] = dependences(self.with_body(body))
         return self._nests[nest.var.id]
+
+    def dependences_holding(self, stmts: Collection[Stmt]) -> Dependences:
+        """The dependences of what stands at the top of the function, of `stmts` alone."""
+        return dependences(self.holding(stmts))
+
+    def holding(self, stmts: Collection[Stmt]) -> TensorFunction:
+        """The function with what stands at its top among `stmts` alone; computed once for it.
+
+        For questions about what is inside of these, as of a path of statements.
+        """
+        function, body = self.function, self.function.body
+        items = body.body if isinstance(body, Seq) else (body,)
+        known = set(map(id, stmts))
+        kept = tuple(item for item in items if id(item) in known)
+        if not kept or len(kept) == len(items):
+            return function
+        return _PARTS.get(
+            function,
+            lambda: replace(function, body=sequence(kept)),
+            tuple(map(id, kept)),
+        )
 
     # --- places ------------------------------------------------------------------------------
 
@@ -275,6 +299,9 @@ class Scope:
     def with_body(self, body: Stmt) -> TensorFunction:
         """The function with another body; ids handed out by `ids` are accounted for."""
         return replace(self.function, body=body, next_id=self.ids.next)
+
+
+_PARTS: IdentityMemo[TensorFunction, TensorFunction] = IdentityMemo(64)
 
 
 def place_id(place: For | Block) -> NodeId:

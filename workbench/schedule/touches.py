@@ -61,6 +61,14 @@ class Touches:
     aliases: dict[NodeId, str] = field(default_factory=dict[NodeId, str])
     effects: bool = False
 
+    def conflicts(self, read: Collection[NodeId], written: Collection[NodeId]) -> bool:
+        """Whether one of `read` is written here, or one of `written` is touched."""
+        return (
+            self.touches(written)
+            or not self.writes.keys().isdisjoint(read)
+            or not self.aliases.keys().isdisjoint(read)
+        )
+
     def touches(self, buffers: Collection[NodeId]) -> bool:
         """Whether one of the buffers is read or written."""
         return any(b in self.reads or b in self.writes or b in self.aliases for b in buffers)
@@ -100,10 +108,12 @@ def aliased(function: TensorFunction, buffer: NodeId) -> str:
     return next((reason for reason in found if reason), "")
 
 
-def part_about(function: TensorFunction, buffers: Collection[NodeId]) -> TensorFunction:
-    """The function with those statements at its top that touch one of the buffers."""
+def part_about(
+    function: TensorFunction, read: Collection[NodeId], written: Collection[NodeId]
+) -> TensorFunction:
+    """The function with those statements at its top that conflict with reads and writes."""
     items = items_of(function)
-    kept = [item for item in items if touches_of(item).touches(buffers)]
+    kept = [item for item in items if touches_of(item).conflicts(read, written)]
     return function if len(kept) == len(items) else replace(function, body=sequence(kept))
 
 

@@ -122,7 +122,7 @@ def _region(item: Region) -> str:
 
 def _carries(scope: Scope, node: For) -> list[str]:
     kinds: dict[str, list[str]] = {}
-    for item in scope.dependences.carried(node.var.id):
+    for item in scope.dependences_around(node).carried(node.var.id):
         kinds.setdefault(_carried(item), []).append(item.kind)
     lines = [f"carries: {', '.join(dict.fromkeys(k))} {text}" for text, k in kinds.items()]
     more = [f"and {len(lines) - MOST_CARRIED} more"] if len(lines) > MOST_CARRIED else []

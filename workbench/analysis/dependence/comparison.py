@@ -79,9 +79,14 @@ class Group:
         )
 
     def others(self, buffer: NodeId) -> tuple[Event, ...]:
-        """The accesses of all other statements to a buffer."""
+        """The accesses of all other statements to a buffer; its writes where these only read it."""
         own = set(map(id, self.statements))
-        return tuple(e for e in self.version.of_buffer(buffer) if id(e.statement) not in own)
+        written = any(e.access.write and e.access.buffer.id == buffer for e in self.events)
+        return tuple(
+            e
+            for e in self.version.of_buffer(buffer)
+            if id(e.statement) not in own and (written or e.access.write)
+        )
 
     def keys(self) -> set[int]:
         """The keys of loops around all of them."""

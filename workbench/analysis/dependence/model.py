@@ -17,7 +17,7 @@ from workbench.analysis.dependence.spelling import short
 from workbench.analysis.dependence.statements import Access, Guard, Model, Statement
 from workbench.analysis.dependence.symbolic import symbolic_digits
 from workbench.analysis.dependence.terms import TermKind, Terms
-from workbench.analysis.empty_reductions import Reduction
+from workbench.analysis.empty_reductions import reduction_of
 from workbench.analysis.intervals import dtype_bounds
 from workbench.ir.expr import Binary, BinaryOp, IntImm, PrimExpr, ScalarType, binary, dtype_of
 from workbench.ir.tensor import (
@@ -292,7 +292,7 @@ class _Builder:
     def _early(self, block: Block) -> Place:
         """The place of an init, at the first iterations of loops that may have none."""
         place = self.place
-        reduction = Reduction(block, place.path[:-1])
+        reduction = reduction_of(block, place.path[:-1])
         simple = reduction.simple if reduction.may_be_empty else None
         if simple is None:
             return place

@@ -12,7 +12,7 @@ from workbench.analysis.dependence.clashes import Witness
 from workbench.analysis.dependence.comparison import Comparison, Group
 from workbench.analysis.dependence.sets import TooLargeError
 from workbench.analysis.dependence.versions import Version
-from workbench.analysis.empty_reductions import EmptyReduction, Reduction
+from workbench.analysis.empty_reductions import EmptyReduction, reduction_of
 from workbench.ir import (
     Axis,
     AxisKind,
@@ -38,7 +38,6 @@ from workbench.schedule.blocks.nest import known_at
 from workbench.schedule.empties import ALWAYS
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, replace_statement, sequence, uses
-from workbench.schedule.touches import touches_of
 from workbench.support import NodeId
 
 
@@ -124,7 +123,7 @@ def _init_nest(scope: Scope, block: Block, inside: Sequence[Stmt], around: Seque
 
 def _early(block: Block, inside: Sequence[Stmt], around: Sequence[Stmt]) -> EmptyReduction | None:
     """How init runs where there is nothing to reduce, if all reduction loops are inside."""
-    simple = Reduction(block, (*around, *inside)).simple
+    simple = reduction_of(block, (*around, *inside)).simple
     if simple is None or not any(stmt is simple.outermost for stmt in inside):
         return None
     return simple
@@ -214,9 +213,7 @@ def _init_block(
 def init_keeps(before: TensorFunction, plan: Decomposed) -> Answer:
     """Whether every update still finds its initial value, and nothing else changes."""
     block = plan.block
-    touched = touches_of(block)
-    buffers = touched.reads.keys() | touched.writes.keys()
-    old, new = (Version(part_deciding(f, buffers)) for f in (before, plan.function))
+    old, new = (Version(part_deciding(f, block)) for f in (before, plan.function))
     found = Comparison(Group.of(old, block.id, init=True), Group.of(new, plan.init))
     try:
         extra, lost = found.extra_instance(), found.lost_instance()

@@ -129,9 +129,7 @@ def inlining_keeps(scope: Scope, element: Element) -> Answer:
     binders = [s for s in scope.paths[block.id] if _bound(s) & free_vars(element.store).keys()]
     makers = [s for s in scope.paths[block.id] if _made(s) & free_vars(element.store).keys()]
     fixed = bool(binders)
-    touched = touches_of(block)
-    part = part_deciding(scope.function, touched.reads.keys() | touched.writes.keys())
-    flow = Reaching(Version(part), block.id, buffer.id, fixed)
+    flow = Reaching(Version(part_deciding(scope.function, block)), block.id, buffer.id, fixed)
     for reader in flow.readers:
         for binder in binders:
             if not any(stmt is binder for stmt in reader.statement.path):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-
 from workbench.analysis.arith import loop_interval
 from workbench.analysis.dependence import (
     Answer,
     applies,
-    dependences,
     illegal,
     inapplicable,
     unproved,
@@ -38,11 +35,12 @@ from workbench.ir import (
 from workbench.ir.traverse import Node
 from workbench.schedule.blocks.nest import known_at
 from workbench.schedule.blocks.producer import Plan
-from workbench.schedule.empties import HINT, may_be_empty
+from workbench.schedule.empties import HINT, empty_at
 from workbench.schedule.primitive import all_apply
 from workbench.schedule.scope import Scope
 from workbench.schedule.touches import items_of, part_about, places_of, touches_of
 from workbench.support import NodeId
+from workbench.support.identity_memo import IdentityMemo
 
 
 def recomputed(before: TensorFunction, plan: Plan) -> Answer:
@@ -85,9 +83,10 @@ def recomputed(before: TensorFunction, plan: Plan) -> Answer:
 def independent(before: TensorFunction, after: TensorFunction, block: Block) -> Answer:
     """Whether loops that run at once, and that a block has come under, are independent still."""
     known = {loop.var.id for loop in _around(before, block)}
-    for loop in _around(after, block):
+    scope = Scope("", after)
+    for loop in scope.loops_around(block.id):
         if loop.var.id not in known and loop.kind in _AT_ONCE:
-            answer = dependences(after).independent(loop.var.id)
+            answer = scope.dependences_around(loop).independent(loop.var.id)
             if not answer.applies:
                 return answer
     return applies()
@@ -137,30 +136,42 @@ def _not_once(block: Block, witness: Witness) -> Answer:
 def compared(before: TensorFunction, after: TensorFunction, block: NodeId) -> Comparison:
     """A function before and after a block was moved, with the statements that matter to it."""
     moved = next(place.stmt for place in places_of(before) if _is(place.stmt, block))
-    touched = touches_of(moved)
-    buffers = touched.reads.keys() | touched.writes.keys()
-    old, new = (Version(part_deciding(function, buffers)) for function in (before, after))
+    old, new = (Version(part_deciding(function, moved)) for function in (before, after))
     return Comparison(Group.of(old, block), Group.of(new, block))
 
 
-def part_deciding(function: TensorFunction, buffers: Collection[NodeId]) -> TensorFunction:
-    """The statements at the top that touch the buffers, or what guards and indices there read."""
-    known = set(buffers)
+def part_deciding(function: TensorFunction, moved: Stmt) -> TensorFunction:
+    """The statements at the top that matter to one that moves.
+
+    Those that touch what it writes, that write what it reads, or what guards and indices there
+    read. Buffers that have another name count as written.
+    """
+    touched = touches_of(moved)
+    written = {*touched.writes, *touched.aliases} or {*touched.reads}
+    read = {*touched.reads}
     while True:
-        part = part_about(function, known)
-        more = {b for item in items_of(part) for b in _deciding(item)} - known
-        if not more:
+        part = part_about(function, read, written)
+        items = items_of(part)
+        decide = {b for item in items for b in _DECIDING.get(item, lambda i=item: _deciding(i))}
+        named = {b for item in items for b in touches_of(item).aliases}
+        if decide <= read and named <= written:
             return part
-        known |= more
+        read |= decide
+        written |= named
 
 
-def _deciding(stmt: Stmt) -> Iterator[NodeId]:
+def _deciding(stmt: Stmt) -> frozenset[NodeId]:
     """The buffers whose values decide which instances run and which elements they touch."""
-    for node in walk(stmt):
-        for value in _decided_by(node):
-            for part in walk(value):
-                if isinstance(part, Load):
-                    yield part.buffer.id
+    return frozenset(
+        part.buffer.id
+        for node in walk(stmt)
+        for value in _decided_by(node)
+        for part in walk(value)
+        if isinstance(part, Load)
+    )
+
+
+_DECIDING: IdentityMemo[Stmt, frozenset[NodeId]] = IdentityMemo(1024)
 
 
 def _decided_by(node: Node) -> tuple[PrimExpr, ...]:
@@ -299,7 +310,7 @@ def _all_written(before: TensorFunction, plan: Plan, found: Comparison) -> Answe
 def _empty_written(before: TensorFunction, plan: Plan) -> Answer:
     """Whether an output is initialised under its new loops where there is nothing to reduce."""
     block = plan.nest.block
-    found = next((one for one in may_be_empty(before) if one.block.id == block.id), None)
+    found = empty_at(before, block.id)
     if found is None or found.simple is None:
         return applies()
     known = {loop.var.id for loop in _around(before, block)} | {*plan.loops}

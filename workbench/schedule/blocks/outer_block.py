@@ -232,5 +232,5 @@ class _Outer:
 
     def _kind(self, loop: For) -> AxisKind:
         """Spatial where no iteration depends on another, else nothing is promised."""
-        answer = self.scope.dependences.independent(loop.var.id)
+        answer = self.scope.dependences_around(loop).independent(loop.var.id)
         return AxisKind.SPATIAL if answer.applies else AxisKind.OPAQUE

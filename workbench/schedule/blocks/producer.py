@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from workbench.analysis.dependence import dependences, illegal, inapplicable, unproved
+from workbench.analysis.dependence import illegal, inapplicable, unproved
 from workbench.ir import (
     Allocate,
     Block,
@@ -116,7 +116,8 @@ def _private(
     rest = replace_statement(function.body, there, None)
     if touches_of(rest).touches((buffer.id,)):
         return function
-    if dependences(function).independent(loop.var.id).applies:
+    known = Scope("", function).dependences_around(there)
+    if known.independent(loop.var.id).applies:
         return function
     private = replace(there, body=Allocate(buffer, there.body))
     body = replace_statement(function.body, there, private)

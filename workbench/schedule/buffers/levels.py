@@ -47,6 +47,11 @@ class Level:
         """The statements of the run."""
         return self.items[self.first : self.last]
 
+    @property
+    def inside(self) -> tuple[Stmt, ...]:
+        """What encloses the run, and its statements."""
+        return (*self.path, *self.run)
+
 
 def levels(scope: Scope, consumers: Sequence[For | Block], buffer: Var) -> list[Level]:
     """Where a copy for `consumers` may stand, outermost first.

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from workbench.ir import Block, Evaluate, Load, Seq, Stmt, Store, walk
+from workbench.analysis.dependence.operands import loads as loads_in
+from workbench.ir import (
+    Block,
+    BufferRegion,
+    Evaluate,
+    For,
+    If,
+    Let,
+    PrimExpr,
+    Seq,
+    Stmt,
+    Store,
+    While,
+)
 from workbench.schedule.scope import walk_statements
 from workbench.support import NodeId
 from workbench.support.identity_memo import IdentityMemo
@@ -51,18 +64,41 @@ def _read(stmt: Stmt) -> Mentions:
     loads: set[NodeId] = set()
     stores: set[NodeId] = set()
     regions: set[NodeId] = set()
-    for node in walk(stmt):
-        if isinstance(node, Load):
-            loads.add(node.buffer.id)
-        elif isinstance(node, Store):
-            stores.add(node.buffer.id)
-        elif isinstance(node, Block):
-            regions.update(match.source.buffer.id for match in node.match_buffers)
-            for declared in (node.reads, node.writes):
-                regions.update(region.buffer.id for region in declared or ())
-        elif isinstance(node, Evaluate):
-            regions.update(inner.buffer.id for inner in walk(node) if isinstance(inner, Load))
+    for inner in walk_statements(stmt):
+        found = {load.buffer.id for value in _values(inner) for load in loads_in(value)}
+        loads |= found
+        if isinstance(inner, Store):
+            stores.add(inner.buffer.id)
+        elif isinstance(inner, Block):
+            regions.update(match.source.buffer.id for match in inner.match_buffers)
+            regions.update(region.buffer.id for region in _declared(inner))
+        elif isinstance(inner, Evaluate):
+            regions |= found
     return Mentions(frozenset(loads), frozenset(stores), frozenset(regions))
+
+
+def _values(stmt: Stmt) -> Iterator[PrimExpr]:
+    """The expressions of a statement itself."""
+    match stmt:
+        case Store(indices=indices, value=value):
+            yield from (*indices, value)
+        case For(start=start, extent=extent):
+            yield from (start, extent)
+        case If(condition=value) | While(condition=value) | Let(value=value):
+            yield value
+        case Evaluate(value=value):
+            yield value
+        case Block(axes=axes, predicate=predicate, match_buffers=matches):
+            yield from (value for axis in axes for value in (axis.value, axis.extent))
+            yield from () if predicate is None else (predicate,)
+            regions = (*_declared(stmt), *(match.source for match in matches))
+            yield from (v for r in regions for part in r.ranges for v in (part.start, part.extent))
+        case _:
+            return
+
+
+def _declared(block: Block) -> tuple[BufferRegion, ...]:
+    return (*(block.reads or ()), *(block.writes or ()))
 
 
 def is_opaque(block: Block) -> bool:

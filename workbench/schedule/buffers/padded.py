@@ -77,7 +77,8 @@ def begins_with_contents(scope: Scope, found: BlockNest, level: Level, output: V
 def _unchanged(scope: Scope, level: Level, buffer: NodeId, block: Block) -> Answer:
     if not stores_to(level.run, buffer):
         return applies()
-    return unchanged_before_reads(scope.dependences, buffer, level.run, [block])
+    known = scope.dependences_holding(level.inside)
+    return unchanged_before_reads(known, buffer, level.run, [block])
 
 
 @dataclass(slots=True)

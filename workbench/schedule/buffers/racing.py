@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from workbench.analysis.dependence import Answer, dependences
+from workbench.analysis.dependence import Answer
 from workbench.ir import For, IntImm, LoopKind
 from workbench.schedule.buffers.levels import Level
 from workbench.schedule.primitive import Primitive
@@ -19,9 +19,11 @@ def without_races(scope: Scope, level: Level, step: Primitive, answer: Answer) -
     at_once = [loop for loop in loops if _at_once(loop)]
     if not at_once:
         return answer
-    known = dependences(step.rewrite(Scope(scope.name, scope.function)).function)
+    made = Scope(scope.name, step.rewrite(Scope(scope.name, scope.function)).function)
     for loop in at_once:
-        found = known.independent(loop.var.id)
+        after = made.node(loop.var.id)
+        assert isinstance(after, For)
+        found = made.dependences_around(after).independent(loop.var.id)
         if not found.applies:
             name = loop.var.name
             return replace(found, message=f"the copy would race under `{name}`: {found.message}")

@@ -166,7 +166,7 @@ def _read(scope: Scope, plan: Reindexing) -> Reindexing | Answer:
         if not stores_to(level.run, plan.buffer.id):
             return _at(plan, level, ())
         answer = repeats_writes(level, plan.buffer) or unchanged_before_reads(
-            scope.dependences, plan.buffer.id, level.run, [plan.block]
+            scope.dependences_holding(level.inside), plan.buffer.id, level.run, [plan.block]
         )
         if answer.applies:
             return _at(plan, level, answer.notes)

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from workbench.analysis.arith import Facts
 from workbench.analysis.conjunctions import conjuncts
 from workbench.analysis.dependence import Answer, inapplicable, unproved
-from workbench.ir import Block, For, IntImm, LoopKind, Stmt, Store, Var, While, free_vars, walk
+from workbench.ir import Block, For, IntImm, LoopKind, Stmt, Store, Var, While, free_vars
 from workbench.schedule.buffers.accesses import Access, accesses
 from workbench.schedule.buffers.caching import loads_from, named_twice, not_redirected, stores_to
 from workbench.schedule.buffers.coverage import covers
 from workbench.schedule.buffers.footprint import Box, facts_around, hull, whole
 from workbench.schedule.buffers.levels import Level, defines, levels
 from workbench.schedule.buffers.operands import is_parameter, place_named, written_buffer
-from workbench.schedule.empties import may_be_empty
-from workbench.schedule.scope import Scope, place_id
+from workbench.schedule.empties import empty_at
+from workbench.schedule.scope import Scope, place_id, walk_statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,8 @@ def needs_contents(scope: Scope, found: Sequence[Access], box: Box, facts: Facts
 
 def _always(scope: Scope, access: Access) -> Access:
     """An init that runs where there is nothing to reduce, too, without the loops that reduce."""
-    empties = (r for r in may_be_empty(scope.function) if r.block.id == access.initial)
-    simple = next((found.simple for found in empties), None)
+    empty = None if access.initial is None else empty_at(scope.function, access.initial)
+    simple = None if empty is None else empty.simple
     if simple is None or any(value != IntImm(0) for value in simple.first):
         return access
     reduced = {loop.var.id for loop in simple.reduced}
@@ -104,10 +104,10 @@ def has_contents(scope: Scope, level: Level, buffer: Var) -> bool:
     defined = max((n for n, stmt in enumerate(level.path) if defines(stmt, buffer)), default=-1)
     if any(isinstance(stmt, For | While) for stmt in level.path[defined + 1 :]):
         return True
-    for node in walk(scope.function.body):
-        if node is level.run[0]:
+    for stmt in walk_statements(scope.function.body):
+        if stmt is level.run[0]:
             return False
-        if isinstance(node, Store) and node.buffer.id == buffer.id:
+        if isinstance(stmt, Store) and stmt.buffer.id == buffer.id:
             return True
     return True
 

@@ -28,6 +28,7 @@ from workbench.ir import (
 from workbench.ir.traverse import Node
 from workbench.schedule.facts import facts_of
 from workbench.support import IdSource
+from workbench.support.identity_memo import IdentityMemo
 
 
 def plain(function: TensorFunction, body: Stmt, ids: IdSource, facts: Facts) -> Stmt:
@@ -88,6 +89,13 @@ class _Outline:
 
 
 def _outline(body: Stmt) -> _Outline:
+    return _OUTLINES.get(body, lambda: _outlined(body))
+
+
+_OUTLINES: IdentityMemo[Stmt, _Outline] = IdentityMemo(256)
+
+
+def _outlined(body: Stmt) -> _Outline:
     extents: Counter[int] = Counter()
     dtypes: tuple[set[str], set[str]] = (set(), set())
     for node in walk(body):

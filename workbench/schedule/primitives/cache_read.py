@@ -135,7 +135,7 @@ def _unchanged(scope: Scope, level: Level, consumers: list[For | Block], buffer:
     if not stores_to(level.run, buffer.id):
         return applies()
     return repeats_writes(level, buffer) or unchanged_before_reads(
-        scope.dependences, buffer.id, level.run, consumers
+        scope.dependences_holding(level.inside), buffer.id, level.run, consumers
     )
 
 

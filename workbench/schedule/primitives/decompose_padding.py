@@ -90,7 +90,8 @@ def _fill_is_early(scope: Scope, padding: Padding) -> Answer:
         return applies()
     outer = tuple(loop.var for loop in scope.loops_around(padding.loop.var.id))
     times: dict[int, Time] = {}
-    for statement in scope.dependences.statements:
+    known = scope.dependences_around(padding.loop)
+    for statement in known.statements:
         path = (*statement.path, statement.node)
         if not any(stmt is padding.loop for stmt in path):
             continue
@@ -99,7 +100,7 @@ def _fill_is_early(scope: Scope, padding: Padding) -> Answer:
             times[statement.index] = (*outer, 0, *inner)
         else:
             times[statement.index] = (*outer, 1, *_order(padding.loop, path))
-    return scope.dependences.order_kept(times)
+    return known.order_kept(times)
 
 
 def _touches(stmt: Stmt, padding: Padding) -> bool:

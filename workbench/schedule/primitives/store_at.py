@@ -54,7 +54,10 @@ class StoreAt(Primitive):
     def check(self, scope: Scope) -> Answer:
         buffer, loop = scope.buffer(self.buffer), scope.loop(self.loop)
         refused = _refused(scope, buffer, loop)
-        return refused or written_in_iteration(scope.function, buffer.id, loop)
+        if refused is not None:
+            return refused
+        nest = scope.holding((*scope.paths[loop.var.id], loop))
+        return written_in_iteration(nest, buffer.id, loop)
 
     @override
     def rewrite(self, scope: Scope) -> Rewritten:
