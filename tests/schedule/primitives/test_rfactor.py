@@ -150,8 +150,10 @@ def test_a_loop_without_a_reduction() -> None:
 def test_an_operand_that_reads_the_sum() -> None:
     text = FLOATS.replace("+ A[vi, vk]", "+ A[vi, vk] * S[vi]")
     answer = answered(parse(text), Rfactor(loop="k"))
-    assert answer.kind is AnswerKind.ILLEGAL
-    assert answer.message == "`S` reads `S` beside its update"
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == (
+        "`S` reads `S` beside its update, expected operands that the reduction does not write"
+    )
 
 
 def test_an_axis_that_is_none() -> None:
@@ -209,6 +211,7 @@ def test_an_init_that_does_not_run_once_and_first(
     answer = answered(parse(INSTANCES.replace("(12, k)", f"(12, {value})")), Rfactor(loop="k"))
     assert answer.kind is kind
     assert answer.message.startswith(message)
+    assert bool(answer.notes) == (kind is AnswerKind.ILLEGAL)
 
 
 @pytest.mark.parametrize("value", ["k", "k * 2", "k * 2 + l"])

@@ -190,8 +190,11 @@ def _check_operands(scope: Scope, found: Factorable) -> None:
     ]
     for load in (node for part in others for node in walk(part) if isinstance(node, Load)):
         if load.buffer.id in written:
-            message = f"`{block.name}` reads `{load.buffer.name}` beside its update"
-            raise RefusedError(illegal(message, block.id))
+            message = (
+                f"`{block.name}` reads `{load.buffer.name}` beside its update, expected operands "
+                "that the reduction does not write"
+            )
+            raise RefusedError(inapplicable(message, block.id))
         for buffer in written.values():
             _check_shared(scope, block, load.buffer, buffer)
     for n, part in enumerate(found.parts):
@@ -227,8 +230,11 @@ def _check_loops(nest: Nest, loop: For) -> None:
     for mixed in nest.mixed:
         raise RefusedError(_mixed(block, mixed, loop))
     if any(axis.kind is AxisKind.SCAN for axis in block.axes):
-        message = f"`{block.name}` is a scan, whose order counts"
-        raise RefusedError(illegal(message, block.id))
+        message = (
+            f"`{block.name}` is a scan, where each instance goes on from the one before, "
+            "expected a reduction"
+        )
+        raise RefusedError(inapplicable(message, block.id))
     _check_bounds(nest, loop)
 
 
@@ -277,7 +283,8 @@ def _check_instances(found: Factorable, facts: Facts) -> None:
     if not tells_apart(nest.carried, values, facts) and not init_once(nest.carried, values):
         if again := init_again(nest.carried, values):
             message = f"the init of `{block.name}` runs at {again[0]} and again at {again[1]}"
-            raise RefusedError(illegal(message, block.id))
+            note = f"the reduction axes of `{block.name}` are 0 at {again[0]} and at {again[1]}"
+            raise RefusedError(illegal(message, block.id, (note,)))
         message = f"it is not proved that the init of `{block.name}` runs once for each element"
         raise RefusedError(unproved(message, block.id))
     own = {axis.var.id for axis in reduced}
