@@ -54,3 +54,50 @@ def test_what_is_not_proved_is_a_warning() -> None:
 )
 def test_loops_without_races_pass(where: str, value: str, kind: str, extent: int) -> None:
     assert verify(parsed(where, value, kind, extent)) == ()
+
+
+THREADS = """
+@T.prim_func
+def f(A: T.Buffer((8, 4), "float32"), S: T.Buffer((4,), "float32")):
+    for k in T.thread_binding(8, thread="threadIdx.x"):
+        for i in range(4):
+            BODY
+"""
+TOGETHER = """with T.sblock("S"):
+                vi = T.axis.spatial(4, i)
+                vk = T.axis.KIND(8, k)
+                with T.init():
+                    S[vi] = T.float32(0)
+                S[vi] = S[vi] + A[vk, vi]"""
+
+
+def test_threads_that_would_race_are_a_warning() -> None:
+    """They run one after the other here: what they compute is what the script says."""
+    module = parse(THREADS.replace("BODY", "S[i] = S[i] + A[k, i]"))
+    (fault,) = verify(module)
+    assert fault.code == "tensor/racy-threads"
+    assert fault.severity is Severity.WARNING
+    assert fault.message == (
+        "the iterations of the loop over threads `k` are not independent: the iterations of `k` "
+        "update the same element of `S`, a sum"
+    )
+    assert fault.notes[-1] == (
+        "on a processor the loop runs serially; bound to `threadIdx.x` it would race"
+    )
+    check(module)
+
+
+def test_threads_may_reduce_together() -> None:
+    assert verify(parse(THREADS.replace("BODY", TOGETHER.replace("KIND", "reduce")))) == ()
+    (fault,) = verify(parse(THREADS.replace("BODY", TOGETHER.replace("KIND", "opaque"))))
+    assert fault.code == "tensor/racy-threads"
+
+
+def test_threads_that_reduce_together_and_race_beside_it() -> None:
+    beside = "\n            S[0] = A[k, 0]"
+    (fault,) = verify(parse(THREADS.replace("BODY", TOGETHER.replace("KIND", "reduce") + beside)))
+    assert fault.code == "tensor/racy-threads"
+
+
+def test_independent_threads_pass() -> None:
+    assert verify(parse(THREADS.replace("BODY", "A[k, i] = A[k, i] + S[i]"))) == ()
