@@ -15,7 +15,6 @@ from workbench.ir import (
     CallTIR,
     Constant,
     IRModule,
-    Shape,
     TensorFunction,
     TensorType,
     Type,
@@ -28,11 +27,13 @@ from workbench.rewrite import ModuleEditor, NodeRef, Relation
 from workbench.schedule.layouts.flow import Found, canonical, flow_forward, places, same_layout
 from workbench.schedule.layouts.relayout import relaid_function, with_unit_variables
 from workbench.support import NodeId
+from workbench.support.slot_init import sets_slots
 
 CONVERSION = "layout_transform"
 """The operator that converts."""
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class Conversion:
     """A binding that gives a value in another layout."""
@@ -47,6 +48,7 @@ class Conversion:
         return tensor_type(self.source)
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class Laid:
     """A value in another layout: `var` is the value at `layout`."""
@@ -92,24 +94,77 @@ def undone(layout: IndexMap, type_: TensorType) -> IndexMap | None:
     return canonical(IndexMap(inverse.variables, with_unit_variables(inverse)))
 
 
+@sets_slots
+@dataclass(frozen=True, slots=True)
+class _Laying:
+    """A layout of values of one type: their type in it, and what the conversion to it says."""
+
+    layout: IndexMap
+    type_: TensorType
+    text: str
+    places: str
+    """Where the elements lie, as text: hashed once, and not as expressions."""
+
+    def of(self, leaf: Arg) -> CallOp:
+        """The call that converts a leaf."""
+        return CallOp(CONVERSION, (leaf,), (("index_map", self.text),))
+
+
 @lru_cache(maxsize=1024)
-def laid_type(layout: IndexMap, type_: TensorType) -> TensorType:
-    """The type of a tensor in another layout."""
-    assert type_.shape is not None
-    return replace(type_, shape=layout.map_shape(type_.shape), ndim=None)
+def _laying(layout: IndexMap, type_: TensorType) -> _Laying:
+    shape = type_.shape
+    assert shape is not None
+    laid = replace(type_, shape=layout.map_shape(shape), ndim=None)
+    return _Laying(layout, laid, layout.text, repr(places(layout, shape)))
 
 
-def converted(leaf: Arg, layout: IndexMap) -> CallOp:
-    """The call that converts."""
-    return CallOp(CONVERSION, (leaf,), (("index_map", _text(layout)),))
+@sets_slots
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A tensor function in new layouts: of its arguments, of its output, and back from that."""
+
+    function: TensorFunction
+    operands: tuple[IndexMap | None, ...]
+    out: _Laying | None
+    back: _Laying | None
 
 
-@lru_cache(maxsize=1024)
-def _text(layout: IndexMap) -> str:
-    return layout.text
+class Forms:
+    """Forms of tensor functions that were asked for, by the objects: networks repeat layers."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], tuple[TensorFunction, Found, Type, _Form | str]] = {}
+
+    def of(self, callee: TensorFunction, layouts: Found, binding: Binding) -> _Form | str:
+        """The form that a call of `callee` gets, or why it gets none."""
+        key = id(callee), id(layouts)
+        known = self._known.get(key)
+        type_ = binding.var.type
+        if known is None or (known[2] is not type_ and known[2] != type_):
+            known = callee, layouts, type_, _form(callee, layouts, binding)
+            self._known[key] = known
+        return known[3]
 
 
-@dataclass
+def _form(callee: TensorFunction, layouts: Found, binding: Binding) -> _Form | str:
+    call, var = binding.value, binding.var
+    assert isinstance(call, CallTIR)
+    assert isinstance(var.type, TensorType)
+    operands = tuple([layouts.get(param.id) for param in callee.params[: len(call.args)]])
+    layout = layouts.get(callee.params[len(call.args)].id)
+    way_back = None if layout is None else undone(layout, var.type)
+    if layout is not None and way_back is None:
+        return f"`{var.name}` would get padding"
+    made = relaid_function(callee, layouts)
+    if isinstance(made, str):
+        return made
+    if layout is None or way_back is None:
+        return _Form(made, operands, None, None)
+    out = _laying(layout, var.type)
+    return _Form(made, operands, out, _laying(way_back, out.type_))
+
+
+@dataclass(slots=True)
 class Relayer:
     """Lays out calls of one graph function anew, with conversions of what they read and give.
 
@@ -122,13 +177,14 @@ class Relayer:
     rule: str
     laid: dict[NodeId, Laid] = field(default_factory=dict[NodeId, Laid])
     calls: list[tuple[NodeId, ...]] = field(default_factory=list[tuple[NodeId, ...]])
+    forms: Forms = field(default_factory=Forms)
     _made: dict[object, Var] = field(default_factory=dict[object, Var])
 
     def note(self, found: Conversion) -> None:
         """Remember a conversion that is there: its result is its source in another layout."""
         var, source = found.binding.var, found.source
         assert isinstance(var.type, TensorType)
-        self._made.setdefault(_key(source, found.layout), var)
+        self._made.setdefault(_key(source, _laying(found.layout, found.type_)), var)
         back = undone(found.layout, found.type_)
         leaves_blocks = len(found.layout.final) < len(found.layout.initial)
         if isinstance(source, Var) and back is not None and leaves_blocks:
@@ -200,70 +256,58 @@ class Relayer:
         """
         call, var = binding.value, binding.var
         assert isinstance(call, CallTIR)
-        assert isinstance(var.type, TensorType)
-        out = layouts.get(callee.params[len(call.args)].id)
-        back = None if out is None else undone(out, var.type)
-        if out is not None and back is None:
-            return f"`{var.name}` would get padding"
-        made = relaid_function(callee, layouts)
-        if isinstance(made, str):
-            return made
-        name = self.editor.add_function(f"{call.callee}_layout", made)
+        form = self.forms.of(callee, layouts, binding)
+        if isinstance(form, str):
+            return form
+        name = self.editor.add_function(f"{call.callee}_layout", form.function)
         args: list[Arg] = []
         moved: list[NodeId] = []
-        for param, arg in zip(callee.params, call.args, strict=False):
-            layout = layouts.get(param.id)
+        for arg, layout in zip(call.args, form.operands, strict=True):
             leaf = arg if layout is None else self.leaf(arg, layout, var.id)
             args.append(leaf)
             if leaf is not arg and leaf != arg and isinstance(leaf, Var):
                 moved.append(leaf.id)
+        out, back = form.out, form.back
         if out is None or back is None:
             self.calls.append((var.id, *moved))
             new = CallTIR(name, tuple(args), call.out_types, call.scalars)
             self.editor.replace_value(self.function, var.id, new, self.rule)
             return ""
-        type_ = laid_type(out, var.type)
-        result = self.editor.new_var(self.function, f"{var.name}_layout", type_)
-        new = CallTIR(name, tuple(args), (type_,), call.scalars)
+        result = self.editor.new_var(self.function, f"{var.name}_layout", out.type_)
+        new = CallTIR(name, tuple(args), (out.type_,), call.scalars)
         self.editor.insert_before(self.function, var.id, Binding(result, new))
-        self.editor.replace_value(self.function, var.id, converted(result, back), self.rule)
+        self.editor.replace_value(self.function, var.id, back.of(result), self.rule)
         self._derive(var, result, out)
         self.calls.append((var.id, result.id, *moved))
-        self.laid[var.id] = Laid(result, out)
+        self.laid[var.id] = Laid(result, out.layout)
         return ""
 
     def leaf(self, arg: Arg, layout: IndexMap, anchor: NodeId) -> Arg:
         """A leaf in a layout: the one that is there, or a conversion before `anchor`."""
+        type_ = tensor_type(arg)
         known = self.laid.get(arg.id) if isinstance(arg, Var) else None
-        if known is not None and _same(known.layout, layout, type_of(arg)):
+        if known is not None and _same(known.layout, layout, type_):
             return known.var
-        key = _key(arg, layout)
+        laying = _laying(layout, type_)
+        key = _key(arg, laying)
         made = self._made.get(key)
         if made is None:
-            type_ = tensor_type(arg)
             name = f"{arg.name}_layout" if isinstance(arg, Var) else "layout"
-            var = self.editor.new_var(self.function, name, laid_type(layout, type_))
-            self.editor.insert_before(self.function, anchor, Binding(var, converted(arg, layout)))
-            made = self._made[key] = var
+            made = self.editor.new_var(self.function, name, laying.type_)
+            self.editor.insert_before(self.function, anchor, Binding(made, laying.of(arg)))
+            self._made[key] = made
             if isinstance(arg, Var):
-                self._derive(arg, var, layout)
+                self._derive(arg, made, laying)
         return made
 
-    def _derive(self, source: Var, result: Var, layout: IndexMap) -> None:
+    def _derive(self, source: Var, result: Var, laying: _Laying) -> None:
         old, new = NodeRef(self.function, source.id), NodeRef(self.function, result.id)
-        self.editor.derive(self.rule, (old,), (new,), Relation.LAYOUT, _text(layout))
+        self.editor.derive(self.rule, (old,), (new,), Relation.LAYOUT, laying.text)
 
 
-def _key(leaf: Arg, layout: IndexMap) -> object:
+def _key(leaf: Arg, laying: _Laying) -> object:
     """What a conversion of a leaf gives, whatever the text of the map."""
-    value = leaf.id if isinstance(leaf, Var) else leaf
-    return value, _places(layout, tensor_type(leaf).shape or ())
-
-
-@lru_cache(maxsize=1024)
-def _places(layout: IndexMap, shape: Shape) -> str:
-    """Where a map puts the elements, as text: hashed once, and not as expressions."""
-    return repr(places(layout, shape))
+    return leaf.id if isinstance(leaf, Var) else leaf, laying.places
 
 
 def _same(a: IndexMap, b: IndexMap, type_: Type) -> bool:

@@ -11,7 +11,7 @@ Rewrite::
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import ClassVar, TypeAlias
 
@@ -28,12 +28,13 @@ from workbench.ir import (
     TensorFunction,
     Var,
 )
-from workbench.passes.layout_conversions import Relayer, read_layout, undone
+from workbench.passes.layout_conversions import Forms, Relayer, read_layout, undone
 from workbench.rewrite import ModuleEditor, PassResult, Refusal, Rule, Site, note
 from workbench.schedule.buffers.operands import plain_buffer
 from workbench.schedule.layouts.flow import Found, with_inner_buffers
 from workbench.schedule.layouts.relayout import relaid_function
 from workbench.support import CompileError, Diagnostic
+from workbench.support.slot_init import sets_slots
 from workbench.support.spelling import near
 
 Entry: TypeAlias = tuple[str, str, str]
@@ -42,11 +43,13 @@ Entry: TypeAlias = tuple[str, str, str]
 LEGALIZE = "apply `LegalizeOps` first, which makes loops"
 
 
+@sets_slots
 @dataclass(frozen=True, slots=True)
 class _Laid(Site):
-    """A call with the layouts that it gets."""
+    """A call with the layouts that it gets; sites share what they find out about functions."""
 
     layouts: Found | None = None
+    forms: Forms | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ class TransformLayouts(Rule):
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:
         unused = set(self.layouts)
         judged: dict[object, _Judged | None] = {}
+        forms = Forms()
         for name, binding, callee in _calls(module):
             call = binding.value
             assert isinstance(call, CallTIR)
@@ -99,7 +103,7 @@ class TransformLayouts(Rule):
                 text = f"`{call.callee}`: {found.why}"
                 yield note("layout/not-transformed", text, name, binding.var.id)
             else:
-                yield _Laid(name, (binding.var.id,), f"`{call.callee}`", found.layouts)
+                yield _Laid(name, (binding.var.id,), f"`{call.callee}`", found.layouts, forms)
         if unused:
             raise CompileError(
                 Diagnostic(
@@ -119,9 +123,11 @@ class TransformLayouts(Rule):
         assert isinstance(binding.value, CallTIR)
         callee = editor.function(binding.value.callee)
         assert isinstance(callee, TensorFunction)
-        found = site.layouts
+        found, forms = site.layouts, site.forms
         assert found is not None
-        refused = Relayer(editor, site.function, self.name).lay_out(binding, callee, found)
+        assert forms is not None
+        relayer = Relayer(editor, site.function, self.name, forms=forms)
+        refused = relayer.lay_out(binding, callee, found)
         assert not refused
 
     def _names(self, function: str, binding: Binding) -> tuple[str, ...]:
