@@ -102,9 +102,9 @@ def _function(
     params: dict[Arg, Var] = {}
 
     def leaf(arg: Arg) -> Arg:
+        if isinstance(arg, Var):  # most are
+            return arg if arg.id in inside else params.setdefault(arg, arg)
         match arg:
-            case Var(id=value):
-                return arg if value in inside else params.setdefault(arg, arg)
             case Constant():
                 if arg not in params:
                     params[arg] = Var(ids.new(), f"c{len(params)}", arg.type)
@@ -135,13 +135,16 @@ def _inside(member: Binding, leaf: Callable[[Arg], Arg], function: str) -> Bindi
     return member if value is member.value else Binding(member.var, value, member.span)
 
 
+_CALLS = (CallTIR, CallOp, CallFunction, CallPacked, CallTIRInplace)
+
+
 def _with_leaves(member: Binding, leaf: Callable[[Arg], Arg], function: str) -> GraphExpr:
     value = member.value
+    if isinstance(value, _CALLS):
+        args = tuple(map(leaf, value.args))
+        same = all(map(is_, args, value.args))
+        return value if same else evolve(value, {"args": args})
     match value:
-        case CallOp() | CallTIR() | CallTIRInplace() | CallPacked() | CallFunction():
-            args = tuple(map(leaf, value.args))
-            same = all(map(is_, args, value.args))
-            return value if same else evolve(value, {"args": args})
         case TupleItem() | Alias():
             return evolve(value, {"value": leaf(value.value)})
         case _:

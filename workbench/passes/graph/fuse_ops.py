@@ -97,9 +97,12 @@ def _dimensions(module: IRModule, call: CallFunction) -> dict[NodeId, Dim] | str
     return call_dimensions(callee, call)
 
 
+_NAMING = (CallTIR, CallFunction)
+
+
 def _callees(members: Sequence[Binding]) -> list[str]:
     values = [member.value for member in members]
-    return [value.callee for value in values if isinstance(value, CallTIR | CallFunction)]
+    return [value.callee for value in values if isinstance(value, _NAMING)]
 
 
 def _name(members: list[Binding]) -> str:
