@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
+from tests.schedule import scripts
 from tests.schedule.programs import matmul, symbolic_scale
 from workbench import te
 from workbench.analysis import AnswerKind, Interval
 from workbench.schedule import Schedule
+from workbench.script import parse
 from workbench.support import CompileError
 
 
@@ -53,3 +57,46 @@ def test_a_place_of_another_schedule_is_refused() -> None:
     with pytest.raises(CompileError) as refused:
         Schedule(matmul(16, 8, 4)).facts(i)
     assert refused.value.diagnostics[0].code == "schedule/foreign-reference"
+
+
+def test_what_is_neither_block_nor_loop_is_answered_by_those_that_exist() -> None:
+    schedule = Schedule(parse(scripts.MATMUL))
+    calls: list[Callable[[], object]] = [
+        lambda: schedule.facts("kk"),
+        lambda: schedule.cache_read("kk", 0),
+        lambda: schedule.add_unit_loop("kk"),
+    ]
+    for call in calls:
+        with pytest.raises(CompileError) as caught:
+            call()
+        (diagnostic,) = caught.value.diagnostics
+        assert diagnostic.message == "no block or loop `kk`"
+        assert diagnostic.notes == ("there are blocks `C`", "there are loops `i`, `j`, `k`")
+        assert diagnostic.hint == "did you mean `k`?"
+    with pytest.raises(CompileError, match="did you mean `k`"):
+        schedule.get_loop("kk")
+    with pytest.raises(CompileError, match="no block or loop `q`") as caught:
+        schedule.facts("q")
+    assert not caught.value.diagnostics[0].hint
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("7 - vi", "7 - vi"),
+        ("0 - vi - 2 * vj + 7", "7 - vi - vj * 2"),
+        ("0 - vi - 3", "-3 - vi"),
+        ("vj - vi + 7", "vj - vi + 7"),
+        ("vi - 3", "vi - 3"),
+    ],
+)
+def test_sums_are_written_as_people_write_them(text: str, expected: str) -> None:
+    at = Schedule(parse(scripts.MATMUL)).facts("C")
+    assert at.simplify(text) == expected
+    assert at.simplify(expected) == expected
+
+
+def test_regions_are_written_as_people_write_them() -> None:
+    text = scripts.MATMUL.replace("A[vi, vk]", "A[vi, 4 - vk]")
+    assert text != scripts.MATMUL
+    assert "A[i, 4 - k]" in repr(Schedule(parse(text)).facts("C"))

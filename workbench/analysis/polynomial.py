@@ -146,8 +146,12 @@ class Poly:
         return 1, Poly({}), self
 
     def to_expr(self) -> PrimExpr:
-        """The sum as an expression: positive terms first, the constant last."""
-        result: PrimExpr | None = None
+        """The sum as an expression: positive terms first, the constant last.
+
+        The constant is first where no term is positive: `7 - j`.
+        """
+        leads = bool(self.constant) and all(value < 0 for key, value in self.terms.items() if key)
+        result: PrimExpr | None = IntImm(self.constant) if leads else None
         ordered = sorted(self.terms.items(), key=lambda item: (item[1] < 0, not item[0]))
         for key, value in ordered:
             if not key:
@@ -160,6 +164,8 @@ class Poly:
                 result = Binary(BinaryOp.SUB, result, _scaled(key, -value))
         if result is None:
             return IntImm(self.constant)
+        if leads:
+            return result
         if self.constant > 0:
             return Binary(BinaryOp.ADD, result, IntImm(self.constant))
         if self.constant < 0:

@@ -260,6 +260,20 @@ class Scope:
                 f"no {what} `{name}`",
                 function=self.name,
                 notes=(f"there are {_listed(names)}",),
+                hint=near(name, names),
+            )
+        )
+
+    def no_place(self, name: str) -> CompileError:
+        """An error for a name that neither a loop nor a block has."""
+        loops, blocks = [self.label(x) for x in self.loops], [self.label(b) for b in self.blocks]
+        return CompileError(
+            Diagnostic(
+                "schedule/no-such-block",
+                f"no block or loop `{name}`",
+                function=self.name,
+                notes=(f"there are blocks {_listed(blocks)}", f"there are loops {_listed(loops)}"),
+                hint=near(name, (*blocks, *loops)),
             )
         )
 

@@ -67,7 +67,7 @@ def test_each_iteration_has_the_box_that_it_needs() -> None:
         "    for j in range(8):\n"
         "        B[j] = A[i * 8 + j] * T.float32(2.0)\n"
         "    for k in range(8):\n"
-        "        C[i * 8 + k] = B[k * -1 + 7]"
+        "        C[i * 8 + k] = B[7 - k]"
     )
     assert only(after).next_id == only(parse(TILES)).next_id
 

@@ -188,8 +188,9 @@ def _contiguous(terms: Terms, steps: Sequence[tuple[int, int]]) -> bool:
 
 
 def expression(terms: Terms, form: Linear) -> PrimExpr:
-    """A form as an index expression, positive terms first."""
-    result: PrimExpr | None = None
+    """A form as an index expression, positive terms first; the constant where there is none."""
+    leads = bool(form.constant) and all(c < 0 for c in form.terms.values())
+    result: PrimExpr | None = IntImm(form.constant) if leads else None
     for key, c in sorted(form.terms.items(), key=lambda item: item[1] < 0):
         operand = binary(BinaryOp.MUL, term_expression(terms, terms[key]), IntImm(abs(c)))
         if result is None:
@@ -198,6 +199,8 @@ def expression(terms: Terms, form: Linear) -> PrimExpr:
             result = binary(BinaryOp.ADD if c > 0 else BinaryOp.SUB, result, operand)
     if result is None:
         return IntImm(form.constant)
+    if leads:
+        return result
     op = BinaryOp.ADD if form.constant >= 0 else BinaryOp.SUB
     return binary(op, result, IntImm(abs(form.constant)))
 

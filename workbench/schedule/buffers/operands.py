@@ -20,10 +20,11 @@ def place_named(scope: Scope, name: str) -> For | Block:
         CompileError: `schedule/no-such-block`, `schedule/ambiguous-name`.
     """
     plain = name.rpartition(".")[2].partition("#")[0]
-    loops = any(loop.var.name == plain for loop in scope.loops)
-    if loops and not any(block.name == name.partition("#")[0] for block in scope.blocks):
+    if any(block.name == name.partition("#")[0] for block in scope.blocks):
+        return scope.block(name)
+    if any(loop.var.name == plain for loop in scope.loops):
         return scope.loop(name)
-    return scope.block(name)
+    raise scope.no_place(name)
 
 
 def consumers_of(scope: Scope, name: str, others: Iterable[str]) -> list[For | Block]:

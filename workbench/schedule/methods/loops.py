@@ -183,14 +183,15 @@ class LoopMethods(ScheduleBase):
     def _named(self, name: str) -> tuple[str, str]:
         """A name that may be that of a block or of a loop."""
         known: dict[str, For | Block] = {}
-        errors: list[CompileError] = []
+        several: list[CompileError] = []
         for what, find in (("loop", self.scope.loop), ("block", self.scope.block)):
             try:
                 known[what] = find(name)
             except CompileError as error:
-                errors.append(error)
+                if error.diagnostics[0].code == "schedule/ambiguous-name":
+                    several.append(error)
         if not known:
-            raise errors[-1]
+            raise several[0] if several else self.scope.no_place(name)
         if len(known) == 2:
             raise CompileError(
                 Diagnostic(
