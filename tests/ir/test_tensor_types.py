@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workbench.ir import ScalarType, TensorType, Var
+from workbench.ir import ScalarType, ShapeType, TensorType, Var
 from workbench.ir.dtypes import DTYPES, dtype_hint
 from workbench.support import CompileError, NodeId
 
@@ -58,3 +58,18 @@ def test_what_is_not_known_stays_open() -> None:
 def test_each_dtype_is_its_own_hint_at_most(dtype: str) -> None:
     assert TensorType((), dtype).dtype == dtype
     assert f"`{dtype}`" in dtype_hint(dtype.upper())
+
+
+@pytest.mark.parametrize("ndim", [-1, True, "2", 2.0])
+def test_what_is_no_number_of_dimensions(ndim: object) -> None:
+    for kind in (TensorType, ShapeType):
+        with pytest.raises(CompileError) as error:
+            kind(None, ndim=ndim)  # pyright: ignore[reportArgumentType]
+        assert error.value.diagnostics[0].code == "type/rank"
+
+
+def test_the_number_of_dimensions_of_a_shape() -> None:
+    assert TensorType((4, 4), "float32", 2) == TensorType((4, 4), "float32")
+    assert TensorType(None, "float32", np.int64(2)).ndim == 2  # pyright: ignore[reportArgumentType]
+    with pytest.raises(CompileError, match=r"`ndim` is `3`, and the shape has `2` dimensions"):
+        TensorType((4, 4), "float32", 3)

@@ -28,7 +28,7 @@ from workbench.ir import (
     Store,
     TensorFunction,
     Var,
-    fingerprint,
+    function_digest,
     walk,
 )
 from workbench.ir.expr import IntImm, PrimExpr, as_expr
@@ -77,7 +77,7 @@ def unwritten_element(function: TensorFunction, param: int) -> str:
 
     `any element of `Y`` where nothing is written at all. Parameters are counted from 0.
     """
-    key = fingerprint(function), param
+    key = function_digest(function), param  # with names: the answer has them
     if key not in _KNOWN:
         if len(_KNOWN) >= _MOST_KEPT:
             _KNOWN.clear()

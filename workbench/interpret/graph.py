@@ -38,6 +38,7 @@ from workbench.ir.module import IRModule
 from workbench.ir.registry import library_keywords, operator
 from workbench.ir.tensor import TensorFunction
 from workbench.ir.traverse import walk
+from workbench.support.amounts import counted
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.ids import NodeId
 
@@ -143,7 +144,7 @@ class _Frame:
             raise CompileError(
                 Diagnostic(
                     "run/wrong-argument",
-                    f"expected {len(params)} arguments, got {len(arguments)}",
+                    f"expected {counted(len(params), 'argument')}, got {len(arguments)}",
                     function=self.name,
                 )
             )
@@ -265,7 +266,8 @@ class _Frame:
             raise CompileError(
                 Diagnostic(
                     "run/wrong-argument",
-                    f"`{call.callee}` takes {len(callee.params)} arguments, got {len(arguments)}",
+                    f"`{call.callee}` takes {counted(len(callee.params), 'argument')}, "
+                    f"got {len(arguments)}",
                 )
             )
         call_tensor_function(callee, arguments, call.callee)

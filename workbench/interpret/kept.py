@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from workbench.support.amounts import ordinal
 from workbench.support.diagnostics import CompileError, Diagnostic
 
 NAMES = ("first", "second", "third", "fourth")
@@ -28,7 +29,7 @@ def check_kept(symbol: str, before: Sequence[Any], after: Sequence[Any]) -> None
 
 
 def _writes(symbol: str, position: int) -> Diagnostic:
-    which = NAMES[position] if position < len(NAMES) else f"{position + 1}th"
+    which = NAMES[position] if position < len(NAMES) else ordinal(position + 1)
     return Diagnostic(
         "library/writes-argument",
         f"`{symbol}` writes into its {which} argument, which others may read",

@@ -9,6 +9,7 @@ add. Reference: Intel's `VPDPBUSD`, `VPDPWSSD` and `VDPBF16PS`.
 from __future__ import annotations
 
 from workbench.ir.expr import DType, Intrinsic, PrimExpr
+from workbench.support.amounts import counted
 
 DOT_LENGTH = {"dot2": 2, "dot4": 4}
 """Number of products, by the name of the function."""
@@ -30,7 +31,7 @@ def dot_fault(name: str, dtype: DType, dtypes: tuple[DType | None, ...]) -> str:
     """What is wrong with a dot product of that dtype on arguments of `dtypes`; empty if nothing."""
     count = DOT_LENGTH[name]
     if len(dtypes) != 1 + 2 * count:
-        return f"`T.{name}` takes {1 + 2 * count} arguments, got {len(dtypes)}"
+        return f"`T.{name}` takes {counted(1 + 2 * count, 'argument')}, got {len(dtypes)}"
     allowed = _OPERANDS.get((name, dtype))
     if allowed is None:
         known = " or ".join(f"`{d}`" for n, d in _OPERANDS if n == name)

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from workbench.ir.binary_op import COMPARISONS, LOGICAL, BinaryOp, fold_int
 from workbench.ir.dtypes import as_dtype, is_float
-from workbench.ir.numbers import as_shape, fits, is_plain, plain_number, whole_number
+from workbench.ir.numbers import as_rank, as_shape, fits, is_plain, plain_number, whole_number
 from workbench.ir.tracing import TRACING
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.found import found
@@ -292,11 +292,14 @@ class TensorType:
         """Refuse what no tensor has; lists, numpy's numbers and dtypes become ours.
 
         Raises:
-            CompileError: `type/unknown-dtype`, `type/negative-extent`, `expr/not-a-dimension`.
+            CompileError: `type/unknown-dtype`, `type/negative-extent`, `expr/not-a-dimension`,
+                `type/rank`.
         """
         if not is_plain(self.shape, self.dtype):
             object.__setattr__(self, "shape", as_shape(self.shape, Arithmetic))
             object.__setattr__(self, "dtype", as_dtype(self.dtype))
+        if self.ndim is not None:
+            object.__setattr__(self, "ndim", as_rank(self.ndim, self.shape))
 
     @property
     def rank(self) -> int | None:
@@ -322,6 +325,15 @@ class ShapeType:
 
     dims: Shape | None
     ndim: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a number of dimensions that is none.
+
+        Raises:
+            CompileError: `type/rank`.
+        """
+        if self.ndim is not None:
+            object.__setattr__(self, "ndim", as_rank(self.ndim, self.dims))
 
 
 @sets_slots

@@ -77,6 +77,23 @@ def as_shape(shape: object, symbolic: type[E]) -> tuple[int | E, ...] | None:
     return dims
 
 
+def as_rank(ndim: object, shape: tuple[object, ...] | None) -> int | None:
+    """A number of dimensions; None where a shape tells it.
+
+    Raises:
+        CompileError: `type/rank`.
+    """
+    if isinstance(ndim, bool) or not isinstance(ndim, numbers.Integral) or ndim < 0:
+        message = f"expected a number of dimensions, 0 or above, as `ndim`, found {found(ndim)}"
+        raise CompileError(Diagnostic("type/rank", message))
+    if shape is None:
+        return int(ndim)
+    if len(shape) != ndim:
+        message = f"`ndim` is `{ndim}`, and the shape has `{len(shape)}` dimensions"
+        raise CompileError(Diagnostic("type/rank", message, hint="leave `ndim` away"))
+    return None
+
+
 def no_shape(shape: object) -> Diagnostic:
     """The fault of what is no shape."""
     return Diagnostic(

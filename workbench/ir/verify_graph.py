@@ -36,6 +36,7 @@ from workbench.ir.module import IRModule
 from workbench.ir.registry import infer_type, type_of
 from workbench.ir.tensor import TensorFunction
 from workbench.ir.traverse import free_vars
+from workbench.support.amounts import counted
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.ids import NodeId
 
@@ -323,8 +324,8 @@ class _Verifier:
         if len(given) != len(callee.params):
             self.fault(
                 "type/argument-count",
-                f"`{call.callee}` takes {len(callee.params)} arguments, got {len(call.args)} "
-                f"inputs, {len(outs)} outputs and {len(call.scalars)} scalars",
+                f"`{call.callee}` takes {counted(len(callee.params), 'argument')}, "
+                f"got {len(call.args)} inputs, {len(outs)} outputs and {len(call.scalars)} scalars",
             )
             return
         for problem in Unifier().call(callee.params, given):
@@ -352,7 +353,8 @@ class _Verifier:
         if len(call.args) != len(callee.params):
             self.fault(
                 "type/argument-count",
-                f"`{call.callee}` takes {len(callee.params)} arguments, got {len(call.args)}",
+                f"`{call.callee}` takes {counted(len(callee.params), 'argument')}, "
+                f"got {len(call.args)}",
             )
             return None
         unifier = Unifier()

@@ -40,6 +40,7 @@ from workbench.runtime.arrays import (
 from workbench.runtime.program import Operand, Program, TupleOperand, ValueRef
 from workbench.runtime.signature import show_shape
 from workbench.support import CompileError, Diagnostic
+from workbench.support.amounts import counted
 from workbench.support.spelling import near
 
 MOST_TOLD = 4
@@ -136,7 +137,7 @@ class Parameters:
         names = ", ".join(f"`{param.name}`" for param in self.params)
         return Diagnostic(
             "run/wrong-argument",
-            f"expected {len(self.params)} arguments, got {found}",
+            f"expected {counted(len(self.params), 'argument')}, got {found}",
             function=self.name,
             notes=(f"the parameters are {names}",) if names else (),
         )

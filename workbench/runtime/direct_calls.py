@@ -16,6 +16,7 @@ from workbench.runtime.kernels import Kernel
 from workbench.runtime.native import NativeRuntime
 from workbench.runtime.signature import describe
 from workbench.support import CompileError, Diagnostic
+from workbench.support.amounts import counted
 
 
 class DirectCall:
@@ -91,7 +92,7 @@ class DirectCall:
         names = [describe(param) for param in self._kernel.signature.params]
         return Diagnostic(
             "run/wrong-argument",
-            f"`{self._kernel.name}` takes {len(names)} arguments, got {found}",
+            f"`{self._kernel.name}` takes {counted(len(names), 'argument')}, got {found}",
             function=self._kernel.name,
             notes=tuple(names[:8]),
             hint="a tensor function is called with its outputs as arguments",

@@ -23,6 +23,7 @@ from workbench.ir import (
 from workbench.ir.dims import unknown_of
 from workbench.runtime.arrays import is_array
 from workbench.support import CompileError, Diagnostic, NodeId
+from workbench.support.amounts import counted
 
 Argument = tuple[tuple[int, ...], str] | int | float | bool
 """Shape and dtype of an array, or a number."""
@@ -67,7 +68,9 @@ class KernelSignature:
             CompileError: `run/wrong-argument`, naming parameter, expected and found.
         """
         if len(arguments) != len(self.params):
-            raise self._wrong(f"takes {len(self.params)} arguments, got {len(arguments)}")
+            raise self._wrong(
+                f"takes {counted(len(self.params), 'argument')}, got {len(arguments)}"
+            )
         known: dict[NodeId, Any] = {}
         for param, argument in zip(self.params, arguments, strict=True):
             self._collect(param, argument, known)

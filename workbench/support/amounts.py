@@ -1,8 +1,19 @@
-"""Amounts in words, with three digits."""
+"""Amounts in words: bytes with three digits, `1 argument`, `21st`."""
 
 from __future__ import annotations
 
 BYTES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things: `1 argument`, `2 arguments`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def ordinal(number: int) -> str:
+    """A place in an order: `1st`, `12th`, `23rd`."""
+    last = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10)
+    return f"{number}{last or 'th'}"
 
 
 def byte_count(count: int) -> str:

@@ -66,6 +66,7 @@ def f(
     if message:
         assert answer.kind is AnswerKind.UNPROVED
         assert f"{message}, which the code writes" in answer.message
+        assert "read it from a copy" in answer.hint
     else:
         applied(module, tensorize)
 

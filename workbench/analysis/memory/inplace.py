@@ -34,7 +34,7 @@ from workbench.ir import (
     TensorFunction,
     Var,
     as_expr,
-    fingerprint,
+    function_digest,
     substitute,
 )
 from workbench.ir.dims import same_shape
@@ -51,7 +51,7 @@ def why_not_in_place(function: TensorFunction, source: int, target: int) -> str:
 
     Parameters are counted from 0, buffers and scalars alike.
     """
-    key = fingerprint(function), source, target
+    key = function_digest(function), source, target  # with names: the reason has them
     found = _REASONS.get(key)
     if found is None:
         if len(_REASONS) >= _MOST_KEPT:

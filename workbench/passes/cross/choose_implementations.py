@@ -29,10 +29,18 @@ from workbench.ir import (
     find_library,
 )
 from workbench.ir.registry import libraries
-from workbench.passes.candidates import Candidate, Kind, algorithm_behind, implement
+from workbench.passes.candidates import (
+    Candidate,
+    Kind,
+    algorithm_behind,
+    implement,
+    implementations,
+)
 from workbench.rewrite import ModuleEditor, PassResult, Refusal, Rule, Site, all_bindings, note
 from workbench.rewrite.outline import is_fused
+from workbench.rewrite.passes import unknown_value
 from workbench.support import CompileError, Diagnostic
+from workbench.support.spelling import near
 
 COMPILED = "schedule"
 KINDS: dict[str, Kind] = {
@@ -73,7 +81,8 @@ class ChooseImplementations(Rule):
 
     @override
     def run(self, module: IRModule) -> PassResult:
-        if faults := [Diagnostic("call/wrong-kind", text) for text in self._nonsense()]:
+        faults = [Diagnostic("call/wrong-kind", text) for text in self._nonsense()]
+        if faults := faults or [*self._unknown(module)]:
             raise CompileError(faults)
         return super().run(module)
 
@@ -91,6 +100,31 @@ class ChooseImplementations(Rule):
             if name not in known:
                 listed = ", ".join(f"`{one}`" for one in sorted(known))
                 yield f"no library `{name}` is registered, only {listed}"
+
+    def _unknown(self, module: IRModule) -> Iterator[Diagnostic]:
+        """Times of values that there are not, and of implementations that they do not have."""
+        places: dict[str, list[tuple[str, Binding]]] = {}
+        for function, body in module.graph_functions.items() if self.times else ():
+            for binding in all_bindings(body):
+                for word in (binding.var.name, f"{function}.{binding.var.name}"):
+                    places.setdefault(word, []).append((function, binding))
+        for value, implementation, _ in self.times:
+            if value not in places:
+                yield unknown_value(value, places)
+                continue
+            offered = {
+                candidate.name
+                for function, binding in places[value]
+                for candidate in implementations(module, function, binding)
+            }
+            if implementation not in offered:
+                listed = ", ".join(f"`{name}`" for name in sorted(offered)) or "none"
+                yield Diagnostic(
+                    "implement/unavailable",
+                    f"`{value}` has no implementation `{implementation}`",
+                    notes=(f"there are {listed}",),
+                    hint=near(implementation, offered),
+                )
 
     @override
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:

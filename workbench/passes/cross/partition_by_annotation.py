@@ -25,6 +25,7 @@ from workbench.ir import (
     Binding,
     CallFunction,
     CallTIR,
+    CallTIRInplace,
     GraphFunction,
     IRModule,
     TensorFunction,
@@ -107,6 +108,13 @@ class PartitionByAnnotation(Rule):
                 return
             text = f"`{library}` cannot compute `{call.callee}`: it has no such loops"
             yield note("partition/annotated", text, function, value)
+        elif isinstance(call, CallTIRInplace) and (library := self._annotated(module, call.callee)):
+            text = (
+                f"`{library}` cannot compute `{call.callee}`: the call writes its result over an "
+                "argument, and libraries write into memory of their own"
+            )
+            hint = f"let `{call.callee}` have an output of its own, and call it by `R.call_tir`"
+            yield note("partition/annotated", text, function, value, hint)
 
     def _annotated(self, module: IRModule, callee: str) -> str:
         function = module[callee]

@@ -17,6 +17,7 @@ from typing import ClassVar, TypeAlias
 
 from typing_extensions import override
 
+from workbench.analysis.homes import homes
 from workbench.analysis.index_map import IndexMap
 from workbench.ir import (
     Binding,
@@ -177,7 +178,8 @@ def _place_hint(module: IRModule, entry: Entry) -> str:
             if isinstance(call, CallTIRInplace) and wanted in {call.callee, *named}:
                 return (
                     f"`{wanted}` is a call in place, whose result shares the memory of an argument:"
-                    " its layout stays"
+                    " its layout stays; `R.call_tir` of a function with an output of its own has"
+                    " a choice"
                 )
             if isinstance(binding.value, CallOp) and wanted in {binding.value.op, *named}:
                 return f"`{wanted}` is an operator: {LEGALIZE}"
@@ -196,9 +198,9 @@ def _calls(module: IRModule) -> Iterator[tuple[str, Binding, TensorFunction]]:
 
 
 def _pure(function: GraphFunction) -> Iterator[Binding]:
-    for block in function.blocks:
-        if block.dataflow:
-            yield from block.bindings
+    for home in homes(function):
+        if home.dataflow:
+            yield from home.block.bindings
 
 
 def _why_not(binding: Binding, callee: TensorFunction, layouts: Found) -> str:

@@ -49,12 +49,20 @@ def steady(description: TensorFunction, match: Match, node: NodeId) -> Answer:
         found = _reads(written, [start.to_expr() for start in box.starts])
         if found is not None:
             where = f"where parameter `{params[param].name}` of the intrinsic begins"
-            return unproved(f"{where} depends on {_element(found)}, which the code writes", node)
+            message = f"{where} depends on {_element(found)}, which the code writes"
+            return unproved(message, node, hint=_hint(found))
     found = _reads(written, match.symbols.values())
     if found is None:
         return applies()
     message = f"an extent depends on {_element(found)}, which the code writes"
-    return unproved(message, node)
+    return unproved(message, node, hint=_hint(found))
+
+
+def _hint(found: Load) -> str:
+    return (
+        f"let a buffer of its own hold `{found.buffer.name}` as it was before: read it from a copy "
+        "that a loop nest in front of the code makes"
+    )
 
 
 def _reads(buffers: Collection[NodeId], values: Iterable[PrimExpr]) -> Load | None:
