@@ -271,10 +271,26 @@ class _Program:
         return self.bind(IfThenElse(condition, *bodies), x.type, pure=False)
 
     def _branch_body(self, x: Var) -> Body:
-        op = pick(self.choices, ("negative", "abs"))
-        y = Var(self.ids.new(), "y", x.type)
-        block = BindingBlock((Binding(y, CallOp(op, (x,))),), dataflow=True, outputs=(y.id,))
-        return Body((block,), y)
+        """An arm: calls in chains that can be fused, constants, and now and then another branch."""
+        blocks, tensors = self.blocks, self.tensors
+        self.blocks = []
+        for _ in range(self.choices.integer(1, 4)):
+            self.tensors = [t for t in self.tensors if t.type == x.type]
+            self._arm_step(x)
+        made, self.blocks, self.tensors = self.blocks, blocks, tensors
+        last = made[-1][1][-1].var
+        return Body(_closed(made, last), last)
+
+    def _arm_step(self, x: Var) -> Var:
+        """A value of the type of `x` that is computed in an arm."""
+        if chance(self.choices, 16):
+            return self.branch()
+        kind = self.choices.integer(0, 5)
+        if kind == 0 and all(isinstance(d, int) for d in _shape(x)):
+            shape = [d for d in _shape(x) if isinstance(d, int)]
+            leaf, self.module = add_constant(self.module, np.ones(shape, _dtype(x)))
+            return self.bind(Alias(leaf))
+        return self.binary() if kind == 1 else self.unary()
 
     def function(self) -> Var:
         """A call of a graph function with symbolic dimensions of its own."""
@@ -305,22 +321,23 @@ class _Program:
         result: Arg = last
         if chance(self.choices, 3):
             result = TupleValue((last, self.some()))
-        blocks = tuple(self._block(i, result) for i in range(len(self.blocks)))
+        blocks = _closed(self.blocks, result)
         main = GraphFunction(
             tuple(self.params), blocks, result, type_of(result), next_id=self.ids.next
         )
         extents = tuple((symbol.id, value) for symbol, value in self.symbols)
         return Generated(self.module.with_function("main", main), extents)
 
-    def _block(self, position: int, result: Arg) -> BindingBlock:
-        """A dataflow block's outputs are what is used behind it."""
-        dataflow, bindings = self.blocks[position]
-        used = {var.id for var in leaf_vars(result)}
-        for _, later in self.blocks[position + 1 :]:
-            for binding in later:
-                used |= {var.id for var in _used(binding.value)}
+
+def _closed(made: list[tuple[bool, list[Binding]]], result: Arg) -> tuple[BindingBlock, ...]:
+    """Blocks, of which those of dataflow give out what is used behind them."""
+    used = {var.id for var in leaf_vars(result)}
+    blocks: list[BindingBlock] = []
+    for dataflow, bindings in reversed(made):
         outputs = tuple(b.var.id for b in bindings if b.var.id in used) if dataflow else ()
-        return BindingBlock(tuple(bindings), dataflow, outputs)
+        blocks.append(BindingBlock(tuple(bindings), dataflow, outputs))
+        used |= {var.id for binding in bindings for var in _used(binding.value)}
+    return tuple(reversed(blocks))
 
 
 def _used(value: GraphExpr) -> list[Var]:

@@ -53,7 +53,8 @@ def fusion_plan(module: IRModule, function: GraphFunction) -> FusionPlan:
 
     Groups that somebody made before, contractions and reductions choose first; what is left forms
     elementwise and injective chains. A group stays inside a dataflow block and on one side of each
-    effect and each `match_cast`. Linear in bindings and uses. Reference: `FuseOps` of TVM.
+    effect and each `match_cast`; what is in an arm of a branch is in blocks of its own. Linear in
+    bindings and uses. Reference: `FuseOps` of TVM.
     """
     facts = fusion_facts(module, function)
     made = _Made(facts)

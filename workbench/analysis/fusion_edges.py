@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from workbench.analysis.fusion_facts import OUTSIDE, WORDS, FusionFacts, obstacle
+from workbench.analysis.homes import border_between
 from workbench.analysis.op_pattern import OpPattern
 from workbench.ir import Alias, Binding, Constant, Var
 from workbench.support import NodeId
@@ -69,7 +70,8 @@ def _why(producer: Binding, consumer: Binding, made: _Result) -> str:
     facts = made.facts
     seed = made.seeds.get(producer.var.id, producer)
     return (
-        _unfit(producer, facts)
+        _given_by_arm(producer, consumer, facts)
+        or _unfit(producer, facts)
         or _unfit(consumer, facts)
         or _between(producer, consumer, facts)
         or obstacle(seed, [producer], consumer, facts)
@@ -78,6 +80,12 @@ def _why(producer: Binding, consumer: Binding, made: _Result) -> str:
         or made.reasons.get(consumer.var.id)
         or f"the rest of what `{consumer.var.name}` reads is not in the group"
     )
+
+
+def _given_by_arm(producer: Binding, consumer: Binding, facts: FusionFacts) -> str:
+    """Whether the consumer is the branch in which the producer is, and reads what an arm gives."""
+    inside = facts.homes[producer.var.id].branch is consumer
+    return "it is what an arm of the branch gives" if inside else ""
 
 
 def _unfit(binding: Binding, facts: FusionFacts) -> str:
@@ -89,7 +97,13 @@ def _unfit(binding: Binding, facts: FusionFacts) -> str:
 
 
 def _between(producer: Binding, consumer: Binding, facts: FusionFacts) -> str:
-    """What stands between the two: the end of a block, an effect or a check."""
+    """What stands between the two: a branch, the end of a block, an effect or a check."""
+    border = border_between(*(facts.homes[b.var.id] for b in (producer, consumer)))
+    if border:
+        return (
+            f"`{consumer.var.name}` is in a branch of `{border}` and `{producer.var.name}` is not: "
+            "no group crosses the border"
+        )
     places = [facts.places[b.var.id] for b in (producer, consumer)]
     for binding, place in zip((producer, consumer), places, strict=True):
         if place == OUTSIDE:

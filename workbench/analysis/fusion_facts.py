@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from workbench.analysis.effects import must_run
+from workbench.analysis.homes import Home, bindings_at_home
 from workbench.analysis.op_pattern import OpPattern, only_moves_data, op_pattern
-from workbench.analysis.uses import argument_vars, result_ids
+from workbench.analysis.uses import own_vars, result_ids
 from workbench.ir import (
     Alias,
     Binding,
@@ -55,6 +56,7 @@ class FusionFacts:
     unfit: dict[NodeId, str] = field(default_factory=dict[NodeId, str])
     moves: set[NodeId] = field(default_factory=set[NodeId])
     places: dict[NodeId, Place] = field(default_factory=dict[NodeId, Place])
+    homes: dict[NodeId, Home] = field(default_factory=dict[NodeId, Home])
     barriers: dict[Place, Binding] = field(default_factory=dict[Place, Binding])
     """The effect or check with which a place begins."""
     bindings: dict[NodeId, Binding] = field(default_factory=dict[NodeId, Binding])
@@ -72,30 +74,30 @@ class FusionFacts:
 
 
 def fusion_facts(module: IRModule, function: GraphFunction) -> FusionFacts:
-    """The facts of one function; linear in its bindings and in what they call."""
+    """The facts of one function, its branches included; linear in its bindings and callees."""
     facts = FusionFacts(results=result_ids(function))
     known: dict[str, tuple[OpPattern | str, bool]] = {}
-    for number, block in enumerate(function.blocks):
-        passed = 0
-        for binding in block.bindings:
-            value = binding.var.id
-            facts.order[value] = len(facts.in_order)
-            facts.in_order.append(binding)
-            facts.bindings[value] = binding
-            facts.reads[value] = tuple(dict.fromkeys(argument_vars(binding.value)))
-            for var in facts.reads[value]:
-                facts.users.setdefault(var.id, []).append(value)
-            if must_run(binding.value, module):
-                passed += 1
-                facts.barriers[number, passed] = binding
-            facts.places[value] = (number, passed) if block.dataflow else OUTSIDE
-            pattern, moves = _kind(module, binding.value, known)
-            if isinstance(pattern, str):
-                facts.unfit[value] = pattern
-                continue
-            facts.patterns[value] = pattern
-            if moves:
-                facts.moves.add(value)
+    passed: dict[int, int] = {}
+    for home, binding in bindings_at_home(function):
+        value, number = binding.var.id, home.number
+        facts.order[value] = len(facts.in_order)
+        facts.in_order.append(binding)
+        facts.bindings[value] = binding
+        facts.reads[value] = tuple(dict.fromkeys(own_vars(binding.value)))
+        for var in facts.reads[value]:
+            facts.users.setdefault(var.id, []).append(value)
+        if must_run(binding.value, module):
+            passed[number] = passed.get(number, 0) + 1
+            facts.barriers[number, passed[number]] = binding
+        facts.places[value] = (number, passed.get(number, 0)) if home.dataflow else OUTSIDE
+        facts.homes[value] = home
+        pattern, moves = _kind(module, binding.value, known)
+        if isinstance(pattern, str):
+            facts.unfit[value] = pattern
+            continue
+        facts.patterns[value] = pattern
+        if moves:
+            facts.moves.add(value)
     return facts
 
 

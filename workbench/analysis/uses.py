@@ -76,10 +76,13 @@ def _all_vars(args: tuple[Arg, ...]) -> TypeIs[tuple[Var, ...]]:
 
 
 def users(function: GraphFunction) -> dict[NodeId, tuple[NodeId, ...]]:
-    """For each value the ids of the bindings that read it, in program order, once each."""
+    """For each value the ids of the bindings that read it, in program order, once each.
+
+    Those inside branches too; a branch itself reads what it asks and what its arms give.
+    """
     found: dict[NodeId, dict[NodeId, None]] = {}
-    for binding in function.bindings:
-        for var in argument_vars(binding.value):
+    for binding in _bindings(function.blocks):
+        for var in own_vars(binding.value):
             found.setdefault(var.id, {})[binding.var.id] = None
     return {value: tuple(readers) for value, readers in found.items()}
 
@@ -93,10 +96,10 @@ def result_ids(function: GraphFunction) -> frozenset[NodeId]:
 
 
 def constant_values(function: GraphFunction) -> dict[NodeId, Constant]:
-    """The values that are bound to constants."""
+    """The values that are bound to constants, in branches too."""
     return {
         b.var.id: b.value.value
-        for b in function.bindings
+        for b in _bindings(function.blocks)
         if isinstance(b.value, Alias) and isinstance(b.value.value, Constant)
     }
 

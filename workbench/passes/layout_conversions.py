@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
+from workbench.analysis.homes import bindings_at_home
 from workbench.analysis.index_map import IndexMap
-from workbench.analysis.uses import argument_vars
+from workbench.analysis.uses import argument_vars, own_vars
 from workbench.ir import (
     Arg,
     Binding,
@@ -335,11 +336,10 @@ def elements(value: Arg) -> int:
 def conversions(module: IRModule) -> Iterator[tuple[str, Conversion]]:
     """All conversions in dataflow blocks, by function and in program order."""
     for name, function in module.graph_functions.items():
-        for block in function.blocks:
-            for binding in block.bindings if block.dataflow else ():
-                found = conversion(binding)
-                if found is not None:
-                    yield name, found
+        for home, binding in bindings_at_home(function):
+            found = conversion(binding) if home.dataflow else None
+            if found is not None:
+                yield name, found
 
 
 def of_constant(found: Conversion, constants: frozenset[NodeId]) -> bool:
@@ -353,16 +353,16 @@ def without_unused_conversions(module: IRModule) -> IRModule:
     editor = ModuleEditor(module)
     for name, function in module.graph_functions.items():
         reads: dict[NodeId, int] = {}
-        for binding in function.bindings:
-            for var in argument_vars(binding.value):
+        placed = list(bindings_at_home(function))
+        for _, binding in placed:
+            for var in own_vars(binding.value):
                 reads[var.id] = reads.get(var.id, 0) + 1
         for var in leaf_vars(function.result):
             reads[var.id] = reads.get(var.id, 0) + 1
-        for block in reversed(function.blocks):
-            for binding in reversed(block.bindings if block.dataflow else ()):
-                if reads.get(binding.var.id) or conversion(binding) is None:
-                    continue
-                editor.remove(name, binding.var.id)
-                for var in argument_vars(binding.value):
-                    reads[var.id] -= 1
+        for home, binding in reversed(placed):
+            if not home.dataflow or reads.get(binding.var.id) or conversion(binding) is None:
+                continue
+            editor.remove(name, binding.var.id)
+            for var in own_vars(binding.value):
+                reads[var.id] -= 1
     return editor.commit()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from workbench.analysis.homes import homes
 from workbench.ir import Binding, GraphFunction
 from workbench.passes.layout_conversions import Conversion, Relayer, conversion
 from workbench.rewrite import ModuleEditor, NodeRef, Relation, note
@@ -26,9 +27,9 @@ def sweep(
     """
     function = editor.function(name)
     assert isinstance(function, GraphFunction)
-    for block in function.blocks:
+    for home in homes(function):
         relayer = Relayer(editor, name, rule)
-        for binding in block.bindings if block.dataflow else ():
+        for binding in home.block.bindings if home.dataflow else ():
             found = conversion(binding)
             if found is not None:
                 _conversion(relayer, found)

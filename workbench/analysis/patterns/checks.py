@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from workbench.analysis.calls import bindings_in
 from workbench.analysis.patterns.language import AnyOf, CallTo, Item, Pattern, Several
 from workbench.ir import CallPacked, IRModule, find_library, find_operator, operators
 from workbench.ir.dtypes import DTYPES, dtype_hint
@@ -107,7 +108,7 @@ def _library_faults(part: CallTo, module: IRModule) -> Iterator[Diagnostic]:
     here |= {
         binding.value.symbol
         for function in module.graph_functions.values()
-        for binding in function.bindings
+        for binding in bindings_in(function.blocks)
         if isinstance(binding.value, CallPacked)
     }
     known = {library.symbol for library in libraries()} | here

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
+from workbench.analysis.homes import Home, bindings_at_home
 from workbench.analysis.patterns.language import CallTo, Pattern
 from workbench.analysis.patterns.matches import Match
 from workbench.analysis.uses import result_ids, users
@@ -30,24 +31,23 @@ from workbench.support import NodeId
 
 
 class Place:
-    """A graph function in which is looked; facts about it are computed once."""
+    """A graph function in which is looked, branches included; facts are computed once."""
 
     def __init__(self, module: IRModule, name: str, function: GraphFunction) -> None:
         self.module = module
         self.name = name
         self.bindings: dict[NodeId, Binding] = {}
         self.order: dict[NodeId, int] = {}
-        self.block: dict[NodeId, int] = {}
+        self.homes: dict[NodeId, Home] = {}
         self._named: dict[NodeId, Var] = {}
-        for number, block in enumerate(function.blocks):
-            for binding in block.bindings:
-                value = binding.var.id
-                self.order[value] = len(self.bindings)
-                self.bindings[value] = binding
-                named = binding.value
-                if isinstance(named, Alias) and isinstance(named.value, Var):
-                    self._named[value] = named.value
-                self.block[value] = number if block.dataflow else -1
+        for home, binding in bindings_at_home(function):
+            value = binding.var.id
+            self.order[value] = len(self.bindings)
+            self.bindings[value] = binding
+            named = binding.value
+            if isinstance(named, Alias) and isinstance(named.value, Var):
+                self._named[value] = named.value
+            self.homes[value] = home
         self._function = function
         self._users: dict[NodeId, tuple[NodeId, ...]] | None = None
         self.results = result_ids(function)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
 
+from workbench.analysis.calls import bindings_in
 from workbench.analysis.patterns.checks import check_patterns
 from workbench.analysis.patterns.fitting import Place
 from workbench.analysis.patterns.language import (
@@ -33,7 +34,8 @@ def find(
 ) -> Iterator[Match | NearMiss]:
     """Every place where the pattern fits, in program order, and near misses between them.
 
-    Looks at the graph functions that are no fused groups, or at those that are named. At one place
+    Looks at the graph functions that are no fused groups, or at those that are named; their
+    branches too, whose border no match crosses. At one place
     all alternatives and orders are tried, in the order in which they are written, until `judge`
     has nothing against the match. Matches at several places may overlap; whoever rewrites decides.
 
@@ -116,7 +118,7 @@ def _candidates(
         if named is not None and name not in named:
             continue
         place: Place | None = None
-        for binding in function.bindings:
+        for binding in bindings_in(function.blocks):
             positions = beginnings.at(binding.value)
             if positions:
                 place = place or Place(module, name, function)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from workbench.analysis.homes import Home, border_between
 from workbench.analysis.patterns.fitting import Place, wanted_call
 from workbench.analysis.patterns.language import (
     AnyOf,
@@ -232,11 +233,11 @@ class _Search:
     def _judged(self, state: _State) -> Match | None:
         """The match, unless it spans blocks or somebody objects."""
         place, root, inside = self.place, self.root, state.members
-        home = place.block[root.var.id]
+        home = place.homes[root.var.id]
         for value, binding in inside.items():
-            if place.block[value] != home or home == -1:
-                text = f"`{binding.var.name}` is not in one dataflow block with the others"
-                self._missed(text, value, len(inside))
+            own = place.homes[value]
+            if own.number != home.number or not home.dataflow:
+                self._missed(self._elsewhere(binding, own, home), value, len(inside))
                 return None
         ordered = sorted(inside, key=place.order.__getitem__) if len(inside) > 1 else inside
         members = [inside[value] for value in ordered]
@@ -247,6 +248,15 @@ class _Search:
             return found
         self._missed(objection.reason, root.var.id, len(inside), objection.code)
         return None
+
+    def _elsewhere(self, binding: Binding, own: Home, home: Home) -> str:
+        """Why a value is in no dataflow block with the outermost one."""
+        name, root = binding.var.name, self.root.var.name
+        if border := border_between(own, home):
+            return f"`{root}` is in a branch of `{border}` and `{name}` is not"
+        if border := border_between(home, own):
+            return f"`{name}` is in a branch of `{border}` and `{root}` is not"
+        return f"`{name}` is not in one dataflow block with the others"
 
     def _read_outside(self, value: NodeId, inside: dict[NodeId, Binding]) -> bool:
         for reader in self.place.users.get(value, ()):

@@ -16,6 +16,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
+from workbench.analysis.homes import homes
 from workbench.analysis.uses import result_ids, users
 from workbench.ir import Binding, GraphFunction, IRModule
 from workbench.passes.candidates import find_value
@@ -57,9 +58,9 @@ class AnnotateForLibrary(Pass):
             raise self._fault("no value is named", "")
         function, ids = found[0][0], {binding.var.id for _, binding in found}
         body = module.graph_functions[function]
-        for block in body.blocks:
-            members = [b for b in block.bindings if b.var.id in ids]
-            if block.dataflow and len(members) == len(ids) == len(found):
+        for home in homes(body):
+            members = [b for b in home.block.bindings if b.var.id in ids]
+            if home.dataflow and len(members) == len(ids) == len(found):
                 _check_outputs(body, members, ids, function)
                 return function, members
         raise self._fault("the values are not in one dataflow block", function)

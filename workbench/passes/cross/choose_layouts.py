@@ -20,6 +20,8 @@ from typing import ClassVar
 
 from typing_extensions import override
 
+from workbench.analysis.calls import bindings_in
+from workbench.analysis.homes import bindings_at_home
 from workbench.analysis.uses import constant_values
 from workbench.ir import (
     Binding,
@@ -185,7 +187,7 @@ class ChooseLayouts(Pass):
         """The convolutions of the regions that gain more than their conversions cost."""
         chosen: dict[NodeId, Found] = {}
         remarks: list[Diagnostic] = []
-        names = {b.var.id: b.var.name for b in module.graph_functions[name].bindings}
+        names = {b.var.id: b.var.name for b in bindings_in(module.graph_functions[name].blocks)}
         for region in self._regions(name, candidates, trial):
             cost = region.bytes / self.bytes_per_cycle
             pays = region.saved > cost
@@ -237,13 +239,12 @@ class ChooseLayouts(Pass):
 
 
 def _calls(module: IRModule, function: GraphFunction) -> Iterator[tuple[Binding, str]]:
-    for block in function.blocks:
-        for binding in block.bindings if block.dataflow else ():
-            call = binding.value
-            if not isinstance(call, CallTIR) or len(call.out_types) != 1:
-                continue
-            if isinstance(module[call.callee], TensorFunction):
-                yield binding, call.callee
+    for home, binding in bindings_at_home(function):
+        call = binding.value
+        if not home.dataflow or not isinstance(call, CallTIR) or len(call.out_types) != 1:
+            continue
+        if isinstance(module[call.callee], TensorFunction):
+            yield binding, call.callee
 
 
 def _connected(linked: list[tuple[NodeId, ...]]) -> dict[NodeId, NodeId]:

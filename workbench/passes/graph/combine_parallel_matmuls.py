@@ -24,6 +24,7 @@ import numpy as np
 from typing_extensions import override
 
 from workbench.analysis.constants import constant_of
+from workbench.analysis.homes import homes
 from workbench.analysis.uses import constant_values
 from workbench.ir import (
     Alias,
@@ -81,9 +82,9 @@ class CombineParallelMatmuls(Rule):
         for name, function in module.graph_functions.items():
             if not is_fused(function):
                 known = constant_values(function)
-                for block in function.blocks:
-                    if block.dataflow:
-                        yield from self._groups(name, function, block, known)
+                for home in homes(function):
+                    if home.dataflow:
+                        yield from self._groups(name, function, home.block, known)
 
     def _groups(
         self,

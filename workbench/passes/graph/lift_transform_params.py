@@ -22,9 +22,9 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from workbench.analysis.calls import call_sites
+from workbench.analysis.calls import bindings_in, call_sites
 from workbench.analysis.effects import must_run
-from workbench.analysis.uses import argument_vars
+from workbench.analysis.uses import argument_vars, constant_values, own_vars
 from workbench.ir import (
     Alias,
     Binding,
@@ -122,8 +122,10 @@ def _cut(module: IRModule, name: str, function: GraphFunction, inputs: int) -> _
             parts.constants[var.id] = binding
             continue
         read = {v.id for v in argument_vars(value)}
-        of_weights = {i for i in read if i in parts.weights or i in parts.lifted}
-        if not of_weights or not read <= of_weights | set(parts.constants):
+        known = parts.weights.keys() | parts.lifted.keys()
+        if not known & read or not read <= known | parts.constants.keys():
+            if isinstance(value, IfThenElse):
+                parts.remarks += _in_arms(name, function, binding, parts)
             continue
         reason = _why_not(binding, module)
         if reason:
@@ -131,6 +133,24 @@ def _cut(module: IRModule, name: str, function: GraphFunction, inputs: int) -> _
         else:
             parts.lifted[var.id] = binding
     return parts
+
+
+def _in_arms(
+    name: str, function: GraphFunction, branch: Binding, parts: _Parts
+) -> Iterator[Diagnostic]:
+    """What arms compute from weights only: nobody knows yet whether it will be asked for."""
+    assert isinstance(branch.value, IfThenElse)
+    known = {*parts.weights, *parts.lifted, *parts.constants, *constant_values(function)}
+    for body in (branch.value.then, branch.value.otherwise):
+        for binding in bindings_in(body.blocks):
+            read = {v.id for v in own_vars(binding.value)}
+            if read and read <= known and not isinstance(binding.value, Alias):
+                known.add(binding.var.id)
+                text = (
+                    f"`{binding.var.name}` is computed from weights only, but in a branch of "
+                    f"`{branch.var.name}`: where that is not taken it is not computed"
+                )
+                yield note("lift/not-lifted", text, name, binding.var.id).diagnostic
 
 
 def _why_not(binding: Binding, module: IRModule) -> str:

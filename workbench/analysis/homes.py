@@ -1,0 +1,65 @@
+"""Homes: in which block each binding of a graph function stands, those in branches included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+
+from workbench.ir import Binding, BindingBlock, GraphFunction, IfThenElse
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Home:
+    """A block, its number in program order, and the `if` in one of whose arms it is."""
+
+    block: BindingBlock
+    number: int
+    branch: Binding | None = None
+
+    @property
+    def dataflow(self) -> bool:
+        """Whether the block is a dataflow block."""
+        return self.block.dataflow
+
+
+def homes(function: GraphFunction) -> Iterator[Home]:
+    """All blocks; those of arms, as the blocks they are, behind the block with their `if`."""
+    return _homes(function.blocks, None, count())
+
+
+def _homes(
+    blocks: tuple[BindingBlock, ...], branch: Binding | None, numbers: Iterator[int]
+) -> Iterator[Home]:
+    for block in blocks:
+        yield Home(block, next(numbers), branch)
+        for binding in block.bindings:
+            value = binding.value
+            if isinstance(value, IfThenElse):
+                for body in (value.then, value.otherwise):
+                    yield from _homes(body.blocks, binding, numbers)
+
+
+def bindings_at_home(function: GraphFunction) -> Iterator[tuple[Home, Binding]]:
+    """All bindings in program order, those of arms behind their `if`, each with its block."""
+    return _bindings(function.blocks, None, count())
+
+
+def _bindings(
+    blocks: tuple[BindingBlock, ...], branch: Binding | None, numbers: Iterator[int]
+) -> Iterator[tuple[Home, Binding]]:
+    for block in blocks:
+        home = Home(block, next(numbers), branch)
+        for binding in block.bindings:
+            yield home, binding
+            value = binding.value
+            if isinstance(value, IfThenElse):
+                for body in (value.then, value.otherwise):
+                    yield from _bindings(body.blocks, binding, numbers)
+
+
+def border_between(outer: Home, inner: Home) -> str:
+    """The `if` whose border an edge from one block to another crosses; empty where none."""
+    if outer.branch is inner.branch or inner.branch is None:
+        return ""
+    return inner.branch.var.name
