@@ -2,7 +2,7 @@
 
 from workbench.interpret.allocation import new_array, out_of_memory
 from workbench.interpret.graph import copied, has_library_calls, run, values
-from workbench.interpret.kept import check_kept
+from workbench.interpret.kept import check_kept, writes_argument
 from workbench.interpret.matching import (
     Symbols,
     dim_text,
@@ -31,4 +31,5 @@ __all__ = [
     "run",
     "run_tensor_function",
     "values",
+    "writes_argument",
 ]

@@ -25,16 +25,21 @@ def check_kept(symbol: str, before: Sequence[Any], after: Sequence[Any]) -> None
         if _differ(old, new)
     ]
     if written:
-        raise CompileError(_writes(symbol, position) for position in written)
+        raise CompileError(writes_argument(symbol, position) for position in written)
 
 
-def _writes(symbol: str, position: int) -> Diagnostic:
-    which = NAMES[position] if position < len(NAMES) else ordinal(position + 1)
+def writes_argument(symbol: str, position: int | None = None) -> Diagnostic:
+    """What is said of a pure function that writes into an argument, by its position if known."""
+    which = "an" if position is None else f"its {_nth(position)}"
     return Diagnostic(
         "library/writes-argument",
-        f"`{symbol}` writes into its {which} argument, which others may read",
+        f"`{symbol}` writes into {which} argument, which others may read",
         hint="let it write into a copy, or call it with `R.call_packed`, which is for effects",
     )
+
+
+def _nth(position: int) -> str:
+    return NAMES[position] if position < len(NAMES) else ordinal(position + 1)
 
 
 def _differ(old: object, new: object) -> bool:

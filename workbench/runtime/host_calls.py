@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.interpret import check_kept, copied
+from workbench.interpret import check_kept, copied, writes_argument
 from workbench.interpret.filled import check_filled
 from workbench.interpret.foreign import as_array, foreign_fault
 from workbench.ir import (
@@ -27,6 +27,7 @@ from workbench.ir import (
 from workbench.ir.dtypes import numpy_dtype
 from workbench.runtime.arrays import Array, is_array
 from workbench.runtime.program import HostCall, Place
+from workbench.runtime.reading import READ_ONLY, reading
 from workbench.support import CompileError, Diagnostic
 
 FOREIGN_FAULTS = (
@@ -50,11 +51,14 @@ PACKAGED = ("onednn", "torch")
 """Libraries that are extras of the package."""
 
 
-def library_call(module: IRModule, called: CallPacked) -> HostCall:
+def library_call(module: IRModule, called: CallPacked, *, guarded: bool = True) -> HostCall:
     """The callable behind a symbol of a module; its failures are diagnostics.
 
+    One that is called as a pure function gets arguments that it cannot write, if `guarded`.
+
     Raises:
-        CompileError: `library/unavailable`; the call itself `library/raised`, `run/returned-value`.
+        CompileError: `library/unavailable`; the call itself `library/raised`, `run/returned-value`,
+            `library/writes-argument`.
     """
     symbol = called.symbol
     library = library_of(module, symbol)
@@ -63,12 +67,16 @@ def library_call(module: IRModule, called: CallPacked) -> HostCall:
     function, keywords = library.function, library_keywords(called)
     name = library_name(module, symbol)
     fills = len(called.out_types) if called.style is PackedStyle.DPS else 0
+    reads = len(called.args) if guarded and called.style is not PackedStyle.EFFECT else 0
+    run = reading(function, reads) if reads else function
 
     def call(*values: Any) -> Any:  # noqa: ANN401
         try:
             with np.errstate(all="ignore"):
-                returned = function(*values, **keywords)
+                returned = run(*values, **keywords)
         except FOREIGN_FAULTS as error:
+            if reads and READ_ONLY in str(error):
+                raise CompileError(writes_argument(name)) from error
             raise foreign_fault("library/raised", f"library function `{name}`", error) from error
         if fills and returned is not None:
             check_filled(name, returned, values[-fills:])

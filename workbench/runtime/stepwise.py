@@ -225,7 +225,7 @@ class Activation:
         return output
 
     def _call_packed(self, call: CallPacked, type_: Type) -> Value:
-        function = library_call(self.machine.module, call)
+        function = library_call(self.machine.module, call, guarded=self.seen is None)
         if self.seen is not None and call.style is not PackedStyle.EFFECT:
             function = keeping_arguments(call, function)
         if call.style is not PackedStyle.DPS:
