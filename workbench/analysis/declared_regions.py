@@ -1,10 +1,10 @@
 """Declared regions of blocks: do `T.reads` and `T.writes` contain what the block touches?
 
-What can be computed is compared: indices that are sums of loops of constant extents, around the
-block too where nothing leaves out some of its instances, and of what is fixed in the block. All
-else, and what stands under a branch, is trusted. Elements that are
-declared as written may be read. A block that declares nothing at all, such as the root of TVM's
-scripts, is not asked. Reference: `tvm::tir::GetBlockReadWriteRegion`.
+Indices that are sums of loops of constant extents, around the block too where nothing leaves out
+some of its instances, are compared at once. All else, with divisions, predicates and branches, is
+asked of the dependence analysis, which finds an instance; what depends on memory is trusted.
+Elements that are declared as written may be read. A block that declares nothing at all, such as
+the root of TVM's scripts, is not asked. Reference: `tvm::tir::GetBlockReadWriteRegion`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from workbench.analysis.arith import Facts
+from workbench.analysis.dependence.declared import beyond_declared
 from workbench.analysis.polynomial import Poly
 from workbench.ir.expr import Binary, BinaryOp, IntImm, Load, PrimExpr, Select, Var
 from workbench.ir.tensor import (
@@ -33,17 +34,29 @@ from workbench.ir.tensor import (
 )
 from workbench.ir.traverse import children, free_vars, substitute
 from workbench.support.diagnostics import Diagnostic
+from workbench.support.identity_memo import IdentityMemo
 from workbench.support.ids import NodeId
 
 
 def undeclared_accesses(function: TensorFunction) -> tuple[Diagnostic, ...]:
     """A fault for each buffer that a block provably touches outside of its declared regions."""
+    body = function.body
+    items = body.body if isinstance(body, Seq) else (body,)
     return tuple(
         fault
-        for block, outer in _blocks(function.body, _Place({}, {}, {}, frozenset()))
-        if block.reads or block.writes
-        for fault in _faults(block, outer)
+        for item in items
+        for fault in _KNOWN.get(item, lambda i=item: tuple(_in(replace(function, body=i))))
     )
+
+
+_KNOWN: IdentityMemo[Stmt, tuple[Diagnostic, ...]] = IdentityMemo(1024)
+"""The faults of the statements at the top, of which a schedule changes few at a time."""
+
+
+def _in(function: TensorFunction) -> Iterator[Diagnostic]:
+    for block, outer in _blocks(function.body, _Place({}, {}, {}, frozenset())):
+        if block.reads or block.writes:
+            yield from _faults(function, block, outer)
 
 
 def _blocks(stmt: Stmt, place: _Place) -> Iterator[tuple[Block, _Place]]:
@@ -83,8 +96,9 @@ class _Access:
     place: _Place
 
 
-def _faults(block: Block, outer: _Place) -> Iterator[Diagnostic]:
+def _faults(function: TensorFunction, block: Block, outer: _Place) -> Iterator[Diagnostic]:
     told: set[tuple[NodeId, bool]] = set()
+    asked: set[tuple[NodeId, bool]] = set()
     alone = _inside(block, _Place({}, {}, {}, frozenset()))
     around = _with_axes(block, outer)
     inside = _inside(block, around) if around.certain else alone
@@ -99,9 +113,40 @@ def _faults(block: Block, outer: _Place) -> Iterator[Diagnostic]:
         if regions is None:
             continue
         fault = _outside(block, access, regions)
+        if fault is None and key not in asked and not _inside_one(access, regions):
+            asked.add(key)
+            fault = _found(function, block, access, regions)
         if fault is not None:
             told.add(key)
             yield fault
+
+
+def _inside_one(access: _Access, regions: list[BufferRegion]) -> bool:
+    """Whether all instances are inside of one region, those too that do not run."""
+    for region in regions:
+        pairs = zip(access.indices, region.ranges, strict=True)
+        if all(_within(access.place, index, item) for index, item in pairs):
+            return True
+    return False
+
+
+def _within(place: _Place, index: PrimExpr, item: Range) -> bool:
+    span, extent = _span(place, index, item), Facts().simplify(item.extent)
+    return (
+        span is not None and isinstance(extent, IntImm) and 0 <= span[0] <= span[1] < extent.value
+    )
+
+
+def _found(
+    function: TensorFunction, block: Block, access: _Access, regions: list[BufferRegion]
+) -> Diagnostic | None:
+    """A fault where the dependence analysis finds an instance outside of all regions."""
+    element = beyond_declared(function, block, regions, write=access.write)
+    if element is None:
+        return None
+    verb, what = ("writes", "T.writes") if access.write else ("reads", "T.reads")
+    message = f"block `{block.name}` {verb} {element}, outside of what `{what}` declares"
+    return _fault(block, message)
 
 
 def _declared(block: Block, access: _Access) -> list[BufferRegion] | None:

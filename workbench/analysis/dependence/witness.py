@@ -27,12 +27,13 @@ def instances(
     point: Mapping[tuple[int, int], int],
 ) -> Instances:
     """The instances that a point of a system stands for."""
-    return Instances(_instance(model, first, 1, point), _instance(model, second, 2, point))
+    return Instances(instance_of(model, first, 1, point), instance_of(model, second, 2, point))
 
 
-def _instance(
+def instance_of(
     model: Model, statement: Statement, side: int, point: Mapping[tuple[int, int], int]
 ) -> Instance:
+    """The instance of one side of a point."""
     values = {NodeId(symbol): point.get((0, symbol), 0) for symbol in model.symbols}
     for loop in statement.loops:
         digits = [
@@ -59,16 +60,17 @@ def confirmed(
     found: Instances, first: Statement, a: Access, second: Statement, b: Access
 ) -> bool | None:
     """Whether both instances run and touch one element; None where that depends on memory."""
-    runs = [_runs(first, a, found.first), _runs(second, b, found.second)]
-    if False in runs:
+    both = [runs(first, a, found.first), runs(second, b, found.second)]
+    if False in both:
         return False
     left, right = element_of(a, found.first), element_of(b, found.second)
-    if left is None or right is None or None in runs:
+    if left is None or right is None or None in both:
         return None
     return left == right
 
 
-def _runs(statement: Statement, access: Access, at: Instance) -> bool | None:
+def runs(statement: Statement, access: Access, at: Instance) -> bool | None:
+    """Whether there is such an instance; None where that depends on memory."""
     known = True
     for loop in statement.loops:
         start, extent = loop.start, loop.extent
