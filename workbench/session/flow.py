@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
+from workbench.analysis.calls import bindings_in
 from workbench.analysis.uses import argument_vars
 from workbench.ir import (
     Alias,
@@ -88,6 +89,8 @@ class Flow:
     renamed: dict[str, str]
     """Keys of bindings that only rename, with the key of the value they stand for."""
     others: tuple[OtherName, ...] = ()
+    inside: tuple[FlowValue, ...] = ()
+    """What branches compute, which is no part of the flow: a branch is one value of it."""
 
 
 def shown_functions(module: IRModule) -> tuple[str, ...]:
@@ -113,7 +116,20 @@ def flow(module: IRModule, name: str) -> Flow:
         environment[param.id] = (key,)
     outputs = builder.enter(name, function, "", environment)
     others = tuple(builder.others)
-    return Flow(name, builder.values, builder.calls, outputs, builder.renamed, others)
+    inside = tuple(_inside(name, function))
+    return Flow(name, builder.values, builder.calls, outputs, builder.renamed, others, inside)
+
+
+def _inside(name: str, function: GraphFunction) -> Iterator[FlowValue]:
+    """The values inside branches that compute something."""
+    for outer in function.bindings:
+        if isinstance(outer.value, IfThenElse):
+            for body in (outer.value.then, outer.value.otherwise):
+                for binding in bindings_in(body.blocks):
+                    if not isinstance(binding.value, Alias | TupleItem):
+                        var = binding.var
+                        ref = NodeRef(name, var.id)
+                        yield FlowValue(str(ref), ref, var.name, var.type, binding.value)
 
 
 @dataclass

@@ -59,6 +59,11 @@ class Lineage:
         for each in self.flows.values():
             yield from each.others
 
+    def inside(self) -> Iterable[FlowValue]:
+        """All values inside branches that compute something."""
+        for each in self.flows.values():
+            yield from each.inside
+
 
 def root_lineage(module: IRModule) -> Lineage:
     """The lineage of an import: every value is its own origin."""

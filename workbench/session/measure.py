@@ -68,8 +68,8 @@ def measure_value(session: Measured, step: int, value: FlowValue, job: Job) -> C
     """Times of all implementations of a value, alone, on the arrays that it gets in the model.
 
     Raises:
-        CompileError: `session/no-implementations`, `session/measuring-died`,
-            `session/measuring-hangs`, or why the step does not run.
+        CompileError: `session/no-implementations`, `session/not-computed`,
+            `session/measuring-died`, `session/measuring-hangs`, or why the step does not run.
     """
     module = session.snapshot(step).module
     known = implementations_of(module, value)
@@ -120,6 +120,14 @@ def _excerpt(
     values = session.verdict_side(step, job).values
     function, inner = _frame(session, module, value, values)
     wanted = value.ref.id
+    if wanted not in inner:
+        raise CompileError(
+            Diagnostic(
+                "session/not-computed",
+                f"`{value.name}` is in a branch that the inputs of the check do not take",
+                hint="give others with `session.inputs(...)`",
+            )
+        )
     right = _right_values(session, step, function, inner, job)
     if wanted not in right:
         unsure = not session.verdict(step).good and step > 0

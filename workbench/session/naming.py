@@ -17,7 +17,8 @@ SHOWN = 8
 def find_value(path: Sequence[Lineage], name: str) -> FlowValue:
     """The value of that key, that name (`lv3`, `main.lv3`), or the only call of that operator.
 
-    An item of a tuple, or another name, stands for what computes it.
+    An item of a tuple, or another name, stands for what computes it. Values inside branches come
+    after all others.
 
     `path` has the lineages from the import to the step that is asked. A value that only earlier
     steps have stands for the kernel that it was fused into.
@@ -25,7 +26,7 @@ def find_value(path: Sequence[Lineage], name: str) -> FlowValue:
     Raises:
         CompileError: `session/unknown-value`, `session/ambiguous-value`.
     """
-    found = _named(path[-1], name) or _fused(path, name)
+    found = _named(path[-1], name) or _inside(path[-1], name) or _fused(path, name)
     if len(found) == 1:
         return found[0]
     if not found:
@@ -33,6 +34,7 @@ def find_value(path: Sequence[Lineage], name: str) -> FlowValue:
         alike = [qualified_name(v) for v in values if name.lower() in v.name.lower()][:SHOWN]
         notes = (f"near are {_listed(alike)}",) if alike else ()
         known = [word for v in values for word in (v.name, qualified_name(v))]
+        known += [word for v in path[-1].inside() for word in (v.name, qualified_name(v))]
         known += [word for o in path[-1].others() for word in _words(o)]
         hint = "" if alike else near_value(name, known)
         message = f"no value is named `{name}`"
@@ -56,6 +58,13 @@ def _named(lineage: Lineage, name: str) -> list[FlowValue]:
     found = [v for v in values if name in {v.name, qualified_name(v)}]
     found = found or [v for v in values if v.expr is not None and operation(v.expr) == name]
     return found or _through(lineage, other_names(lineage, name))
+
+
+def _inside(lineage: Lineage, name: str) -> list[FlowValue]:
+    """Values of that name inside branches."""
+    values = list(lineage.inside())
+    found = [v for v in values if name in {v.key, v.name, qualified_name(v)}]
+    return found or [v for v in values if v.expr is not None and operation(v.expr) == name]
 
 
 def other_names(lineage: Lineage, name: str) -> list[OtherName]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from workbench.analysis.calls import bindings_in
 from workbench.ir import (
     AxisKind,
     Block,
@@ -38,8 +39,9 @@ def reduction_length(module: IRModule, value: GraphExpr) -> int:
 
 
 def graph_length(module: IRModule, function: GraphFunction) -> int:
-    """The sum over the bindings of a graph function."""
-    return sum(reduction_length(module, binding.value) for binding in function.bindings) or 1
+    """The sum over the bindings of a graph function, those in branches included."""
+    found = bindings_in(function.blocks)
+    return sum(reduction_length(module, binding.value) for binding in found) or 1
 
 
 def tensor_length(function: TensorFunction) -> int:
