@@ -84,10 +84,11 @@ class Dependences:
             return applies()
         outer = self._outside(below[0], loop)
         keys = self.model.loops[loop.var.id]
+        ahead = {statement.index for statement in below if statement.precedes(loop.var.id)}
         for pair, base in self._solver.within(self.model.spans[loop.var.id]):
             if pair.a.buffer.id in private or base.zero.issuperset(keys):
                 continue
-            if pair.first.precedes(loop.var.id) or pair.second.precedes(loop.var.id):
+            if ahead and not ahead.isdisjoint((pair.first.index, pair.second.index)):
                 continue
             for question in self._between(pair, outer, loop):
                 finding = self._solver.decide(question)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from workbench.analysis.arith import Facts
-from workbench.analysis.dependence import Answer, inapplicable, unproved
+from workbench.analysis.dependence import Answer, AnswerKind, inapplicable, unproved
 from workbench.ir import (
     Axis,
     Binary,
@@ -63,7 +63,7 @@ def consume_under(
     place = _Place(scope, block, loop, index, keep_unit_loops)
     plan = place.plan()
     assert plan is not None
-    if plan.answer.applies:
+    if plan.answer.kind in {AnswerKind.APPLIES, AnswerKind.ILLEGAL}:
         return plan
     selected = place.plan(selected=True)
     return plan if selected is None or not selected.answer.applies else selected

@@ -108,6 +108,11 @@ def not_too_early(
     """
     if answer.kind is not AnswerKind.ILLEGAL:
         return answer
+    read = touches_of(block).reads.keys()
+    inside = [other for other in walk_statements(loop) if isinstance(other, Block)]
+    writers = [other for other in inside if not read.isdisjoint(touches_of(other).writes)]
+    if all(_sums_up(other, loop) for other in writers if other.id != block.id):
+        return answer
     clash = compared(before, after, block.id).reordered()
     if clash is None or clash.first or clash.mine.access.write or not clash.other.access.write:
         return answer
