@@ -106,7 +106,7 @@ class Reduction:
         """Whether it is not proved that there is a first update under each of the other loops."""
         if self.block.predicate is None and all(map(_always_runs, self.path)):
             return False
-        simple, facts = self.simple, _known((*self.path, self.block), self.used)
+        simple, facts = self.simple, self._known
         if simple is not None:
             return any(facts.simplify(part) != TRUE for part in simple.nonempty)
         loops = [loop for loop in self.path if isinstance(loop, For) and loop.var.id in self.used]
@@ -124,7 +124,7 @@ class Reduction:
 
     def _conditions(self) -> Iterator[PrimExpr]:
         """All conditions around it, in terms of loops."""
-        values = axis_values((*self.path, self.block))
+        values = self._values
         for outer, inner in pairwise((*self.path, self.block, self.block)):
             match outer:
                 case If(condition=condition, then=then):
@@ -137,9 +137,29 @@ class Reduction:
                     continue
 
     @cached_property
+    def _values(self) -> Values:
+        """The values of all axes around it and of its own, in terms of loops."""
+        return axis_values((*self.path, self.block))
+
+    @property
+    def _known(self) -> Facts:
+        """What holds where the block begins, the reduction loops left out."""
+        facts = Facts()
+        for outer, inner in pairwise((*self.path, self.block)):
+            match outer:
+                case For(var=var, start=start, extent=extent) if var.id not in self.used:
+                    facts = facts.with_range(var, loop_interval(start, extent))
+                case If(condition=condition, then=then) if inner is then:
+                    plain = substitute(condition, self._values)
+                    facts = facts if _mention(self.used, (plain,)) else facts.assume(plain)
+                case _:
+                    continue
+        return facts
+
+    @cached_property
     def used(self) -> set[NodeId]:
         """The loops that its reduction axes are computed from."""
-        values = axis_values((*self.path, self.block))
+        values = self._values
         found: set[NodeId] = set()
         for axis in self.block.axes:
             if axis.kind is AxisKind.REDUCE:
@@ -157,7 +177,7 @@ class Reduction:
         loops = [stmt for stmt in inside if isinstance(stmt, For)]
         reduced = tuple(loop for loop in loops if loop.var.id in used)
         others = tuple(loop for loop in loops if loop.var.id not in used)
-        values = axis_values((*self.path, block))
+        values = self._values
         parts = [substitute(part, values) for part in conjuncts(block.predicate)]
         own = tuple(part for part in parts if used.isdisjoint(free_vars(part)))
         rest = [part for part in parts if not used.isdisjoint(free_vars(part))]
@@ -237,21 +257,6 @@ def axis_values(path: Sequence[Stmt]) -> Values:
             for axis in stmt.axes:
                 values[axis.var.id] = substitute(axis.value, values)
     return values
-
-
-def _known(path: Sequence[Stmt], reduced: set[NodeId]) -> Facts:
-    """What holds where the last statement of a path begins, the reduction loops left out."""
-    facts, values = Facts(), axis_values(path)
-    for outer, inner in pairwise(path):
-        match outer:
-            case For(var=var, start=start, extent=extent) if var.id not in reduced:
-                facts = facts.with_range(var, loop_interval(start, extent))
-            case If(condition=condition, then=then) if inner is then:
-                plain = substitute(condition, values)
-                facts = facts if _mention(reduced, (plain,)) else facts.assume(plain)
-            case _:
-                continue
-    return facts
 
 
 def _inside(stmt: Stmt) -> tuple[Stmt, ...]:

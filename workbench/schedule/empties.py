@@ -34,6 +34,7 @@ from workbench.ir import (
     free_vars,
 )
 from workbench.support import NodeId
+from workbench.support.identity_memo import IdentityMemo
 
 Inits = dict[NodeId, tuple[Var, Block, bool]]
 ALWAYS = IntImm(1, "bool")
@@ -42,7 +43,10 @@ HINT = "take the initial value out first: `decompose_reduction`"
 
 def some_may_be_empty(function: TensorFunction) -> bool:
     """Whether it is not proved that all reductions have instances."""
-    return any(found.may_be_empty for found in reductions(function))
+    return _KNOWN.get(function, lambda: any(r.may_be_empty for r in reductions(function)))
+
+
+_KNOWN: IdentityMemo[TensorFunction, bool] = IdentityMemo(16)
 
 
 def empty_at(function: TensorFunction, block: NodeId) -> Reduction | None:

@@ -116,10 +116,15 @@ class Scope:
     # --- places ------------------------------------------------------------------------------
 
     @cached_property
+    def _enclosed(self) -> tuple[tuple[Stmt, tuple[Stmt, ...]], ...]:
+        """Every statement with what encloses it, in program order."""
+        return _ENCLOSED.get(self.function, lambda: tuple(enclosed(self.function.body)))
+
+    @cached_property
     def paths(self) -> dict[NodeId, tuple[Stmt, ...]]:
         """What encloses each loop (by its variable's id) and block, outermost first."""
         found: dict[NodeId, tuple[Stmt, ...]] = {}
-        for stmt, path in enclosed(self.function.body):
+        for stmt, path in self._enclosed:
             if isinstance(stmt, For):
                 found[stmt.var.id] = path
             elif isinstance(stmt, Block):
@@ -129,18 +134,18 @@ class Scope:
     @cached_property
     def loops(self) -> tuple[For, ...]:
         """All loops in program order."""
-        return tuple(s for s, _ in enclosed(self.function.body) if isinstance(s, For))
+        return tuple(s for s, _ in self._enclosed if isinstance(s, For))
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
         """All blocks in program order."""
-        return tuple(s for s, _ in enclosed(self.function.body) if isinstance(s, Block))
+        return tuple(s for s, _ in self._enclosed if isinstance(s, Block))
 
     @cached_property
     def buffers(self) -> tuple[Var, ...]:
         """Parameters, then buffers of the body, in program order."""
         inner: list[Var] = []
-        for stmt, _ in enclosed(self.function.body):
+        for stmt, _ in self._enclosed:
             if isinstance(stmt, Allocate):
                 inner.append(stmt.buffer)
             elif isinstance(stmt, Block):
@@ -297,7 +302,7 @@ class Scope:
     def _taken(self) -> set[str]:
         """Names of loops, blocks, axes, buffers and scalars of the function."""
         found = {b.name for b in self.blocks} | {b.name for b in self.buffers}
-        for stmt, _ in enclosed(self.function.body):
+        for stmt, _ in self._enclosed:
             if isinstance(stmt, For | Let):
                 found.add(stmt.var.name)
             elif isinstance(stmt, Block):
@@ -315,6 +320,9 @@ class Scope:
         return replace(self.function, body=body, next_id=self.ids.next)
 
 
+_ENCLOSED: IdentityMemo[TensorFunction, tuple[tuple[Stmt, tuple[Stmt, ...]], ...]] = IdentityMemo(
+    16
+)
 _PARTS: IdentityMemo[TensorFunction, TensorFunction] = IdentityMemo(64)
 
 

@@ -87,12 +87,13 @@ def impossible(parts: Sequence[Part]) -> bool:
 def contained(parts: Sequence[Part], others: Iterable[Sequence[Part]], kept: set[str]) -> bool:
     """Whether it is proved that what fulfils the parts fulfils one of the others as well.
 
-    `kept` are the names that they share; all others exist only.
+    `kept` are the names that they share; all others exist only. Where nothing can be said of the
+    others, the parts are not looked at: that they hold nowhere is seldom.
     """
     try:
         found = [projected(leaf.facts, kept) for other in others for leaf in leaves(other, kept)]
         right = [facts for facts in found if facts is not None]
-        return all(
+        return bool(right) and all(
             any(leaf.implies(facts) for facts in right) or _empty(leaf)
             for leaf in leaves(parts, ())
         )

@@ -12,6 +12,7 @@ from workbench.analysis.dependence import (
 )
 from workbench.analysis.dependence.clashes import Clash, Witness
 from workbench.analysis.dependence.comparison import Comparison, Group
+from workbench.analysis.dependence.gains import changed_value
 from workbench.analysis.dependence.sets import TooLargeError
 from workbench.analysis.dependence.versions import Event, Version
 from workbench.ir import (
@@ -63,7 +64,7 @@ def recomputed(before: TensorFunction, plan: Plan) -> Answer:
         clash = found.reordered(own=buffer.id)
         if clash is not None:
             return clash_answer(block, clash)
-        lost = found.lost_value(buffer.id) or found.gained_value(buffer.id)
+        lost = changed_value(found, buffer.id)
         if lost is not None:
             return _lost(block, buffer, lost)
         if plan.regenerated is not None:

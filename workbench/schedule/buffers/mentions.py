@@ -12,11 +12,13 @@ from workbench.ir import (
     Evaluate,
     For,
     If,
+    IntImm,
     Let,
     PrimExpr,
     Seq,
     Stmt,
     Store,
+    Var,
     While,
 )
 from workbench.schedule.scope import walk_statements
@@ -47,6 +49,8 @@ def _made(stmt: Stmt) -> Mentions:
 
 def accesses_buffer(stmt: Stmt, buffer: NodeId) -> bool:
     """Whether a statement reads or writes a buffer."""
+    if isinstance(stmt, Seq):
+        return any(accesses_buffer(item, buffer) for item in stmt.body)
     found = mentions(stmt)
     return buffer in found.loads or buffer in found.stores
 
@@ -65,7 +69,8 @@ def _read(stmt: Stmt) -> Mentions:
     stores: set[NodeId] = set()
     regions: set[NodeId] = set()
     for inner in walk_statements(stmt):
-        found = {load.buffer.id for value in _values(inner) for load in loads_in(value)}
+        values = [value for value in _values(inner) if not isinstance(value, IntImm | Var)]
+        found = {load.buffer.id for value in values for load in loads_in(value)}
         loads |= found
         if isinstance(inner, Store):
             stores.add(inner.buffer.id)
