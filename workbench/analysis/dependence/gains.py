@@ -21,10 +21,10 @@ def changed_value(found: Comparison, buffer: NodeId) -> Clash | None:
         TooLargeError: where the sets are too large to decide.
     """
     lost = found.lost_value(buffer)
-    return lost if lost is not None or _all_ahead(found, buffer) else found.gained_value(buffer)
+    return lost if lost is not None or all_ahead(found, buffer) else found.gained_value(buffer)
 
 
-def _all_ahead(found: Comparison, buffer: NodeId) -> bool:
+def all_ahead(found: Comparison, buffer: NodeId) -> bool:
     """Whether it is seen without sets that no read gains a value.
 
     So it is where the block stores one element, which its axes say, and its nest came before each
