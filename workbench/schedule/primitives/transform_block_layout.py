@@ -54,9 +54,10 @@ class TransformBlockLayout(Primitive):
 
     Rewrite::
 
-        for i, j in T.grid(64, 8): B(i, j)
+        for i, j in T.grid(64, 8): B(i, j): B[i, j] = A[i, j]
         =>  TransformBlockLayout(block="B", index_map="lambda i, j: (i // 16, j, i % 16)")
-        for ax0, j, ax2 in T.grid(4, 8, 16): B(ax0 * 16 + ax2, j)
+        for ax0, j, ax2 in T.grid(4, 8, 16):
+            B(ax0, j, ax2): B[ax0 * 16 + ax2, j] = A[ax0 * 16 + ax2, j]
     """
 
     name: ClassVar[str] = "transform-block-layout"
