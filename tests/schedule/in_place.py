@@ -35,7 +35,7 @@ def f(A: T.Buffer((6,), "float32"), Y: T.Buffer((6,), "float32")):
             X[vi] = A[vi] + T.float32(1)
     for t, i in T.grid(3, 6):
         with T.sblock("step"):
-            vt, vi = T.axis.remap("SS", [t, i])
+            vi = T.axis.spatial(6, i)
             X[vi] = X[vi] * X[vi]
     for i in range(6):
         with T.sblock("out"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import workbench as wb
-from tests.schedule import scripts, stages
+from tests.schedule import in_place, scripts, stages
 from tests.schedule.checks import answered, applied, body, only
 from workbench.analysis.dependence import AnswerKind
 from workbench.ir import For
@@ -208,7 +208,8 @@ def test_a_scan_reads_what_it_wrote() -> None:
     text = stages.SCANNED.replace("    B[0] = T.float32(0)\n", "")
     answer = answered(parse(text), ComputeAt(block="B", loop="C.i"))
     assert answer.kind is AnswerKind.ILLEGAL
-    assert answer.message == "`B` reads `B`, which other instances of it wrote"
+    assert answer.message == "`B` would write `B[vi + 1]` after `C` reads it"
+    assert answer.notes == ("the write at i=0 would come after the read at i=0",)
 
 
 def test_nothing_there_reads_it() -> None:
@@ -288,11 +289,24 @@ def test_offers_the_loops_of_a_reader() -> None:
     assert offered == ["by.j", "by.i"]
 
 
-def test_a_decomposed_producer_reads_what_its_init_wrote() -> None:
+def test_a_decomposed_reduction_updates_what_its_init_wrote() -> None:
     decompose = DecomposeReduction(block="C", loop="k")
-    module = decompose.run(parse(stages.MATMUL_RELU)).module
-    answer = answered(module, ComputeAt(block="C", loop="D.i"))
-    assert answer.message == "`C` reads `C`, which other instances of it wrote"
+    after = applied(parse(stages.MATMUL_RELU), decompose, ComputeAt(block="C", loop="D.i"))
+    assert "    for ax0, k in T.grid(8, 5):" in body(after)
+
+
+@pytest.mark.parametrize("loop", ["out.i", "out.c"])
+def test_a_producer_that_updates_its_buffer_in_place(loop: str) -> None:
+    after = applied(parse(in_place.RELU), ComputeAt(block="relu", loop=loop))
+    assert body(after).count("T.grid(6, 5)") == (1 if loop == "out.i" else 2)
+
+
+def test_updates_in_place_run_once() -> None:
+    text = in_place.RELU.replace("X[vi, vc] * T", "X[vi, vc] + X[5 - vi, vc] * T")
+    answer = answered(parse(text), ComputeAt(block="relu", loop="out.i"))
+    assert answer.kind is AnswerKind.ILLEGAL
+    assert answer.message == "`relu` would write `X[vi, vc]` after `out` reads it"
+    assert answer.notes == ("the write at i=0, c=0 would come after the read at i=0, c=0",)
 
 
 def test_loops_without_blocks_offer_nothing_to_move() -> None:

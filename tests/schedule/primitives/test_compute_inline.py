@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.schedule import scripts, stages
+from tests.schedule import in_place, scripts, stages
 from tests.schedule.checks import answered, applied, body
 from workbench.analysis.dependence import AnswerKind
 from workbench.schedule.primitives.compute_inline import ComputeInline
@@ -140,10 +140,109 @@ def test_an_output_stays() -> None:
     assert answer.message == "`C` writes the output `C`, which has to stay"
 
 
-def test_another_writer() -> None:
+def test_one_access_finds_what_two_blocks_wrote() -> None:
     answer = answered(parse(stages.TWO_WRITERS), ComputeInline(block="B_low"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == (
+        "`C` reads `B[vi]` as `B_low` wrote it and as `B_high` did, expected elements of `B_low` "
+        "alone"
+    )
+    assert answer.notes == (
+        "`B_high` at i=0 writes `B[vi + 4]`, which `C` reads at i=4 as `B[vi]`",
+    )
+
+
+def test_others_may_write_elements_that_are_read_elsewhere() -> None:
+    text = stages.TWO_WRITERS.replace("B[vi] + T.float32(1)", "B[vi % 4] + T.float32(1)")
+    after = applied(parse(text), ComputeInline(block="B_low"))
+    assert "C[vi] = A[vi % 4] * T.float32(2.0) + T.float32(1.0)" in body(after)
+    assert 'T.sblock("B_high")' in body(after)
+
+
+@pytest.mark.parametrize("text", [in_place.RELU, in_place.SYMBOLIC_RELU])
+def test_a_block_whose_buffer_is_updated_in_place(text: str) -> None:
+    after = applied(parse(text), ComputeInline(block="p"), n=3, m=4)
+    assert "X[vi, vc] = T.max(A[vi, vc] + T.float32(1.0), T.float32(0.0))" in body(after)
+    assert "Y[vi, vc] = X[vi, vc] * T.float32(2.0)" in body(after)
+
+
+@pytest.mark.parametrize("text", [in_place.RELU, in_place.SYMBOLIC_RELU])
+def test_an_update_in_place(text: str) -> None:
+    after = applied(parse(text), ComputeInline(block="relu"), n=3, m=4)
+    assert "Y[vi, vc] = T.max(X[vi, vc], T.float32(0.0)) * T.float32(2.0)" in body(after)
+    after = applied(after, ComputeInline(block="p"), n=3, m=4)
+    assert "X" not in body(after)
+
+
+def test_one_store_reads_what_both_wrote_by_different_loads() -> None:
+    text = in_place.SHIFT.replace("X[vi] * T.float32(2)", "X[vi] + X[vi + 5] * T.float32(2)")
+    text = text.replace("range(6)", "range(2)")
+    after = applied(parse(text), ComputeInline(block="shift"))
+    assert "Y[vi] = X[vi + 1] * T.float32(3.0) + X[vi + 5] * T.float32(2.0)" in body(after)
+    after = applied(parse(text), ComputeInline(block="p"))
+    assert "Y[vi] = X[vi] + (A[vi + 5] + T.float32(1.0)) * T.float32(2.0)" in body(after)
+
+
+def test_an_update_of_elements_that_it_reads_before() -> None:
+    after = applied(parse(in_place.SHIFT), ComputeInline(block="shift"))
+    assert "Y[vi] = X[vi + 1] * T.float32(3.0) * T.float32(2.0)" in body(after)
+
+
+@pytest.mark.parametrize(
+    ("text", "block", "message", "note"),
+    [
+        (
+            in_place.STEPS,
+            "step",
+            "`step` reads `X[vi]`, which another instance of it wrote",
+            "`step` at t=0, i=0 writes `X[vi]`, which it reads as `X[vi]` at t=1, i=0",
+        ),
+        (
+            in_place.SHIFT.replace("X[vi] = X[vi + 1]", "X[5 - vi] = X[6 - vi]"),
+            "shift",
+            "`shift` reads `X[6 - vi]`, which another instance of it wrote",
+            "`shift` at i=0 writes `X[5 - vi]`, which it reads as `X[6 - vi]` at i=1",
+        ),
+    ],
+)
+def test_updates_of_what_other_instances_wrote(
+    text: str, block: str, message: str, note: str
+) -> None:
+    answer = answered(parse(text), ComputeInline(block=block))
     assert answer.kind is AnswerKind.ILLEGAL
-    assert answer.message == "`B_high` writes `B` as well as `B_low`"
+    assert answer.message == message
+    assert answer.notes == (note,)
+
+
+def test_nobody_finds_what_is_overwritten() -> None:
+    text = in_place.RELU.replace("T.max(X[vi, vc], T", "T.max(A[vi, vc], T")
+    answer = answered(parse(text), ComputeInline(block="p"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "nothing finds in `X` what `p` writes there"
+
+
+def test_an_input_that_changes_before_the_block_computes_again() -> None:
+    """In each round the input is written, then the block computes anew: the last one counts."""
+    text = """
+@T.prim_func
+def f(A: T.Buffer((8,), "float32"), C: T.Buffer((3, 8), "float32")):
+    B = T.sblock_alloc_buffer((8,), "float32")
+    for t in range(3):
+        for i in range(8):
+            with T.sblock("A_next"):
+                vi = T.axis.spatial(8, i)
+                A[vi] = A[vi] * T.float32(2)
+        for i in range(8):
+            with T.sblock("B"):
+                vi = T.axis.spatial(8, i)
+                B[vi] = A[vi] + T.float32(1)
+        for i in range(8):
+            with T.sblock("C"):
+                vt = T.axis.spatial(3, t)
+                vi = T.axis.spatial(8, i)
+                C[vt, vi] = B[vi] * T.float32(3)
+"""
+    applied(parse(text), ComputeInline(block="B"))
 
 
 def test_a_producer_in_the_same_iteration() -> None:

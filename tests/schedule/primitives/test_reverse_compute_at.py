@@ -6,10 +6,12 @@ from tests.schedule import in_place, stages
 from tests.schedule.checks import answered, applied, body, only
 from workbench.analysis.dependence import AnswerKind
 from workbench.ir import Block
+from workbench.schedule import Primitive
 from workbench.schedule.primitives.decompose_reduction import DecomposeReduction
 from workbench.schedule.primitives.fuse import Fuse
 from workbench.schedule.primitives.parallel import Parallel
 from workbench.schedule.primitives.reverse_compute_at import ReverseComputeAt
+from workbench.schedule.primitives.reverse_compute_inline import ReverseComputeInline
 from workbench.schedule.primitives.split import Split
 from workbench.schedule.scope import walk_statements
 from workbench.script import parse
@@ -292,3 +294,17 @@ def test_what_the_loop_writes_is_not_what_the_block_reads() -> None:
     answer = answered(parse(text), ReverseComputeAt(block="relu", loop="p.i"))
     assert answer.kind is AnswerKind.INAPPLICABLE
     assert answer.message == "nothing under the loop `i` writes what `relu` reads"
+
+
+@pytest.mark.parametrize("value", ["X[vi] * X[vi]", "X[vi] * T.float32(3)"])
+@pytest.mark.parametrize(
+    "move", [ReverseComputeAt(block="step", loop="p.i"), ReverseComputeInline(block="step")]
+)
+def test_updates_in_place_keep_their_number(move: Primitive, value: str) -> None:
+    answer = answered(parse(in_place.STEPS.replace("X[vi] * X[vi]", value)), move)
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == (
+        "instances of `step`, which reads what it writes, run again in a loop that would not "
+        "move with it"
+    )
+    assert answer.notes[0].startswith("an instance is ")

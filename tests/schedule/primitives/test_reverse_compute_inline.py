@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.schedule import stages
+from tests.schedule import in_place, stages
 from tests.schedule.checks import answered, applied, body
 from workbench.analysis.dependence import AnswerKind
 from workbench.schedule.primitives.reverse_compute_inline import ReverseComputeInline
@@ -144,3 +144,61 @@ def f(A: T.Buffer((8,), "int32"), B: T.Buffer((8,), "int32"), C: T.Buffer((8,), 
     answer = answered(module, ReverseComputeInline(block="C"))
     assert answer.kind is AnswerKind.INAPPLICABLE
     assert answer.message == "a statement outside of blocks reads `t` as well as `C`"
+
+
+@pytest.mark.parametrize("text", [in_place.RELU, in_place.SYMBOLIC_RELU])
+def test_an_update_in_place_joins_its_producer(text: str) -> None:
+    after = applied(parse(text), ReverseComputeInline(block="relu"), n=3, m=4)
+    assert "X[vi, vc] = T.max(A[vi, vc] + T.float32(1.0), T.float32(0.0))" in body(after)
+    assert "Y[vi, vc] = X[vi, vc] * T.float32(2.0)" in body(after)
+
+
+@pytest.mark.parametrize("text", [in_place.RELU, in_place.SYMBOLIC_RELU])
+def test_a_consumer_joins_an_update_in_place(text: str) -> None:
+    after = applied(parse(text), ReverseComputeInline(block="out"), n=3, m=4)
+    assert "Y[vi, vc] = T.max(X[vi, vc], T.float32(0.0)) * T.float32(2.0)" in body(after)
+    after = applied(after, ReverseComputeInline(block="relu"), n=3, m=4)
+    assert "X" not in body(after)
+
+
+def test_an_output_that_is_updated_in_place() -> None:
+    text = in_place.RELU.replace("Y[vi, vc] = X", "A[vi, vc] = X").replace("X = ", "Z = ")
+    text = text.replace("Y: T", "X: T")
+    after = applied(parse(text), ReverseComputeInline(block="relu"))
+    assert "X[vi, vc] = T.max(A[vi, vc] + T.float32(1.0), T.float32(0.0))" in body(after)
+
+
+def test_an_update_of_a_part_leaves_the_rest() -> None:
+    whole = '(6, 5):\n        with T.sblock("relu")'
+    text = in_place.RELU.replace(whole, whole.replace("6", "4"))
+    assert text != in_place.RELU
+    after = applied(parse(text), ReverseComputeInline(block="relu"))
+    assert "if vi < 4:" in body(after)
+    assert "else:" in body(after)
+
+
+def test_what_the_producer_wrote_is_read_elsewhere() -> None:
+    text = (
+        in_place.RELU
+        + """    for i, c in T.grid(6, 5):
+        with T.sblock("late"):
+            vi, vc = T.axis.remap("SS", [i, c])
+            A[vi, vc] = X[vi, vc]
+"""
+    )
+    answer = answered(parse(text), ReverseComputeInline(block="out"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "`late` reads `X` as well as `out`"
+    assert answer.notes == ("at i=0, c=0 it reads `X[vi, vc]`, which `relu` wrote",)
+
+
+def test_elements_that_are_updated_again_are_stored() -> None:
+    answer = answered(parse(in_place.STEPS), ReverseComputeInline(block="out"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "`step` reads `X` as well as `out`"
+    assert answer.notes == ("at t=1, i=0 it reads `X[vi]`, which `step` wrote",)
+
+
+def test_elements_that_are_read_before_they_are_updated() -> None:
+    after = applied(parse(in_place.SHIFT), ReverseComputeInline(block="out"))
+    assert "Y[vi] = X[vi + 1] * T.float32(3.0) * T.float32(2.0)" in body(after)

@@ -6,11 +6,15 @@ from dataclasses import dataclass, replace
 
 from workbench.analysis.arith import Facts
 from workbench.analysis.conjunctions import conjunction, conjuncts
-from workbench.analysis.dependence import inapplicable
+from workbench.analysis.dependence import Answer, inapplicable
+from workbench.analysis.dependence.reaching import Gap, Reaching
+from workbench.analysis.dependence.sets import TooLargeError
+from workbench.analysis.dependence.versions import Version, within_block
 from workbench.ir import (
     Binary,
     BinaryOp,
     Block,
+    If,
     IntImm,
     Let,
     Load,
@@ -28,13 +32,14 @@ from workbench.ir import (
 from workbench.schedule.blocks.inlining import Element, element_of, without_buffer
 from workbench.schedule.blocks.inverse import solved
 from workbench.schedule.blocks.loops_by_axes import LoopsByAxes, UnsolvedError, apart
+from workbench.schedule.blocks.moved import part_deciding, too_large
 from workbench.schedule.blocks.nest import known_at
-from workbench.schedule.blocks.producer import only_buffer, refuse_unknown_times
+from workbench.schedule.blocks.producer import refuse_unknown_times, written_buffer
 from workbench.schedule.buffers.declared import left_to_analysis
 from workbench.schedule.buffers.levels import defines
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, replace_statement, sequence
-from workbench.schedule.touches import places_of, touches_of
+from workbench.schedule.touches import touches_of
 from workbench.support import NodeId
 
 
@@ -55,12 +60,15 @@ def merged(scope: Scope, block: Block) -> Merged:
         RefusedError: what is missing.
     """
     producer = _producer(scope, block)
+    buffer = producer.buffer
     source = next(b for b in scope.blocks if b.id == producer.nest.block.id)
     refuse_unknown_times(scope, block, (*scope.paths[source.id], source))
     consumer = element_of(scope, block, (*scope.paths[source.id], source))
     _in_scope(scope, block, source)
-    buffer = producer.buffer
     indices = _read_indices(consumer, buffer)
+    again = consumer.buffer.id == buffer.id and consumer.store.indices == indices
+    if not again:
+        _refuse_others(scope, block, producer)
     axes = solved(consumer.axes, indices, producer.store.indices)
     if axes is None:
         message = (
@@ -75,13 +83,26 @@ def merged(scope: Scope, block: Block) -> Merged:
     rest = replace_statement(scope.function.body, consumer.nest.outermost, None)
     rest = left_to_analysis(rest, scope.paths[source.id])
     before = scope.with_body(replace_statement(rest, source, between))
-    one = _one(scope, source, producer, consumer, moved)
+    one = _one(scope, source, producer, consumer, moved, again=again)
     function = scope.with_body(replace_statement(rest, source, one))
-    return Merged(source, block, before, without_buffer(function, buffer.id))
+    if not touches_of(function.body).touches((buffer.id,)):
+        function = without_buffer(function, buffer.id)
+    return Merged(source, block, before, function)
 
 
-def _one(scope: Scope, source: Block, producer: Element, consumer: Element, moved: Block) -> Block:
-    """The producer that stores what the consumer stores."""
+def _one(
+    scope: Scope,
+    source: Block,
+    producer: Element,
+    consumer: Element,
+    moved: Block,
+    *,
+    again: bool,
+) -> Block:
+    """The producer that stores what the consumer stores.
+
+    Where the consumer writes its element `again`, what it leaves out keeps its first value.
+    """
     buffer, value = producer.buffer, producer.store.value
     store = substitute(consumer.store, {a.var.id: a.value for a in moved.axes})
     count = sum(isinstance(n, Load) and n.buffer.id == buffer.id for n in walk(store))
@@ -95,6 +116,9 @@ def _one(scope: Scope, source: Block, producer: Element, consumer: Element, move
     body: Stmt = transform(store, load)
     if var is not None:
         body = Let(var, value, body)
+    if again and moved.predicate is not None:
+        body = If(moved.predicate, body, producer.store)
+        return replace(source, body=body, writes=None, reads=None)
     loops = {axis.var.id: axis.value for axis in source.axes}
     extra = None if moved.predicate is None else substitute(moved.predicate, loops)
     predicate = conjunction(source.predicate, extra)
@@ -102,31 +126,58 @@ def _one(scope: Scope, source: Block, producer: Element, consumer: Element, move
 
 
 def _producer(scope: Scope, block: Block) -> Element:
-    """The block that computes what a consumer reads, for it alone."""
-    read = touches_of(block).reads
-    params = {param.id for param in scope.function.params}
+    """The block that computes what a consumer reads: the last one before it."""
+    touched = touches_of(block)
+    output = {param.id for param in scope.function.params} - touched.writes.keys()
     found = [
         other
         for other in scope.blocks
         if other.id != block.id
-        and any(b in read and b not in params for b in touches_of(other).writes)
+        and any(b in touched.reads and b not in output for b in touches_of(other).writes)
     ]
     if not found:
         _refuse_param(scope, block)
         message = f"no block computes what `{block.name}` reads"
         raise RefusedError(inapplicable(message, block.id))
-    producer = found[-1]
-    only_buffer(scope, producer)
-    element = element_of(scope, producer)
-    for place in places_of(scope.function):
-        other = place.stmt
-        if other is not block and element.buffer.id in place.reads:
-            name = (
-                f"`{other.name}`" if isinstance(other, Block) else "a statement outside of blocks"
-            )
-            message = f"{name} reads `{element.buffer.name}` as well as `{block.name}`"
-            raise RefusedError(inapplicable(message, block.id))
-    return element
+    place = next(n for n, other in enumerate(scope.blocks) if other.id == block.id)
+    before = [other for other in scope.blocks[:place] if other in found]
+    producer = (before or found)[-1]
+    written_buffer(scope, producer)
+    return element_of(scope, producer)
+
+
+def _refuse_others(scope: Scope, block: Block, producer: Element) -> None:
+    """What a producer writes is found by a consumer alone, since it is not stored any more.
+
+    Raises:
+        RefusedError: another statement finds it, or the caller.
+    """
+    source, buffer = producer.nest.block, producer.buffer
+    if any(param.id == buffer.id for param in scope.function.params):
+        _refuse_param(scope, block)
+    part = part_deciding(scope.function, next(b for b in scope.blocks if b.id == source.id))
+    flow = Reaching(Version(part), source.id, buffer.id, fixed=False)
+    for reader in (*flow.own_reads, *flow.readers):
+        if within_block(reader.statement, block.id):
+            continue
+        try:
+            gap = flow.reaches(reader)
+        except TooLargeError as error:
+            raise RefusedError(too_large(source)) from error
+        if gap is not None:
+            raise RefusedError(_read_as_well(block, source, gap))
+
+
+def _read_as_well(block: Block, source: Block, gap: Gap) -> Answer:
+    reader, buffer = gap.reader, gap.reader.access.buffer
+    name = f"`{reader.statement.name}`"
+    if reader.statement.block is None:
+        name = "a statement outside of blocks"
+    message = f"{name} reads `{buffer.name}` as well as `{block.name}`"
+    loops = reader.loops_at(gap.point, "r")
+    note = f"at {loops} it reads {reader.text}, which `{source.name}` wrote" if loops else ""
+    notes = (*((note,) if note else ()), *gap.inexact[:2])
+    return inapplicable(message, block.id, notes)
 
 
 def _refuse_param(scope: Scope, block: Block) -> None:

@@ -67,8 +67,11 @@ def decomposed(scope: Scope, block: Block, loop: For) -> Decomposed:
         raise RefusedError(unproved(f"`{block.name}` lies under a `while`", block.id))
     for buffer in block.allocations:
         if uses(block.init, buffer.id) and uses(block.body, buffer.id):
-            message = f"`{block.name}` begins with what its init leaves in its own `{buffer.name}`"
-            raise RefusedError(illegal(message, block.id))
+            message = (
+                f"`{block.name}` begins with what its init leaves in its own `{buffer.name}`, "
+                "expected an init that fills buffers from outside of the block"
+            )
+            raise RefusedError(inapplicable(message, block.id))
     inside = path[next(n for n, stmt in enumerate(path) if stmt is loop) :]
     made = _init_nest(scope, block, inside, path[: -len(inside)])
     kept = tuple(b for b in block.allocations if not uses(block.init, b.id))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from workbench.analysis.arith import Facts, loop_interval
-from workbench.analysis.dependence import Answer, applies, illegal, inapplicable, unproved
+from workbench.analysis.dependence import Answer, illegal, inapplicable, unproved
 from workbench.analysis.dependence.reaching import Gap, Reaching
 from workbench.analysis.dependence.sets import TooLargeError
 from workbench.analysis.dependence.versions import Event, Version
@@ -37,7 +37,8 @@ from workbench.schedule.blocks.inverse import solved
 from workbench.schedule.blocks.loops_by_axes import LoopsByAxes, apart
 from workbench.schedule.blocks.moved import part_deciding, too_large
 from workbench.schedule.blocks.nest import CARRIED, Nest, nest_of
-from workbench.schedule.blocks.producer import only_buffer, refuse_read_guard
+from workbench.schedule.blocks.other_writers import Apart, renamed, told_apart
+from workbench.schedule.blocks.producer import refuse_read_guard, written_buffer
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, replace_statement, sequence
 from workbench.schedule.touches import places_of, touches_of
@@ -101,9 +102,8 @@ def inlined_producer(scope: Scope, block: Block) -> Element:
     Raises:
         RefusedError: what is missing.
     """
-    only_buffer(scope, block)
+    buffer = written_buffer(scope, block)
     element = element_of(scope, block)
-    buffer = element.buffer
     if any(param.id == buffer.id for param in scope.function.params):
         message = f"`{block.name}` writes the output `{buffer.name}`, which has to stay"
         raise RefusedError(inapplicable(message, block.id))
@@ -113,49 +113,60 @@ def inlined_producer(scope: Scope, block: Block) -> Element:
             f"stores to `{buffer.name}`"
         )
         raise RefusedError(inapplicable(message, block.id))
-    outside = {n.buffer.id for n in walk(element.store.value) if isinstance(n, Load)}
-    if buffer.id in outside:
-        message = f"`{block.name}` reads `{buffer.name}`, which it writes"
-        raise RefusedError(illegal(message, block.id))
-    if not any(buffer.id in place.reads for place in places_of(scope.function)):
+    others = (place for place in places_of(scope.function) if place.stmt is not block)
+    if not any(buffer.id in place.reads for place in others):
         message = f"nothing reads `{buffer.name}`"
         raise RefusedError(inapplicable(message, block.id))
     return element
 
 
-def inlining_keeps(scope: Scope, element: Element) -> Answer:
-    """Whether every read finds the value that the block would compute there."""
+def inlining_keeps(scope: Scope, element: Element) -> Apart:
+    """Whether reads find the value that the block would compute there; which find none of it."""
+    try:
+        return _inlining_keeps(scope, element)
+    except TooLargeError:
+        return Apart(too_large(element.nest.block))
+
+
+def _inlining_keeps(scope: Scope, element: Element) -> Apart:
     block, buffer = element.nest.block, element.buffer
     binders = [s for s in scope.paths[block.id] if _bound(s) & free_vars(element.store).keys()]
     makers = [s for s in scope.paths[block.id] if _made(s) & free_vars(element.store).keys()]
     fixed = bool(binders)
     flow = Reaching(Version(part_deciding(scope.function, block)), block.id, buffer.id, fixed)
+    found = told_apart(flow.version.function, block, flow)
+    if not found.answer.applies:
+        return found
+    flow.apart = found.events
+    answer = _outside(element, flow, binders, makers) or _unknown_times(scope, block, flow)
+    if answer is not None:
+        return Apart(answer)
+    gap = flow.unwritten()
+    if gap is not None:
+        return Apart(_unwritten(block, gap))
+    gap = flow.changed_input()
+    if gap is not None and gap.between is not None:
+        return Apart(_changed(block, gap, gap.between))
+    return found
+
+
+def _outside(
+    element: Element, flow: Reaching, binders: Sequence[Stmt], makers: Sequence[Stmt]
+) -> Answer | None:
+    """Why the value of a block cannot be said where it is read."""
+    block = element.nest.block
     for reader in flow.readers:
-        for binder in binders:
-            if not any(stmt is binder for stmt in reader.statement.path):
-                name = reader.statement.name
-                message = (
-                    f"`{name}` reads `{buffer.name}` outside of what `{block.name}` depends on"
-                )
-                return inapplicable(message, block.id)
+        name, path = reader.statement.name, reader.statement.path
+        if any(not any(stmt is binder for stmt in path) for binder in binders):
+            buffer = element.buffer.name
+            message = f"`{name}` reads `{buffer}` outside of what `{block.name}` depends on"
+            return inapplicable(message, block.id)
         for maker in makers:
-            if not any(stmt is maker for stmt in reader.statement.path):
+            if not any(stmt is maker for stmt in path):
                 gone = next(v for v in free_vars(element.store).values() if v.id in _made(maker))
-                message = f"`{reader.statement.name}` is outside of what `{gone.name}` is made for"
+                message = f"`{name}` is outside of what `{gone.name}` is made for"
                 return inapplicable(message, block.id)
-    times = _unknown_times(scope, block, flow)
-    if times is not None:
-        return times
-    try:
-        gap = flow.unwritten()
-        if gap is not None:
-            return _unwritten(block, gap)
-        gap = flow.changed_input()
-        if gap is not None and gap.between is not None:
-            return _changed(block, gap, gap.between)
-    except TooLargeError:
-        return too_large(block)
-    return applies()
+    return None
 
 
 def _unknown_times(scope: Scope, block: Block, flow: Reaching) -> Answer | None:
@@ -207,12 +218,13 @@ def _made(stmt: Stmt) -> set[NodeId]:
 def _unwritten(block: Block, gap: Gap) -> Answer:
     name, text = gap.reader.statement.name, gap.reader.text
     loops = gap.reader.loops_at(gap.point, "r")
-    note = (f"`{name}` reads {text} at {loops}",) if loops else ()
+    at = f" at {loops}" if loops else ""
+    note = f"`{name}`{at} reads {text}, and no instance of `{block.name}` before it writes that"
     if gap.inexact:
         message = f"it is not proved that `{block.name}` has written {text}, which `{name}` reads"
-        return unproved(message, block.id, (*gap.inexact[:2], *note))
+        return unproved(message, block.id, (*gap.inexact[:2], note))
     message = f"`{name}` reads {text}, which `{block.name}` has not written by then"
-    return illegal(message, block.id, note)
+    return illegal(message, block.id, (note,))
 
 
 def _changed(block: Block, gap: Gap, change: Event) -> Answer:
@@ -227,16 +239,25 @@ def _changed(block: Block, gap: Gap, change: Event) -> Answer:
     return illegal(message, block.id, (note,))
 
 
-def inline_everywhere(scope: Scope, element: Element) -> TensorFunction:
-    """The function with every read of the element's buffer replaced by its value."""
+def inline_everywhere(scope: Scope, element: Element, apart: Apart) -> TensorFunction:
+    """The function with reads of the element's buffer replaced by its value, but those apart."""
+    buffer, loads = element.buffer, apart.loads
     body = replace_statement(scope.function.body, element.nest.outermost, None)
-    inliner = Inliner(element.buffer.id, element.axes, element.store)
+    inliner = Inliner(buffer.id, element.axes, element.store)
+    stays = scope.fresh(buffer.name, buffer.type) if loads else buffer
+
+    def inlined(item: Stmt) -> Stmt:
+        if not loads:
+            return inliner.rewritten(item, Facts())
+        changed = inliner.rewritten(renamed(item, buffer.id, loads, stays), Facts())
+        return substitute(changed, {stays.id: buffer})
+
     items = body.body if isinstance(body, Seq) else (body,)
-    changed = [
-        inliner.rewritten(item, Facts()) if element.buffer.id in touches_of(item).reads else item
-        for item in items
-    ]
-    return without_buffer(scope.with_body(sequence(changed)), element.buffer.id)
+    changed = [inlined(x) if buffer.id in touches_of(x).reads else x for x in items]
+    function = scope.with_body(sequence(changed))
+    if touches_of(function.body).touches((buffer.id,)):
+        return function
+    return without_buffer(function, buffer.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from workbench.ir import (
 )
 from workbench.ir.traverse import Node
 from workbench.schedule.blocks.nest import known_at
-from workbench.schedule.blocks.producer import Plan
+from workbench.schedule.blocks.producer import Plan, updates_in_place
 from workbench.schedule.empties import HINT, empty_at
 from workbench.schedule.primitive import all_apply
 from workbench.schedule.scope import Scope
@@ -111,6 +111,9 @@ def moved_once(before: TensorFunction, after: TensorFunction, block: Block) -> A
         guarded = _guarded(block, found)
         if guarded is not None:
             return guarded
+        again = found.repeated_instance(found.before) if updates_in_place(block) else None
+        if again is not None:
+            return _already_again(block, again)
         clash = found.reordered() or found.reordered_within()
         if clash is not None:
             return clash_answer(block, clash)
@@ -124,6 +127,13 @@ def moved_once(before: TensorFunction, after: TensorFunction, block: Block) -> A
     except TooLargeError:
         return too_large(block)
     return all_apply(applies(reassociates=rounds), independent(before, after, block))
+
+
+def _already_again(block: Block, witness: Witness) -> Answer:
+    """A block that would run once updates in place what it updated in another iteration."""
+    message = f"instances of `{block.name}`, which reads what it writes, run again in a loop that"
+    note = f"an instance is {witness.text}"
+    return inapplicable(f"{message} would not move with it", block.id, (note,))
 
 
 def _not_once(block: Block, witness: Witness) -> Answer:
@@ -291,7 +301,11 @@ def _lost(block: Block, buffer: Var, clash: Clash) -> Answer:
     return illegal(
         f"{_name(reader)} {_verb(reader)}, which `{block.name}` {written} written by then",
         block.id,
-        (f"`{reader.statement.name}`{at} reads {reader.text} of `{buffer.name}`",),
+        (
+            f"`{reader.statement.name}`{at} reads {reader.text} of `{buffer.name}`, and "
+            f"{'an' if clash.first else 'no'} instance of `{block.name}` that writes it would come "
+            "before",
+        ),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from workbench.analysis.dependence import illegal, inapplicable, unproved
+from workbench.analysis.dependence import inapplicable, unproved
 from workbench.ir import (
     Allocate,
     Block,
@@ -36,7 +36,7 @@ from workbench.schedule.buffers.declared import left_to_analysis
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, replace_statement, sequence, walk_statements
 from workbench.schedule.symbolic_box import Span, hull
-from workbench.schedule.touches import aliased, places_of, touches_of
+from workbench.schedule.touches import aliased, touches_of
 from workbench.support import NodeId
 
 
@@ -45,7 +45,8 @@ class Plan:
     """A move that is drawn up: the nest that moves, its buffer, the function afterwards.
 
     `regenerated` has the loops around the new place where the loops of a reduction were made anew,
-    so that the order of its updates may have changed.
+    so that the order of its updates may have changed. `once`: the block updates its buffer in
+    place, so that no instance may run again.
     """
 
     nest: Nest
@@ -54,6 +55,7 @@ class Plan:
     loops: tuple[NodeId, ...]
     output: bool
     regenerated: frozenset[NodeId] | None
+    once: bool
 
 
 def compute_under(
@@ -95,10 +97,12 @@ def compute_under(
     changed = replace_statement(scope.function.body, loop, replace(loop, body=body))
     changed = replace_statement(changed, nest.outermost, None)
     changed = left_to_analysis(changed, path)
-    function = _private(scope.with_body(changed), buffer, path, scope.paths[block.id])
+    function, once = scope.with_body(changed), updates_in_place(block)
+    if not once:
+        function = _private(function, buffer, path, scope.paths[block.id])
     output = any(param.id == buffer.id for param in scope.function.params)
     around = frozenset(s.var.id for s in path if isinstance(s, For))
-    return Plan(nest, buffer, function, made.loops, output, around if mixed else None)
+    return Plan(nest, buffer, function, made.loops, output, around if mixed else None, once)
 
 
 def _private(
@@ -169,27 +173,11 @@ def _items(loop: For) -> tuple[Stmt, ...]:
     return loop.body.body if isinstance(loop.body, Seq) else (loop.body,)
 
 
-def only_buffer(scope: Scope, block: Block) -> Var:
-    """The buffer that a block alone writes, as a pure function of others.
-
-    Raises:
-        RefusedError: as `written_buffer`; others write it.
-    """
-    buffer = written_buffer(scope, block)
-    for place in places_of(scope.function):
-        other = place.stmt
-        if buffer.id in place.writes and other is not block:
-            name = other.name if isinstance(other, Block) else f"the store to {buffer.name}"
-            message = f"`{name}` writes `{buffer.name}` as well as `{block.name}`"
-            raise RefusedError(illegal(message, block.id))
-    return buffer
-
-
 def written_buffer(scope: Scope, block: Block) -> Var:
-    """The one buffer that a block writes, as a pure function of others.
+    """The one buffer that a block writes.
 
     Raises:
-        RefusedError: it writes several, or reads what other instances wrote.
+        RefusedError: it writes none or several, or not by stores alone.
     """
     touched = touches_of(block)
     written = touched.writes
@@ -205,19 +193,20 @@ def written_buffer(scope: Scope, block: Block) -> Var:
     if alias:
         message = f"`{buffer.name}` is not only loaded and stored: {alias}"
         raise RefusedError(inapplicable(message, block.id))
-    _refuse_own_reads(block, buffer)
     return buffer
 
 
-def _refuse_own_reads(block: Block, buffer: Var) -> None:
-    """A block may read its own buffer only to update the element that it stores."""
-    for store in stores_of(block.body):
-        for node in walk(store):
-            if not isinstance(node, Load) or node.buffer.id != buffer.id:
-                continue
-            if block.init is None or node.indices != store.indices:
-                message = f"`{block.name}` reads `{buffer.name}`, which other instances of it wrote"
-                raise RefusedError(illegal(message, block.id))
+def updates_in_place(block: Block) -> bool:
+    """Whether a block reads what it writes, other than to update what its own init left."""
+    written = touches_of(block).writes
+    own = {} if block.init is None else touches_of(block.init).writes
+    updated = {(store.buffer.id, store.indices) for store in stores_of(block.body)}
+    return any(
+        isinstance(node, Load)
+        and node.buffer.id in written
+        and (node.buffer.id not in own or (node.buffer.id, node.indices) not in updated)
+        for node in walk(block.body)
+    )
 
 
 def insertion_place(items: Sequence[Stmt], block: Block, loop: For, buffer: Var, index: int) -> int:

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from workbench.analysis.dependence import Answer
 from workbench.ir import Block
-from workbench.schedule.blocks.moved import recomputed
+from workbench.schedule.blocks.moved import moved_once, recomputed
 from workbench.schedule.blocks.producer import Plan, compute_under
 from workbench.schedule.moving import Moving
 from workbench.schedule.plans import planned
@@ -25,9 +25,10 @@ class ComputeAt(Moving):
     In each iteration of the loop the block runs for the box of its buffer that the statements
     after it read there, again where boxes overlap. Legal where every read still finds what it
     found, the block reads the same values at both places, it alone writes the buffer, and
-    nothing else needs what is not computed any more. Reductions are computed whole. `index` says
-    before which statement of the loop: -1 the last place possible, -2 the first. Called
-    `compute_at` in Halide and TVM, `compute_at` or `fuse_at` in Exo's libraries.
+    nothing else needs what is not computed any more. Reductions are computed whole; a block that
+    updates its buffer in place runs each instance once. `index` says before which statement of the
+    loop: -1 the last place possible, -2 the first. Called `compute_at` in Halide and TVM,
+    `compute_at` or `fuse_at` in Exo's libraries.
 
     Rewrite::
 
@@ -50,6 +51,8 @@ class ComputeAt(Moving):
             plan = planned(self, scope, self.plan)
         except RefusedError as refused:
             return refused.answer
+        if plan.once:
+            return moved_once(scope.function, plan.function, plan.nest.block)
         return recomputed(scope.function, plan)
 
     @override

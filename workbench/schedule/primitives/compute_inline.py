@@ -22,9 +22,10 @@ from workbench.schedule.touches import touches_of
 class ComputeInline(Primitive):
     """Compute a block where its elements are read, and drop its buffer.
 
-    Legal for a block that stores one value for each element and is the only one to write its
-    buffer, where every read finds what the block has written and nothing writes what the block
-    reads in between. The indices that it stores to have to determine its axes. Called
+    Legal for a block that stores one value for each element, where every read finds what the block
+    has written, or nothing of that, and nothing writes what the block reads in between. Others may
+    write the buffer, and the block may read the element that it updates: the buffer stays then.
+    The indices that it stores to have to determine its axes. Called
     `compute_inline` in TVM, `compute_inline` in Halide (its default), `inline_assign` in Exo.
 
     Rewrite::
@@ -48,18 +49,19 @@ class ComputeInline(Primitive):
             element = inlined_producer(scope, scope.block(self.block))
         except RefusedError as refused:
             return refused.answer
-        return inlining_keeps(scope, element)
+        return inlining_keeps(scope, element).answer
 
     @override
     def rewrite(self, scope: Scope) -> Rewritten:
         block = scope.block(self.block)
         element = inlined_producer(scope, block)
+        apart = inlining_keeps(scope, element)
         buffer = element.buffer.id
         readers = tuple(
             b.id for b in scope.blocks if b is not block and buffer in touches_of(b).reads
         )
         derived = Derived((block.id,), readers, Relation.MOVED)
-        return Rewritten(inline_everywhere(scope, element), (), (derived,))
+        return Rewritten(inline_everywhere(scope, element, apart), (), (derived,))
 
     @override
     @classmethod
