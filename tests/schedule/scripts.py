@@ -180,3 +180,16 @@ def f(A: T.Buffer(("n", "n"), "float32"), C: T.Buffer(("n",), "float32")):
                 C[vi] = T.float32(0)
             C[vi] = C[vi] + A[vi, vk]
 """
+
+ARGMAX = """
+@T.prim_func
+def f(A: T.Buffer((4, 10), "float32"), V: T.Buffer((4,), "float32"), I: T.Buffer((4,), "int64")):
+    for i, k in T.grid(4, 10):
+        with T.sblock("am"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                V[vi] = T.float32(-1e30)
+                I[vi] = 0
+            I[vi] = T.if_then_else(A[vi, vk] > V[vi], vk, I[vi])
+            V[vi] = T.if_then_else(A[vi, vk] > V[vi], A[vi, vk], V[vi])
+"""

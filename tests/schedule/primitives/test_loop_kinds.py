@@ -11,6 +11,7 @@ from workbench.interpret import run_tensor_function
 from workbench.schedule import Primitive, Schedule
 from workbench.schedule.primitives.bind import Bind
 from workbench.schedule.primitives.parallel import Parallel
+from workbench.schedule.primitives.rfactor import Rfactor
 from workbench.schedule.primitives.split import Split
 from workbench.schedule.primitives.unroll import Unroll
 from workbench.schedule.primitives.vectorize import Vectorize
@@ -60,7 +61,29 @@ def test_a_scan_is_refused_with_a_witness(primitive: Primitive) -> None:
 def test_a_reduction_is_refused_with_what_helps(kind: type[Parallel | Vectorize]) -> None:
     answer = answered(parse(scripts.MATMUL), kind(loop="k"))
     assert answer.kind is AnswerKind.ILLEGAL
-    assert "rfactor" in answer.hint
+    assert answer.hint == "`rfactor` gives each iteration a part of the reduction"
+
+
+@pytest.mark.parametrize(
+    ("index", "hint"),
+    [
+        (
+            "T.if_then_else(A[vi, vk] > V[vi], vk, I[vi])",
+            "`rfactor` gives each iteration a part of the reduction",
+        ),
+        (
+            "I[vi] * 2 + vk",
+            "`rfactor` does not help here: `am` is no reduction that updates each of `I` by an "
+            "operation or by choosing between it and an operand of its own",
+        ),
+    ],
+)
+def test_a_reduction_of_two_elements_is_refused_with_what_helps(index: str, hint: str) -> None:
+    text = scripts.ARGMAX.replace("T.if_then_else(A[vi, vk] > V[vi], vk, I[vi])", index)
+    answer = answered(parse(text), Parallel(loop="k"))
+    assert answer.kind is AnswerKind.ILLEGAL
+    assert answer.hint == hint
+    assert answered(parse(text), Rfactor(loop="k")).applies == ("gives" in hint)
 
 
 @pytest.mark.parametrize("primitive", CONCURRENT)

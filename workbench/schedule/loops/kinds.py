@@ -9,9 +9,12 @@ from typing import ClassVar, Self
 from typing_extensions import override
 
 from workbench.analysis.dependence import Answer, AnswerKind, applies
-from workbench.ir import AxisKind, Block, For, LoopKind
+from workbench.ir import AxisKind, Block, For, LoopKind, TensorFunction
+from workbench.schedule.blocks.rfactoring import factored, factoring_keeps
 from workbench.schedule.primitive import Primitive, Rewritten, all_apply
+from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, uses, walk_statements
+from workbench.support.identity_memo import IdentityMemo
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,22 @@ def independent(scope: Scope, loop: For) -> Answer:
     answer = scope.dependences_around(loop).independent(loop.var.id)
     if answer.kind is not AnswerKind.ILLEGAL or answer.hint or not _reduces(loop):
         return answer
-    return replace(answer, hint="`rfactor` gives each iteration a part of the reduction")
+    hint = _PARTS.get(scope.function, lambda: _parts(scope, loop), loop.var.id)
+    return replace(answer, hint=hint)
+
+
+_PARTS: IdentityMemo[TensorFunction, str] = IdentityMemo(32)
+
+
+def _parts(scope: Scope, loop: For) -> str:
+    """What `rfactor` does for a loop of a reduction, or why it does nothing."""
+    try:
+        answer = factoring_keeps(factored(Scope(scope.name, scope.function), loop, 0))
+    except RefusedError as refused:
+        answer = refused.answer
+    if answer.applies:
+        return "`rfactor` gives each iteration a part of the reduction"
+    return f"`rfactor` does not help here: {answer.message}"
 
 
 def kinds_hold(scope: Scope, loops: Sequence[For]) -> Answer:
