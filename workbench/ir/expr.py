@@ -14,7 +14,16 @@ from typing import Any, TypeAlias, TypeVar
 
 from workbench.ir.binary_op import COMPARISONS, LOGICAL, BinaryOp, fold_int
 from workbench.ir.dtypes import as_dtype, is_float
-from workbench.ir.numbers import as_rank, as_shape, fits, is_plain, plain_number, whole_number
+from workbench.ir.numbers import (
+    as_rank,
+    as_shape,
+    fits,
+    is_plain,
+    no_scalar_value,
+    no_truth,
+    plain_number,
+    whole_number,
+)
 from workbench.ir.tracing import TRACING
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.found import found
@@ -279,10 +288,7 @@ class ScalarType:
 @sets_slots
 @dataclass(frozen=True, slots=True)
 class TensorType:
-    """A tensor value. `shape` is None where not even the dimensions are known.
-
-    Then `ndim` may be.
-    """
+    """A tensor value. `shape` is None where the extents are not known, of which `ndim` may be."""
 
     shape: Shape | None
     dtype: DType | None = "float32"
@@ -292,8 +298,7 @@ class TensorType:
         """Refuse what no tensor has; lists, numpy's numbers and dtypes become ours.
 
         Raises:
-            CompileError: `type/unknown-dtype`, `type/negative-extent`, `expr/not-a-dimension`,
-                `type/rank`.
+            CompileError: `type/unknown-dtype`, `type/rank` and as dimensions do.
         """
         if not is_plain(self.shape, self.dtype):
             object.__setattr__(self, "shape", as_shape(self.shape, Arithmetic))
@@ -325,15 +330,6 @@ class ShapeType:
 
     dims: Shape | None
     ndim: int | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse a number of dimensions that is none.
-
-        Raises:
-            CompileError: `type/rank`.
-        """
-        if self.ndim is not None:
-            object.__setattr__(self, "ndim", as_rank(self.ndim, self.dims))
 
 
 @sets_slots
@@ -419,28 +415,14 @@ def dtype_of(expr: PrimExpr) -> DType:
 
 def _no_scalar(value: object) -> Diagnostic:
     if isinstance(value, Var):
-        return Diagnostic(
-            "expr/not-a-scalar",
-            f"`{value.name}` is no scalar, but a value of type `{type(value.type).__name__}`",
-            node=value.id,
-            hint="operators of graph functions compute on tensors; `A[i, j]` reads an element",
-        )
+        return no_scalar_value(value.name, type(value.type).__name__, value.id)
     message = f"expected a number or a scalar expression, found {found(value)}"
     return Diagnostic("expr/not-a-scalar", message)
 
 
 def _no_truth(expr: PrimExpr) -> Diagnostic:
     graph = isinstance(expr, Var) and not isinstance(expr.type, ScalarType)
-    return Diagnostic(
-        "expr/truth",
-        f"`{expression_text(expr)}` is known when the program runs, but Python's `if`, `and`, "
-        "`or`, `not`, `in`, `min`, `max` or a chain of comparisons asks now whether it holds",
-        node=expr.id if isinstance(expr, Var) else None,
-        hint="`x is None` asks whether there is a value; `if` in a script branches when it runs"
-        if graph
-        else "write `te.if_then_else(condition, a, b)`, `te.all(...)`, `te.any(...)`, "
-        "`te.logical_not(...)`, `te.min(a, b)`, `te.max(a, b)`, and `te.all(a < b, b < c)`",
-    )
+    return no_truth(expression_text(expr), expr.id if isinstance(expr, Var) else None, graph=graph)
 
 
 def expression_text(expr: Dim, depth: int = 4) -> str:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 from workbench.ir.dtypes import DTYPES, negative_extent
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.found import found
+from workbench.support.ids import NodeId
 
 E = TypeVar("E")
 
@@ -92,6 +93,30 @@ def as_rank(ndim: object, shape: tuple[object, ...] | None) -> int | None:
         message = f"`ndim` is `{ndim}`, and the shape has `{len(shape)}` dimensions"
         raise CompileError(Diagnostic("type/rank", message, hint="leave `ndim` away"))
     return None
+
+
+def no_scalar_value(name: str, kind: str, node: NodeId) -> Diagnostic:
+    """The fault of computing with a value of a graph function, of type `kind`, as with a scalar."""
+    return Diagnostic(
+        "expr/not-a-scalar",
+        f"`{name}` is no scalar, but a value of type `{kind}`",
+        node=node,
+        hint="operators of graph functions compute on tensors; `A[i, j]` reads an element",
+    )
+
+
+def no_truth(text: str, node: NodeId | None, *, graph: bool) -> Diagnostic:
+    """The fault of asking now whether an expression holds; `graph` for a value of a tensor."""
+    return Diagnostic(
+        "expr/truth",
+        f"`{text}` is known when the program runs, but Python's `if`, `and`, "
+        "`or`, `not`, `in`, `min`, `max` or a chain of comparisons asks now whether it holds",
+        node=node,
+        hint="`x is None` asks whether there is a value; `if` in a script branches when it runs"
+        if graph
+        else "write `te.if_then_else(condition, a, b)`, `te.all(...)`, `te.any(...)`, "
+        "`te.logical_not(...)`, `te.min(a, b)`, `te.max(a, b)`, and `te.all(a < b, b < c)`",
+    )
 
 
 def no_shape(shape: object) -> Diagnostic:
