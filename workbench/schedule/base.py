@@ -115,11 +115,11 @@ class ScheduleBase:
     ) -> tuple[Sampled, ...]:
         """Note a decision in the trace; gives its numbers, which know where they come from."""
         step = len(self._instructions)
-        made = tuple(Sampled(value, step, index) for index, value in enumerate(values))
         plain = tuple(int(value) for value in values)
         known = tuple(arguments), plain
-        self._instructions.append(Decision(method, *known, single=single, choices=tuple(choices)))
-        return made
+        decision = Decision(method, *known, single=single, choices=tuple(choices))
+        self._instructions.append(decision)
+        return tuple(Sampled(value, step, n, decision) for n, value in enumerate(plain))
 
     def loop_name(self, loop: LoopLike) -> str:
         """The name under which a primitive finds the loop.

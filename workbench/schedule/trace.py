@@ -23,16 +23,19 @@ class Sampled(int):
     """A number that a sampling step decided: `step` of the trace, its result number `index`.
 
     Behaves as the number. A trace whose decision is replaced puts the new one in its place.
+    `origin` is the decision itself, which a recipe writes.
     """
 
     step: int
     index: int
+    origin: Decision
 
-    def __new__(cls, value: int, step: int, index: int) -> Self:
+    def __new__(cls, value: int, step: int, index: int, origin: Decision) -> Self:
         """A number with its origin."""
         made = super().__new__(cls, value)
         made.step = step
         made.index = index
+        made.origin = origin
         return made
 
 
@@ -56,6 +59,12 @@ class Decision:
         if not self.single:
             return list(self.values)
         return self.choices.index(self.values[0]) if self.choices else self.values[0]
+
+    @property
+    def call(self) -> str:
+        """What was asked, as a call without the decision."""
+        shown = [f"{name}={python_text(value)}" for name, value in self.arguments]
+        return f"{self.method}({', '.join(shown)})"
 
 
 Instruction = Primitive | Decision
@@ -105,7 +114,8 @@ class Trace:
             if fault:
                 message = f"decision for step `{step}`: {fault}"
                 raise CompileError(Diagnostic("schedule/bad-decision", message))
-        changed = tuple(_decided(n, step, decisions) for n, step in enumerate(self.instructions))
+        made = {step: _replaced(self.instructions[step], new) for step, new in decisions.items()}
+        changed = tuple(_decided(n, step, made) for n, step in enumerate(self.instructions))
         return replace(self, instructions=changed)
 
     def apply(self, module: IRModule, function: str | None = None) -> PassResult:
@@ -153,23 +163,27 @@ def _at_step(number: int, step: Primitive, module: IRModule) -> PassResult:
         raise CompileError((replace(first, notes=(note, *first.notes)), *rest)) from error
 
 
-def _decided(
-    number: int, step: Instruction, decisions: Mapping[int, tuple[int, ...]]
-) -> Instruction:
+def _replaced(step: Instruction, values: tuple[int, ...]) -> Decision:
+    assert isinstance(step, Decision)
+    return replace(step, values=values)
+
+
+def _decided(number: int, step: Instruction, decisions: Mapping[int, Decision]) -> Instruction:
     if isinstance(step, Decision):
-        return replace(step, values=decisions.get(number, step.values))
+        return decisions.get(number, step)
     changes = {
         f.name: _with_numbers(getattr(step, f.name), decisions) for f in dataclasses.fields(step)
     }
     return replace(step, **changes)
 
 
-def _with_numbers(value: object, decisions: Mapping[int, tuple[int, ...]]) -> object:
+def _with_numbers(value: object, decisions: Mapping[int, Decision]) -> object:
     if isinstance(value, tuple):
         items = cast("tuple[object, ...]", value)
         return tuple(_with_numbers(item, decisions) for item in items)
     if isinstance(value, Sampled) and value.step in decisions:
-        return Sampled(decisions[value.step][value.index], value.step, value.index)
+        made = decisions[value.step]
+        return Sampled(made.values[value.index], value.step, value.index, made)
     return value
 
 

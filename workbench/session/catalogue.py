@@ -136,7 +136,9 @@ def pass_code(item: Pass, special: Special = _name_of) -> str:
     shown: list[str] = []
     for f in dataclasses.fields(item) if dataclasses.is_dataclass(item) else ():
         value = getattr(item, f.name)
-        if f.init and not is_default(f, value):
+        if f.init and (
+            not is_default(f, value) or python_text(value, special) != python_text(value)
+        ):
             shown.append(f"{f.name}={python_text(value, special)}")
     return f"{_prefix(kind)}{kind.__name__}({', '.join(shown)})"
 

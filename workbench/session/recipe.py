@@ -9,6 +9,7 @@ from pathlib import Path
 
 from workbench.ir import IRModule, externals, module_digest
 from workbench.passes.weights import Weights
+from workbench.schedule.trace import Decision, Sampled
 from workbench.script import load_saved
 from workbench.session.catalogue import functions_in, is_builtin, pass_code
 from workbench.session.registrations import registrations
@@ -60,10 +61,11 @@ def _script(name: str, path: Sequence[Snapshot]) -> str:
     source = _source(path[0].module)
     registered = dict.fromkeys(registrations(None, path[0].module, definitions))
     lines: list[str] = []
+    decisions: list[Decision] = []
     for before, snapshot in pairwise(path):
         if before.digest != snapshot.digest:
             try:
-                lines.append(f"    {_step(snapshot, definitions)},")
+                lines.append(f"    {_step(snapshot, definitions, decisions)},")
                 found = registrations(snapshot.applied, snapshot.module, definitions)
                 registered |= dict.fromkeys(found)
             except CompileError as error:
@@ -80,19 +82,20 @@ def _script(name: str, path: Sequence[Snapshot]) -> str:
         *registered,
         *source,
         *_brought(path[0].module),
+        *_sampled(decisions),
         *steps,
         *(["", end] if exact else []),
     ]
     return "\n".join(parts) + "\n"
 
 
-def _step(snapshot: Snapshot, definitions: Definitions) -> str:
+def _step(snapshot: Snapshot, definitions: Definitions, decisions: list[Decision]) -> str:
     applied = snapshot.applied
     assert applied is not None
     if is_builtin(type(applied)):
         for function in functions_in(applied):
             definitions.add(function)
-        return pass_code(applied, lambda part: _part(part, definitions))
+        return pass_code(applied, lambda part: _part(part, definitions, decisions))
     if dataclasses.is_dataclass(applied):
         return definitions.text(applied)
     if vars(applied):
@@ -103,11 +106,31 @@ def _step(snapshot: Snapshot, definitions: Definitions) -> str:
     return f"{definitions.add(type(applied))}()"
 
 
-def _part(part: object, definitions: Definitions) -> str:
+def _part(part: object, definitions: Definitions, decisions: list[Decision]) -> str:
     """What a script defines or imports for a parameter of our own passes."""
+    if isinstance(part, Sampled):
+        known = [n for n, item in enumerate(decisions) if item is part.origin]
+        if not known:
+            decisions.append(part.origin)
+        return _variable(known[0] if known else len(decisions) - 1, part.index)
     unshown = isinstance(part, Weights) and part.array is not None
     unshown = unshown and repr(part).startswith("wb.passes.Weights(")
     return definitions.text(part) if unshown or is_code(part) else ""
+
+
+def _sampled(decisions: list[Decision]) -> list[str]:
+    """Numbers that schedules sampled, by name: change one, and all that uses it changes."""
+    lines = [
+        f"{', '.join(_variable(n, index) for index in range(len(decision.values)))}"
+        f" = {', '.join(map(str, decision.values))}  # {decision.call}"
+        for n, decision in enumerate(decisions)
+    ]
+    note = "# decisions of schedules: change one, and the steps that use it follow"
+    return ["", note, *lines, ""] if lines else []
+
+
+def _variable(decision: int, index: int) -> str:
+    return f"sampled{decision}_{index}"
 
 
 def _named(error: CompileError, before: Snapshot, snapshot: Snapshot) -> CompileError:
