@@ -232,6 +232,40 @@ def test_few_conversions_are_left(network: Callable[..., IRModule], batch: int |
     close(plain(x), blocked(x))
 
 
+@pytest.mark.parametrize(
+    ("network", "count"), [(resnet18, 20), (mobilenet_v2, 52)], ids=["resnet18", "mobilenet_v2"]
+)
+def test_stated_costs_choose_blocks_for_whole_networks(
+    network: Callable[..., IRModule], count: int
+) -> None:
+    """Full size and width with the default costs: all convolutions, one conversion at the end."""
+    module = LegalizeOps()(network(1)).module
+    result = ChooseLayouts()(module)
+    codes = [d.code for d in result.remarks]
+    assert codes.count("layout/chosen") >= 1
+    assert "layout/not-chosen" not in codes
+    folded = EliminateDeadCode()(FoldConstant()(result.module).module).module
+    assert len(convolutions(folded)) == count
+    assert all("_layout" in name for name in convolutions(folded))
+    assert len(list(conversions(folded))) == 1
+
+
+def test_stated_costs_keep_the_values_of_a_network() -> None:
+    """On small images, so that it builds fast; the operators say what is right."""
+    network = resnet18(1, 32, width=0.5)
+    result = ChooseLayouts()(LegalizeOps()(network).module)
+    assert [d.code for d in result.remarks].count("layout/chosen") == 1
+    x = np.random.default_rng(0).standard_normal((1, 3, 32, 32)).astype(np.float32)
+    blocked = build(optimize(FoldConstant()(result.module).module))
+    close(run(network, x), blocked(x))
+
+
+def convolutions(module: IRModule) -> list[str]:
+    """The functions that convolutions call, in program order."""
+    calls = [b.value for b in module.graph_functions["main"].bindings]
+    return [c.callee for c in calls if isinstance(c, CallTIR) and "conv2d" in c.callee]
+
+
 @pytest.mark.parametrize("batch", [1, None], ids=["one", "any"])
 def test_functions_on_blocks_are_fused_and_scheduled_as_before(batch: int | None) -> None:
     module = FoldConstant()(LegalizeOps()(resnet18(batch, 32, width=0.25)).module).module
