@@ -6,16 +6,22 @@ from collections.abc import Iterator
 
 from workbench.analysis.dependence.linear import Linear
 from workbench.analysis.dependence.packed import packed
+from workbench.analysis.dependence.quotients import with_implied
 from workbench.analysis.dependence.statements import Access
 from workbench.analysis.dependence.terms import TermKind, Terms
 
 
-def coordinates(terms: Terms, a: Access, b: Access) -> Iterator[tuple[Linear, Linear]]:
+def coordinates(terms: Terms, a: Access, b: Access) -> tuple[tuple[Linear, Linear], ...]:
     """Pairs of forms that agree exactly where both accesses touch one element.
 
     Indices with symbolic strides are split into digits: `i * n + j` with `0 <= j < n` agrees with
-    `k * n + l` exactly where `i == k` and `j == l`; rows of packed triangles alike.
+    `k * n + l` exactly where `i == k` and `j == l`; rows of packed triangles alike. What follows
+    from them for dividends is added.
     """
+    return with_implied(terms, _apart(terms, a, b))
+
+
+def _apart(terms: Terms, a: Access, b: Access) -> Iterator[tuple[Linear, Linear]]:
     for first, second in zip(a.indices, b.indices, strict=False):
         if terms.has_products:
             yield from _digits(terms, first, second)

@@ -18,7 +18,7 @@ from workbench.analysis.dependence.linear import (
 )
 from workbench.analysis.dependence.operands import leaves
 from workbench.analysis.dependence.spelling import short, whole
-from workbench.analysis.dependence.terms import Term, TermKind
+from workbench.analysis.dependence.terms import Division, Term, TermKind
 from workbench.ir.expr import (
     Binary,
     BinaryOp,
@@ -117,6 +117,9 @@ class Reader(ConstraintReader):
             return self._symbolic_division(op, a, b, expr)
         if divisor == 0:
             return self._opaque(expr)
+        if divisor > 1 and self._inner(a) is not None and isinstance(expr, Binary):
+            digits = self._divided(a, b, expr.a, expr.b)
+            return digits[0] if op is BinaryOp.FLOORDIV else digits[1]
         sign = 1 if divisor > 0 else -1
         quotient = self.terms.floor(a.scale(sign), sign * divisor)
         return quotient if op is BinaryOp.FLOORDIV else a.plus(quotient, -divisor)
@@ -125,9 +128,61 @@ class Reader(ConstraintReader):
         found = self.terms.split(a, b)
         if found is not None:
             return found[0] if op is BinaryOp.FLOORDIV else found[1]
+        if isinstance(expr, Binary) and self._divides(a, b):
+            quotient, rest = self._divided(a, b, expr.a, expr.b)
+            return quotient if op is BinaryOp.FLOORDIV else rest
+        return self._division(op, a, b, expr)
+
+    def _division(self, op: BinaryOp, a: Linear, b: Linear, expr: PrimExpr) -> Linear:
         made = self._opaque(expr)
         (key,) = made.terms
         self.terms[key].division = (a, b, op is BinaryOp.FLOORMOD)
+        return made
+
+    def _divides(self, a: Linear, b: Linear) -> bool:
+        """Whether a divisor is the same at all instances, and positive as it is not zero."""
+        low, _ = self.terms.bounds(b)
+        stable = self.terms.stable(a) and self.terms.stable(b) and not self.terms.deps(b)
+        return stable and low is not None and low >= 0
+
+    def _divided(self, a: Linear, b: Linear, x: PrimExpr, y: PrimExpr) -> tuple[Linear, Linear]:
+        """The terms `a // b` and `a % b`; `a // b // c` is `a // (b * c)`."""
+        inner = self._inner(a)
+        if inner is None:
+            quotient = self._digit(BinaryOp.FLOORDIV, a, b, x, y)
+        else:
+            product = self.terms.product(inner.divisor, b)
+            dividend, divisor = inner.operands
+            whole = Binary(BinaryOp.MUL, divisor, y)
+            quotient, _ = self._divided(inner.dividend, product, dividend, whole)
+        rest = self._digit(BinaryOp.FLOORMOD, a, b, x, y)
+        (key,) = quotient.terms
+        divisions = self.terms.quotients.setdefault(key, [])
+        if not any(division.rest.same(rest) for division in divisions):
+            divisions.append(Division(a, b, rest, (x, y)))
+        return quotient, rest
+
+    def _inner(self, form: Linear) -> Division | None:
+        """The division that a form is the quotient of."""
+        if form.constant or list(form.terms.values()) != [1]:
+            return None
+        (key,) = form.terms
+        return next(iter(self.terms.quotients.get(key, ())), None)
+
+    def _digit(self, op: BinaryOp, a: Linear, b: Linear, x: PrimExpr, y: PrimExpr) -> Linear:
+        identity = (op, a.key(), b.key())
+        known = self.terms.known(identity)
+        if known is not None:
+            return known
+        made = self._division(op, a, b, Binary(op, x, y))
+        (key,) = made.terms
+        term = self.terms[key]
+        low, _ = self.terms.bounds(a)
+        term.kind = TermKind.FLOOR
+        rest = op is BinaryOp.FLOORMOD
+        term.low = 0 if rest or (low is not None and low >= 0) else None
+        term.high = b.constant - 1 if rest and b.value is not None else None
+        self.terms.identify(identity, made)
         return made
 
     def _truncated(self, op: BinaryOp, a: Linear, b: Linear, expr: PrimExpr) -> Linear:

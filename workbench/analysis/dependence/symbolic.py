@@ -32,23 +32,30 @@ class Digits:
 def symbolic_digits(reader: Reader, loop: For) -> Digits | None:
     """The digits of a loop that was fused by symbols, None for every other loop."""
     extent = reader.linear(loop.extent)
-    if loop.start != IntImm(0) or not any(reader.terms[t].factors for t in extent.terms):
+    if loop.start != IntImm(0) or not extent.terms:
         return None
     chain = _chain(reader, loop, extent)
-    if not chain:
+    weights = (*chain, Linear({}, 1))
+    sizes = [_divided(reader, a, b) for a, b in zip((extent, *chain), weights, strict=True)]
+    if not chain or sum(_may_be_negative(reader, size) for size in sizes) > 1:
         return None
     keys: list[int] = []
     rows: Conjunction = ()
     value = Linear({})
-    for outer, weight in zip((extent, *chain), (*chain, Linear({}, 1)), strict=True):
-        extent_of_digit = _divided(reader, outer, weight)
-        assert extent_of_digit is not None
-        digit = _digit(reader, loop, len(keys), extent_of_digit)
+    for size, weight in zip(sizes, weights, strict=True):
+        assert size is not None
+        digit = _digit(reader, loop, len(keys), size)
         keys += digit.terms
-        rows = (*rows, at_most(Linear({}), digit), less(digit, extent_of_digit))
+        rows = (*rows, at_most(Linear({}), digit), less(digit, size))
         value = value.plus(reader.terms.product(digit, weight))
     reader.values[loop.var.id] = value
-    return Digits(tuple(keys), rows, (*chain, Linear({}, 1)))
+    return Digits(tuple(keys), rows, weights)
+
+
+def _may_be_negative(reader: Reader, size: Linear | None) -> bool:
+    """Whether the extent of a digit may be: two such make a positive product of empty loops."""
+    low = None if size is None else reader.terms.bounds(size)[0]
+    return low is None or low < 0
 
 
 def _digit(reader: Reader, loop: For, position: int, bound: Linear) -> Linear:

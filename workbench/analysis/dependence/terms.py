@@ -12,6 +12,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
+from typing import NamedTuple
 
 from workbench.analysis.dependence.linear import MAX_TERMS, Conjunction, Linear, Row
 from workbench.ir.expr import PrimExpr, Var
@@ -64,14 +65,27 @@ class Term:
     why: str = ""
 
 
+class Division(NamedTuple):
+    """`dividend == quotient * divisor + rest`, all but the divisor as terms of loops.
+
+    `operands` are the dividend and the divisor as the program has them.
+    """
+
+    dividend: Linear
+    divisor: Linear
+    rest: Linear
+    operands: tuple[PrimExpr, PrimExpr]
+
+
 class Terms:
-    """The terms of one function."""
+    """The terms of one function; `quotients` have the divisions that a term is the quotient of."""
 
     def __init__(self, first: int) -> None:
         self.table: dict[int, Term] = {}
         self._known: dict[object, int] = {}
         self._next = first
         self.has_products = False
+        self.quotients: dict[int, list[Division]] = {}
 
     def __getitem__(self, key: int) -> Term:
         return self.table[key]
@@ -100,6 +114,10 @@ class Terms:
         """The term with that identity, if there is one."""
         found = self._known.get(identity)
         return None if found is None else Linear.of(found)
+
+    def identify(self, identity: object, form: Linear) -> None:
+        """Let a term be known by one more identity."""
+        (self._known[identity],) = form.terms
 
     def bounds(self, form: Linear) -> Ends:
         """Constant bounds by interval arithmetic."""
