@@ -108,6 +108,23 @@ def test_rubbish_in_any_parameter_of_any_pass_is_a_diagnostic(
         assert session.head.index == 1
 
 
+NUMBERS = [
+    (kind, field.name)
+    for kind in BUILTIN_PASSES
+    for field in fields(cast("Any", kind))
+    if type(field.default) in {int, float}
+]
+
+
+@pytest.mark.parametrize(("kind", "field"), NUMBERS, ids=lambda v: getattr(v, "__name__", v))
+def test_every_number_of_a_pass_has_limits(session: Session, kind: type[Pass], field: str) -> None:
+    needed = dict.fromkeys(required_parameters(kind), "matmul")
+    for number in (-1, float("nan"), float("inf"), float("-inf")):
+        with pytest.raises(CompileError, match=f"`{field}`"):
+            session.apply(kind(**{**needed, field: number}))
+        assert session.head.index == 1
+
+
 # --- patterns that overlap ------------------------------------------------------------------------
 
 
@@ -376,6 +393,34 @@ def test_sites_that_are_not_there_give_a_remark(session: Session, site: Site, la
     (remark,) = session.apply(Gives(given=(site,))).remarks
     assert remark.code == "pass/unknown-site"
     assert lacks in remark.message
+
+
+@dataclass(frozen=True)
+class EditsNothing(Pass):
+    """Names values that are not there."""
+
+    name: ClassVar[str] = "edits-nothing"
+    edit: str = "replace"
+
+    @override
+    def run(self, module: IRModule) -> PassResult:
+        editor = ModuleEditor(module)
+        binding = next(iter(module.graph_functions["main"].bindings))
+        match self.edit:
+            case "replace":
+                editor.replace_value("main", NodeId(9999), binding.value, self.name)
+            case "remove":
+                editor.remove("main", NodeId(9999))
+            case _:
+                editor.insert_before("main", NodeId(9999), binding)
+        return PassResult(editor.commit())
+
+
+@pytest.mark.parametrize("edit", ["replace", "remove", "insert"])
+def test_edits_of_values_that_are_not_there_are_refused(session: Session, edit: str) -> None:
+    found = refused(session, EditsNothing(edit))
+    assert found.code == "pass/unknown-value"
+    assert "`9999`" in found.message
 
 
 def test_a_rewrite_that_does_nothing_gives_a_remark(session: Session) -> None:

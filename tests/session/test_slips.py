@@ -157,12 +157,15 @@ def test_extents_of_another_kind_are_named() -> None:
 @pytest.mark.parametrize(
     ("slip", "expected"),
     [
-        (lambda s: s.apply(wb.passes.ScheduleDefault(rows=-1)), "`rows` of a schedule"),
-        (lambda s: s.apply(wb.passes.ScheduleDefault(lanes=0)), "`lanes` of a schedule"),
-        (lambda s: s.apply(wb.passes.ChooseImplementations(bandwidth=0)), "`bandwidth` must be"),
+        (
+            lambda s: s.apply(wb.passes.ScheduleDefault(rows=-1)),
+            "`rows` of `ScheduleDefault` is a number from 0",
+        ),
+        (lambda s: s.apply(wb.passes.ScheduleDefault(lanes=0)), "`lanes` of `ScheduleDefault`"),
+        (lambda s: s.apply(wb.passes.ChooseImplementations(bandwidth=0)), "a number above 0"),
         (
             lambda s: s.apply(wb.passes.ChooseImplementations(call=float("nan"))),
-            "`call` must be 0 or above",
+            "`call` of `ChooseImplementations` is a number from 0 on",
         ),
         (
             lambda s: s.apply(wb.passes.ChooseImplementations(libraries=("nonsense",))),

@@ -41,7 +41,7 @@ from workbench.ir.traverse import evolve
 from workbench.rewrite.derivation import Derivation, NodeRef, Relation
 from workbench.rewrite.dimensions import with_dims
 from workbench.rewrite.summary import EqualFunctions
-from workbench.support import IdSource, NodeId
+from workbench.support import CompileError, Diagnostic, IdSource, NodeId
 
 N = TypeVar("N")
 
@@ -261,15 +261,35 @@ class ModuleEditor:
         self.derivations.append(Derivation(rule, tuple(sources), tuple(results), relation, layout))
 
     def commit(self) -> IRModule:
-        """The new module; the same object where nothing was edited."""
+        """The new module; the same object where nothing was edited.
+
+        Raises:
+            CompileError: `pass/unknown-value` for an edit of a value that is not there.
+        """
         for name, pending in self._pending.items():
             function = self._functions[name]
             if isinstance(function, GraphFunction) and pending.touched:
+                self._check_known(name, pending)
                 self._functions[name] = with_dims(_rebuild(function, pending), pending.dims)
                 self._forget(name)
         self._pending.clear()
         self._bindings.clear()
         return self.current
+
+    def _check_known(self, function: str, pending: _Pending) -> None:
+        known = self._index(function).keys()
+        edited = (pending.values.keys(), pending.removed, pending.before.keys())
+        unknown = [value for values in edited for value in values - known]
+        if unknown:
+            raise CompileError(
+                Diagnostic(
+                    "pass/unknown-value",
+                    f"an edit of `{function}` names a value that is not bound there: `{value}`",
+                    function=function,
+                    hint="values are named by the ids of their bindings, `binding.var.id`",
+                )
+                for value in unknown
+            )
 
     def _edits(self, function: str) -> _Pending:
         if function not in self._pending:

@@ -51,12 +51,10 @@ class Difference:
         return abs(float(self.expected) - float(self.found))
 
     def __str__(self) -> str:
-        place = f" at [{', '.join(map(str, self.index))}]" if self.index else ""
         amount = "" if np.isnan(self.error) else f"{self.error:.2g}"
-        return (
-            f"{self.name}: {amount}{place} expected {number(self.expected)}, "
-            f"found {number(self.found)}"
-        )
+        place = f"at [{', '.join(map(str, self.index))}]" if self.index else ""
+        told = f"expected {number(self.expected)}, found {number(self.found)}"
+        return " ".join(part for part in (f"{self.name}:", amount, place, told) if part)
 
 
 @dataclass(frozen=True, slots=True)

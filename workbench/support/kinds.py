@@ -16,8 +16,11 @@ from typing import Any, Literal, TypeVar, Union, cast
 
 from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.found import MAX_SHOWN, found
+from workbench.support.limits import beyond_limit
 from workbench.support.spelling import near
 
+_EXPRESSIONS = "workbench.ir.expr"
+"""Where the kinds of scalar expressions are, which are told as one."""
 _CALLABLE: object = typing.get_origin(Callable[..., object])
 _LISTS: tuple[object, ...] = (tuple, list, typing.get_origin(Sequence[object]))
 _COLLECTIONS: tuple[object, ...] = (
@@ -215,11 +218,20 @@ def wrong_fields(item: Any, own: tuple[str, ...] = ()) -> tuple[Diagnostic, ...]
     Those in `own` it checks itself.
     """
     kind = cast(type[object], type(item))
-    return tuple(
+    wrong = tuple(
         _wrong(kind.__name__, name, value, hint)
         for name, hint in _fields(kind)
         if name not in own and not fits(value := getattr(item, name), hint)
     )
+    return wrong or tuple(_beyond_limits(item, kind.__name__))
+
+
+def _beyond_limits(item: Any, title: str) -> Iterator[Diagnostic]:  # noqa: ANN401
+    for name, field in getattr(item, "__dataclass_fields__", {}).items():
+        value = getattr(item, name, None)
+        if field.metadata and (wanted := beyond_limit(field, value)):
+            message = f"`{name}` of `{title}` is {wanted}, got `{value}`"
+            yield Diagnostic("call/wrong-kind", message)
 
 
 @functools.cache
@@ -350,13 +362,22 @@ def _many(hint: Any) -> str:  # noqa: ANN401
     return f"items that are {describe(hint)} each" if hint is not Any else "anything"
 
 
+def _grouped(args: tuple[Any, ...]) -> list[str]:
+    """Alternatives in words; all kinds of scalar expressions are one."""
+    nodes = [arg for arg in args if getattr(arg, "__module__", "") == _EXPRESSIONS]
+    if len(nodes) <= 2:
+        return [describe(arg) for arg in args]
+    others = [describe(arg) for arg in args if arg not in nodes and arg is not type(None)]
+    return [*others, "an expression", *(["`None`"] if type(None) in args else [])]
+
+
 def describe(hint: Any) -> str:  # noqa: ANN401
     """An annotation in words."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if hint is None or hint in _WORDS:
         return _WORDS[type(None) if hint is None else hint]
     if origin in {Union, types.UnionType}:
-        words = list(dict.fromkeys(describe(arg) for arg in args))
+        words = list(dict.fromkeys(_grouped(args)))
         return ", ".join(words[:-1]) + (" or " if words[:-1] else "") + words[-1]
     if origin is Literal:
         return " or ".join(f"`{arg!r}`" for arg in args)

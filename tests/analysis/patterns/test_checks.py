@@ -16,6 +16,7 @@ from workbench.analysis.patterns import (
     library,
     op,
     register_library_pattern,
+    several,
 )
 from workbench.script import parse
 from workbench.support import CompileError
@@ -109,3 +110,25 @@ def test_a_library_pattern_names_its_arguments() -> None:
     offered = LibraryPattern("mine", "mine.matmul", pattern, ("a", "wieght"))
     with pytest.raises(CompileError, match="did you mean `weight`"):
         register_library_pattern(offered)
+
+
+WORD: Any = anything()
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: WORD.typed(shape=4), "an integer, an expression or `None`"),
+        (lambda: WORD.typed(rank="a"), "as `rank`"),
+        (lambda: WORD.where("wide", 5), "takes a function as `test`"),
+        (lambda: WORD.named(3), "takes a text as `name`"),
+        (several, "needs patterns of values"),
+        (lambda: op(()), "names what is called"),
+    ],
+)
+def test_words_refuse_what_they_do_not_take(make: Callable[[], Pattern], said: str) -> None:
+    with pytest.raises(CompileError) as caught:
+        make()
+    (fault,) = caught.value.diagnostics
+    assert fault.code.startswith("call/")
+    assert said in fault.message

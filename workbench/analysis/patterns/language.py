@@ -13,6 +13,9 @@ from workbench.support import CompileError, Diagnostic
 from workbench.support.found import found as found_words
 from workbench.support.kinds import checks_kinds
 
+_checked = functools.partial(checks_kinds, own=("args", "outputs", "value"))
+_method = functools.partial(checks_kinds, home="Pattern")
+
 Kind = Literal["op", "tensor", "library"]
 TypeTest = Callable[[Type], bool]
 CalleeTest = Callable[[TensorFunction], bool]
@@ -45,10 +48,12 @@ class Pattern:
         """Whether the type of the value matters, or how often it is used."""
         return self.asks_type or self.uses is not None
 
+    @_method
     def named(self, name: str) -> Self:
         """The pattern with a name for its value in the match."""
         return replace(self, name=name)
 
+    @_method
     def typed(
         self,
         dtype: str = "",
@@ -69,6 +74,7 @@ class Pattern:
             raise CompileError(Diagnostic("call/wrong-kind", message))
         return replace(self, uses=times)
 
+    @_method
     def where(self, wanted: str, test: TypeTest) -> Self:
         """The pattern for values whose type passes a test; `wanted` says in words what it asks."""
         return replace(self, test=test, wanted=wanted)
@@ -125,9 +131,6 @@ class Several(Pattern):
     outputs: tuple[Pattern, ...] = ()
 
 
-_checked = functools.partial(checks_kinds, own=("args", "outputs", "value"))
-
-
 @_checked
 def anything(name: str = "") -> Anything:
     """Any value."""
@@ -181,7 +184,13 @@ def item(value: Pattern, index: int) -> Item:
 
 @_checked
 def several(*outputs: Pattern) -> Several:
-    """Values that are looked for together, such as two consumers of one value."""
+    """Values that are looked for together, such as two consumers of one value.
+
+    Raises:
+        CompileError: `call/arguments` for none, `pattern/not-a-pattern`.
+    """
+    if not outputs:
+        raise CompileError(Diagnostic("call/arguments", "`several` needs patterns of values"))
     return Several(tuple(map(_pattern, outputs)))
 
 
@@ -190,7 +199,15 @@ def _choices(pattern: Pattern) -> tuple[Pattern, ...]:
 
 
 def _names(given: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
+    """The names of calls.
+
+    Raises:
+        CompileError: `call/arguments` for none.
+    """
+    names = (given,) if isinstance(given, str) else tuple(given)
+    if not names:
+        raise CompileError(Diagnostic("call/arguments", "a pattern of calls names what is called"))
+    return names
 
 
 def _arguments(args: tuple[Pattern, ...]) -> tuple[Pattern, ...] | None:

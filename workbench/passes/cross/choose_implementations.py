@@ -40,6 +40,7 @@ from workbench.rewrite import ModuleEditor, PassResult, Refusal, Rule, Site, all
 from workbench.rewrite.outline import is_fused
 from workbench.rewrite.passes import unknown_value
 from workbench.support import CompileError, Diagnostic
+from workbench.support.limits import above, at_least
 from workbench.support.spelling import near
 
 COMPILED = "schedule"
@@ -73,10 +74,10 @@ class ChooseImplementations(Rule):
     name: ClassVar[str] = "choose-implementations"
     absent: ClassVar[str] = "no call computes what a selected library has"
     libraries: tuple[str, ...] = ("numpy",)
-    library_rate: float = 80.0
-    compiled_rate: float = 60.0
-    bandwidth: float = 20.0
-    call: float = 8.0
+    library_rate: float = above(0, default=80.0)
+    compiled_rate: float = above(0, default=60.0)
+    bandwidth: float = above(0, default=20.0)
+    call: float = at_least(0, default=8.0)
     times: tuple[tuple[str, str, float], ...] = ()
 
     @override
@@ -87,14 +88,10 @@ class ChooseImplementations(Rule):
         return super().run(module)
 
     def _nonsense(self) -> Iterator[str]:
-        """What is wrong with the numbers and names that were given."""
-        for name in ("library_rate", "compiled_rate", "bandwidth"):
-            if not getattr(self, name) > 0:
-                yield f"`{name}` must be above 0, got `{getattr(self, name)}`"
-        seconds = (("call", self.call), *((f"times of {v}", s) for v, _, s in self.times))
-        for name, value in seconds:
-            if not value >= 0:
-                yield f"`{name}` must be 0 or above, got `{value}`"
+        """What is wrong with the times and names that were given."""
+        for value, _, seconds in self.times:
+            if not seconds >= 0:
+                yield f"`times of {value}` must be 0 or above, got `{seconds}`"
         known = {library.library for library in libraries()}
         for name in self.libraries:
             if name not in known:

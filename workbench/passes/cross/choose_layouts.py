@@ -47,6 +47,7 @@ from workbench.schedule.cpu.kernel_cost import kernel_cycles
 from workbench.schedule.layouts.flow import Found, blocked_convolution, shared
 from workbench.schedule.layouts.relayout import relaid_function
 from workbench.support import Diagnostic, NodeId
+from workbench.support.limits import above, at_least
 
 WORST = 1.25
 """How much slower a kernel may become that lies between others that gain."""
@@ -99,9 +100,9 @@ class ChooseLayouts(Pass):
 
     name: ClassVar[str] = "choose-layouts"
     absent: ClassVar[str] = "no convolution is called; legalize first"
-    lanes: int = 8
-    block: int = 0
-    bytes_per_cycle: float = 8.0
+    lanes: int = at_least(1, default=8)
+    block: int = at_least(0, default=0)
+    bytes_per_cycle: float = above(0, default=8.0)
 
     @override
     def run(self, module: IRModule) -> PassResult:

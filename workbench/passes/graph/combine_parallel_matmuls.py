@@ -46,6 +46,7 @@ from workbench.ir import (
 )
 from workbench.rewrite import ModuleEditor, Refusal, Relation, Rule, Site, is_fused, note
 from workbench.support import NodeId
+from workbench.support.limits import at_least
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class CombineParallelMatmuls(Rule):
 
     name: ClassVar[str] = "combine-parallel-matmuls"
     absent: ClassVar[str] = "no value is multiplied with several constants or parameters"
-    least: int = 2
+    least: int = at_least(0, default=2)
 
     @override
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:

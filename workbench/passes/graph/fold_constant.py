@@ -40,6 +40,7 @@ from workbench.ir import (
 from workbench.ir.numbers import element_bytes
 from workbench.rewrite import ModuleEditor, Refusal, Rule, Site, note
 from workbench.support import CompileError, NodeId
+from workbench.support.limits import at_least
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class FoldConstant(Rule):
 
     name: ClassVar[str] = "fold-constant"
     absent: ClassVar[str] = "no operator call has constant arguments only"
-    max_bytes: int = 1 << 26
+    max_bytes: int = at_least(0, default=1 << 26)
 
     @override
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:

@@ -11,7 +11,7 @@ Rewrite::
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from typing_extensions import override
@@ -42,6 +42,7 @@ from workbench.rewrite import (
     note,
 )
 from workbench.support import Diagnostic, NodeId
+from workbench.support.limits import at_least
 from workbench.support.slot_init import sets_slots
 
 
@@ -66,7 +67,7 @@ class InlinePrivateFunctions(Rule):
 
     name: ClassVar[str] = "inline-private-functions"
     absent: ClassVar[str] = "no private graph function is called"
-    most: int = field(default=100_000, kw_only=True)
+    most: int = at_least(0, default=100_000, kw_only=True)
 
     @override
     def run(self, module: IRModule) -> PassResult:

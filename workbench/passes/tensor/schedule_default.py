@@ -27,6 +27,7 @@ from workbench.passes.scheduled import add_scheduled, scheduled_form
 from workbench.rewrite import ModuleEditor, Refusal, Rule, Site, all_bindings, note
 from workbench.schedule.cpu.default import ScheduleOptions, schedule_function
 from workbench.support import NodeId
+from workbench.support.limits import at_least
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,9 @@ class ScheduleDefault(Rule):
 
     name: ClassVar[str] = "schedule-default"
     absent: ClassVar[str] = "no tensor function is called; legalize first"
-    lanes: int = 8
-    rows: int = 0
-    vectors: int = 0
+    lanes: int = at_least(1, default=8)
+    rows: int = at_least(0, default=0)
+    vectors: int = at_least(0, default=0)
     parallel: bool = True
 
     @override
