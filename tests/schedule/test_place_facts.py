@@ -100,3 +100,34 @@ def test_regions_are_written_as_people_write_them() -> None:
     text = scripts.MATMUL.replace("A[vi, vk]", "A[vi, 4 - vk]")
     assert text != scripts.MATMUL
     assert "A[i, 4 - k]" in repr(Schedule(parse(text)).facts("C"))
+
+
+GUARDED = """
+@T.prim_func
+def f(A: T.Buffer((80,), "float32"), B: T.Buffer((80,), "float32")):
+    for i, j in T.grid(5, 16):
+        with T.sblock("B"):
+            v = T.axis.spatial(80, i * 16 + j)
+            T.where(PREDICATE)
+            B[v] = A[v]
+"""
+
+
+@pytest.mark.parametrize("predicate", ["i * 16 + j < 60", "v < 60"])
+def test_what_a_predicate_says_holds_for_axes_and_for_loops(predicate: str) -> None:
+    at = Schedule(parse(GUARDED.replace("PREDICATE", predicate))).facts("B")
+    for text in ("v", "i * 16 + j"):
+        assert at.proves(f"{text} < 60") is True
+        assert at.proves(f"{text} < 59") is None
+        assert at.proves(f"{text} >= 60") is False
+        assert at.bounds(text) == Interval(0, 59)
+        assert at.bounds(f"3 - ({text}) * 2") == Interval(-115, 3)
+    assert at.ranges == ("v from 0 to 59",)
+    assert at.bounds("v + 4 - i * 16") == Interval(4, 19)
+
+
+def test_lower_bounds_come_from_predicates_too() -> None:
+    at = Schedule(parse(GUARDED.replace("PREDICATE", "i * 16 + j > 20"))).facts("B")
+    assert at.bounds("v") == at.bounds("i * 16 + j") == Interval(21, 79)
+    assert at.proves("v > 20") is True
+    assert at.ranges == ("v from 21 to 79",)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from workbench.analysis.intervals import Ends
 from workbench.analysis.polynomial import Poly, polynomial
 from workbench.analysis.ranges import Interval, Ranges
 from workbench.ir.expr import Binary, BinaryOp, IntImm, PrimExpr, Var
@@ -32,6 +33,21 @@ class Inequalities(Ranges):
         By bounds, by symbolic bounds of its variables, and by a multiple of one known inequality.
         """
         return self._proved(poly, ())
+
+    def proved_bounds(self, poly: Poly) -> Ends:
+        """Lowest and highest value, None where unbounded.
+
+        By interval arithmetic, and by a multiple of one known inequality.
+        """
+        high = self._least(poly.scale(-1))
+        return self._least(poly), None if high is None else -high
+
+    def _least(self, poly: Poly) -> int | None:
+        """The greatest proved lower bound."""
+        useful = [g for g in self.inequalities if not set(poly.atoms()).isdisjoint(g.atoms())]
+        weaker = (poly.plus(g, -k) for g in useful for k in _multiples(poly, g))
+        found = [self.poly_bounds(p)[0] for p in (poly, *weaker)]
+        return max((low for low in found if low is not None), default=None)
 
     def _proved(self, poly: Poly, asked: tuple[Poly, ...]) -> bool:
         """Whether `poly >= 0`, where the proofs that `asked` are not negative need this one."""

@@ -23,10 +23,12 @@ from workbench.ir import (
     ScalarType,
     Var,
     dtype_of,
+    substitute,
     walk,
 )
-from workbench.schedule.facts import facts_at, facts_inside
+from workbench.schedule.facts import facts_at, facts_inside, loads
 from workbench.schedule.scope import Scope, place_id
+from workbench.support import NodeId
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,8 @@ class PlaceFacts:
     def ranges(self) -> tuple[str, ...]:
         """The values of the loop, or of the axes of the block: `i from 0 to n - 1`."""
         if isinstance(self.node, For):
-            return (_range_text(self.known, self.node.var, self.node.start, self.node.extent),)
-        zero, known = IntImm(0), self.known
-        return tuple(_range_text(known, a.var, zero, a.extent) for a in self.node.axes)
+            return (self._range_text(self.node.var, self.node.start, self.node.extent),)
+        return tuple(self._range_text(a.var, IntImm(0), a.extent) for a in self.node.axes)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -104,8 +105,7 @@ class PlaceFacts:
         Raises:
             CompileError: `analysis/not-an-index`.
         """
-        known = self.known
-        return Interval(*known.const_bounds(known.simplify(self._names().read(text))))
+        return Interval(*self._ends(self._names().read(text)))
 
     def proves(self, text: str) -> bool | None:
         """Whether a condition always holds here (True), never (False), or neither is proved.
@@ -113,7 +113,9 @@ class PlaceFacts:
         Raises:
             CompileError: `analysis/not-an-index`.
         """
-        return self.known.proves(self._names().read(text))
+        known, condition = self.known, self._names().read(text)
+        answer = known.proves(condition)
+        return known.proves(self._in_loops(condition)) if answer is None else answer
 
     @override
     def __repr__(self) -> str:
@@ -147,10 +149,28 @@ class PlaceFacts:
         names.known = {name: var for name, var in scalars if isinstance(var.type, ScalarType)}
         return names
 
+    def _range_text(self, var: Var, start: PrimExpr, extent: PrimExpr) -> str:
+        """The proved constant ends where there are any, else those that the program says."""
+        low, high = self._ends(var)
+        last = self.known.simplify(start + extent - IntImm(1, dtype_of(extent)))
+        lowest = spell(start) if low is None else str(low)
+        return f"{var.name} from {lowest} to {spell(last) if high is None else high}"
 
-def _range_text(known: Facts, var: Var, start: PrimExpr, extent: PrimExpr) -> str:
-    """The proved constant ends where there are any, else those that the program says."""
-    low, high = known.const_bounds(var)
-    last = known.simplify(start + extent - IntImm(1, dtype_of(extent)))
-    lowest = spell(start) if low is None else str(low)
-    return f"{var.name} from {lowest} to {spell(last) if high is None else high}"
+    def _ends(self, expr: PrimExpr) -> tuple[int | None, int | None]:
+        """The tightest proved bounds, of an expression or of its value in terms of the loops."""
+        known = self.known
+        forms = (known.poly(expr), known.poly(self._in_loops(expr)))
+        lows, highs = zip(*map(known.proved_bounds, forms), strict=True)
+        return (
+            max((low for low in lows if low is not None), default=None),
+            min((high for high in highs if high is not None), default=None),
+        )
+
+    def _in_loops(self, expr: PrimExpr) -> PrimExpr:
+        """An expression with the axes of blocks around by their values, but for those in memory."""
+        values: dict[NodeId, PrimExpr] = {}
+        for around in (*self.scope.paths[place_id(self.node)], self.node):
+            for axis in around.axes if isinstance(around, Block) else ():
+                if not loads(axis.value):
+                    values[axis.var.id] = substitute(axis.value, values)
+        return substitute(expr, values)
