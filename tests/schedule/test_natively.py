@@ -42,3 +42,10 @@ def test_integers_are_compared_to_the_bit() -> None:
 def test_an_access_outside_is_found() -> None:
     with pytest.raises(CompileError, match="out of bounds"):
         _wrong("    if n > 8:\n        B[n] = T.float32(1)\n")
+
+
+def test_programs_that_read_what_nobody_wrote_are_not_compared() -> None:
+    memory = '    t = T.alloc_buffer((8,), "float32")\n'
+    text = f"{SHIFT}{memory}    for q in range(n):\n        B[q] = t[0]\n"
+    program = Program(text, {"n": 5, "m": 4}, affine=False, symbolic=True)
+    assert_same_natively(program, program.parse(), parse(SHIFT), (), 3)
