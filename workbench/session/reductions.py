@@ -23,14 +23,21 @@ from workbench.session.inputs import legal_form
 _KNOWN: dict[str, int] = {}
 
 
-def reduction_length(module: IRModule, value: GraphExpr) -> int:
-    """The number of terms that a right side sums, read off its loop nests; at least 1."""
+def reduction_length(
+    module: IRModule, value: GraphExpr, inside: frozenset[str] = frozenset()
+) -> int:
+    """The number of terms that a right side sums, read off its loop nests; at least 1.
+
+    A function that calls itself counts once: `inside` are those around.
+    """
     match value:
         case CallTIR() | CallTIRInplace() | CallFunction() if value.callee in module:
             function = module[value.callee]
             if isinstance(function, TensorFunction):
                 return tensor_length(function)
-            return graph_length(module, function)
+            if value.callee in inside:
+                return 1
+            return graph_length(module, function, inside | {value.callee})
         case CallOp():
             form = legal_form(value)
             return 1 if form is None else tensor_length(form)
@@ -38,10 +45,12 @@ def reduction_length(module: IRModule, value: GraphExpr) -> int:
             return 1
 
 
-def graph_length(module: IRModule, function: GraphFunction) -> int:
+def graph_length(
+    module: IRModule, function: GraphFunction, inside: frozenset[str] = frozenset()
+) -> int:
     """The sum over the bindings of a graph function, those in branches included."""
     found = bindings_in(function.blocks)
-    return sum(reduction_length(module, binding.value) for binding in found) or 1
+    return sum(reduction_length(module, binding.value, inside) for binding in found) or 1
 
 
 def tensor_length(function: TensorFunction) -> int:
