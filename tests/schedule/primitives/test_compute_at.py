@@ -149,7 +149,10 @@ def test_a_reader_before_the_loop() -> None:
     answer = answered(parse(stages.TWO_READERS), ComputeAt(block="B", loop="D.i"))
     assert answer.kind is AnswerKind.ILLEGAL
     assert answer.message == "`C` reads `B[vi, vj]`, which `B` would not have written by then"
-    assert answer.notes == ("`C` at i=0, j=0 reads `B[vi, vj]` of `B`",)
+    assert answer.notes == (
+        "`C` at i=0, j=0 reads `B[vi, vj]` of `B`, and no instance of `B` that writes it would "
+        "come before",
+    )
 
 
 def test_an_output_that_would_not_be_whole() -> None:

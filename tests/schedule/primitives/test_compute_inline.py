@@ -93,7 +93,9 @@ def test_an_element_that_was_never_written() -> None:
     answer = answered(parse(text), INLINE)
     assert answer.kind is AnswerKind.ILLEGAL
     assert answer.message == "`C` reads `B[vi, vj]`, which `B` has not written by then"
-    assert answer.notes == ("`C` reads `B[vi, vj]` at i=0, j=11",)
+    assert answer.notes == (
+        "`C` at i=0, j=11 reads `B[vi, vj]`, and no instance of `B` before it writes that",
+    )
 
 
 @pytest.mark.parametrize(("n", "m"), [(1, 3), (9, 4), (0, 5)])
