@@ -192,6 +192,26 @@ def fused(size: int) -> IRModule:
     return passes.FuseOps()(legalized(size)).module
 
 
+def crossed(size: int) -> IRModule:
+    """A chain of calls of which every fifth reads a value further up: groups that differ."""
+    builder = GraphBuilder()
+    values = [builder.param("x", SQUARE)]
+    names = ("exp", "nn.relu", "tanh", "negative")
+    for number in range(size):
+        if number % 5:
+            call = CallOp(names[number % 4], (values[-1],))
+        else:
+            call = CallOp("add", (values[-1], values[max(0, number - 7)]))
+        values.append(builder.emit(call, type_=SQUARE))
+    module = builder.module.with_function("main", builder.build(values[-1]))
+    return passes.LegalizeOps()(module).module
+
+
+def crossed_groups(size: int) -> IRModule:
+    """The crossed chain with its groups: up to 32 members, several kinds of them."""
+    return passes.FuseOps()(crossed(size)).module
+
+
 def dead(size: int) -> IRModule:
     """Every other value is read by nobody."""
     builder = GraphBuilder()

@@ -106,7 +106,9 @@ def _across_layers() -> list[Case]:
     return [
         Case(passes.LegalizeOps(), given.chain),
         Case(passes.FuseOps(), given.legalized),
+        Case(passes.FuseOps(), given.crossed, "values read again further down"),
         Case(passes.FuseTensorFunctions(), given.fused),
+        Case(passes.FuseTensorFunctions(), given.crossed_groups, "groups that differ"),
         Case(passes.Simplify(), given.legalized),
         Case(passes.ScheduleDefault(), given.legalized),
         Case(passes.RemoveUnusedParameters(), given.calls),

@@ -6,8 +6,9 @@ do) are asked of this view.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from workbench.analysis.affine import Affine, affine
 from workbench.ir import (
@@ -25,9 +26,11 @@ from workbench.ir import (
     Store,
     TensorFunction,
     Var,
-    walk,
+    children,
 )
+from workbench.ir.traverse import Node
 from workbench.support import NodeId
+from workbench.support.identity_memo import IdentityMemo
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,10 @@ class Stage:
     @property
     def loads(self) -> tuple[Load, ...]:
         """All loads of the stored value, the accumulator of a reduction left out."""
-        return tuple(x for x in walk(self.value) if isinstance(x, Load))
+        return _LOADS.get(self, self._loads)
+
+    def _loads(self) -> tuple[Load, ...]:
+        return tuple(_loads_in(self.value))
 
     @property
     def value(self) -> PrimExpr:
@@ -110,11 +116,16 @@ def stages(function: TensorFunction) -> tuple[Stage, ...] | None:
     """The stages of a function in order, None where it has another form."""
     found: list[Stage] = []
     for nest in _nests(function.body):
-        stage = _stage(nest)
+        stage = _STAGES.get(nest, partial(_stage, nest))
         if stage is None:
             return None
         found.append(stage)
     return tuple(found) if found else None
+
+
+_STAGES: IdentityMemo[Stmt, Stage | None] = IdentityMemo(4096)
+_LOADS: IdentityMemo[Stage, tuple[Load, ...]] = IdentityMemo(4096)
+"""Inlining asks for the stages again after each step, and most of them stay."""
 
 
 def _nests(body: Stmt) -> tuple[Stmt, ...]:
@@ -136,8 +147,21 @@ def _stage(nest: Stmt) -> Stage | None:
 
 def _reads_its_own_element(stage: Stage) -> bool:
     """Whether what is read of the stage's own buffer is the element that is stored."""
-    loads = [x for x in walk(stage.block) if isinstance(x, Load) and x.buffer == stage.buffer]
+    own = stage.buffer
+    loads = [x for x in _loads_in(stage.block) if x.buffer.id == own.id and x.buffer == own]
     return all(load.indices == stage.store.indices for load in loads)
+
+
+def _loads_in(node: Node) -> Iterator[Load]:
+    """The loads of a node, outer ones first; variables and their types have none."""
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        if isinstance(current, Load):
+            yield current
+            pending += reversed(current.indices)
+        elif not isinstance(current, Var):
+            pending += reversed(list(children(current)))
 
 
 def _sums_apart(stage: Stage) -> bool:

@@ -43,23 +43,35 @@ def inline_stages(function: TensorFunction) -> TensorFunction:
     where it has no stages.
     """
     while (found := stages(function)) is not None:
-        producer = next((s for s in found[:-1] if _may_inline(s, found, function)), None)
+        inner = {buffer.id for buffer in function.allocations}
+        readers = _readers(found)
+        candidates = (s for s in found[:-1] if s.buffer.id in inner)
+        producer = next((s for s in candidates if _may_inline(s, found, readers)), None)
         if producer is None:
             return function
         function = _inline(function, producer)
     return function
 
 
-def _may_inline(producer: Stage, found: tuple[Stage, ...], function: TensorFunction) -> bool:
-    if producer.buffer.id not in {a.id for a in function.allocations}:
-        return False
+def _readers(found: tuple[Stage, ...]) -> dict[NodeId, list[Stage]]:
+    """The stages that read each buffer."""
+    readers: dict[NodeId, list[Stage]] = {}
+    for stage in found:
+        for buffer in dict.fromkeys([load.buffer.id for load in stage.loads]):
+            readers.setdefault(buffer, []).append(stage)
+    return readers
+
+
+def _may_inline(
+    producer: Stage, found: tuple[Stage, ...], reading: dict[NodeId, list[Stage]]
+) -> bool:
     if (
         stage_pattern(producer) > OpPattern.INJECTIVE
         or sum(s.buffer.id == producer.buffer.id for s in found) > 1
         or _overwritten(producer, found)
     ):
         return False
-    readers = [s for s in found if any(x.buffer.id == producer.buffer.id for x in s.loads)]
+    readers = reading.get(producer.buffer.id, [])
     guards = any(isinstance(node, Select) for node in walk(producer.store.value))
     return (
         all(_cheap_in(producer, reader, guards) for reader in readers)
@@ -119,10 +131,11 @@ def _repeats(producer: Stage, reader: Stage) -> bool:
 def _inline(function: TensorFunction, producer: Stage) -> TensorFunction:
     inliner = Inliner(producer.buffer.id, producer.block.axes, producer.store)
     nests = function.body.body if isinstance(function.body, Seq) else (function.body,)
-    kept = [n for n in nests if not _stores_to(n, producer.buffer.id)]
-    body = sequence([inliner.rewritten(nest, Facts()) for nest in kept])
-    return without_buffer(replace(function, body=body), producer.buffer.id)
+    buffer = producer.buffer.id
+    kept = [n for n in nests if buffer not in touches_of(n).writes]
+    changed = [inliner.rewritten(n, Facts()) if _reads(n, buffer) else n for n in kept]
+    return without_buffer(replace(function, body=sequence(changed)), buffer)
 
 
-def _stores_to(nest: Stmt, buffer: NodeId) -> bool:
-    return buffer in touches_of(nest).writes
+def _reads(nest: Stmt, buffer: NodeId) -> bool:
+    return touches_of(nest).touches((buffer,))
