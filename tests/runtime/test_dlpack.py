@@ -188,3 +188,30 @@ def test_a_tensor_that_learns_is_refused_with_the_way_out() -> None:
         executable(torch.zeros(4, 6, requires_grad=True))
     assert caught.value.diagnostics[0].code == "run/foreign-array"
     assert "detach()" in caught.value.diagnostics[0].hint
+
+
+def test_a_tensor_with_a_lazy_sign_has_it_here_too() -> None:
+    x = torch.tensor([[1j, 2j, 3j, 4j, 5j, 6j]] * 4).conj().imag
+    assert x.is_neg()
+    result = build(module(copying([]), identity))(x)
+    np.testing.assert_array_equal(result, x.resolve_neg().numpy() * 2)
+
+
+def test_bfloat16_goes_out_to_torch_by_its_bits() -> None:
+    x = torch.linspace(-1, 1, 24, dtype=torch.bfloat16).reshape(4, 6)
+    result = build(module(copying([]), identity, dtype="bfloat16"))(x)
+    taken = torch.from_dlpack(result.view("uint16")).view(torch.bfloat16)
+    assert taken.data_ptr() == result.ctypes.data
+    np.testing.assert_array_equal(taken.float().numpy(), result.astype(np.float32))
+
+
+def test_sparse_tensors_are_refused_with_the_way_out() -> None:
+    with pytest.raises(CompileError) as caught:
+        build(module(copying([]), identity))(torch.zeros(4, 6).to_sparse())
+    assert "to_dense()" in caught.value.diagnostics[0].hint
+
+
+def test_what_is_not_aligned_is_copied_and_that_is_said() -> None:
+    whole = np.zeros(4 * 24 + 1, np.uint8)[1:].view(np.float32).reshape(4, 6)
+    with pytest.warns(CopiedArgumentWarning, match="is not aligned and was copied; `copy"):
+        build(module(copying([]), identity))(whole)

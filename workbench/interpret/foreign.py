@@ -20,6 +20,7 @@ def as_array(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, np.ndarray) or not hasattr(value, "__dlpack__"):
         return cast("Any", value)
     try:
+        value = _resolved(value)
         if str(getattr(value, "dtype", "")) == "torch.bfloat16":  # DLPack's, but not numpy's
             bits = importlib.import_module("torch").uint16
             return np.from_dlpack(value.detach().view(bits)).view(ml_dtypes.bfloat16)
@@ -32,9 +33,15 @@ def as_array(value: Any) -> Any:  # noqa: ANN401
                 f"a `{type(value).__name__}` cannot be read through DLPack: {error}",
                 hint="give its `detach()`: no gradient comes back from here"
                 if learns
-                else "copy it into the memory of this machine first",
+                else "copy it into dense memory of this machine first: `cpu()`, `to_dense()`",
             )
         ) from error
+
+
+def _resolved(value: Any) -> Any:  # noqa: ANN401
+    """A tensor of torch with the signs in its memory: a lazily negated one has them in a flag."""
+    negated = getattr(value, "is_neg", None)
+    return value.resolve_neg() if callable(negated) and negated() else value
 
 
 def foreign_fault(code: str, what: str, error: BaseException) -> CompileError:

@@ -312,7 +312,11 @@ class _Frame:
             raise CompileError(Diagnostic("type/wrong-callee", f"`{callee}` is a tensor function"))
         if self.depth >= MAX_CALL_DEPTH:
             raise CompileError(
-                Diagnostic("run/too-deep", f"more than {MAX_CALL_DEPTH} nested calls")
+                Diagnostic(
+                    "run/too-deep",
+                    f"more than {MAX_CALL_DEPTH} nested calls",
+                    hint="a recursion ends by an `if` that gives a value without the call",
+                )
             )
         frame = _Frame(self.module, callee, function, self.depth + 1)
         return frame.call([self.leaf(arg) for arg in args])

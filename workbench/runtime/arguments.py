@@ -85,9 +85,15 @@ class Parameters:
                 continue
             array = as_array(argument)
             if is_array(array) and not is_direct(array):
+                lacks = "aligned" if array.flags.c_contiguous else "row-major"
                 text = (
-                    f"argument `{param.name}` of `{self.name}` is not row-major, or not aligned, "
-                    "and was copied; `np.ascontiguousarray` or `contiguous()` does that once"
+                    f"argument `{param.name}` of `{self.name}` is not {lacks} and was copied; "
+                    + (
+                        "`np.ascontiguousarray` or `contiguous()`"
+                        if lacks == "row-major"
+                        else "`copy()`"
+                    )
+                    + " does that once"
                 )
                 warnings.warn(text, CopiedArgumentWarning, stacklevel=5)
 

@@ -72,7 +72,10 @@ class Executable:
 
         Arguments are numpy arrays or anything with DLPack; row-major ones of the right dtype are
         not copied (others are, with a warning), and torch takes the results without a copy:
-        `torch.from_dlpack(result)`. A tensor function is called in destination-passing style, its
+        `torch.from_dlpack(result)`, of bfloat16 (which numpy's DLPack lacks)
+        `torch.from_dlpack(result.view("uint16")).view(torch.bfloat16)`.
+
+        A tensor function is called in destination-passing style, its
         outputs are arguments, and gives None. `cancel` stops the call from another thread.
 
         Raises:

@@ -259,7 +259,11 @@ class Activation:
     def _call_function(self, callee: str, arguments: Sequence[Value]) -> Value:
         if self.depth >= MAX_CALL_DEPTH:
             raise CompileError(
-                Diagnostic("run/too-deep", f"more than {MAX_CALL_DEPTH} nested calls")
+                Diagnostic(
+                    "run/too-deep",
+                    f"more than {MAX_CALL_DEPTH} nested calls",
+                    hint="a recursion ends by an `if` that gives a value without the call",
+                )
             )
         seen = None if self.seen is None else dict[NodeId, Value]()
         inner = Activation(

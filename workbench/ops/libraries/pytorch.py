@@ -86,7 +86,7 @@ def _arrays(found: Any) -> Any:  # noqa: ANN401
     if isinstance(found, tuple | list):
         return tuple(_arrays(item) for item in found)  # pyright: ignore[reportUnknownVariableType]
     if "torch" in sys.modules and isinstance(found, torch().Tensor):
-        dense = found.detach().contiguous()
+        dense = found.detach().resolve_neg().contiguous()
         if dense.dtype == torch().bfloat16:
             return np.from_dlpack(dense.view(torch().uint16)).view(ml_dtypes.bfloat16)
         return np.from_dlpack(dense)
