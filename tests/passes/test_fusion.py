@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,29 +11,21 @@ import pytest
 from typing_extensions import override
 
 import workbench as wb
-from tests.generate import Seeded, random_module
 from workbench.analysis.patterns import Match, Pattern, anything, op
 from workbench.interpret import run
 from workbench.ir import (
-    Alias,
     BufferType,
     CallFunction,
     CallOp,
     CallTIR,
-    Constant,
     For,
     GraphBuilder,
-    GraphExpr,
     GraphFunction,
-    IfThenElse,
     IRModule,
-    MatchCast,
     Seq,
     TensorFunction,
     TensorType,
-    TupleItem,
     Var,
-    leaf_vars,
     walk,
 )
 from workbench.ir.verify import verify
@@ -47,14 +37,7 @@ from workbench.passes import (
     PassResult,
     ScheduleDefault,
 )
-from workbench.rewrite import (
-    FUSED,
-    ModuleEditor,
-    PatternRule,
-    all_bindings,
-    is_fused,
-    outline,
-)
+from workbench.rewrite import FUSED, ModuleEditor, PatternRule, outline
 
 
 @dataclass(frozen=True)
@@ -368,81 +351,6 @@ def test_an_expensive_value_is_not_computed_again_for_each_element_that_reads_it
         "`t` -> `y`: `y` has another number of elements than `t`, "
         "which would be computed again for each"
     ]
-
-
-Edges = Counter[tuple[str, str, int]]
-"""By function, name of the value, and id of the binding that reads it."""
-
-
-def joinable(value: GraphExpr) -> bool:
-    """Whether a right side is what groups are made of, or could be with other loops."""
-    return isinstance(value, CallTIR) and len(value.out_types) == 1 and not value.scalars
-
-
-def read_by(value: GraphExpr) -> set[Var]:
-    """What a right side reads itself: of a branch, what it asks and what its arms give."""
-    if isinstance(value, IfThenElse):
-        leaves = (value.condition, value.then.result, value.otherwise.result)
-    elif isinstance(value, Alias | TupleItem | MatchCast):
-        leaves = (value.value,)
-    else:
-        leaves = value.args
-    return {var for leaf in leaves for var in leaf_vars(leaf)}
-
-
-def edges_apart(before: IRModule, after: IRModule) -> tuple[Edges, Edges]:
-    """Edges that are in no group, arms included: all, and those with a call of loops at one end.
-
-    What is gone was read inside of its group only, what is still there outside of it only.
-    """
-    found, of_calls = Edges(), Edges()
-    for name, function in before.graph_functions.items():
-        if is_fused(function):
-            continue
-        bound = {b.var.id: b.value for b in all_bindings(function)}
-        left = {b.var.id for b in all_bindings(after.graph_functions[name])}
-        for reader, value in bound.items():
-            for var in read_by(value):
-                source = bound.get(var.id)
-                constant = isinstance(source, Alias) and isinstance(source.value, Constant)
-                if source is None or constant or var.id not in left:
-                    continue
-                found[name, var.name, reader] += 1
-                if joinable(source) or joinable(value):
-                    of_calls[name, var.name, reader] += 1
-    return found, of_calls
-
-
-def said(result: PassResult) -> Edges:
-    found = Edges()
-    for diagnostic in result.remarks:
-        text = re.fullmatch(r"`(.+?)` -> `(.+?)`: (.+)", diagnostic.message)
-        assert text is not None, diagnostic
-        assert diagnostic.function is not None
-        assert diagnostic.node is not None
-        found[diagnostic.function, text[1], diagnostic.node] += 1
-    return found
-
-
-def check_reasons(module: IRModule) -> tuple[int, int]:
-    """Each edge has one reason; how many there are, and how many cross the border of a branch."""
-    before = LegalizeOps()(module).module
-    fused = FuseOps()(before)
-    found, of_calls = edges_apart(before, fused.module)
-    assert of_calls <= said(fused) <= found
-    border = sum("no group crosses the border" in text for text in remarks(fused))
-    return of_calls.total(), border
-
-
-def test_each_edge_that_is_in_no_group_has_a_reason() -> None:
-    makes = (two_convolutions, by_hand, matmul_gelu, twice, lambda: wb.parse(IN_A_BRANCH))
-    assert sum(check_reasons(make())[0] for make in makes) > 3
-
-
-def test_each_edge_of_random_modules_and_their_arms_has_a_reason() -> None:
-    counts = [check_reasons(random_module(Seeded(seed), steps=10).module) for seed in range(120)]
-    assert sum(edges for edges, _ in counts) > 300
-    assert sum(border for _, border in counts) > 20
 
 
 IN_A_BRANCH = """
