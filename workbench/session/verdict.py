@@ -358,8 +358,9 @@ def with_unwritten(verdict: Verdict, module: IRModule) -> Verdict:
     found = unwritten_outputs(module)
     if not found or verdict.state not in _RANK:
         return verdict
-    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-    return replace(verdict, text=f"{verdict}; {found[0].message}{more}", unwritten=found)
+    first, *others = found
+    more = f" and {len(others)} more" if others else ""
+    return replace(verdict, text=f"{verdict}; {first.message}{more}", unwritten=found)
 
 
 def both(first: Verdict, second: Verdict) -> Verdict:
