@@ -171,4 +171,55 @@ def f(
 sch.tensorize('i', 'dot_4x16x4_vnni')
 """,
     ),
+    "blockize of what reads partial results as many as a loop says": (
+        """\
+@T.prim_func
+def f(A: T.Buffer((4, 4), "int32"), C: T.Buffer((4,), "int32")):
+    for i in range(4):
+        C[i] = T.int32(3)
+        for j in range(i + 1):
+            C[i] = C[i] + A[i, j]
+""",
+        """\
+sch.rfactor('j')
+sch.blockize('j_1')
+""",
+    ),
+    "blockize in a loop that says how much memory it has": (
+        """\
+@T.prim_func
+def f(A: T.Buffer(("n", 4), "int32"), C: T.Buffer(("n", 4), "int32")):
+    n = T.int64()
+    for i in range(n):
+        t = T.alloc_buffer((i + 4,), "int32")
+        for j in range(i + 4):
+            t[j] = T.int32(2)
+        for j in range(4):
+            for k in range(1):
+                u = T.alloc_buffer((i + j + 1,), "int32")
+                u[i] = t[i + j] + A[i, j]
+                C[i, j] = u[i]
+""",
+        """\
+sch.blockize('k')
+sch.blockize('j#2')
+""",
+    ),
+    "decompose_reduction of a block whose init has memory of its own": (
+        """\
+@T.prim_func
+def f(A: T.Buffer((4, 3), "int32"), C: T.Buffer((4,), "int32")):
+    for i, k in T.grid(4, 3):
+        with T.sblock("C"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            t = T.sblock_alloc_buffer((vi + vk + 1,), "int32")
+            with T.init():
+                t[vi + vk] = T.int32(1)
+                C[vi] = t[vi + vk]
+            C[vi] = C[vi] + A[vi, vk]
+""",
+        """\
+sch.decompose_reduction('C', 'k')
+""",
+    ),
 }

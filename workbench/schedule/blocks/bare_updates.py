@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from workbench.analysis.conjunctions import conjunction, conjuncts
 from workbench.ir import (
@@ -29,13 +28,11 @@ from workbench.ir import (
     substitute,
     walk,
 )
-from workbench.ir.traverse import Node, map_children
 from workbench.schedule.blocks.accumulators import accumulators
+from workbench.schedule.blocks.loops_renamed import loops_renamed
 from workbench.schedule.blocks.nest import Nest, nest_of
 from workbench.schedule.scope import Scope, replace_statement
 from workbench.support import NodeId
-
-N = TypeVar("N", Stmt, PrimExpr)
 
 
 def reducing(scope: Scope, loop: For) -> Scope | None:
@@ -110,9 +107,9 @@ def _by_loops(scope: Scope, nest: Nest) -> Stmt:
     reduced = {loop.var.id for loop in nest.loops} - places
     kept = [part for part in conditions if reduced.isdisjoint(free_vars(part))]
     moving = conjunction(*(part for part in conditions if part not in kept))
-    body = _renamed(body if moving is None else If(moving, body), known)
+    body = loops_renamed(body if moving is None else If(moving, body), known)
     whole = conjunction(*kept)
-    predicate = None if whole is None else _renamed(whole, known)
+    predicate = None if whole is None else loops_renamed(whole, known)
     stmt: Stmt = replace(old, axes=axes, body=body, predicate=predicate, reads=None, writes=None)
     for loop in reversed(nest.loops):
         stmt = replace(loop, body=stmt)
@@ -133,18 +130,3 @@ def _axes(
         axes.append(Axis(var, kind, loop.extent, loop.var - loop.start))
         known[loop.var.id] = var + loop.start
     return tuple(axes), known
-
-
-def _renamed(node: N, known: dict[NodeId, PrimExpr]) -> N:
-    """Indices, values and conditions with loops replaced; the types of buffers stay."""
-
-    def value(current: Node) -> Node:
-        match current:
-            case Var(id=ident):
-                return known.get(ident, current)
-            case Load(buffer=buffer) | Store(buffer=buffer):
-                return replace(map_children(current, value), buffer=buffer)
-            case _:
-                return map_children(current, value)
-
-    return value(node)

@@ -19,6 +19,7 @@ from workbench.ir import (
     Binary,
     BinaryOp,
     Block,
+    BufferType,
     For,
     If,
     IntImm,
@@ -28,11 +29,15 @@ from workbench.ir import (
     Seq,
     Stmt,
     TensorFunction,
+    Type,
     Var,
     While,
+    as_dim,
+    as_expr,
     free_vars,
     substitute,
 )
+from workbench.schedule.blocks.loops_renamed import loops_renamed
 from workbench.schedule.blocks.moved import clash_answer, part_deciding, too_large
 from workbench.schedule.blocks.nest import known_at
 from workbench.schedule.empties import ALWAYS
@@ -196,6 +201,11 @@ def _init_block(
     for axis in block.axes:
         if axis.kind is AxisKind.REDUCE:
             inner[axis.var.id] = IntImm(0)
+    made: list[Var] = []
+    for buffer in block.allocations:
+        if uses(block.init, buffer.id):
+            made.append(Var(scope.ids.new(), buffer.name, _sized(buffer.type, inner)))
+            inner[buffer.id] = made[-1]
     views: list[MatchBuffer] = []
     for view in block.match_buffers:
         if uses(block.init, view.buffer.id):
@@ -206,9 +216,9 @@ def _init_block(
         scope.ids.new(),
         scope.free_name(f"{block.name}_init"),
         tuple(axes),
-        substitute(block.init, inner),
+        loops_renamed(block.init, inner),
         predicate=conjunction(*conditions),
-        allocations=tuple(b for b in block.allocations if uses(block.init, b.id)),
+        allocations=tuple(made),
         match_buffers=tuple(views),
     )
 
@@ -238,3 +248,12 @@ def _differs(block: Block, witness: Witness, verb: str) -> Answer:
         message = f"it is not proved that the same elements of `{block.name}` are initialised"
         return unproved(message, block.id, notes)
     return illegal(f"not the same elements of `{block.name}` would be initialised", block.id, notes)
+
+
+def _sized(kind: Type, values: dict[NodeId, PrimExpr]) -> Type:
+    """The type of a buffer in the expressions of the init."""
+    made = substitute(kind, values)
+    if made is kind or not isinstance(made, BufferType):
+        return made
+    dims = (as_dim(Facts().simplify(as_expr(dim))) for dim in made.shape)
+    return replace(made, shape=tuple(dims))

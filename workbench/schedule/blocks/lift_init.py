@@ -38,6 +38,7 @@ from workbench.ir import (
     substitute,
     walk,
 )
+from workbench.schedule.blocks.loops_renamed import loops_renamed
 from workbench.schedule.blocks.nest import known_at
 from workbench.schedule.blocks.one_to_one import tells_apart
 from workbench.schedule.scope import Scope
@@ -173,7 +174,7 @@ def _initial(scope: Scope, loops: tuple[For, ...], block: Block, outer: Block) -
         scope.ids.new(),
         scope.free_name(f"{block.name}_init"),
         tuple(axes),
-        substitute(block.init, values),
+        loops_renamed(block.init, values),
         predicate=_first(conjunction(*parts), values),
     )
     for loop, var in zip(reversed(kept), reversed(fresh), strict=True):

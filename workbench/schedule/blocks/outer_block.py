@@ -39,13 +39,12 @@ from workbench.ir import (
     dtype_of,
     free_vars,
     map_children,
-    substitute,
     walk,
 )
 from workbench.ir.expr import COMPARISONS
+from workbench.schedule.blocks.loops_renamed import loops_renamed
 from workbench.schedule.scope import Scope, statements_below, walk_statements
 from workbench.schedule.touches import aliased, touches_of
-from workbench.support import NodeId
 
 
 @dataclass(slots=True)
@@ -138,13 +137,13 @@ class _Outer:
                 self._take(axis)
         body = self._rewritten(self.stmt)
         axes = [Axis(p.var, p.kind, p.extent, p.poly.to_expr()) for p in self.parts]
-        left = set(free_vars(body)) & set(self.loops)
-        values: dict[NodeId, PrimExpr] = {}
-        for ident in (i for i in self.loops if i in left):
-            axis = self._identity(self.loops[ident])
-            axes.append(axis)
-            values[ident] = axis.var + self.loops[ident].start
-        body = substitute(body, values) if values else body
+        left = free_vars(body)
+        given = {ident: self._identity(loop) for ident, loop in self.loops.items() if ident in left}
+        if given:
+            values = {i: axis.var + self.loops[i].start for i, axis in given.items()}
+            body = loops_renamed(body, values)
+            used = free_vars(body)  # without loops that only extents of outer buffers name
+            axes += [axis for axis in given.values() if axis.var.id in used]
         return Block(self.scope.ids.new(), self.scope.free_name(name), tuple(axes), body)
 
     # --- parts ---------------------------------------------------------------------------------
