@@ -91,20 +91,132 @@ def test_two_producers() -> None:
     assert body(after).count("for i in range(8):") == 1
 
 
-def test_instances_that_the_loop_does_not_reach() -> None:
+def test_all_instances_once_the_last_row_is_there_that_they_read() -> None:
     text = stages.BLUR.replace("by[vi, vj] = bx[vi, vj]", "by[vi, vj] = bx[0, vj]").replace(
         " + bx[vi + 1, vj] + bx[vi + 2, vj]", " * bx[1, vj]"
     )
-    answer = answered(parse(text), ReverseComputeAt(block="by", loop="bx.i"))
-    assert not answer.applies
-
-
-def test_all_instances_in_the_iteration_that_writes_what_they_read() -> None:
-    text = stages.BLUR.replace("by[vi, vj] = bx[vi, vj]", "by[vi, vj] = bx[3, vj]").replace(
-        " + bx[vi + 1, vj] + bx[vi + 2, vj]", ""
-    )
     after = applied(parse(text), ReverseComputeAt(block="by", loop="bx.i"))
-    assert "T.where(3 == i)" in body(after)
+    assert "T.where(1 == i)" in body(after)
+
+
+PARTS = """
+@T.prim_func
+def f(A: T.Buffer((6,), "float32"), C: T.Buffer((6,), "float32")):
+    B = T.alloc_buffer((6,), "float32")
+    for i in range(4):
+        with T.sblock("low"):
+            vi = T.axis.spatial(4, i)
+            B[vi] = A[vi]
+    for j in range(2):
+        with T.sblock("high"):
+            vi = T.axis.spatial(2, j)
+            B[vi + 4] = A[vi + 4]
+    for i in range(6):
+        with T.sblock("C"):
+            vi = T.axis.spatial(6, i)
+            C[vi] = B[vi] * T.float32(2)
+"""
+
+
+@pytest.mark.parametrize(("loop", "missing"), [("low.i", 4), ("high.j", 0)])
+def test_instances_that_the_loop_does_not_reach(loop: str, missing: int) -> None:
+    answer = answered(parse(PARTS), ReverseComputeAt(block="C", loop=loop))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "not each instance of `C` would run once"
+    assert answer.notes == (f"an instance is vi = {missing}",)
+
+
+SUMS = """
+@T.prim_func
+def f(A: T.Buffer((6, 5), "float32"), C: T.Buffer((6,), "float32")):
+    S = T.alloc_buffer((6,), "float32")
+    for i, k in T.grid(6, 5):
+        with T.sblock("S"):
+            vi = T.axis.spatial(6, i)
+            vk = T.axis.reduce(5, k)
+            with T.init():
+                S[vi] = T.float32(0)
+            S[vi] = S[vi] + A[vi, vk]
+    for i in range(6):
+        with T.sblock("C"):
+            vi = T.axis.spatial(6, i)
+            C[vi] = S[vi] * T.float32(2)
+"""
+
+
+@pytest.mark.parametrize("order", ["5, k", "5, 4 - k"])
+def test_a_fused_sum_is_complete_at_its_last_update(order: str) -> None:
+    fuse = Fuse(loops=("S.i", "S.k"))
+    module = applied(parse(SUMS.replace("5, k", order)), fuse)
+    after = applied(module, ReverseComputeAt(block="C", loop="i_k_fused"))
+    assert "T.where(i_k_fused // 5 * 5 + 4 == i_k_fused)" in body(after)
+
+
+@pytest.mark.parametrize("factor", [2, 4, 7])
+@pytest.mark.parametrize("loop", ["i_k_fused_0", "i_k_fused_1"])
+@pytest.mark.parametrize("order", ["5, k", "5, 4 - k"])
+def test_a_fused_sum_that_was_split(factor: int, loop: str, order: str) -> None:
+    module = applied(
+        parse(SUMS.replace("5, k", order)),
+        Fuse(loops=("S.i", "S.k")),
+        Split(loop="i_k_fused", factors=(None, factor)),
+    )
+    applied(module, ReverseComputeAt(block="C", loop=loop))
+
+
+@pytest.mark.parametrize("order", ["5, k", "5, 4 - k"])
+def test_under_a_loop_within_that_of_the_sum(order: str) -> None:
+    text = SUMS.replace("i, k in T.grid(6, 5)", "k, i in T.grid(5, 6)").replace("5, k", order)
+    after = applied(parse(text), ReverseComputeAt(block="C", loop="S.i"))
+    assert "T.where(4 == k)" in body(after)
+
+
+@pytest.mark.parametrize(
+    ("loops", "fuse", "loop", "latest"),
+    [
+        ("i, k in T.grid(6, 5)", (), "S.i", "ax0, 5 - ax0) == i"),
+        (
+            "i, k in T.grid(6, 5)",
+            ("S.i", "S.k"),
+            "i_k_fused",
+            "ax0 * 5 + 4, 29 - ax0 * 5) == i_k_fused",
+        ),
+        ("k, i in T.grid(5, 6)", (), "S.i", "ax0 + 24, 29 - ax0) == k * 6 + i"),
+    ],
+)
+def test_two_elements_are_there_in_the_last_iteration_of_them(
+    loops: str, fuse: tuple[str, ...], loop: str, latest: str
+) -> None:
+    text = SUMS.replace("i, k in T.grid(6, 5)", loops).replace("* T.float32(2)", "* S[5 - vi]")
+    module = parse(text)
+    if fuse:
+        module = applied(module, Fuse(loops=fuse))
+    after = applied(module, ReverseComputeAt(block="C", loop=loop))
+    assert f"T.where(T.max({latest})" in body(after)
+
+
+def test_an_element_that_several_blocks_write() -> None:
+    """The later of their iterations: rows are filled from the front, and updated from the end."""
+    text = """
+@T.prim_func
+def f(A: T.Buffer((6,), "float32"), C: T.Buffer((6,), "float32")):
+    B = T.alloc_buffer((6,), "float32")
+    for i in range(9):
+        with T.sblock("fill"):
+            vi = T.axis.spatial(6, i)
+            T.where(i < 6)
+            B[vi] = A[vi]
+        with T.sblock("more"):
+            vi = T.axis.spatial(6, 8 - i)
+            T.where(i >= 3)
+            B[vi] = A[vi] * T.float32(3)
+    for i in range(6):
+        with T.sblock("C"):
+            vi = T.axis.spatial(6, i)
+            C[vi] = B[vi] * T.float32(2)
+"""
+    after = applied(parse(text), ReverseComputeAt(block="C", loop="fill.i"))
+    assert "T.max(T.min(i, 8 - i) + ax0_1, 8 - T.min(i, 8 - i) - ax0_1) == i" in body(after)
 
 
 TRANSPOSED = """
@@ -135,18 +247,48 @@ def test_under_a_fused_loop_split_where_no_row_ends(factor: int, read: str) -> N
     applied(after, Parallel(loop="i_j_fused_0"))
 
 
-def test_an_iteration_that_is_not_found_is_no_conflict() -> None:
-    """In some iteration both elements are there: that none was found is not illegal."""
+@pytest.mark.parametrize("factor", [5, 7])
+def test_two_elements_of_different_iterations_of_a_fused_loop(factor: int) -> None:
     module = applied(
         parse(TRANSPOSED.replace("B[vi, vj] + T", "B[vi, vj] * B[3 - vi, vj] + T")),
         Fuse(loops=("B.i", "B.j")),
-        Split(loop="i_j_fused", factors=(None, 5)),
+        Split(loop="i_j_fused", factors=(None, factor)),
     )
-    answer = answered(module, ReverseComputeAt(block="C", loop="i_j_fused_0"))
+    after = applied(module, ReverseComputeAt(block="C", loop="i_j_fused_0"))
+    assert "T.max(" in body(after)
+
+
+MIRRORED = """
+@T.prim_func
+def f(A: T.Buffer(("n", "m"), "float32"), C: T.Buffer(("n", "m"), "float32")):
+    n = T.int64()
+    m = T.int64()
+    B = T.alloc_buffer((n, m), "float32")
+    for i, j in T.grid(n, m):
+        with T.sblock("B"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            B[vi, vj] = A[vi, vj] * T.float32(2)
+    for i, j in T.grid(n, m):
+        with T.sblock("C"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            C[vi, vj] = B[vi, vj] * B[n - 1 - vi, m - 1 - vj]
+"""
+
+
+@pytest.mark.parametrize(("n", "m"), [(3, 4), (4, 3), (1, 5), (0, 2), (2, 1)])
+def test_two_elements_of_different_iterations_of_symbolic_loops(n: int, m: int) -> None:
+    after = applied(parse(MIRRORED), ReverseComputeAt(block="C", loop="B.j"), n=n, m=m)
+    assert "(ax0 < i or ax0 == i and ax1 <= j)" in body(after)
+
+
+def test_an_iteration_that_is_not_found_is_no_conflict() -> None:
+    """In some iteration both elements are there: that none was found is not illegal."""
+    text = PARTS.replace("B[vi] = A", "B[vi * 3 % 4] = A").replace("B[vi] *", "B[3 - vi] * B[vi] *")
+    module = parse(text.replace("range(6)", "range(4)").replace("spatial(6", "spatial(4"))
+    answer = answered(module, ReverseComputeAt(block="C", loop="low.i"))
     assert answer.kind is AnswerKind.UNPROVED
     assert answer.message == (
-        "it is not proved in which iteration of `i_j_fused_0` everything is there that `C` reads "
-        "of `B`"
+        "it is not proved in which iteration of `i` everything is there that `C` reads of `B`"
     )
 
 

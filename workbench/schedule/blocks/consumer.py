@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 
 from workbench.analysis.arith import Facts
 from workbench.analysis.dependence import Answer, AnswerKind, inapplicable, unproved
@@ -55,7 +56,7 @@ def consume_under(
     """The function with a consumer under a loop of its producers.
 
     In each iteration it runs for the instances whose last input is written there: those of a box,
-    or where that is wrong, those of it whose element is.
+    or where that is open, those of it, or of all, whose last element is.
 
     Raises:
         RefusedError: what is missing.
@@ -65,8 +66,22 @@ def consume_under(
     assert plan is not None
     if plan.answer.kind in {AnswerKind.APPLIES, AnswerKind.ILLEGAL}:
         return plan
-    selected = place.plan(selected=True)
-    return plan if selected is None or not selected.answer.applies else selected
+    for choice in (_Choice.OF_BOX, _Choice.OF_ALL):
+        selected = place.plan(choice)
+        if selected is not None and selected.answer.applies:
+            return selected
+    return plan
+
+
+class _Choice(Enum):
+    """Which instances run in an iteration."""
+
+    BOX = auto()
+    """A box of them."""
+    OF_BOX = auto()
+    """Those of the box whose last input is written there."""
+    OF_ALL = auto()
+    """Those of all whose last input is written there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +94,8 @@ class _Place:
     index: int
     keep_unit_loops: bool
 
-    def plan(self, *, selected: bool = False) -> ConsumerPlan | None:
-        """The move, with a condition that selects instances of a box where asked for.
+    def plan(self, choice: _Choice = _Choice.BOX) -> ConsumerPlan | None:
+        """The move, with a condition that selects instances where asked for.
 
         None where there is no such condition.
 
@@ -93,7 +108,7 @@ class _Place:
             self.loop,
             self.index,
             keep_unit_loops=self.keep_unit_loops,
-            selected=selected,
+            choice=choice,
         )
         if moved is None:
             return None
@@ -105,7 +120,7 @@ class _Place:
 
 
 def _moved(
-    scope: Scope, block: Block, loop: For, index: int, *, keep_unit_loops: bool, selected: bool
+    scope: Scope, block: Block, loop: For, index: int, *, keep_unit_loops: bool, choice: _Choice
 ) -> tuple[TensorFunction, Nest, tuple[NodeId, ...]] | None:
     if any(stmt is loop for stmt in scope.paths[block.id]):
         message = f"`{block.name}` is under the loop `{loop.var.name}` already"
@@ -129,10 +144,12 @@ def _moved(
     nest = nest_of(scope, block, path)
     facts = known_at(scope.function, path)
     spans, only = _ready(nest, loop, sources, facts)
-    if selected:
+    if choice is not _Choice.BOX:
         selection = iterations(scope, nest, loop, sources, facts)
         if not selection:
             return None
+        if choice is _Choice.OF_ALL:
+            spans, only = (UNKNOWN,) * len(spans), ()
         only = (*only, *selection)
     regenerate = any(
         span.known is not None
