@@ -222,4 +222,25 @@ def f(A: T.Buffer((4, 3), "int32"), C: T.Buffer((4,), "int32")):
 sch.decompose_reduction('C', 'k')
 """,
     ),
+    "rfactor where a guard reads memory that a loop says the size of": (
+        """\
+@T.prim_func
+def f(A: T.Buffer((4, 4), "int32"), C: T.Buffer((4,), "int32")):
+    for i in range(4):
+        t = T.alloc_buffer((i + 1,), "int32")
+        for k in range(i + 1):
+            t[k] = A[i, k]
+        for j in range(i + 1):
+            with T.sblock("C"):
+                vi = T.axis.spatial(4, i)
+                vj = T.axis.reduce(4, j)
+                T.where(j == 0 or t[j] > 2)
+                with T.init():
+                    C[vi] = T.int32(0)
+                C[vi] = C[vi] + A[vi, vj]
+""",
+        """\
+sch.rfactor('j')
+""",
+    ),
 }

@@ -35,6 +35,7 @@ from workbench.ir import (
 from workbench.schedule.blocks.bare_updates import reducing
 from workbench.schedule.blocks.combiner import Presence
 from workbench.schedule.blocks.factorable import Factorable, factorable, initialised, taken_apart
+from workbench.schedule.blocks.loops_renamed import loops_renamed
 from workbench.schedule.blocks.nest import known_at
 from workbench.schedule.blocks.partials import Partials, one_by_one, partials, together
 from workbench.schedule.buffers.declared import left_to_analysis
@@ -175,14 +176,15 @@ class _Factoring:
                     value = loop.var - loop.start
                     axes.append(Axis(var, AxisKind.REDUCE, loop.extent, value))
                     loops[ident] = var + loop.start
-            known[axis.var.id] = substitute(axis.value, loops)
+            known[axis.var.id] = loops_renamed(axis.value, loops)
         return tuple(axes), known, loops
 
     def _predicate(self, loops: dict[NodeId, PrimExpr]) -> tuple[PrimExpr | None, PrimExpr | None]:
         """What of the predicate does not depend on the factor, and what does, over new axes."""
         parts = self._conditions()
         kept = [part for part in parts if self.loop.var.id not in free_vars(part)]
-        hidden = [substitute(part, loops) for part in parts if self.loop.var.id in free_vars(part)]
+        moving = (part for part in parts if self.loop.var.id in free_vars(part))
+        hidden = [loops_renamed(part, loops) for part in moving]
         return conjunction(*kept), conjunction(*hidden)
 
     def _conditions(self) -> list[PrimExpr]:
