@@ -284,6 +284,25 @@ def f(A: T.Buffer((3, 6), "float32"), C: T.Buffer((6,), "float32")):
 """
 
 
+def test_iterations_with_the_same_axes_have_no_value_by_axes() -> None:
+    text = """
+@T.prim_func
+def f(A: T.Buffer((5, 4), "int8"), C: T.Buffer((5,), "int8")):
+    B = T.alloc_buffer((5,), "int8")
+    for i in range(5):
+        B[i] = T.int8(2)
+    for i, j in T.grid(5, 4):
+        with T.sblock("B"):
+            vi = T.axis.spatial(5, T.max(i - 1, 0))
+            B[vi] = A[i, j]
+    for i in range(5):
+        C[i] = B[i]
+"""
+    answer = answered(parse(text), INLINE)
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "`B` has the same axes at `i=0` and `i=1`, and computes from `i`"
+
+
 def test_a_value_that_depends_on_a_loop_around() -> None:
     applied(parse(ROUNDS), INLINE)
     last = ROUNDS.replace(

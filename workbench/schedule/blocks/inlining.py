@@ -34,7 +34,7 @@ from workbench.ir import (
 )
 from workbench.ir.traverse import Node
 from workbench.schedule.blocks.inverse import solved
-from workbench.schedule.blocks.loops_by_axes import LoopsByAxes, apart
+from workbench.schedule.blocks.loops_by_axes import LoopsByAxes, alike, apart
 from workbench.schedule.blocks.moved import part_deciding, too_large
 from workbench.schedule.blocks.nest import CARRIED, Nest, nest_of
 from workbench.schedule.blocks.other_writers import Apart, renamed, told_apart
@@ -89,7 +89,8 @@ def _over_axes(nest: Nest, store: Store) -> Store:
     loops = LoopsByAxes(nest.block, nest.loops, values, Facts())
     for var in mine:
         if var.id not in loops.known:
-            raise RefusedError(apart(nest.block, var))
+            answer = alike(nest.block, var, nest.loops) or apart(nest.block, var)
+            raise RefusedError(answer)
     return substitute(store, {var.id: loops.known[var.id] for var in mine})
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
@@ -43,6 +45,42 @@ def apart(block: Block, loop: Var) -> Answer:
     if any(loop.id in free_vars(axis.value) for axis in block.axes):
         return unproved(message, block.id)
     return inapplicable(message, block.id)
+
+
+def alike(block: Block, loop: Var, loops: Sequence[For]) -> Answer | None:
+    """The answer where two iterations of a loop have the same axes; None where none were found.
+
+    Looked for in nests of few iterations whose bounds are constant.
+    """
+    used = {var for axis in block.axes for var in free_vars(axis.value)}
+    chosen = [found for found in loops if found.var.id in used]
+    spans = [_constant_span(found) for found in chosen]
+    if block.predicate is not None or math.prod(len(span or ()) for span in spans) not in _FEW:
+        return None
+    seen: dict[tuple[PrimExpr, ...], int] = {}
+    for point in itertools.product(*(span or () for span in spans)):
+        pairs = zip(chosen, point, strict=True)
+        values: dict[NodeId, PrimExpr] = {found.var.id: IntImm(v) for found, v in pairs}
+        axes = tuple(Facts().simplify(substitute(axis.value, values)) for axis in block.axes)
+        here = next((v for found, v in zip(chosen, point, strict=True) if found.var is loop), 0)
+        if not all(isinstance(value, IntImm) for value in axes):
+            return None
+        if (other := seen.setdefault(axes, here)) != here:
+            where = f"`{loop.name}={other}` and `{loop.name}={here}`"
+            message = (
+                f"`{block.name}` has the same axes at {where}, and computes from `{loop.name}`"
+            )
+            return inapplicable(message, block.id)
+    return None
+
+
+_FEW = range(1, 257)
+
+
+def _constant_span(loop: For) -> range | None:
+    if isinstance(loop.start, IntImm) and isinstance(loop.extent, IntImm):
+        return range(loop.start.value, loop.start.value + loop.extent.value)
+    return None
 
 
 class LoopsByAxes:
