@@ -238,10 +238,12 @@ class Module:
         return y
 """)
     assert module["f"] == module["g"]
-    done = after(module, PartitionByAnnotation())
+    done = PartitionByAnnotation()(module).module
     calls = [node for node in walk(done["main"]) if isinstance(node, CallPacked)]
     assert [repr(dict(call.attrs)["epsilon"]) for call in calls] == [first, second]
     assert len({dict(call.attrs)["algorithm"] for call in calls}) == 2
+    if not why_missing("onednn.matmul"):
+        after(module, PartitionByAnnotation())
 
 
 def test_each_of_equal_annotated_functions_says_why_it_stays() -> None:
