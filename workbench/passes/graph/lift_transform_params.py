@@ -122,8 +122,8 @@ def _cut(module: IRModule, name: str, function: GraphFunction, inputs: int) -> _
             parts.constants[var.id] = binding
             continue
         read = {v.id for v in argument_vars(value)}
-        known = parts.weights.keys() | parts.lifted.keys()
-        if not known & read or not read <= known | parts.constants.keys():
+        of_weights = {i for i in read if i in parts.weights or i in parts.lifted}
+        if not of_weights or any(i not in parts.constants for i in read - of_weights):
             if isinstance(value, IfThenElse):
                 parts.remarks += _in_arms(name, function, binding, parts)
             continue
