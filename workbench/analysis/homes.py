@@ -24,20 +24,8 @@ class Home:
 
 
 def homes(function: GraphFunction) -> Iterator[Home]:
-    """All blocks; those of arms, as the blocks they are, behind the block with their `if`."""
-    return _homes(function.blocks, None, count())
-
-
-def _homes(
-    blocks: tuple[BindingBlock, ...], branch: Binding | None, numbers: Iterator[int]
-) -> Iterator[Home]:
-    for block in blocks:
-        yield Home(block, next(numbers), branch)
-        for binding in block.bindings:
-            value = binding.value
-            if isinstance(value, IfThenElse):
-                for body in (value.then, value.otherwise):
-                    yield from _homes(body.blocks, binding, numbers)
+    """All blocks with bindings; those of arms, as the blocks they are, behind that of the `if`."""
+    return iter(dict.fromkeys(home for home, _ in bindings_at_home(function)))
 
 
 def bindings_at_home(function: GraphFunction) -> Iterator[tuple[Home, Binding]]:

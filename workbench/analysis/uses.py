@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing_extensions import TypeIs
 
+from workbench.analysis.calls import bindings_in
 from workbench.ir import (
     Arg,
-    Binding,
-    BindingBlock,
     Constant,
     FloatImm,
     GraphFunction,
@@ -50,7 +49,7 @@ def argument_vars(value: GraphExpr) -> tuple[Var, ...]:
         return own_vars(value)
     read = list(leaf_vars(value.condition))
     for body in (value.then, value.otherwise):
-        for binding in _bindings(body.blocks):
+        for binding in bindings_in(body.blocks):
             read += own_vars(binding.value)
         read += leaf_vars(body.result)
     return tuple(read)
@@ -81,7 +80,7 @@ def users(function: GraphFunction) -> dict[NodeId, tuple[NodeId, ...]]:
     Those inside branches too; a branch itself reads what it asks and what its arms give.
     """
     found: dict[NodeId, dict[NodeId, None]] = {}
-    for binding in _bindings(function.blocks):
+    for binding in bindings_in(function.blocks):
         for var in own_vars(binding.value):
             found.setdefault(var.id, {})[binding.var.id] = None
     return {value: tuple(readers) for value, readers in found.items()}
@@ -99,7 +98,7 @@ def constant_values(function: GraphFunction) -> dict[NodeId, Constant]:
     """The values that are bound to constants, in branches too."""
     return {
         b.var.id: b.value.value
-        for b in _bindings(function.blocks)
+        for b in bindings_in(function.blocks)
         if isinstance(b.value, Alias) and isinstance(b.value.value, Constant)
     }
 
@@ -108,7 +107,7 @@ def callees(module: IRModule) -> dict[str, int]:
     """How often each function of the module is called."""
     counts: dict[str, int] = {}
     for function in module.graph_functions.values():
-        for binding in _bindings(function.blocks):
+        for binding in bindings_in(function.blocks):
             value = binding.value
             if isinstance(value, _NAMING):
                 counts[value.callee] = counts.get(value.callee, 0) + 1
@@ -122,21 +121,10 @@ def algorithms(module: IRModule) -> frozenset[str]:
     """
     attrs = [f.attrs for f in module.tensor_functions.values()]
     for function in module.graph_functions.values():
-        values = [b.value for b in _bindings(function.blocks)]
+        values = [b.value for b in bindings_in(function.blocks)]
         attrs += [value.attrs for value in values if isinstance(value, CallPacked)]
     named = [dict(items).get("algorithm") for items in attrs]
     return frozenset(name for name in named if isinstance(name, str))
-
-
-def _bindings(blocks: tuple[BindingBlock, ...]) -> list[Binding]:
-    found: list[Binding] = []
-    for block in blocks:
-        for binding in block.bindings:
-            found.append(binding)
-            if isinstance(binding.value, IfThenElse):
-                found += _bindings(binding.value.then.blocks)
-                found += _bindings(binding.value.otherwise.blocks)
-    return found
 
 
 def is_constant(arg: Arg, constants: dict[NodeId, Constant]) -> bool:

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from workbench.analysis.calls import bindings_in
 from workbench.analysis.memory import without_plan
 from workbench.analysis.uses import argument_vars
 from workbench.ir import (
@@ -312,16 +313,7 @@ _PLAIN_CALLS = (CallOp, CallFunction)
 
 def all_bindings(function: GraphFunction) -> Iterable[Binding]:
     """All bindings in program order, those inside branches included."""
-    return _bindings_of(function.blocks)
-
-
-def _bindings_of(blocks: tuple[BindingBlock, ...]) -> Iterable[Binding]:
-    for block in blocks:
-        for binding in block.bindings:
-            yield binding
-            if isinstance(binding.value, IfThenElse):
-                yield from _bindings_of(binding.value.then.blocks)
-                yield from _bindings_of(binding.value.otherwise.blocks)
+    return bindings_in(function.blocks)
 
 
 def _rebuild(function: GraphFunction, pending: _Pending) -> GraphFunction:

@@ -8,6 +8,8 @@ from typing import Any, cast
 
 import numpy as np
 
+from workbench.interpret import copied
+
 READ_ONLY = "read-only"
 """What numpy says where somebody writes into an array that must not be written."""
 _DEMANDS = re.compile(r"buffer source array is read-only|readonly|writ(e)?able", re.IGNORECASE)
@@ -28,7 +30,7 @@ def reading(function: Callable[..., Any], count: int) -> Callable[..., Any]:
         except (BufferError, TypeError, ValueError) as error:
             if not _DEMANDS.search(str(error)):
                 raise
-            returned = function(*map(_copied, given), *values[count:], **keywords)
+            returned = function(*map(copied, given), *values[count:], **keywords)
         return _unlocked(returned, given, values)
 
     return call
@@ -42,12 +44,6 @@ def _locked(value: Any) -> Any:  # noqa: ANN401
     view = cast("np.ndarray[Any, Any]", value).view()
     view.flags.writeable = False
     return view
-
-
-def _copied(value: Any) -> Any:  # noqa: ANN401
-    if isinstance(value, tuple):
-        return tuple(_copied(item) for item in cast("tuple[Any, ...]", value))
-    return np.copy(cast("Any", value)) if isinstance(value, np.ndarray) else value
 
 
 def _unlocked(returned: Any, given: list[Any], values: tuple[Any, ...]) -> Any:  # noqa: ANN401
