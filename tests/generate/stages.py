@@ -1,8 +1,9 @@
 """Random programs of several blocks as script: producers and consumers to move and inline.
 
 Element-wise blocks, stencils, padding, reversals, transposes, reductions, broadcasts, gathers,
-buffers that two blocks write, inputs that are overwritten, rounds that repeat blocks, flags
-that guard them; static extents and a symbolic number of rows, which may be none.
+buffers that two blocks write, buffers that are updated in place after others read them, inputs
+that are overwritten, rounds that repeat blocks, flags that guard them; static extents and a
+symbolic number of rows, which may be none.
 """
 
 from __future__ import annotations
@@ -126,6 +127,9 @@ def random_stages(choices: Choices) -> Program:
 def _stage(made: Stages) -> None:
     choices = made.choices
     x = pick(choices, made.values[-2:])
+    if len(made.values) > 1 and chance(choices, 3):
+        _in_place(made, x, choices.integer(0, 6))
+        return
     (_matrix if x.columns else _vector)(made, x, choices.integer(0, 11))
 
 
@@ -171,6 +175,32 @@ def _row_reduction(made: Stages, x: Value, kind: str) -> None:
     update = f"{own} + {element}" if kind == "sum" else f"T.max({own}, {element})"
     stores = f"with T.init():\n    {own} = {start}\n{own} = {update}"
     made.block(out.name, out, stores, reduced=x.columns or 1)
+
+
+def _in_place(made: Stages, x: Value, kind: int) -> None:
+    """An update of a buffer that other blocks may read as it was before, or is in part."""
+    rows = x.rows
+    peers = [v for v in made.values if (v.rows, v.columns) == (rows, x.columns)]
+    other, own, out = pick(made.choices, peers), x.at("vi"), x
+    shorter = Value(x.name, rows.more(-1), x.columns)
+    match kind:
+        case 0 if rows.number >= 2:  # from the element after it
+            out, value = shorter, f"{x.at('vi + 1')} * {made.number(3)}"
+        case 1 if rows.number >= 2:  # not the last row
+            out, value = shorter, f"{own} + {made.number(1)}"
+        case 2 if rows.number >= 2:  # from the element before it, which is written already
+            out, own = shorter, x.at("vi + 1")
+            value = f"{x.at('vi')} + {made.number(1)}"
+        case 3 if rows.number >= 2:  # the same backwards
+            out, own = shorter, x.at(f"{rows.more(-1).text} - vi")
+            value = f"{x.at(f'{rows.more(-2).text} - vi')} + {made.number(1)}"
+        case 4:
+            value = f"{other.at('vi')} * {made.number(2)}"
+        case 5:
+            value = f"{own} - {other.at('vi')}"
+        case _:
+            value = f"{own} * {made.number(2)}"
+    made.block(f"up{len(made.lines)}", out, f"{own} = {value}")
 
 
 def _halves(made: Stages, x: Value) -> None:
