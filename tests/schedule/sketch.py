@@ -56,7 +56,7 @@ def lines_of(text: str) -> list[Node]:
     """The tree of a sketch, by its indentation."""
     top: list[Node] = []
     levels: list[tuple[int, list[Node]]] = [(0, top)]
-    for line in textwrap.dedent(text).splitlines():
+    for line in _joined(textwrap.dedent(text).splitlines()):
         plain = line.partition("#")[0].rstrip() if "#" in line else line.rstrip()
         if not plain:
             continue
@@ -71,6 +71,16 @@ def lines_of(text: str) -> list[Node]:
         elif colon:
             levels.append((depth + 1, node.body))
     return top
+
+
+def _joined(lines: list[str]) -> Iterator[str]:
+    """The lines, those that end inside of parentheses with what follows."""
+    open_line = ""
+    for line in lines:
+        open_line += line if not open_line else f" {line.strip()}"
+        if open_line.count("(") <= open_line.count(")"):
+            yield open_line
+            open_line = ""
 
 
 def _header(line: str) -> tuple[str, str, str]:
@@ -95,6 +105,7 @@ class Names(dict[str, Any]):
 
     def __missing__(self, name: str) -> Any:  # noqa: ANN401
         known: dict[str, Any] = {"float32": float, "int32": int, "int64": int, "T": _Script()}
+        known |= {"dot4": _dot}
         return known[name] if name in known else Buffer(name)
 
 
@@ -102,7 +113,12 @@ class _Script:
     """`T.float32(0)`."""
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-        return {"float32": float, "int32": int}[name]
+        return {"float32": float, "int32": int, "dot4": _dot}[name]
+
+
+def _dot(total: float, *factors: float) -> float:
+    half = len(factors) // 2
+    return total + sum(a * b for a, b in zip(factors[:half], factors[half:], strict=True))
 
 
 def value(text: str, env: Env) -> Any:  # noqa: ANN401
@@ -216,8 +232,36 @@ def _block(node: Node, stmt: Stmt, theirs: Env, ours: Env) -> Iterator[str]:
     found = [_value(axis.value, ours) for axis in stmt.axes]
     if found != [theirs[a.text.partition(" = ")[0]] for a in axes]:
         yield f"axes of `{name}` are {found}"
-    rest = [n for n in node.body if n not in axes]
+    views = [n for n in node.body if "T.match_buffer" in n.text]
+    yield from _views(views, stmt, theirs, ours | _axes(stmt, ours))
+    rest = [n for n in node.body if n not in axes and n not in views]
     yield from _all(rest, [stmt.body], theirs, ours | _axes(stmt, ours))
+
+
+def _views(nodes: list[Node], block: Block, theirs: Env, ours: Env) -> Iterator[str]:
+    """Names of regions: those of the sketch, in any order."""
+    found = {
+        view.buffer.name: (
+            view.source.buffer.name,
+            [(_value(r.start, ours), _value(r.start + r.extent, ours)) for r in view.source.ranges],
+            view.buffer.type,
+        )
+        for view in block.match_buffers
+    }
+    if len(nodes) != len(found):
+        yield f"{len(nodes)} views in the sketch, {len(found)} in `{block.name}`"
+    for node in nodes:
+        call = ast.parse(node.text).body[0]
+        assert isinstance(call, ast.Assign)
+        assert isinstance(call.value, ast.Call)
+        region, shape, dtype = call.value.args
+        assert isinstance(region, ast.Subscript)
+        spans = ast.unparse(region.slice).strip("()").split(",")
+        ranges = [tuple(value(end, theirs) for end in span.split(":")) for span in spans]
+        type_ = BufferType(ast.literal_eval(shape), ast.literal_eval(dtype))
+        wanted = ast.unparse(region.value), ranges, type_
+        if found.get(ast.unparse(call.targets[0])) != wanted:
+            yield f"`{node.text}`: views are {found}"
 
 
 def _axes(block: Block, ours: Env) -> Env:

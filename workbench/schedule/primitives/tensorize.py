@@ -40,12 +40,20 @@ class Tensorize(Primitive):
 
     Rewrite::
 
-        for ii, ki in T.grid(16, 4):
-            C[i * 16 + ii] += int32(A[k * 4 + ki]) * int32(B[i * 16 + ii, k * 4 + ki])
+        for i, k in T.grid(2, 3):
+            for ii, ki in T.grid(16, 4):
+                C[i * 16 + ii] += int32(A[k * 4 + ki]) * int32(B[i * 16 + ii, k * 4 + ki])
         =>  Tensorize(loop="ii", intrinsic="dot_16x4_vnni")
-        a, b, c = A[k * 4:k * 4 + 4], B[i * 16:i * 16 + 16, k * 4:k * 4 + 4], C[i * 16:i * 16 + 16]
-        for lane in T.vectorized(16):
-            c[lane] = T.dot4(c[lane], a[0], a[1], a[2], a[3], b[lane, 0], ..., b[lane, 3])
+        for i, k in T.grid(2, 3):
+            with T.sblock("ii_block"):
+                vi = T.axis.spatial(2, i)
+                vk = T.axis.opaque(3, k)
+                A_1 = T.match_buffer(A[vk * 4:vk * 4 + 4], (4,), "uint8")
+                B_1 = T.match_buffer(B[vi * 16:vi * 16 + 16, vk * 4:vk * 4 + 4], (16, 4), "int8")
+                C_1 = T.match_buffer(C[vi * 16:vi * 16 + 16], (16,), "int32")
+                for lane in T.vectorized(16):
+                    C_1[lane] = T.dot4(C_1[lane], A_1[0], A_1[1], A_1[2], A_1[3],
+                                       B_1[lane, 0], B_1[lane, 1], B_1[lane, 2], B_1[lane, 3])
     """
 
     name: ClassVar[str] = "tensorize"
