@@ -153,3 +153,29 @@ class Module:
         "`a` is not in one dataflow block with the others"
     ]
     assert not any(isinstance(m, Match) for m in found)
+
+
+def test_the_right_operator_with_another_attribute_is_a_near_miss() -> None:
+    (miss,) = near(op("split", axis=0))
+    assert (miss.root.var.name, miss.depth) == ("t", 1)
+    assert miss.reason == "expected `axis=0`, found `axis=1` at `t`"
+    (lower,) = near(op("exp", item(op("split", axis=0), 0)))
+    assert lower.reason == "expected `axis=0`, found `axis=1` at `t`"
+
+
+def test_the_right_operator_with_other_uses_or_types_is_a_near_miss() -> None:
+    (miss,) = near(op("nn.relu").used(1))
+    assert (miss.root.var.name, miss.depth) == ("c", 1)
+    assert miss.reason == "`c` is used `2` times, expected `1`"
+    either = near((op("nn.relu") | op("sigmoid")).used(1))
+    assert [m.reason for m in either] == ["`c` is used `2` times, expected `1`"]
+    assert [m.root.var.name for m in near(op("matmul").typed(rank=3))] == ["a", "d"]
+
+
+def test_another_operator_is_said_before_its_number_of_uses() -> None:
+    (miss,) = near(op("matmul", op("exp").used(1), anything()))[1:]
+    assert miss.reason == "expected a call of `exp`, found `nn.relu` at `c`"
+    (either,) = near(op("matmul", (op("exp") | op("tanh")).used(1), anything()))[1:]
+    assert either.reason == "expected a call of `exp`, found `nn.relu` at `c`"
+    assert near(op("exp").used(2) | op("tanh").used(1))[0].root.var.name == "g"
+    assert near((op("tanh") | op("sigmoid")).used(1)) == []

@@ -113,13 +113,16 @@ class Place:
             return None
         return f"{shown_leaf(leaf)} is used `{count}` times, expected `{wanted}`"
 
-    def not_target(self, pattern: CallTo, binding: Binding) -> str | None:
-        """Why a binding is no such call; None where it is."""
+    def not_target(self, pattern: CallTo, leaf: Arg) -> str | None:
+        """Why no such call, whatever its attributes, computes a value; None where one does."""
+        binding = self.bindings.get(leaf.id) if isinstance(leaf, Var) else None
+        if binding is None:
+            return f"expected {_wanted_call(pattern)}, found {_uncomputed(leaf)}"
         value = binding.value
         match pattern.kind:
             case "op":
                 if isinstance(value, CallOp) and value.op in pattern.target:
-                    return _other_attribute(pattern, value, binding.var.name)
+                    return None
             case "library":
                 if isinstance(value, CallPacked) and value.symbol in pattern.target:
                     return None
@@ -130,20 +133,21 @@ class Place:
                     return None
             case _:
                 assert_never(pattern.kind)
-        return f"expected {wanted_call(pattern)}, found {_shown(value)} at `{binding.var.name}`"
+        return f"expected {_wanted_call(pattern)}, found {_shown(value)} at `{binding.var.name}`"
 
-
-def _other_attribute(pattern: CallTo, call: CallOp, name: str) -> str | None:
-    """The first attribute that a call has another value for, defaults included."""
-    if not pattern.attrs:
+    def other_attribute(self, pattern: CallTo, binding: Binding) -> str | None:
+        """The first attribute that a call has another value for, defaults included."""
+        call = binding.value
+        if not pattern.attrs or not isinstance(call, CallOp):
+            return None
+        operator = find_operator(call.op)
+        defaults = () if operator is None else operator.attributes
+        given = {**dict(defaults), **dict(call.attrs)}
+        for key, wanted in pattern.attrs:
+            if given.get(key) != wanted:
+                found = f"found `{key}={given.get(key)}` at `{binding.var.name}`"
+                return f"expected `{key}={wanted}`, {found}"
         return None
-    operator = find_operator(call.op)
-    defaults = () if operator is None else operator.attributes
-    given = {**dict(defaults), **dict(call.attrs)}
-    for key, wanted in pattern.attrs:
-        if given.get(key) != wanted:
-            return f"expected `{key}={wanted}`, found `{key}={given.get(key)}` at `{name}`"
-    return None
 
 
 def _type_fault(pattern: Pattern, type_: Type, leaf: Arg) -> str | None:
@@ -168,7 +172,7 @@ def _shape_fits(wanted: tuple[object, ...], shape: tuple[object, ...] | None) ->
     return all(w is None or w == extent for w, extent in zip(wanted, shape, strict=True))
 
 
-def wanted_call(pattern: CallTo) -> str:
+def _wanted_call(pattern: CallTo) -> str:
     """The calls that a pattern is for."""
     if pattern.kind == "tensor":
         return f"a call of {pattern.wanted}"
@@ -181,6 +185,10 @@ def _shown(value: GraphExpr) -> str:
             return f"`{name}`"
         case _:
             return "another kind of value"
+
+
+def _uncomputed(leaf: Arg) -> str:
+    return f"`{leaf.name}`, which no call computes" if isinstance(leaf, Var) else "a constant"
 
 
 def shown_leaf(leaf: Arg) -> str:

@@ -69,7 +69,7 @@ class NearMiss:
     node: NodeId
     reason: str
     depth: int
-    """How many calls fitted."""
+    """How many calls fitted, one with another attribute, type or number of uses included."""
     code: str = NEAR_MISS
 
 

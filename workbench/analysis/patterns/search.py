@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from workbench.analysis.homes import Home, border_between
-from workbench.analysis.patterns.fitting import Place, wanted_call
+from workbench.analysis.patterns.fitting import Place
 from workbench.analysis.patterns.language import (
     AnyOf,
     Anything,
@@ -163,7 +163,7 @@ class _Search:
         if pattern.restricted:
             reason = self.place.restrictions(pattern, leaf)
             if reason is not None:
-                return self._missed_at(reason, leaf, state)
+                return self._unfit(pattern, leaf, reason, state)
         state.leaves[key] = leaf
         if pattern.name:
             state.names[pattern.name] = leaf
@@ -188,6 +188,23 @@ class _Search:
             case _:
                 return self._missed_at("this pattern stands for several values", leaf, state)
 
+    def _unfit(self, pattern: Pattern, leaf: Arg, reason: str, state: _State) -> Sequence[_Goals]:
+        """No way, because of type or uses; that it is another call altogether is said first."""
+        fault = self._other_call(pattern, leaf)
+        fits = fault is None and isinstance(pattern, CallTo | AnyOf)
+        return self._missed_at(fault or reason, leaf, state, calls=fits)
+
+    def _other_call(self, pattern: Pattern, leaf: Arg) -> str | None:
+        """Why no call that a pattern is for computes a value; of alternatives the first says it."""
+        match pattern:
+            case CallTo():
+                return self.place.not_target(pattern, leaf)
+            case AnyOf(choices=choices):
+                faults = [self._other_call(choice, leaf) for choice in choices]
+                return None if None in faults else faults[0]
+            case _:
+                return None
+
     def _may_begin(self, pattern: Pattern, leaf: Arg) -> bool:
         """Whether an alternative is worth a try; surely not where another operator is called."""
         if not isinstance(pattern, CallTo) or pattern.kind != "op":
@@ -208,13 +225,13 @@ class _Search:
         return [((pattern.value, binding.value.value), rest)]
 
     def _call(self, pattern: CallTo, leaf: Arg, rest: _Goals, state: _State) -> Sequence[_Goals]:
-        binding = self.place.bindings.get(leaf.id) if isinstance(leaf, Var) else None
-        if binding is None:
-            text = f"expected {wanted_call(pattern)}, found {_uncomputed(leaf)}"
-            return self._missed_at(text, leaf, state)
-        value, args = binding.value, pattern.args
-        if (reason := self.place.not_target(pattern, binding)) is not None:
+        if (reason := self.place.not_target(pattern, leaf)) is not None:
             return self._missed_at(reason, leaf, state)
+        assert isinstance(leaf, Var)
+        binding = self.place.bindings[leaf.id]
+        value, args = binding.value, pattern.args
+        if (reason := self.place.other_attribute(pattern, binding)) is not None:
+            return self._missed_at(reason, leaf, state, calls=True)
         state.members[binding.var.id] = binding
         if args is None:
             return (rest,)
@@ -264,9 +281,12 @@ class _Search:
                 return True
         return value in self.place.results
 
-    def _missed_at(self, reason: str, leaf: Arg, state: _State) -> Sequence[_Goals]:
+    def _missed_at(
+        self, reason: str, leaf: Arg, state: _State, calls: bool = False
+    ) -> Sequence[_Goals]:
+        """No way at a value; `calls` where the right call computes it all the same."""
         node = leaf.id if isinstance(leaf, Var) else NodeId(-1)
-        return self._missed(reason, node, len(state.members))
+        return self._missed(reason, node, len(state.members) + calls)
 
     def _missed(
         self, reason: str, node: NodeId, depth: int, code: str = NEAR_MISS
@@ -284,7 +304,3 @@ class _Search:
 
 def _computed(leaf: Arg) -> str:
     return f"`{leaf.name}`" if isinstance(leaf, Var) else "another kind of value"
-
-
-def _uncomputed(leaf: Arg) -> str:
-    return f"`{leaf.name}`, which no call computes" if isinstance(leaf, Var) else "a constant"
