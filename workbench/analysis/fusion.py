@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
+from workbench.analysis.fusion_closing import Closing, closings
 from workbench.analysis.fusion_edges import Edge, edges_apart
 from workbench.analysis.fusion_facts import OUTSIDE, FusionFacts, fusion_facts, obstacle
 from workbench.analysis.op_pattern import OpPattern
@@ -42,6 +43,7 @@ class _Made:
     """The groups made so far."""
 
     facts: FusionFacts
+    closings: dict[NodeId, Closing]
     seeds: dict[NodeId, Binding] = field(default_factory=dict[NodeId, Binding])
     """The first member of the group of a value."""
     reasons: dict[NodeId, str] = field(default_factory=dict[NodeId, str])
@@ -57,7 +59,7 @@ def fusion_plan(module: IRModule, function: GraphFunction) -> FusionPlan:
     bindings and uses. Reference: `FuseOps` of TVM.
     """
     facts = fusion_facts(module, function)
-    made = _Made(facts)
+    made = _Made(facts, closings(facts, LARGEST_GROUP - 1))
     groups: list[Group] = []
     for seed in _seeds(facts):
         if seed.var.id not in made.seeds:
@@ -86,9 +88,7 @@ class _Growing:
     """A group that grows: its members, and what it still needs to be one function."""
 
     facts: FusionFacts
-    members: list[Binding] = field(default_factory=list[Binding])
-    readers: dict[NodeId, int] = field(default_factory=dict[NodeId, int])
-    """For each member that others read, how many of those are outside."""
+    members: dict[NodeId, Binding] = field(default_factory=dict[NodeId, Binding])
     needed: dict[NodeId, Var] = field(default_factory=dict[NodeId, Var])
     bound: set[NodeId] = field(default_factory=set[NodeId])
     """Dimensions that what it reads has as they are: `n`, but not the `n` of `n * 2`."""
@@ -98,17 +98,13 @@ class _Growing:
     def add(self, member: Binding) -> None:
         facts, value = self.facts, member.var.id
         for var in facts.reads[value]:
-            if var.id in self.readers:
-                self.readers[var.id] -= 1
-            elif not is_static(var.type):
+            if var.id not in self.members and not is_static(var.type):
                 self.needed |= free_vars(var.type)
                 self.bound.update(_bound_by(var))
         if not is_static(member.var.type):
             self.needed |= free_vars(member.var.type)
-        self.members.append(member)
-        readers = facts.users.get(value, ())
-        self.readers[value] = len(readers) + (value in facts.results)
-        for reader in readers:
+        self.members[value] = member
+        for reader in facts.users.get(value, ()):
             position = facts.order[reader]
             if position not in self.seen:
                 self.seen.add(position)
@@ -116,40 +112,47 @@ class _Growing:
 
     def producers(self, candidate: Binding) -> list[Binding]:
         """The members that a binding reads."""
-        read = {var.id for var in self.facts.reads[candidate.var.id]}
-        return [m for m in self.members if m.var.id in read]
+        read = self.facts.reads[candidate.var.id]
+        return [self.members[var.id] for var in read if var.id in self.members]
 
     def gap(self) -> str:
-        """Why the members are no function with one result; empty where they are."""
+        """Why the members are no function by themselves; empty where they are."""
         unknown = [v.name for i, v in self.needed.items() if i not in self.bound]
-        if unknown:
-            return f"a function of the group would not know `{unknown[0]}`"
-        for member in self.members[:-1]:
-            if self.readers[member.var.id]:
-                return f"`{member.var.name}` is read outside of the group too"
-        return ""
+        return f"a function of the group would not know `{unknown[0]}`" if unknown else ""
 
 
 def _grow(seed: Binding, made: _Made) -> list[Binding]:
     """The longest closed set that starts with `seed`: only its last member is read outside."""
-    facts = made.facts
-    growing, closed = _Growing(facts), 1
+    growing, last, closed = _Growing(made.facts), seed.var.id, 1
     growing.add(seed)
-    while growing.waiting and len(growing.members) < LARGEST_GROUP:
-        candidate = facts.in_order[heappop(growing.waiting)]
-        value = candidate.var.id
-        if value in made.seeds or value not in facts.patterns:
-            continue
-        if facts.places[value] != facts.places[seed.var.id]:
-            continue
-        if obstacle(seed, growing.producers(candidate), candidate, facts):
-            continue
-        growing.add(candidate)
+    while (closing := made.closings.get(last)) is not None and _reach(closing, seed, growing, made):
+        last = closing.value
         if gap := growing.gap():
-            made.reasons.setdefault(value, gap)
+            made.reasons.setdefault(last, gap)
         else:
             closed = len(growing.members)
-    return growing.members[:closed]
+    return [*growing.members.values()][:closed]
+
+
+def _reach(closing: Closing, seed: Binding, growing: _Growing, made: _Made) -> bool:
+    """Add the calls up to one that closes the group; whether they all may be in it.
+
+    Where one may not, what it reads is read outside for good.
+    """
+    if len(growing.members) + closing.distance > LARGEST_GROUP:
+        return False
+    facts = made.facts
+    while closing.value not in growing.members:
+        candidate = facts.in_order[heappop(growing.waiting)]
+        value = candidate.var.id
+        if value in made.seeds or len(growing.members) == LARGEST_GROUP:
+            return False
+        if facts.places[value] != facts.places[seed.var.id]:
+            return False
+        if obstacle(seed, growing.producers(candidate), candidate, facts):
+            return False
+        growing.add(candidate)
+    return True
 
 
 def _bound_by(var: Var) -> set[NodeId]:

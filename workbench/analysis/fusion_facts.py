@@ -179,7 +179,7 @@ def obstacle(seed: Binding, producers: list[Binding], consumer: Binding, facts: 
         return f"`{name}` has another shape than `{seed.var.name}`"
     for producer in [] if anchored else producers:
         moves = producer.var.id in facts.moves
-        if not moves and _elements(producer) != _elements(consumer):
+        if not moves and not _as_many(producer, consumer):
             return (
                 f"`{name}` has another number of elements than `{producer.var.name}`, "
                 "which would be computed again for each"
@@ -190,6 +190,11 @@ def obstacle(seed: Binding, producers: list[Binding], consumer: Binding, facts: 
 def shape_of(binding: Binding) -> Shape | None:
     """The shape of a tensor; None for other values."""
     return binding.var.type.shape if isinstance(binding.var.type, TensorType) else None
+
+
+def _as_many(a: Binding, b: Binding) -> bool:
+    """Whether two values have the same number of elements, whatever their shapes."""
+    return shape_of(a) == shape_of(b) or _elements(a) == _elements(b)
 
 
 def _elements(binding: Binding) -> tuple[int, tuple[str, ...]] | None:
