@@ -83,7 +83,10 @@ def test_a_read_of_another_iteration_is_illegal() -> None:
     answer = answered(parse(text), StoreAt(buffer="B", loop="i"))
     assert answer.kind is AnswerKind.ILLEGAL
     assert "which the same iteration of `i` has not written" in answer.message
-    assert answer.notes[0].startswith("at `i=")
+    assert answer.notes == (
+        "`the store to C` at i=1, k=0 reads `B[i * 8 + k // 2 - i % 2]`, which "
+        "`the store to B` at i=0, j=7 writes as `B[i * 8 + j]`",
+    )
 
 
 def test_a_read_before_the_write_is_illegal() -> None:
@@ -96,6 +99,20 @@ def test_a_read_before_the_write_is_illegal() -> None:
     )
     answer = answered(parse(text), StoreAt(buffer="B", loop="i"))
     assert answer.kind is AnswerKind.ILLEGAL
+    assert answer.notes == (
+        "`the store to C` at i=0, k=0 reads `B[i * 8 + 7 - k]`, which "
+        "`the store to B` at i=0, j=7 writes after that as `B[i * 8 + j]`",
+    )
+
+
+def test_a_read_of_what_nobody_writes_is_unproved() -> None:
+    text = TILES.replace('(64,), "float32")\n    for', '(65,), "float32")\n    for')
+    text = text.replace("B[i * 8 + 7 - k]", "B[i * 8 + 8 - k]")
+    assert answered(parse(text), StoreAt(buffer="B", loop="i")).kind is AnswerKind.ILLEGAL
+    last = text.replace("range(8)", "range(7, 8)", 1)
+    answer = answered(parse(last), StoreAt(buffer="B", loop="i"))
+    assert answer.kind is AnswerKind.UNPROVED
+    assert "no instance is known that writes `B[i * 8 + 8 - k]`" in answer.message
 
 
 def test_what_is_not_affine_is_unproved() -> None:

@@ -20,22 +20,29 @@ def f(A: T.Buffer((4, 8), "float32"), B: T.Buffer((64, 16), "float32"), n: T.int
 
 
 @pytest.mark.parametrize(
-    ("row", "start", "kind"),
+    ("row", "start", "kind", "pair"),
     [
-        ("i", " + 8", AnswerKind.APPLIES),
-        ("i + t * 4", " + 8", AnswerKind.APPLIES),
-        ("i + 7", "", AnswerKind.ILLEGAL),
-        ("i + t * 4", " + 4", AnswerKind.UNPROVED),
-        ("i + n", "", AnswerKind.UNPROVED),
+        ("i", " + 8", AnswerKind.APPLIES, ""),
+        ("i + t * 4", " + 8", AnswerKind.APPLIES, ""),
+        ("i + 7", "", AnswerKind.ILLEGAL, "`i=0` writes `B[7, 15]`, which `i=1` reads"),
+        (
+            "i + t * 4",
+            " + 4",
+            AnswerKind.ILLEGAL,
+            "`i=3`, `k=0` writes `B[7, 15]`, which `i=2`, `k=3` reads",
+        ),
+        ("i + n", "", AnswerKind.ILLEGAL, "`i=3` writes `B[0, 0]`, which `i=0` reads"),
+        ("i + t * t * 4", " + 4", AnswerKind.UNPROVED, ""),
     ],
 )
-def test_boxes_that_may_overlap(row: str, start: str, kind: AnswerKind) -> None:
+def test_boxes_that_may_overlap(row: str, start: str, kind: AnswerKind, pair: str) -> None:
     module = parse(OVERLAPPING.format(row=row, start=start))
     answer = answered(module, Tensorize("f", loop="i", intrinsic="fma_4x16_f32"))
     assert answer.kind is kind
     if kind is AnswerKind.ILLEGAL:
         assert "parameters `B` and `C` of the intrinsic overlap in `B`" in answer.message
-        assert answer.notes[1] == "parameter `C` begins at `B[7, 0]`"
+        assert answer.notes[0].partition(", with")[0] == pair
+        assert answer.notes[2] == f"parameter `C` begins at `B[{row.partition(' + ')[2]}, 0]`"
 
 
 @pytest.mark.parametrize(
@@ -94,7 +101,7 @@ def f(X: T.Buffer((2, 8, 8), "float32"), B: T.Buffer((8, 8), "float32")):
     [
         ("0:8", "8:16", AnswerKind.APPLIES),
         ("0:8", "4:12", AnswerKind.ILLEGAL),
-        ("0:8", "t * 8:t * 8 + 8", AnswerKind.UNPROVED),
+        ("0:8", "t * 8:t * 8 + 8", AnswerKind.ILLEGAL),
     ],
 )
 def test_names_for_regions_of_one_buffer(left: str, out: str, kind: AnswerKind) -> None:
@@ -116,3 +123,4 @@ def f(X: T.Buffer((16, 8), "float32"), B: T.Buffer((8, 8), "float32")):
         assert f"C_1 = T.match_buffer(X[{out}, 0:8]" in print_module(applied(module, tensorize))
     else:
         assert "overlap in `X`" in answer.message
+        assert "writes `X[" in answer.notes[0]

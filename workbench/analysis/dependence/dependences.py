@@ -18,11 +18,11 @@ from workbench.analysis.dependence.answers import Answer, applies
 from workbench.analysis.dependence.carried import Carried, carried_by
 from workbench.analysis.dependence.model import model_of
 from workbench.analysis.dependence.moves import Time, order_kept
-from workbench.analysis.dependence.pairs import Pair, pairs_between
+from workbench.analysis.dependence.pairs import Pair, pairs_between, pairs_within
 from workbench.analysis.dependence.questions import Question, Solver
 from workbench.analysis.dependence.statements import Access, Statement
 from workbench.analysis.dependence.verdicts import Collector, race
-from workbench.ir.tensor import For, TensorFunction
+from workbench.ir.tensor import For, Stmt, TensorFunction
 from workbench.support.identity_memo import IdentityMemo
 from workbench.support.ids import NodeId
 
@@ -146,6 +146,27 @@ class Dependences:
                     return collector.answer()
         return collector.answer((*left, *right))
 
+    def meeting(self, place: Stmt, buffer: NodeId) -> Answer:
+        """Whether accesses of a buffer under a place touch one element, one of them writing it.
+
+        In one run of the place, a loop or block of the function; accesses that have the same
+        indices are one, and do not meet.
+        """
+        collector = Collector(self.model)
+        self._solver.begin()
+        below = [s for s in self.statements if any(stmt is place for stmt in s.path)]
+        for pair in pairs_within(below):
+            if pair.a.buffer.id != buffer or _one_access(pair):
+                continue
+            depth = next(n for n, stmt in enumerate(pair.first.path) if stmt is place)
+            around = [stmt for stmt in pair.first.path[:depth] if isinstance(stmt, For)]
+            outer = frozenset(key for loop in around for key in self.model.loops[loop.var.id])
+            for question in _any_two(pair, outer):
+                finding = self._solver.decide(question)
+                if collector.take(finding, collector.meet):
+                    return collector.answer()
+        return collector.answer(below)
+
     def carried(self, loop: NodeId) -> tuple[Carried, ...]:
         """The dependences between different iterations of a loop, for display."""
         if loop not in self.model.nodes:
@@ -176,13 +197,21 @@ class Dependences:
         return self.statements[statement] if isinstance(statement, int) else statement
 
 
-def _any_two(pair: Pair) -> Iterable[Question]:
-    """Any two instances; of one statement, two different ones."""
+def _one_access(pair: Pair) -> bool:
+    """Whether both have the same indices."""
+    left, right = pair.a.indices, pair.b.indices
+    return [form.key() for form in left] == [form.key() for form in right]
+
+
+def _any_two(pair: Pair, outer: frozenset[int] = frozenset()) -> Iterable[Question]:
+    """Any two instances in one iteration of outer loops; of one statement, two different ones."""
     if pair.first is not pair.second:
-        yield Question(pair, frozenset())
+        yield Question(pair, outer)
         return
-    shared: frozenset[int] = frozenset()
+    shared = outer
     for key in pair.first.keys:
+        if key in outer:
+            continue
         yield Question(pair, shared, before=(key,))
         yield Question(pair, shared, after=(key,))
         shared |= {key}

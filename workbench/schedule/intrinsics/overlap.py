@@ -6,10 +6,19 @@ from collections.abc import Collection, Iterable
 from itertools import combinations
 
 from workbench.analysis.arith import Facts
-from workbench.analysis.dependence import Answer, applies, illegal, unproved
+from workbench.analysis.dependence import (
+    Answer,
+    AnswerKind,
+    Dependences,
+    applies,
+    illegal,
+    unproved,
+)
 from workbench.analysis.dependence.spelling import element, short
 from workbench.ir import (
+    Block,
     BufferType,
+    For,
     Load,
     PrimExpr,
     Store,
@@ -24,16 +33,25 @@ from workbench.schedule.intrinsics.regions import Region
 from workbench.support import NodeId
 
 
-def overlaps(description: TensorFunction, match: Match, facts: Facts, node: NodeId) -> Answer:
-    """Whether every parameter that is written lies apart from all others."""
+def overlaps(
+    description: TensorFunction,
+    match: Match,
+    facts: Facts,
+    known: Dependences,
+    code: tuple[For | Block, Match],
+) -> Answer:
+    """Whether every parameter that is written lies apart from all others.
+
+    `code` is the place in the function whose dependences are `known`, with the match in its names.
+    Illegal with two instances under it that touch one element.
+    """
     written = {n.buffer.id for n in walk(description.body) if isinstance(n, Store)}
     for a, b in combinations(description.params, 2):
         first, second = match.regions[a.id], match.regions[b.id]
         if first.source.id != second.source.id or written.isdisjoint({a.id, b.id}):
             continue
-        answer = _apart(a, b, match, facts, node)
-        if not answer.applies:
-            return answer
+        if not _apart(a, b, match, facts):
+            return _overlap(a, b, known, *code)
     return applies()
 
 
@@ -78,29 +96,35 @@ def _element(load: Load) -> str:
     return f"`{element(load.buffer, load.indices)}`"
 
 
-def _apart(a: Var, b: Var, match: Match, facts: Facts, node: NodeId) -> Answer:
-    """Whether two boxes of one buffer are apart in some dimension."""
+def _apart(a: Var, b: Var, match: Match, facts: Facts) -> bool:
+    """Whether two boxes of one buffer are proved to be apart in some dimension."""
     first, second = match.regions[a.id], match.regions[b.id]
-    name = first.source.name
-    certain = True
     for dim, (x, y) in enumerate(zip(first.starts, second.starts, strict=True)):
         gap = y - x
         left, right = _extent(a, first, dim, match), _extent(b, second, dim, match)
         if facts.nonnegative(gap - facts.poly(left)):
-            return applies()
+            return True
         if facts.nonnegative(gap.scale(-1) - facts.poly(right)):
-            return applies()
-        before = facts.nonnegative(facts.poly(left) - gap.shift(1))
-        after = facts.nonnegative(facts.poly(right) + gap.shift(-1))
-        certain = certain and before and after
+            return True
+    return False
+
+
+def _overlap(a: Var, b: Var, known: Dependences, place: For | Block, match: Match) -> Answer:
+    """Two boxes share elements: known by instances of the code that touch one, or not."""
+    first, second = match.regions[a.id], match.regions[b.id]
+    source = first.source
+    node = place.var.id if isinstance(place, For) else place.id
     notes = (
         f"parameter `{a.name}` begins at {_at(first)}",
         f"parameter `{b.name}` begins at {_at(second)}",
     )
     both = f"parameters `{a.name}` and `{b.name}` of the intrinsic"
-    if certain:
-        return illegal(f"{both} overlap in `{name}`, and one of them is written", node, notes)
-    return unproved(f"{both} may overlap in `{name}`, and one of them is written", node, notes)
+    met = known.meeting(place, source.id)
+    if met.kind is AnswerKind.ILLEGAL:
+        message = f"{both} overlap in `{source.name}`, and one of them is written"
+        return illegal(message, node, (*met.notes, *notes))
+    message = f"{both} may overlap in `{source.name}`, and one of them is written"
+    return unproved(message, node, notes)
 
 
 def _extent(param: Var, region: Region, dim: int, match: Match) -> PrimExpr:

@@ -104,11 +104,12 @@ def _tensorize(primitive: Tensorize, given: Scope) -> tuple[Answer, Rewritten | 
     node = place_of(given, primitive.loop, primitive.block)
     place = node.var.id if isinstance(node, For) else node.id
     facts = facts_at(given, place)
+    told: Match | MismatchError | None = None
     if isinstance(node, For):  # in the names that the program has without the new block
         code = _without_init(found.description, node)
-        first = _matched(found, given, facts, through_views(code, given.paths[place]))
-        if isinstance(first, MismatchError):
-            return _mismatch(found, first, place), None
+        told = _matched(found, given, facts, through_views(code, given.paths[place]))
+        if isinstance(told, MismatchError):
+            return _mismatch(found, told, place), None
     # A scope of its own: names and ids do not depend on how often somebody asked.
     scope = Scope(given.name, given.function)
     block = wrapping(scope, node) if isinstance(node, For) else node
@@ -122,7 +123,7 @@ def _tensorize(primitive: Tensorize, given: Scope) -> tuple[Answer, Rewritten | 
     answer = all_apply(
         applies(reassociates=found.reassociates, notes=_notes(found)),
         *orders,
-        overlaps(found.description, how, facts, place),
+        overlaps(found.description, how, facts, given.dependences, (node, told or how)),
         steady(found.description, how, place),
     )
     if not answer.applies:
