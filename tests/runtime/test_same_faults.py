@@ -121,3 +121,41 @@ def code_of(call: Callable[[], object]) -> str:
     with pytest.raises(CompileError) as caught:
         call()
     return caught.value.diagnostics[0].code
+
+
+class OwnKind(Exception):  # noqa: N818
+    pass
+
+
+def raising_own(*_: object) -> None:
+    message = "no luck"
+    raise OwnKind(message)
+
+
+@pytest.mark.parametrize(
+    ("code", "function"),
+    [
+        ("library/raised", raising),
+        ("library/raised", raising_own),
+        ("library/raised", lambda _: next(iter([]))),
+        ("run/wrong-result", lambda x: x[:2]),
+        ("run/wrong-result", lambda x: (x, x)),
+    ],
+)
+def test_faults_of_foreign_code_name_callee_binding_and_function(
+    code: str, function: Callable[..., object]
+) -> None:
+    module, arguments = library(function)
+    node = module.graph_functions["main"].blocks[0].bindings[0].var.id
+    executable = build(module)
+    for call in (
+        lambda: run(module, *arguments),
+        lambda: executable(*arguments),
+        lambda: executable.values(arguments),
+    ):
+        with pytest.raises(CompileError) as caught:
+            call()
+        (fault,) = caught.value.diagnostics
+        assert (fault.code, fault.function, fault.node) == (code, "main", node)
+        assert fault.notes[-1] == "`test.same` is called for `result` in `main`"
+        assert "`test.same`" in str(fault)

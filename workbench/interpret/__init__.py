@@ -5,6 +5,8 @@ from workbench.interpret.graph import copied, has_library_calls, run, values
 from workbench.interpret.kept import check_kept, writes_argument
 from workbench.interpret.matching import (
     Symbols,
+    call_note,
+    called_note,
     dim_text,
     evaluate,
     extents,
@@ -16,6 +18,8 @@ from workbench.interpret.tensor import fresh_array, run_tensor_function
 
 __all__ = [
     "Symbols",
+    "call_note",
+    "called_note",
     "check_kept",
     "copied",
     "dim_text",

@@ -12,7 +12,7 @@ import workbench.ops
 from workbench.interpret.filled import check_filled
 from workbench.interpret.foreign import as_array, foreign_fault
 from workbench.interpret.kept import check_kept
-from workbench.interpret.matching import Symbols, Value, mismatch_code, read_leaf
+from workbench.interpret.matching import Symbols, Value, called_note, mismatch_code, read_leaf
 from workbench.interpret.tensor import call_tensor_function, fresh_array, run_tensor_function
 from workbench.ir.expr import ScalarType, TensorType, Type, Var
 from workbench.ir.externals import library_name, library_of, why_missing_in
@@ -43,18 +43,6 @@ from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.ids import NodeId
 
 assert workbench.ops is not None  # operators register themselves
-
-FOREIGN_FAULTS = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
-"""What code that is not ours may raise; becomes a diagnostic at the call."""
 
 MAX_CALL_DEPTH = 100
 
@@ -182,18 +170,28 @@ class _Frame:
             value = self.expression(binding.value, binding.var)
         except CompileError as error:
             raise self._located(error, binding.var.id, binding) from None
-        self._match(binding.var, value, mismatch_code(binding.value))
+        try:
+            self._match(binding.var, value, mismatch_code(binding.value))
+        except CompileError as error:
+            called = called_note(binding.value, binding.var.name, self.name)
+            noted = (replace(d, notes=(*d.notes, *called)) for d in error.diagnostics)
+            raise CompileError(noted) from None
 
     def _located(
         self, error: CompileError, node: NodeId, binding: Binding | None = None
     ) -> CompileError:
-        """The same faults, those that have no place yet placed at `node`."""
-        span = binding.span if binding else None
-        called = f"called for `{binding.var.name}` in `{self.name}`" if binding else ""
+        """The same faults, those that have no place yet placed at `node`, with what is called."""
+        if binding is None:
+            return CompileError(_at(d, self.name, node) for d in error.diagnostics)
+        name = binding.var.name
+        called = called_note(binding.value, name, self.name)
+        inner = f"called for `{name}` in `{self.name}`"
         return CompileError(
-            replace(d, notes=(*d.notes, called) if called else d.notes)
+            replace(d, notes=(*d.notes, inner))
             if d.function
-            else replace(d, function=self.name, node=node, span=d.span or span)
+            else replace(
+                _at(d, self.name, node), notes=(*d.notes, *called), span=d.span or binding.span
+            )
             for d in error.diagnostics
         )
 
@@ -234,7 +232,9 @@ class _Frame:
         try:
             with np.errstate(all="ignore"):
                 return _as_values(reference(call, *arguments))
-        except FOREIGN_FAULTS as error:
+        except CompileError:
+            raise
+        except Exception as error:  # the edge: code that is not ours may raise anything
             raise foreign_fault("op/reference-raised", f"operator `{call.op}`", error) from error
 
     def _call_tir(self, call: CallTIR) -> Value:
@@ -297,7 +297,9 @@ class _Frame:
         try:
             with np.errstate(all="ignore"):
                 returned = library.function(*given, *outputs, **library_keywords(call))
-        except FOREIGN_FAULTS as error:
+        except CompileError:
+            raise
+        except Exception as error:  # the edge: code that is not ours may raise anything
             raise foreign_fault("library/raised", f"library function `{name}`", error) from error
         if pure:
             check_kept(call.symbol, inputs, given)
@@ -320,6 +322,10 @@ class _Frame:
             )
         frame = _Frame(self.module, callee, function, self.depth + 1)
         return frame.call([self.leaf(arg) for arg in args])
+
+
+def _at(fault: Diagnostic, function: str, node: NodeId) -> Diagnostic:
+    return fault if fault.function else replace(fault, function=function, node=node)
 
 
 def _as_array(type_: Type, value: Value) -> Value:

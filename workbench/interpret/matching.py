@@ -314,6 +314,20 @@ def mismatch_code(value: GraphExpr) -> str:
     return "run/wrong-result" if foreign else "run/type-mismatch"
 
 
+def called_note(value: GraphExpr, name: str, function: str) -> tuple[str, ...]:
+    """The note that says which call of foreign code `value` is; none where it is no such call."""
+    match value:
+        case CallOp(op=callee) | CallPacked(symbol=callee):
+            return (call_note(callee, name, function),)
+        case _:
+            return ()
+
+
+def call_note(callee: str, name: str, function: str) -> str:
+    """What is called, and for which value."""
+    return f"`{callee}` is called for `{name}` in `{function}`"
+
+
 def _mismatch(code: str, what: str, expected: str, value: Value) -> CompileError:
     return CompileError(
         Diagnostic(code, f"{what} must be {expected}, got `{type(value).__name__}`")

@@ -374,7 +374,7 @@ class Frame:
                 assert step.type is not None
                 self._store(step, step.result, step.type, returned)
         except CompileError as error:
-            raise placed(error, step.place) from error.__cause__
+            raise placed(error, step.place, step.called) from error.__cause__
         if times is not None:
             times[position] = time.perf_counter() - start
 

@@ -30,23 +30,6 @@ from workbench.runtime.program import HostCall, Place
 from workbench.runtime.reading import READ_ONLY, reading
 from workbench.support import CompileError, Diagnostic
 
-FOREIGN_FAULTS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    BufferError,
-    ImportError,
-    LookupError,
-    MemoryError,
-    NameError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
-"""What code that is not ours may raise; becomes a diagnostic at the call."""
-
-
 PACKAGED = ("onednn", "torch")
 """Libraries that are extras of the package."""
 
@@ -74,7 +57,9 @@ def library_call(module: IRModule, called: CallPacked, *, guarded: bool = True) 
         try:
             with np.errstate(all="ignore"):
                 returned = run(*values, **keywords)
-        except FOREIGN_FAULTS as error:
+        except CompileError:
+            raise
+        except Exception as error:  # the edge: code that is not ours may raise anything
             if reads and READ_ONLY in str(error):
                 raise CompileError(writes_argument(name)) from error
             raise foreign_fault("library/raised", f"library function `{name}`", error) from error
@@ -114,7 +99,9 @@ def operator_call(call: CallOp) -> HostCall:
         try:
             with np.errstate(all="ignore"):
                 return reference(call, *values)
-        except FOREIGN_FAULTS as error:
+        except CompileError:
+            raise
+        except Exception as error:  # the edge: code that is not ours may raise anything
             raise foreign_fault("op/reference-raised", f"operator `{call.op}`", error) from error
 
     return run
@@ -202,11 +189,13 @@ def wrong_result(
     return CompileError(Diagnostic(code, f"`{label}` must return {expected}, got {shown}"))
 
 
-def placed(error: CompileError, place: Place) -> CompileError:
-    """The same faults; those that have no place yet are at `place`."""
+def placed(error: CompileError, place: Place, called: tuple[str, ...] = ()) -> CompileError:
+    """The same faults; those that have no place yet are at `place`, with notes on the call."""
     if all(d.function for d in error.diagnostics):
         return error
     return CompileError(
-        d if d.function else replace(d, function=place.function, node=place.node)
+        d
+        if d.function
+        else replace(d, function=place.function, node=place.node, notes=(*d.notes, *called))
         for d in error.diagnostics
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from workbench.analysis.memory import Spot
+from workbench.interpret import call_note
 from workbench.ir import Dim, DType, ScalarValue, Shape, ShapeValue, StringValue, Type
 from workbench.support import NodeId
 
@@ -116,6 +117,13 @@ class HostStep:
     place: Place
     inner: bool = False
     joins: bool = False
+
+    @property
+    def called(self) -> tuple[str, ...]:
+        """The note that says which call of code that is not ours it is; none for others."""
+        if self.kind is HostKind.CONTROL:
+            return ()
+        return (call_note(self.label, self.place.name, self.place.function),)
 
 
 @dataclass(frozen=True, slots=True)

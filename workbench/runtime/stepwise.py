@@ -12,6 +12,7 @@ import numpy as np
 
 from workbench.interpret import (
     Symbols,
+    called_note,
     copied,
     evaluate,
     fresh_array,
@@ -135,7 +136,8 @@ class Activation:
             value = self.expression(binding.value, binding.var, place)
             self._bind_value(binding.var, value, mismatch_code(binding.value))
         except CompileError as error:
-            raise placed(error, place) from error.__cause__
+            called = called_note(binding.value, place.name, place.function)
+            raise placed(error, place, called) from error.__cause__
         self.seconds[node] = time.perf_counter() - start
 
     def _bind_value(self, var: Var, value: Value, code: str = "run/type-mismatch") -> None:
