@@ -34,7 +34,7 @@ def closings(facts: FusionFacts, farthest: int) -> dict[NodeId, Closing]:
     heights: dict[NodeId, int] = {}
     for binding in reversed(facts.in_order):
         value = binding.var.id
-        readers = facts.users.get(value, ())
+        readers = facts.users.get(value, [])
         inside = readers and value not in facts.results and facts.patterns.keys() >= {*readers}
         heights[value] = height = 1 + max(heights[r] for r in readers) if inside else 0
         if not inside:
