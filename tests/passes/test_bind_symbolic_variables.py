@@ -95,6 +95,27 @@ def test_what_does_not_fit_is_refused(values: dict[str, int], code: str) -> None
         BindSymbolicVariables(values)(parse(MLP))
 
 
+@pytest.mark.parametrize("extent", [2.0, True, "8", None, 2**63, (8,), np.float32(8)])
+def test_what_is_no_extent_is_told_by_name(extent: object) -> None:
+    with pytest.raises(CompileError) as caught:
+        BindSymbolicVariables({"m": 3, "n": extent})
+    (fault,) = caught.value.diagnostics
+    assert fault.code == "pass/bad-extent"
+    assert fault.message.startswith("`n` must be an extent, an integer from 0 to ")
+    assert "tuple" not in fault.message or isinstance(extent, tuple)
+
+
+def test_integers_of_numpy_are_extents() -> None:
+    made = BindSymbolicVariables({"n": np.int64(3), "m": np.uint8(5)})
+    assert made == BindSymbolicVariables({"n": 3, "m": 5})
+    assert symbols(made(parse(MLP)).module) == set()
+
+
+def test_a_dimension_has_one_extent() -> None:
+    with pytest.raises(CompileError, match="got two for `n`"):
+        BindSymbolicVariables((("n", 3), ("n", 4)))
+
+
 RECURSIVE = """
 @I.ir_module
 class Module:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 import numpy as np
 
@@ -29,7 +29,7 @@ def frozen(value: Any) -> Any:  # noqa: ANN401
     return _tuples(plain(value))
 
 
-def is_whole(value: object) -> bool:
+def is_whole(value: object) -> TypeGuard[int]:
     """Whether a plain value is a whole number: truth values are none."""
     return isinstance(value, int) and not isinstance(value, bool)
 

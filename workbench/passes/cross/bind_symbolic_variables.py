@@ -23,6 +23,11 @@ from workbench.passes.named_values import named_values
 from workbench.passes.specializing import Specializing
 from workbench.rewrite import Pass, PassResult
 from workbench.support import CompileError, Diagnostic, NodeId
+from workbench.support.found import found
+from workbench.support.plain_values import is_whole, plain
+
+MOST = 2**63 - 1
+"""Extents are int64."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,8 @@ class BindSymbolicVariables(Pass):
     id: for every input that fits it is the same. Reference: `relax.transform.BindSymbolicVars`.
 
     Raises:
-        CompileError: `pass/unknown-dimension`, `pass/bad-extent`, `pass/called-function`.
+        CompileError: `pass/unknown-dimension`, `pass/called-function`; `pass/bad-extent` and
+            `pass/named-values` when it is made.
     """
 
     name: ClassVar[str] = "bind-symbolic-variables"
@@ -45,13 +51,13 @@ class BindSymbolicVariables(Pass):
     """The functions to specialise; empty for all public ones."""
 
     def __post_init__(self) -> None:
-        pairs = named_values(self.values, "BindSymbolicVariables")
+        pairs = [(n, plain(v)) for n, v in named_values(self.values, "BindSymbolicVariables")]
+        _check_extents(dict(pairs))
         object.__setattr__(self, "values", tuple(sorted(pairs)))
 
     @override
     def run(self, module: IRModule) -> PassResult:
         values = dict(self.values)
-        _check_extents(values)
         roots = _roots(module, self.functions)
         _check_names(roots, values)
         chosen = {name: _bound(function, values) for name, function in roots.items()}
@@ -60,11 +66,13 @@ class BindSymbolicVariables(Pass):
         return Specializing(module, self.name).run(chosen)
 
 
-def _check_extents(values: Mapping[str, int]) -> None:
-    bad = [name for name, n in values.items() if isinstance(n, bool) or n < 0]
+def _check_extents(values: Mapping[str, object]) -> None:
+    bad = [name for name, n in values.items() if not is_whole(n) or not 0 <= n <= MOST]
     if bad:
+        wanted = f"an extent, an integer from 0 to {MOST}"
         raise CompileError(
-            Diagnostic("pass/bad-extent", f"`{name}` cannot be `{values[name]}`") for name in bad
+            Diagnostic("pass/bad-extent", f"`{name}` must be {wanted}, got {found(values[name])}")
+            for name in bad
         )
 
 
