@@ -7,7 +7,7 @@ do) are asked of this view.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from workbench.analysis.affine import Affine, affine
@@ -41,6 +41,12 @@ class Stage:
     store: Store
     init: Store | None
     loops: tuple[For, ...]
+    loads: tuple[Load, ...] = field(init=False, compare=False, repr=False)
+    """All loads of the stored value, the accumulator of a reduction left out."""
+
+    def __post_init__(self) -> None:
+        """Find the loads, which every question about a stage begins with."""
+        object.__setattr__(self, "loads", tuple(_loads_in(self.value)))
 
     @property
     def buffer(self) -> Var:
@@ -61,14 +67,6 @@ class Stage:
     def extents(self) -> dict[NodeId, PrimExpr]:
         """Extent of every axis by the id of its variable."""
         return {a.var.id: a.extent for a in self.block.axes}
-
-    @property
-    def loads(self) -> tuple[Load, ...]:
-        """All loads of the stored value, the accumulator of a reduction left out."""
-        return _LOADS.get(self, self._loads)
-
-    def _loads(self) -> tuple[Load, ...]:
-        return tuple(_loads_in(self.value))
 
     @property
     def value(self) -> PrimExpr:
@@ -124,7 +122,6 @@ def stages(function: TensorFunction) -> tuple[Stage, ...] | None:
 
 
 _STAGES: IdentityMemo[Stmt, Stage | None] = IdentityMemo(4096)
-_LOADS: IdentityMemo[Stage, tuple[Load, ...]] = IdentityMemo(4096)
 """Inlining asks for the stages again after each step, and most of them stay."""
 
 

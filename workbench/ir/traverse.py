@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, TypeVar
 
-from workbench.ir.expr import PrimExpr, TensorType, Var
+from workbench.ir.expr import PrimExpr, ScalarType, TensorType, Var
 from workbench.support.ids import NodeId
 from workbench.support.spans import Span
 
@@ -144,7 +144,8 @@ def substitute(node: N, values: dict[NodeId, PrimExpr]) -> N:
         if isinstance(current, Var):
             if current.id in values:
                 return values[current.id]
-            return map_children(current, replace_var)
+            if isinstance(current.type, ScalarType):  # as of loop variables, which are most
+                return current
         return map_children(current, replace_var)
 
     return replace_var(node)

@@ -271,6 +271,8 @@ class Inliner:
 
     def rewritten(self, node: Node, facts: Facts) -> Node:
         """A node with every load replaced; declared reads are left to analysis again."""
+        if isinstance(node, Var | IntImm):  # variables and their types load nothing
+            return node
         inside = facts
         if isinstance(node, For):
             inside = facts.with_range(node.var, loop_interval(node.start, node.extent))

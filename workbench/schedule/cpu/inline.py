@@ -6,7 +6,8 @@ Reference: Halide's default schedule (Ragan-Kelley et al., PLDI 2013).
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 from workbench.analysis.arith import Facts
 from workbench.analysis.op_pattern import OpPattern, is_expensive, stage_pattern
@@ -24,10 +25,12 @@ from workbench.ir import (
     children,
     walk,
 )
+from workbench.ir.traverse import Node
 from workbench.schedule.blocks.inlining import Inliner, without_buffer
 from workbench.schedule.scope import sequence
 from workbench.schedule.touches import touches_of
 from workbench.support import NodeId
+from workbench.support.identity_memo import IdentityMemo
 
 LARGEST_EXPRESSION = 400
 """Nodes of an expression that inlining may make; a value read twice doubles with each stage."""
@@ -72,10 +75,9 @@ def _may_inline(
     ):
         return False
     readers = reading.get(producer.buffer.id, [])
-    guards = any(isinstance(node, Select) for node in walk(producer.store.value))
     return (
-        all(_cheap_in(producer, reader, guards) for reader in readers)
-        and (len(readers) == 1 or not is_expensive(producer.store.value))
+        all(_cheap_in(producer, reader) for reader in readers)
+        and (len(readers) == 1 or not _measured(producer).expensive)
         and all(_stays_small(producer, reader) for reader in readers)
     )
 
@@ -88,30 +90,18 @@ def _overwritten(producer: Stage, found: tuple[Stage, ...]) -> bool:
 
 def _stays_small(producer: Stage, reader: Stage) -> bool:
     """Whether the reader's expression stays of a size that one can read and compile."""
-    value = reader.store.value
-    reads = sum(isinstance(x, Load) and x.buffer.id == producer.buffer.id for x in walk(value))
-    size = _size(value) + reads * _size(producer.store.value)
-    depth = _depth(value) + _depth(producer.store.value)
+    reads = sum(load.buffer.id == producer.buffer.id for load in reader.loads)
+    own, other = _measured(producer), _measured(reader)
+    size, depth = other.size + reads * own.size, other.depth + own.depth
     return size <= LARGEST_EXPRESSION and depth <= DEEPEST_EXPRESSION
 
 
-def _size(expr: PrimExpr) -> int:
-    return sum(not isinstance(node, BufferType) for node in walk(expr))
-
-
-def _depth(expr: PrimExpr) -> int:
-    """Operators above the loads and constants that are nested deepest."""
-    if isinstance(expr, Load | Var):
-        return 1
-    parts = (part for part in children(expr) if not isinstance(part, BufferType | ScalarType))
-    return 1 + max((_depth(part) for part in parts), default=0)
-
-
-def _cheap_in(producer: Stage, reader: Stage, guards: bool) -> bool:
+def _cheap_in(producer: Stage, reader: Stage) -> bool:
     """Whether computing the producer inside the reader repeats nothing costly."""
-    if reader.reduce and guards:
+    measure = _measured(producer)
+    if reader.reduce and measure.guards:
         return False
-    if not is_expensive(producer.store.value):
+    if not measure.expensive:
         return not (
             reader.reduce
             and len(reader.spatial) > 1
@@ -119,6 +109,41 @@ def _cheap_in(producer: Stage, reader: Stage, guards: bool) -> bool:
             and _repeats(producer, reader)
         )
     return not _repeats(producer, reader)
+
+
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    """What matters of the value that a stage stores, whoever reads it."""
+
+    size: int
+    """Nodes."""
+    depth: int
+    """Operators above the loads and constants that are nested deepest."""
+    guards: bool
+    expensive: bool
+
+
+_MEASURES: IdentityMemo[Stage, _Measure] = IdentityMemo(4096)
+"""Each inlining changes few stages, and all are asked again."""
+
+
+def _measured(stage: Stage) -> _Measure:
+    return _MEASURES.get(stage, partial(_measure, stage.store.value))
+
+
+def _measure(value: PrimExpr) -> _Measure:
+    size = deepest = 0
+    guards = False
+    pending: list[tuple[Node, int]] = [(value, 1)]  # 0 is the depth of all that is in an index
+    while pending:
+        node, depth = pending.pop()
+        size += not isinstance(node, BufferType)
+        guards = guards or isinstance(node, Select)
+        if not isinstance(node, BufferType | ScalarType):
+            deepest = max(deepest, depth)
+        below = depth + 1 if depth and not isinstance(node, Load | Var) else 0
+        pending += [(part, below) for part in children(node)]
+    return _Measure(size, deepest, guards, is_expensive(value))
 
 
 def _repeats(producer: Stage, reader: Stage) -> bool:
@@ -132,10 +157,10 @@ def _inline(function: TensorFunction, producer: Stage) -> TensorFunction:
     inliner = Inliner(producer.buffer.id, producer.block.axes, producer.store)
     nests = function.body.body if isinstance(function.body, Seq) else (function.body,)
     buffer = producer.buffer.id
-    kept = [n for n in nests if buffer not in touches_of(n).writes]
-    changed = [inliner.rewritten(n, Facts()) if _reads(n, buffer) else n for n in kept]
+    changed: list[Stmt] = []
+    for nest in nests:
+        touched = touches_of(nest)
+        if buffer not in touched.writes:
+            reads = touched.touches((buffer,))
+            changed.append(inliner.rewritten(nest, Facts()) if reads else nest)
     return without_buffer(replace(function, body=sequence(changed)), buffer)
-
-
-def _reads(nest: Stmt, buffer: NodeId) -> bool:
-    return touches_of(nest).touches((buffer,))
