@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any, cast
+from typing import Any
 
 import ml_dtypes
 import numpy as np
 
 from workbench.support.diagnostics import CompileError, Diagnostic
+from workbench.support.masked import unmasked
 
 
 def as_array(value: Any) -> Any:  # noqa: ANN401
     """A foreign array through DLPack without a copy; everything else as it is.
 
     Raises:
-        CompileError: `run/foreign-array` where it is in no memory that numpy can read.
+        CompileError: `run/foreign-array` where it is in no memory that numpy can read,
+            `call/masked-array`.
     """
     if isinstance(value, np.ndarray) or not hasattr(value, "__dlpack__"):
-        return cast("Any", value)
+        return unmasked(value)
     try:
         value = _resolved(value)
         if str(getattr(value, "dtype", "")) == "torch.bfloat16":  # DLPack's, but not numpy's

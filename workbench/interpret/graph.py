@@ -107,8 +107,10 @@ def as_argument(value: Value) -> Value:
     if isinstance(value, tuple):
         items = cast("tuple[Value, ...]", value)
         return tuple(as_argument(item) for item in items)
-    if isinstance(value, np.ndarray | np.generic | int | float | str):
+    if isinstance(value, np.generic | int | float | str):
         return cast("Value", value)
+    if isinstance(value, np.ndarray):
+        return as_array(value)
     return as_array(value) if hasattr(value, "__dlpack__") else np.asarray(value)
 
 

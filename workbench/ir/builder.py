@@ -36,6 +36,7 @@ from workbench.support.diagnostics import CompileError, Diagnostic
 from workbench.support.found import found
 from workbench.support.ids import IdSource
 from workbench.support.kinds import methods_check_kinds
+from workbench.support.masked import unmasked
 from workbench.support.spans import Span
 
 
@@ -177,9 +178,9 @@ def add_constant(module: IRModule, array: object) -> tuple[Constant, IRModule]:
     """A constant leaf for `array` and the module whose pool holds it.
 
     Raises:
-        CompileError: `module/no-constant` where it is no array of numbers.
+        CompileError: `module/no-constant` where it is no array of numbers, `call/masked-array`.
     """
-    dense = np.asarray(array)
+    dense = np.asarray(unmasked(array))
     if dense.dtype.kind in "OUSMm" or dense.dtype.type is np.void:
         message = f"a constant is an array of numbers, found {found(array)}"
         raise CompileError(Diagnostic("module/no-constant", message))

@@ -11,6 +11,8 @@ from weakref import WeakValueDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.support.masked import unmasked
+
 Array = NDArray[np.generic]
 SMALL = 4096
 """Bytes of an array that is copied to be hashed."""
@@ -89,8 +91,12 @@ class ConstantPool(Mapping[str, Array]):
         return ConstantPool, (dict(self),)
 
     def with_array(self, array: Array) -> tuple[str, ConstantPool]:
-        """The digest of `array` and a pool that holds it."""
-        digest = content_digest(array)
+        """The digest of `array` and a pool that holds it.
+
+        Raises:
+            CompileError: `call/masked-array`.
+        """
+        digest = content_digest(unmasked(array))
         if digest in self:
             return digest, self
         frozen = frozen_array(array)

@@ -15,6 +15,7 @@ from workbench.ir import ConstantPool, content_digest
 from workbench.ir.dtypes import as_dtype
 from workbench.support import CompileError, Diagnostic
 from workbench.support.kinds import methods_check_kinds
+from workbench.support.masked import unmasked
 
 SHOWN = 64
 """Elements that stand in the code of a pass; larger arrays are named by their digest."""
@@ -65,13 +66,14 @@ def weights(value: object, dtype: str | None = None) -> Weights:
     """An array, a tensor of another library, a number or a list as `Weights`.
 
     Raises:
-        CompileError: `pass/parameter-type` for what holds no numbers, `type/unknown-dtype`.
+        CompileError: `pass/parameter-type` for what holds no numbers, `type/unknown-dtype`,
+            `call/masked-array`.
     """
     if isinstance(value, Weights):
         return value
     if dtype is not None:
         try:
-            array = np.asarray(value, dtype=as_dtype(dtype))
+            array = np.asarray(unmasked(value), dtype=as_dtype(dtype))
         except (TypeError, ValueError):
             raise CompileError(_no_numbers(value)) from None
         return Weights(content_digest(array), array)

@@ -43,6 +43,7 @@ from workbench.rewrite.derivation import Derivation, NodeRef, Relation
 from workbench.rewrite.dimensions import with_dims
 from workbench.rewrite.summary import EqualFunctions
 from workbench.support import CompileError, Diagnostic, IdSource, NodeId
+from workbench.support.masked import unmasked
 
 N = TypeVar("N")
 
@@ -239,10 +240,14 @@ class ModuleEditor:
         self._module = self._equal = None
 
     def add_constant(self, array: np.ndarray) -> Constant:
-        """Put an array into the pool."""
+        """Put an array into the pool.
+
+        Raises:
+            CompileError: `call/masked-array`.
+        """
         if self._arrays is None:
             self._arrays = dict(self.base.pool)
-        dense = np.asarray(array)
+        dense = np.asarray(unmasked(array))
         digest = content_digest(dense)
         if digest not in self._arrays:
             self._arrays[digest] = frozen_array(dense)

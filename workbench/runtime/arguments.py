@@ -135,7 +135,7 @@ class Parameters:
                     faults |= {} if fault is None else {position: fault}
         if faults:
             raise CompileError(
-                replace(fault, function=self.name, node=self.params[position].id)
+                _of_parameter(fault, self.name, self.params[position])
                 for position, fault in sorted(faults.items())
             )
 
@@ -273,6 +273,12 @@ def _fault(param: Var, value: Any, symbols: Symbols) -> Diagnostic | None:  # no
     except CompileError as error:
         return error.diagnostics[0]
     return None
+
+
+def _of_parameter(fault: Diagnostic, function: str, param: Var) -> Diagnostic:
+    """The fault at a parameter; its name is in a note where the message does not say it."""
+    note = () if f"`{param.name}" in fault.message else (f"given for `{param.name}`",)
+    return replace(fault, function=function, node=param.id, notes=(*fault.notes, *note))
 
 
 def _wrong(name: str, expected: str, found: Any) -> CompileError:  # noqa: ANN401

@@ -15,6 +15,7 @@ import numpy as np
 from workbench.ir import Constant, ConstantPool, TensorType
 from workbench.ir.dtypes import numpy_dtype
 from workbench.ir.pool import Array
+from workbench.support.masked import unmasked
 
 _DIGEST = re.compile(r"[0-9a-f]{16}")
 _TENSOR_MAGIC = 0xDD5E40F096B4A13F
@@ -46,11 +47,15 @@ def is_digest(text: str) -> bool:
 
 
 def as_array(value: object, dtype: str | None) -> Array | None:
-    """A Python or numpy value as an array of `dtype`, None if it is none."""
+    """A Python or numpy value as an array of `dtype`, None if it is none.
+
+    Raises:
+        CompileError: `call/masked-array`.
+    """
     if not isinstance(value, bool | int | float | list | tuple | np.ndarray | np.generic):
         return None
     try:
-        array: Array = np.asarray(value)
+        array: Array = np.asarray(unmasked(value))
         if dtype is None and array.dtype == np.float64 and not isinstance(value, np.ndarray):
             dtype = "float32"
         return array.astype(numpy_dtype(dtype)) if dtype is not None else array
