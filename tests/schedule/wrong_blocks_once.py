@@ -243,4 +243,32 @@ def f(A: T.Buffer((4, 4), "int32"), C: T.Buffer((4,), "int32")):
 sch.rfactor('j')
 """,
     ),
+    "transform_layout of what holds the extent of memory": (
+        """\
+@T.prim_func
+def f(A: T.Buffer((2, 4), "int32"), N: T.Buffer((2,), "int64"), C: T.Buffer((2,), "int32")):
+    for i in range(2):
+        C[i] = T.int32(3)
+        for j in range(T.min(T.max(N[i] + 1, 0), 4)):
+            C[i] = T.max(C[i], A[i, j])
+""",
+        """\
+sch.rfactor(loop='j')
+sch.transform_layout(block='C_update', buffer='N', index_map='lambda i: (i // 16, i % 16)')
+""",
+    ),
+    "cache_read of what holds the extent of memory": (
+        """\
+@T.prim_func
+def f(A: T.Buffer((2, 4), "int32"), N: T.Buffer((2,), "int64"), C: T.Buffer((2,), "int32")):
+    for i in range(2):
+        C[i] = T.int32(3)
+        for j in range(T.min(T.max(N[i] + 1, 0), 4)):
+            C[i] = T.max(C[i], A[i, j])
+""",
+        """\
+sch.rfactor(loop='j')
+sch.cache_read(block='C_update', read_buffer_index='N')
+""",
+    ),
 }

@@ -164,4 +164,29 @@ def f(A_in: T.Buffer((3, 8), "int32"), C: T.Buffer((4, 16), "int32")):
 sch.reverse_compute_at(block='C', loop='a0')
 """,
     ),
+    "reverse_compute_at of all that a block has, into its init": (
+        """\
+@T.prim_func
+def f(A: T.Buffer((6, 2), "float32"), C: T.Buffer((6, 8), "float32")):
+    for i_0, k in T.grid(2, 2):
+        with T.sblock("C_o"):
+            vi_o = T.axis.spatial(2, i_0)
+            vk_o = T.axis.reduce(2, k)
+            with T.init():
+                for i_1_init, j_1_init in T.grid(3, 8):
+                    with T.sblock("C_init"):
+                        vi_init = T.axis.spatial(6, vi_o * 3 + i_1_init)
+                        vj_init = T.axis.spatial(8, j_1_init)
+                        C[vi_init, vj_init] = T.float32(2)
+            for i_1, j_1 in T.grid(3, 8):
+                with T.sblock("C"):
+                    vi = T.axis.spatial(6, vi_o * 3 + i_1)
+                    vj = T.axis.spatial(8, j_1)
+                    vk = T.axis.reduce(2, vk_o)
+                    C[vi, vj] = C[vi, vj] + A[vi, vk]
+""",
+        """\
+sch.reverse_compute_at(block='C', loop='j_1_init', index=-2)
+""",
+    ),
 }

@@ -384,11 +384,7 @@ def _replace(body: Stmt, old: Stmt, new: Stmt | None) -> Stmt | None:
                 return body
             return replace(body, then=Seq(()) if first is None else first, otherwise=second)
         case Block(init=init, body=inner):
-            first = None if init is None else _replace(init, old, new)
-            second = _replace(inner, old, new)
-            if first is init and second is inner:
-                return body
-            return None if second is None else replace(body, init=first, body=second)
+            return _replace_in_block(body, init, inner, (old, new))
         case For(body=inner) | While(body=inner) | Let(body=inner) | Allocate(body=inner):
             second = _replace(inner, old, new)
             if second is inner:
@@ -396,6 +392,19 @@ def _replace(body: Stmt, old: Stmt, new: Stmt | None) -> Stmt | None:
             return None if second is None else replace(body, body=second)
         case _:
             return body
+
+
+def _replace_in_block(
+    block: Block, init: Stmt | None, body: Stmt, change: tuple[Stmt, Stmt | None]
+) -> Block | None:
+    """A block of which nothing is left goes, one of which its init is left stays."""
+    first = None if init is None else _replace(init, *change)
+    second = _replace(body, *change)
+    if first is init and second is body:
+        return block
+    if first is None and second is None:
+        return None
+    return replace(block, init=first, body=Seq(()) if second is None else second)
 
 
 def sequence(items: Sequence[Stmt]) -> Stmt:

@@ -28,7 +28,13 @@ from workbench.ir import (
 from workbench.schedule.buffers.accesses import as_index
 from workbench.schedule.buffers.footprint import Box
 from workbench.schedule.buffers.levels import Level, defines
-from workbench.schedule.buffers.mentions import accesses_buffer, is_opaque, mentions
+from workbench.schedule.buffers.mentions import (
+    accesses_buffer,
+    allocated,
+    extents_read,
+    is_opaque,
+    mentions,
+)
 from workbench.schedule.scope import Scope, walk_statements
 from workbench.support import NodeId
 
@@ -48,12 +54,16 @@ def loads_from(items: Sequence[Stmt], buffer: NodeId) -> bool:
 
 
 def not_redirected(
-    items: Sequence[Stmt], buffer: Var, places: Sequence[For | Block] = ()
+    items: Sequence[Stmt],
+    buffer: Var,
+    places: Sequence[For | Block] = (),
+    *,
+    stays: bool = False,
 ) -> Answer | None:
     """Why accesses of a buffer cannot go to another one, None where they can.
 
     A block gives a part of it another name or passes it on as a whole, or it lives only inside
-    of one of `places`.
+    of one of `places`. Or the extents of memory are read from it, unless it `stays` as it is.
     """
     for item in items:
         if buffer.id not in mentions(item).regions:
@@ -64,11 +74,23 @@ def not_redirected(
                 return inapplicable(message, stmt.id)
             if isinstance(stmt, Evaluate) and buffer.id in mentions(stmt).loads:
                 return inapplicable(f"a call is given `{buffer.name}`", buffer.id)
+            sized = None if stays else _sized_by(stmt, buffer.id)
+            if sized is not None:
+                message = f"an extent of `{sized.name}` is read from `{buffer.name}`"
+                return inapplicable(message, sized.id)
     for place in places:
         if any(defines(stmt, buffer) for stmt in walk_statements(place)):
             name = place.var.name if isinstance(place, For) else place.name
             message = f"`{buffer.name}` lives only inside of `{name}`"
             return inapplicable(message, buffer.id, hint="name a loop or block further in")
+    return None
+
+
+def _sized_by(stmt: Stmt, buffer: NodeId) -> Var | None:
+    """Memory that begins to live at a statement with an extent that a buffer holds."""
+    for made in allocated(stmt):
+        if any(load.buffer.id == buffer for load in extents_read(made)):
+            return made
     return None
 
 

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 from workbench.analysis.dependence.operands import loads as loads_in
 from workbench.ir import (
+    Allocate,
     Block,
     BufferRegion,
+    BufferType,
     Evaluate,
     For,
     If,
     IntImm,
     Let,
+    Load,
     PrimExpr,
     Seq,
     Stmt,
@@ -28,7 +31,10 @@ from workbench.support.identity_memo import IdentityMemo
 
 @dataclass(frozen=True, slots=True)
 class Mentions:
-    """Ids of buffers: of loads, of stores, of what blocks declare or match and calls are given."""
+    """Ids of buffers: of loads, of stores, of what blocks declare or match and calls are given.
+
+    `regions` has those, too, from which the extents of memory are read.
+    """
 
     loads: frozenset[NodeId]
     stores: frozenset[NodeId]
@@ -79,7 +85,27 @@ def _read(stmt: Stmt) -> Mentions:
             regions.update(region.buffer.id for region in _declared(inner))
         elif isinstance(inner, Evaluate):
             regions |= found
+        regions |= {load.buffer.id for buffer in allocated(inner) for load in extents_read(buffer)}
     return Mentions(frozenset(loads), frozenset(stores), frozenset(regions))
+
+
+def allocated(stmt: Stmt) -> tuple[Var, ...]:
+    """The memory that begins to live at a statement."""
+    match stmt:
+        case Allocate(buffer=buffer):
+            return (buffer,)
+        case Block(allocations=allocations, match_buffers=matches):
+            return (*allocations, *(match.buffer for match in matches))
+        case _:
+            return ()
+
+
+def extents_read(buffer: Var) -> Iterator[Load]:
+    """What is read from memory to know the extents of a buffer."""
+    shape = buffer.type.shape if isinstance(buffer.type, BufferType) else ()
+    for extent in shape:
+        if not isinstance(extent, int):
+            yield from loads_in(extent)
 
 
 def _values(stmt: Stmt) -> Iterator[PrimExpr]:

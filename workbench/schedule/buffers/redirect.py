@@ -74,6 +74,8 @@ def _expressions(stmt: Stmt, below: set[int], change: Callable[[PrimExpr], PrimE
 
 def _loads(expr: N, buffer: NodeId, new: Var, remap: Remap, facts: Facts) -> N:
     def visit(node: object) -> object:
+        if isinstance(node, Var):  # what memory is sized by was read where it is allocated
+            return node
         mapped = map_children(node, visit)
         if isinstance(mapped, Load) and mapped.buffer.id == buffer:
             return Load(new, remap(mapped.indices, facts))

@@ -116,7 +116,7 @@ class CacheRead(Primitive):
             return buffer
         found = levels(scope, consumers, buffer)
         refused = named_twice(scope, buffer, found[-1].path) or not_redirected(
-            found[0].run, buffer, consumers
+            found[0].run, buffer, consumers, stays=True
         )
         if refused is not None:
             return refused
