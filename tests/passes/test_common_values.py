@@ -227,3 +227,23 @@ class Module:
 """
     module = parse(text)
     assert CanonicalizeBindings()(module).module is module
+
+
+@pytest.mark.parametrize(("a", "b"), [("0.0", "-0.0"), ("1", "1.0"), ("1", "True")])
+def test_attributes_that_only_compare_equal_are_two(a: str, b: str) -> None:
+    text = f"""
+@I.ir_module
+class Module:
+    @R.function
+    def main(x: R.Tensor((4,), "float32")):
+        with R.dataflow():
+            a = R.nn.leakyrelu(x, alpha={a})
+            b = R.nn.leakyrelu(x, alpha={b})
+            y = R.add(a, b)
+            R.output(y)
+        return y
+"""
+    module = parse(text)
+    assert EliminateCommonSubexpressions()(module).module is module
+    same = parse(text.replace(f"alpha={b}", f"alpha={a}"))
+    assert EliminateCommonSubexpressions()(same).module is not same

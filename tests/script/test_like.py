@@ -169,3 +169,32 @@ def test_a_function_put_into_a_module() -> None:
 def test_several_functions_are_not_one() -> None:
     with pytest.raises(CompileError, match="script/one-function"):
         parse_function(MATMUL)
+
+
+ATTRIBUTE = """
+@I.ir_module
+class Module:
+    @R.function
+    def main(x: R.Tensor((4,), "float32")):
+        with R.dataflow():
+            a = R.nn.leakyrelu(x, alpha={})
+            b = R.exp(a)
+            R.output(b)
+        return b
+"""
+
+
+@pytest.mark.parametrize(("before", "after"), [("0.0", "-0.0"), ("1", "1.0"), ("1.0", "True")])
+def test_attributes_are_the_same_bit_for_bit(before: str, after: str) -> None:
+    module = parse(ATTRIBUTE.format(before))
+    result = parse(ATTRIBUTE.format(after), like=module)
+    assert ids(result).keys() == ids(module).keys()
+    assert {name for name in ids(module) if ids(module)[name] == ids(result)[name]} == {"x"}
+
+
+def test_a_number_that_is_none_is_itself() -> None:
+    module = parse(ATTRIBUTE.format('float("nan")'))
+    text = ATTRIBUTE.format('float("nan")').replace("R.exp", "R.tanh")
+    before, after = ids(module), ids(parse(text, like=module))
+    assert after["a"] == before["a"]
+    assert after["b"] != before["b"]

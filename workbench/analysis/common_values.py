@@ -28,6 +28,7 @@ from workbench.ir import (
     TupleItem,
     TupleValue,
     Var,
+    exact_key,
     fingerprint,
 )
 from workbench.support import NodeId
@@ -81,13 +82,13 @@ class _Walk:
         """What two values that are the same share; None for what is never taken for another."""
         match value:
             case CallOp(op=op, args=args, attrs=attrs):
-                return op, attrs, self.leaves(args)
+                return op, attrs and exact_key(attrs), self.leaves(args)
             case CallTIR(callee=callee, args=args, out_types=out, scalars=scalars):
                 return self.callee(callee), out, scalars, self.leaves(args)
             case CallTIRInplace(callee=callee, args=args, out_types=out, scalars=scalars):
                 return self.callee(callee), out, value.inplace, scalars, self.leaves(args)
             case CallPacked(symbol=symbol, args=args, out_types=out, style=style, attrs=attrs):
-                return symbol, style, out, attrs, self.leaves(args)
+                return symbol, style, out, attrs and exact_key(attrs), self.leaves(args)
             case CallFunction(callee=callee, args=args):
                 return "call", callee, self.leaves(args)
             case TupleItem(value=leaf, index=index):

@@ -1,7 +1,7 @@
 """The intermediate representation: node classes, types, module, equality, hashes, registries."""
 
 from workbench.ir.builder import GraphBuilder, add_constant, expression_type, leaf_vars
-from workbench.ir.digest import fingerprint, function_digest, module_digest
+from workbench.ir.digest import exact_key, fingerprint, function_digest, module_digest
 from workbench.ir.equality import structurally_equal
 from workbench.ir.expr import (
     INDEX,
@@ -204,6 +204,7 @@ __all__ = [
     "content_digest",
     "count_registration",
     "dtype_of",
+    "exact_key",
     "expression_type",
     "external_of",
     "externals",

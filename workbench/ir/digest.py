@@ -69,6 +69,17 @@ def fingerprint(function: TensorFunction) -> str:
     return known
 
 
+def exact_key(value: object) -> bytes:
+    """What nodes, or attributes, share only where each bit is the same; spans do not count.
+
+    `-0.0` is not `0.0`, NaN is itself, and `1`, `1.0` and `True` are three values, which `==`
+    does not tell.
+    """
+    serializer = _Exact()
+    serializer.add(value)
+    return b"".join(serializer.parts)
+
+
 def _hash(serializer: _Exact, root: object) -> str:
     serializer.add(root)
     return hashlib.blake2b(b"".join(serializer.parts), digest_size=16).hexdigest()

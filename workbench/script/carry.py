@@ -19,11 +19,11 @@ from workbench.ir import (
     Block,
     For,
     Function,
-    GraphExpr,
     GraphFunction,
     IRModule,
     TensorFunction,
     Var,
+    exact_key,
     map_children,
     structurally_equal,
 )
@@ -148,15 +148,15 @@ class _Carrier:
                 self.pair(self.new_by_id[param.id], old)
 
     def _pair_bindings(self, function: GraphFunction, like: GraphFunction) -> None:
-        candidates: dict[GraphExpr, list[Binding]] = {}
+        candidates: dict[bytes, list[Binding]] = {}
         for binding in all_bindings(like.blocks):
-            candidates.setdefault(binding.value, []).append(binding)
+            candidates.setdefault(exact_key(binding.value), []).append(binding)
         old_by_id = {d.id: d for d in self.old}
         for binding in all_bindings(function.blocks):
             new = self.new_by_id[binding.var.id]
             found = [
                 old_by_id[old.var.id]
-                for old in candidates.get(self._like_old(binding.value), ())
+                for old in candidates.get(exact_key(self._like_old(binding.value)), ())
                 if old.var.id not in self.taken and old.var.type == self._like_old(binding.var.type)
             ]
             if found:
