@@ -41,7 +41,7 @@ def test_a_step_that_repairs_is_right_and_says_what_it_differs_from(session: Ses
     assert session.head.verdict.good, session
     assert session.head.verdict.repairs == 2
     text = "differs from step 2, which is wrong; agrees with the import"
-    assert str(session.head.verdict) == f"✓ {text}"
+    assert session.head.verdict.text == f"✓ {text}"
     blame = session.blame()
     assert blame is not None
     assert blame.index == 1
@@ -76,7 +76,7 @@ def relu(x: T.Buffer(("n", 4), "float32"), y: T.Buffer(("n", 4), "float32")):
     assert session.wait(60)
     assert session.verdict(2).fault is not None, session
     assert session.verdict(2).state == "wrong"
-    assert (idle.verdict.state, str(idle.verdict)) == ("amber", "≈ does not run, as step 2")
+    assert (idle.verdict.state, idle.verdict.text) == ("amber", "≈ does not run, as step 2")
     assert right.verdict.good, session
     assert other.verdict.state == "wrong", session
     assert other.verdict.first is not None

@@ -24,7 +24,7 @@ def test_a_click_specialises_for_the_extents_of_the_inputs(session: Session) -> 
     views = SessionViews(session)
     session.inputs(extents={"b": 3, "n": 17})
     (action,) = [a for a in views.actions(0) if a.name == "BindSymbolicVariables"]
-    assert (action.applies, action.reason) == (True, "for b = 3, n = 17")
+    assert (action.applies, action.reason) == (True, "specialise for b = 3, n = 17")
     step = session.apply(views.pass_named("BindSymbolicVariables", 0, None))
     assert action.code == views.history().steps[1].code
     assert session.extents(step.index) == {}
@@ -33,4 +33,35 @@ def test_a_click_specialises_for_the_extents_of_the_inputs(session: Session) -> 
     assert session.verdict(step.index).good
     session.inputs(extents={"n": 5})
     (other,) = [a for a in views.actions(0) if a.name == "BindSymbolicVariables"]
-    assert other.reason == "for b = 3, n = 5"
+    assert other.reason == "specialise for b = 3, n = 5"
+
+
+def test_a_person_chooses_other_extents(session: Session) -> None:
+    views = SessionViews(session)
+    (offered,) = [a for a in views.actions(0) if a.numbers]
+    assert [(one.name, one.value) for one in offered.numbers] == [("b", 3), ("n", 5)]
+    (one,) = [a for a in views.actions(0, {"n": 9}) if a.numbers]
+    assert (one.applies, one.reason) == (True, "specialise for n = 9")
+    assert [number.value for number in one.numbers] == [None, 9]
+    step = session.apply(views.pass_named("BindSymbolicVariables", 0, None, {"n": 9}))
+    assert views.history().steps[1].code == one.code
+    assert list(session.extents(step.index)) == ["b"]
+    for wrong, reason in (({}, "give at least one"), ({"n": -1}, "`n` cannot be `-1`")):
+        (refused,) = [a for a in views.actions(0, wrong) if a.numbers]
+        assert not refused.applies
+        assert reason in refused.reason
+        assert [one.name for one in refused.numbers] == ["b", "n"]
+
+
+def test_verdicts_name_the_extents_that_were_checked(session: Session) -> None:
+    step = session.apply(wb.passes.LegalizeOps())
+    special = session.apply(wb.passes.BindSymbolicVariables({"n": 9}))
+    assert session.wait(60)
+    first, *more = step.verdict.extents
+    assert first == "b = 3, n = 5"
+    assert more
+    assert repr(step).endswith(f" at {first} and {more[0]}")
+    assert all("n = 9" in one for one in special.verdict.extents)
+    views = SessionViews(session).history().steps
+    assert views[1].verdict.at == step.verdict.at
+    assert views[0].verdict.at == ""

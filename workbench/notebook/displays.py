@@ -50,7 +50,7 @@ def step_bundle(step: Step) -> dict[str, Any]:
     colour = CSS.get(verdict.state, "#57606a")
     row = (
         f'<span style="color: #57606a">{step.index}</span> <b>{html.escape(step.label)}</b> '
-        f'<span style="color: {colour}">{html.escape(verdict.text)}</span>'
+        f'<span style="color: {colour}">{html.escape(str(verdict) if verdict.text else "")}</span>'
     )
     return {"text/html": row, "text/plain": repr(step)}
 

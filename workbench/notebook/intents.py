@@ -109,7 +109,7 @@ def _ask(desk: Desk, intent: Open | Show | Detail | Actions | Diff | Script | Re
 
 def _actions(desk: Desk, intent: Actions) -> Message:
     if intent.node is None:
-        found = desk.views.actions(intent.step)
+        found = desk.views.actions(intent.step, intent.numbers)
     else:
         found = desk.views.detail(intent.step, intent.node).actions
     return ActionsReply(reply_to=intent.id, step=intent.step, actions=found)
@@ -138,7 +138,7 @@ def _change(desk: Desk, intent: Apply | Perform | Edit | Swap | Checkout) -> Mes
         case Perform():
             step = session.apply(primitive_of(intent.name, intent.arguments), intent.step)
         case Apply():
-            chosen = desk.views.pass_named(intent.name, intent.step, intent.node)
+            chosen = desk.views.pass_named(intent.name, intent.step, intent.node, intent.numbers)
             step = session.apply(chosen, intent.step)
         case Edit():
             step = session.edit(intent.node, intent.text, intent.step)

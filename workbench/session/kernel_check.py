@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,9 @@ def check_kernels(
             job.checkpoint()
             findings += _compare(engine, old, new, name, arrays, expected)
             notes[told(extents)] = None
-    source = ", ".join(("seeded", *(note for note in notes if note)))
-    return conclude(findings, [], len(findings), source)
+    known = tuple(note for note in notes if note)
+    verdict = conclude(findings, [], len(findings), ", ".join(("seeded", *known)))
+    return replace(verdict, extents=known)
 
 
 Run = tuple[tuple[Any, ...], list[Any]]

@@ -82,14 +82,24 @@ class Verdict:
     """The step before, where that is wrong and this one is right again."""
     unwritten: tuple[Diagnostic, ...] = ()
     """Outputs of calls of which some elements are never written, as far as that is proved."""
+    extents: tuple[str, ...] = ()
+    """Extents of symbolic dimensions on which it was found, `b = 3, n = 5` for each run."""
+    right_at: tuple[str, ...] = ()
+    """For what is wrong: extents on which it is right all the same."""
 
     @property
     def good(self) -> bool:
         """Whether the step is known to compute the same, up to rounding."""
         return self.state in {"exact", "within"}
 
+    @property
+    def at(self) -> str:
+        """`at n = 3 and 37`: extents on which this was found; empty where none are symbolic."""
+        found = f"at {_listed(self.extents)}" if self.extents else ""
+        return f"{found}, right at {_listed(self.right_at)}" if self.right_at else found
+
     def __str__(self) -> str:
-        return self.text or self.state
+        return " ".join(part for part in (self.text or self.state, self.at) if part)
 
 
 CHECKING = Verdict("checking", "checking…")
@@ -349,7 +359,7 @@ def named_inside(verdict: Verdict, path: tuple[str, ...], key: str, inner: Diffe
     """The same verdict, which names the value inside of calls that is wrong by itself."""
     place = replace(inner, name=" > ".join(path))
     over = " is overwritten" if inner.overwritten else ""
-    text = f"{str(verdict)[:1]} {replace(place, name=place.name + over)}"
+    text = f"{verdict.text[:1]} {replace(place, name=place.name + over)}"
     return replace(verdict, text=text, first=inner, path=path, key=key)
 
 
@@ -360,7 +370,7 @@ def with_unwritten(verdict: Verdict, module: IRModule) -> Verdict:
         return verdict
     first, *others = found
     more = f" and {len(others)} more" if others else ""
-    return replace(verdict, text=f"{verdict}; {first.message}{more}", unwritten=found)
+    return replace(verdict, text=f"{verdict.text}; {first.message}{more}", unwritten=found)
 
 
 def both(first: Verdict, second: Verdict) -> Verdict:
@@ -371,7 +381,8 @@ def both(first: Verdict, second: Verdict) -> Verdict:
     if second.state not in _RANK:
         return first
     if not second.good:
-        return second
+        elsewhere = tuple(one for one in first.extents if one not in second.extents)
+        return replace(second, right_at=elsewhere)
     verdict = replace(
         max(first, second, key=lambda v: _RANK[v.state]),
         local_error=max(first.local_error or 0.0, second.local_error or 0.0),
@@ -379,6 +390,7 @@ def both(first: Verdict, second: Verdict) -> Verdict:
         inputs=_also(first.inputs, second.inputs),
         checked=first.checked,
         repairs=second.repairs if first.repairs is None else first.repairs,
+        extents=tuple(dict.fromkeys((*first.extents, *second.extents))),
     )
     return replace(verdict, text=_text(verdict))
 
@@ -388,6 +400,15 @@ def _also(first: str, second: str) -> str:
     known = first.split(", ")
     new = ", ".join(part for part in second.split(", ") if part not in known)
     return f"{first}; {new}" if new else first
+
+
+def _listed(extents: tuple[str, ...]) -> str:
+    """`n = 3 and 37`, `b = 3, n = 5 and b = 37, n = 41`."""
+    first, *others = extents
+    name = first.partition("=")[0]
+    if "," not in first:
+        others = [other.removeprefix(f"{name}= ") for other in others]
+    return " and ".join([first, *others])
 
 
 def _worst(findings: list[Finding]) -> Finding:

@@ -16,7 +16,13 @@ from workbench.session.blame import Blame, blame_of
 from workbench.session.engine import Engine
 from workbench.session.extents import Extents, largest, runs, told
 from workbench.session.frames import Search, bound, locate
-from workbench.session.inputs import Inputs, Interval, entry_function, seeded_inputs
+from workbench.session.inputs import (
+    Inputs,
+    Interval,
+    entry_function,
+    extents_of,
+    seeded_inputs,
+)
 from workbench.session.interpreter_cost import work_of
 from workbench.session.kernel_check import check_kernels
 from workbench.session.other_parameters import (
@@ -369,12 +375,19 @@ class Verdicts:
 
     def _check_on(self, snapshot: Snapshot, number: int, job: Job) -> Verdict:
         """The verdict on a step for one of the inputs."""
+        fit = self._fit(snapshot.index, number, job)
+        job.checkpoint()
+        verdict = self._check_fit(snapshot, fit, number, job)
+        params = fit.side.module.graph_functions[entry_function(fit.side.module)].params
+        shown = told(extents_of(params, fit.inputs.arrays))
+        return replace(verdict, extents=(shown,) if shown else ())
+
+    def _check_fit(self, snapshot: Snapshot, fit: Fit, number: int, job: Job) -> Verdict:
+        """The verdict on a step for one of the inputs, which `fit` has as the import takes them."""
         assert snapshot.parent is not None
         inputs = self._nth(number, job)
         module, old = snapshot.module, self._snapshot(snapshot.parent).module
         entry = entry_function(module)
-        fit = self._fit(snapshot.index, number, job)
-        job.checkpoint()
         if takes_others(old, module, entry) or other_signature(fit.side.module, old, entry):
             return check_against_import(self._engine, fit, module, entry, job)
         given = given_to(module, entry, fit)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Mapping
+
+import msgspec
 
 from workbench.ir import IRModule, module_digest
 from workbench.passes import BindSymbolicVariables
@@ -15,10 +18,11 @@ from workbench.session.catalogue import (
     required_parameters,
     run_pass,
 )
+from workbench.session.extents import told
 from workbench.session.flow import FlowValue
 from workbench.session.naming import qualified_name
 from workbench.support import CompileError
-from workbench.view.protocol import ActionView
+from workbench.view.protocol import ActionView, NumberView
 
 MOST_WORDS = 160
 
@@ -30,18 +34,38 @@ def module_actions(module: IRModule, variable: str) -> list[ActionView]:
     ]
 
 
-def specialising(module: IRModule, extents: Mapping[str, int], variable: str) -> list[ActionView]:
-    """The module for the extents that its inputs have now, where some are symbolic."""
+def specialising(
+    module: IRModule,
+    extents: Mapping[str, int],
+    numbers: Mapping[str, int] | None,
+    variable: str,
+) -> list[ActionView]:
+    """The module for known extents, where some are symbolic.
+
+    `extents` are those of the inputs of checks, `numbers` what somebody chose instead: a dimension
+    that is not among them stays symbolic.
+    """
     if not extents:
         return []
-    chosen = BindSymbolicVariables(extents)
+    wanted = extents if numbers is None else numbers
+    fields = [NumberView(name=name, value=wanted.get(name)) for name in extents]
+    found = ActionView(
+        name=BindSymbolicVariables.__name__,
+        applies=False,
+        reason="give at least one dimension a number",
+        doc=_doc(BindSymbolicVariables),
+        numbers=fields,
+    )
+    if not wanted:
+        return [found]
     try:
+        chosen = BindSymbolicVariables(wanted)
         run_pass(chosen, module)
     except CompileError as error:
-        return [_refused(type(chosen).__name__, error, "module")]
-    shown = ", ".join(f"{name} = {extent}" for name, extent in extents.items())
+        return [msgspec.structs.replace(found, reason=_short(error.diagnostics[0].message))]
     code = f"{variable}.apply({pass_code(chosen)})"
-    return [ActionView(name=type(chosen).__name__, applies=True, reason=f"for {shown}", code=code)]
+    reason = f"specialise for {told(wanted)}"
+    return [msgspec.structs.replace(found, applies=True, reason=reason, code=code)]
 
 
 def value_actions(module: IRModule, value: FlowValue, variable: str) -> list[ActionView]:
@@ -65,10 +89,14 @@ def pass_at(kind: type[Pass], value: FlowValue | None) -> Pass:
 
 
 def _whole(module: IRModule, kind: type[Pass], variable: str) -> ActionView:
+    return msgspec.structs.replace(_whole_answer(module, kind, variable), doc=_doc(kind))
+
+
+def _whole_answer(module: IRModule, kind: type[Pass], variable: str) -> ActionView:
     name = kind.__name__
     try:
         chosen = kind()
-        sites = _count_sites(module, chosen)
+        notes = _notes_of_sites(module, chosen)
         code = f"{variable}.apply({pass_code(chosen)})"
         if not is_builtin(kind):
             return ActionView(name=name, applies=True, reason="a pass of yours", code=code)
@@ -79,17 +107,23 @@ def _whole(module: IRModule, kind: type[Pass], variable: str) -> ActionView:
     if not changed:
         reason = result.remarks[0].message if result.remarks else chosen.absent
         return ActionView(name=name, applies=False, reason=_short(reason), code=code)
-    reason = _amount(sites or len(result.derivations))
-    return ActionView(name=name, applies=True, reason=reason, sites=sites, code=code)
+    only = notes[0] if len(notes) == 1 else ""
+    reason = _short(only) or _amount(len(notes) or len(result.derivations))
+    return ActionView(name=name, applies=True, reason=reason, sites=len(notes), code=code)
 
 
-def _count_sites(module: IRModule, chosen: Pass) -> int:
+def _notes_of_sites(module: IRModule, chosen: Pass) -> list[str]:
+    """What a rule says of each of its sites."""
     if not isinstance(chosen, Rule):
-        return 0
-    return sum(1 for found in chosen.sites(module) if isinstance(found, Site))
+        return []
+    return [found.note for found in chosen.sites(module) if isinstance(found, Site)]
 
 
 def _at(module: IRModule, kind: type[Rule], value: FlowValue, variable: str) -> ActionView:
+    return msgspec.structs.replace(_answer_at(module, kind, value, variable), doc=_doc(kind))
+
+
+def _answer_at(module: IRModule, kind: type[Rule], value: FlowValue, variable: str) -> ActionView:
     name = kind.__name__
     here = value.ref
     try:
@@ -131,6 +165,14 @@ def _refused(name: str, error: CompileError, scope: str) -> ActionView:
         applies=False,
         reason=reason,
         scope="selection" if scope == "selection" else "module",
+    )
+
+
+def _doc(kind: type[Pass]) -> str:
+    """The first sentence of what is written about the pass."""
+    text = inspect.getdoc(kind) or ""
+    return (
+        "" if text.startswith(f"{kind.__name__}(") else text.partition("\n\n")[0].replace("\n", " ")
     )
 
 

@@ -105,6 +105,7 @@ def verdict_view(verdict: Verdict, lineage: Lineage) -> VerdictView:
         inputs=verdict.inputs,
         first=shown,
         checked=verdict.checked,
+        at=verdict.at,
     )
 
 

@@ -45,7 +45,7 @@ def history_table(session: SessionView) -> str:
             f"{'→ ' if step.index == session.head else ''}{step.index}",
             "" if step.parent is None else str(step.parent),
             step.label,
-            step.verdict.text,
+            " ".join(part for part in (step.verdict.text, step.verdict.at) if part),
             step.code,
         )
         for step in session.steps

@@ -138,10 +138,17 @@ def _view(module: IRModule, plan: MemoryPlan, extents: dict[str, int], step: int
         peak=peak,
         live=_live(blocks, len(plan.steps)),
         total=total,
-        summary=f"arena {_both(plan.peak, peak)} instead of {_both(plan.unshared, unshared)}",
+        summary=_summary(plan, peak, unshared),
         notes=_notes(plan, numbers),
         written=isinstance(fitted_plan(module, plan.function), Fitted),
     )
+
+
+def _summary(plan: MemoryPlan, peak: int, unshared: int) -> str:
+    arena = f"arena {_both(plan.peak, peak)}"
+    if plan.peak == plan.unshared:
+        return f"{arena}: no two values can share memory"
+    return f"{arena} instead of {_both(plan.unshared, unshared)}"
 
 
 def _both(dim: Dim, number: int) -> str:

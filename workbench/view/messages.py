@@ -197,16 +197,21 @@ class Select(Intent, tag="select", frozen=True):
 
 
 class Actions(Intent, tag="actions", frozen=True):
-    """What applies at the selection, or to the module where `node` is None."""
+    """What applies at the selection, or to the module where `node` is None.
+
+    `numbers` are parameters by name, for passes that have such (`ActionView.numbers`).
+    """
 
     node: str | None = None
+    numbers: dict[str, int] | None = None
 
 
 class Apply(Intent, tag="apply", frozen=True):
-    """Apply the pass of that name, at one node or everywhere."""
+    """Apply the pass of that name, at one node or everywhere, with numbers as in `Actions`."""
 
     name: str
     node: str | None = None
+    numbers: dict[str, int] | None = None
 
 
 class Offers(Intent, tag="offers", frozen=True):

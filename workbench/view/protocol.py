@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-VERSION = 3
+VERSION = 4
 
 NodeKind = Literal["input", "constant", "op", "tensor", "library", "function", "other"]
 Change = Literal["none", "new", "rewritten", "fused"]
@@ -170,6 +170,13 @@ class OriginView(Struct, frozen=True):
     step: int | None = None
 
 
+class NumberView(Struct, frozen=True):
+    """A parameter that is a natural number, or nothing."""
+
+    name: str
+    value: int | None
+
+
 class ActionView(Struct, frozen=True):
     """A pass that could be applied here, or the reason why not."""
 
@@ -182,6 +189,10 @@ class ActionView(Struct, frozen=True):
     code: str = ""
     """The line of Python for it: `s.apply(wb.passes.LegalizeOps())`."""
     scope: Literal["module", "selection"] = "module"
+    doc: str = ""
+    """What it does, in one line."""
+    numbers: list[NumberView] = []
+    """Parameters that a person may set: the answers are for these."""
 
 
 class ImplementationView(Struct, frozen=True):
@@ -271,6 +282,8 @@ class VerdictView(Struct, frozen=True):
     drift: float | None = None
     inputs: str = ""
     """Where the inputs came from: `given`, `seeded bytes 0..255` and so on."""
+    at: str = ""
+    """Extents of symbolic dimensions on which it was found: `at n = 3 and 37`."""
     first: FirstDifference | None = None
     checked: int = 0
     """How many values were compared."""

@@ -97,25 +97,27 @@ class SessionViews:
             return function_detail(self.session, step, node, self.actions(step))
         return detail_view(self.session, step, node, self.variable)
 
-    def actions(self, step: int) -> list[ActionView]:
-        """What applies to the whole module of a step."""
+    def actions(self, step: int, numbers: Mapping[str, int] | None = None) -> list[ActionView]:
+        """What applies to the whole module of a step, with these extents of its dimensions."""
         module = self.session.snapshot(step).module
         version = catalogue_version()
         key = module_digest(module), version
         if key not in self._actions:
             self._actions = {k: v for k, v in self._actions.items() if k[1] == version}
             self._actions[key] = module_actions(module, self.variable)
-        special = specialising(module, self.session.extents(step), self.variable)
-        return [*self._actions[key], *special]
+        special = specialising(module, self.session.extents(step), numbers, self.variable)
+        return [*special, *self._actions[key]]
 
-    def pass_named(self, name: str, step: int, node: str | None) -> Pass:
-        """The pass of that name, at one value or everywhere.
+    def pass_named(
+        self, name: str, step: int, node: str | None, numbers: Mapping[str, int] | None = None
+    ) -> Pass:
+        """The pass of that name, at one value or everywhere, with the numbers that it takes.
 
         Raises:
             CompileError: `session/unknown-pass`.
         """
         if name == BindSymbolicVariables.__name__:
-            return BindSymbolicVariables(self.session.extents(step))
+            return BindSymbolicVariables(self.session.extents(step) if numbers is None else numbers)
         kind = type(as_pass(name))
         value: FlowValue | None = None
         if node is not None:

@@ -160,6 +160,7 @@ export function verdict(state: VerdictView['state'], text: string): VerdictView 
     inputs: 'seeded bytes 0..255',
     first: null,
     checked: 12,
+    at: '',
   };
 }
 
@@ -266,6 +267,8 @@ export const ACTIONS: readonly ActionView[] = [
     sites: 12,
     code: 's.apply(wb.passes.LegalizeOps())',
     scope: 'module',
+    doc: '',
+    numbers: [],
   },
   {
     name: 'FuseOps',
@@ -274,6 +277,8 @@ export const ACTIONS: readonly ActionView[] = [
     sites: 3,
     code: 's.apply(wb.passes.FuseOps())',
     scope: 'module',
+    doc: '',
+    numbers: [],
   },
   {
     name: 'DispatchToLibrary',
@@ -282,6 +287,8 @@ export const ACTIONS: readonly ActionView[] = [
     sites: 2,
     code: 's.apply(wb.passes.DispatchToLibrary())',
     scope: 'module',
+    doc: '',
+    numbers: [],
   },
   {
     name: 'FoldConstant',
@@ -290,6 +297,8 @@ export const ACTIONS: readonly ActionView[] = [
     sites: 0,
     code: '',
     scope: 'module',
+    doc: '',
+    numbers: [],
   },
 ];
 

@@ -68,7 +68,7 @@ describe('connection', () => {
     const state = run(
       initialState(saved),
       { type: 'select', key: 'main/8' },
-      { type: 'apply', name: 'FuseOps', node: null },
+      { type: 'apply', name: 'FuseOps', node: null, numbers: null },
       { type: 'go', step: 1 },
     );
     expect(selectedNode(state)?.label).toBe('matmul');
@@ -119,7 +119,7 @@ describe('steps', () => {
     const asked = run(
       live(),
       { type: 'go', step: 1 },
-      { type: 'apply', name: 'FuseOps', node: null },
+      { type: 'apply', name: 'FuseOps', node: null, numbers: null },
     );
     expect(asked.outbox[asked.outbox.length - 1]).toMatchObject({ type: 'apply', step: 1 });
     const session = sessionView({ head: 5 });
@@ -328,7 +328,7 @@ describe('answers', () => {
   });
 
   it('shows what was refused and loses nothing', () => {
-    const asked = run(live(), { type: 'apply', name: 'FuseOps', node: null });
+    const asked = run(live(), { type: 'apply', name: 'FuseOps', node: null, numbers: null });
     const diagnostic = {
       code: 'fuse/x',
       severity: 'error' as const,

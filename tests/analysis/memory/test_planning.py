@@ -152,3 +152,12 @@ def test_a_plan_survives_other_names(rng: np.random.Generator) -> None:
     text = module.script().replace(" a:", " other:").replace("(a,", "(other,")
     text = text.replace(" a = ", " other = ")
     assert PlanMemory()(parse(text)).module == parse(text)
+
+
+def test_a_plan_is_never_worse_than_memory_of_its_own_for_each_value() -> None:
+    lines = "a = R.sum(x, axis=[1])\nb = R.exp(x)\nc = R.add(a, a)\nz = R.add(b, c)"
+    plan = plan_memory(legalized(lines, extent="3"))
+    assert isinstance(plan.peak, int)
+    assert isinstance(plan.unshared, int)
+    assert plan.peak <= plan.unshared
+    assert plan.unshared % 64 == 0

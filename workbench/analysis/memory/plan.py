@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from workbench.analysis.arith import Facts
-from workbench.analysis.memory.sizes import Size, Unit, scaled
+from workbench.analysis.memory.placement import rounded
+from workbench.analysis.memory.sizes import ONE, Size, Unit, scaled
 from workbench.analysis.memory.values import Path
 from workbench.ir import Dim, TensorType, Var, as_dim, binary, free_vars, substitute
 from workbench.ir.binary_op import BinaryOp
@@ -94,10 +95,15 @@ class MemoryPlan:
 
     @property
     def unshared(self) -> Dim:
-        """Bytes that values which are not returned would take with memory of their own each."""
+        """Bytes that values which are not returned would take with memory of their own each.
+
+        As in the arena, each begins at a multiple of `ALIGNMENT` bytes.
+        """
         last = len(self.steps)
         alone = (v.size for v in self.values if v.last < last)
-        return _sum((size.count, size.unit) for size in alone)
+        return _sum(
+            (rounded(size.count) if size.unit == ONE else size.count, size.unit) for size in alone
+        )
 
     @property
     def returned(self) -> Dim:

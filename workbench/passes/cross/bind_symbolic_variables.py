@@ -32,7 +32,7 @@ MOST = 2**63 - 1
 
 @dataclass(frozen=True)
 class BindSymbolicVariables(Pass):
-    """Replace symbolic dimensions of the public functions by numbers, by name.
+    """Specialise: replace symbolic dimensions of the public functions by numbers, by name.
 
     Everything is specialised: types, shapes and what is computed with dimensions, dimensions that a
     `match_cast` names again, and the functions that are called. A private function with one set of

@@ -83,5 +83,7 @@ def _missed(plan: MemoryPlan) -> Iterator[Refusal]:
 
 
 def _summary(plan: MemoryPlan) -> str:
-    """`64 bytes instead of 256`."""
+    """`64 bytes instead of 256`, or that nothing is saved."""
+    if plan.peak == plan.unshared:
+        return f"{show_dim(plan.peak)} bytes at once; no two values can share memory"
     return f"{show_dim(plan.peak)} bytes instead of {show_dim(plan.unshared)}"

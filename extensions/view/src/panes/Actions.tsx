@@ -1,22 +1,41 @@
 /** What applies here, and why the rest does not. */
 
+import { useEffect, useState } from 'preact/hooks';
 import type { JSX } from 'preact';
-import type { ActionView } from '../protocol/generated.js';
-import { actions, canAct, isApplying, selectedNode, stepOf } from '../store/selectors.js';
+import type { ActionView, NumberView } from '../protocol/generated.js';
+import type { Numbers } from '../store/events.js';
+import {
+  actions,
+  actionsAbout,
+  canAct,
+  isApplying,
+  selectedNode,
+  stepOf,
+} from '../store/selectors.js';
 import type { PaneProps } from './props.js';
 
+/** How long a person may pause while typing a number before it is tried. */
+const TYPING = 250;
+
 export function Actions({ state, dispatch }: PaneProps): JSX.Element {
+  const [text, setText] = useState('');
   const node = selectedNode(state);
   const known = actions(state);
-  const ordered =
-    known === null ? [] : [...known].sort((a, b) => Number(b.applies) - Number(a.applies));
+  const found = known === null ? [] : actionsAbout(known, text);
+  const ordered = [...found].sort((a, b) => Number(b.applies) - Number(a.applies));
   return (
     <section class="wb-actions" aria-label="Applies here">
-      <h3>Applies here{node === null ? ': whole module' : `: ${node.label}`}</h3>
+      <h3>
+        <span>Applies here{node === null ? ': whole module' : `: ${node.label}`}</span>
+        <Search text={text} setText={setText} />
+      </h3>
       {known === null && (
         <p class="wb-fact">
           {state.connection === 'live' ? 'loading…' : 'run the cell again to apply passes'}
         </p>
+      )}
+      {known !== null && found.length === 0 && text !== '' && (
+        <p class="wb-fact">no pass is about “{text}”</p>
       )}
       <ul role="list">
         {ordered.map((action) => (
@@ -33,6 +52,35 @@ export function Actions({ state, dispatch }: PaneProps): JSX.Element {
   );
 }
 
+interface SearchProps {
+  readonly text: string;
+  readonly setText: (text: string) => void;
+}
+
+function Search({ text, setText }: SearchProps): JSX.Element {
+  return (
+    <input
+      type="search"
+      class="wb-own wb-action-search"
+      aria-label="Search passes"
+      placeholder="search passes"
+      spellcheck={false}
+      autocomplete="off"
+      value={text}
+      onInput={(event) => {
+        setText(event.currentTarget.value);
+      }}
+      onKeyDown={(event) => {
+        if (event.key === 'Escape' && text !== '') {
+          event.preventDefault();
+          event.stopPropagation();
+          setText('');
+        }
+      }}
+    />
+  );
+}
+
 interface RowProps extends PaneProps {
   readonly action: ActionView;
 }
@@ -41,9 +89,21 @@ function Row({ action, state, dispatch }: RowProps): JSX.Element {
   const node = selectedNode(state);
   const base = state.cursor;
   const whole = node !== null && action.scope === 'module';
+  const typed = useTyped(action, dispatch);
+  const ready = canAct(state) && !isApplying(state) && action.applies && typed.answered;
   const propose = (): void => {
     if (action.code !== '') {
       dispatch({ type: 'propose', line: { base, code: action.code } });
+    }
+  };
+  const apply = (): void => {
+    if (ready) {
+      dispatch({
+        type: 'apply',
+        name: action.name,
+        node: action.scope === 'selection' ? (node?.key ?? null) : null,
+        numbers: action.numbers.length > 0 ? numbersOf(typed.fields) : null,
+      });
     }
   };
   return (
@@ -51,34 +111,115 @@ function Row({ action, state, dispatch }: RowProps): JSX.Element {
       <button
         type="button"
         class="wb-action-name"
+        title={action.doc}
         aria-label={`Show the code of ${action.name}`}
         onClick={propose}
       >
         {action.name}
       </button>
-      <span class="wb-reason" title={action.reason}>
+      <span class="wb-reason" title={action.doc === '' ? action.reason : action.doc}>
         {action.reason}
         {whole && action.applies && <span class="wb-fact"> (whole module)</span>}
       </span>
-      {action.applies ? (
+      {action.applies || action.numbers.length > 0 ? (
         <button
           type="button"
           aria-label={`Apply ${action.name}`}
-          disabled={!canAct(state) || isApplying(state)}
-          onClick={() => {
-            dispatch({
-              type: 'apply',
-              name: action.name,
-              node: action.scope === 'selection' ? (node?.key ?? null) : null,
-            });
-          }}
+          disabled={!ready}
+          onClick={apply}
         >
           Apply
         </button>
       ) : (
         <span class="wb-fact">not here</span>
       )}
+      {action.numbers.length > 0 && (
+        <span class="wb-action-numbers">
+          {typed.fields.map((one) => (
+            <NumberField key={one.name} one={one} set={typed.set} apply={apply} />
+          ))}
+        </span>
+      )}
     </li>
+  );
+}
+
+interface Typed {
+  readonly fields: readonly NumberView[];
+  readonly set: (name: string, value: number | null) => void;
+  /** Whether what the kernel says is about these numbers. */
+  readonly answered: boolean;
+}
+
+/** The numbers of a pass as a person types them; tried when the typing pauses. */
+function useTyped(action: ActionView, dispatch: PaneProps['dispatch']): Typed {
+  const [own, setOwn] = useState<Readonly<Record<string, number | null>> | null>(null);
+  const fields = action.numbers.map((one) => ({
+    name: one.name,
+    value: own !== null && one.name in own ? (own[one.name] ?? null) : one.value,
+  }));
+  const text = JSON.stringify(numbersOf(fields));
+  const answered = text === JSON.stringify(numbersOf(action.numbers));
+  useEffect(() => {
+    if (own === null || answered) {
+      return undefined;
+    }
+    const timer = setTimeout(() => {
+      dispatch({ type: 'numbers', numbers: JSON.parse(text) as Numbers });
+    }, TYPING);
+    return () => {
+      clearTimeout(timer);
+    };
+  }, [own, text, answered, dispatch]);
+  return {
+    fields,
+    set: (name, value) => {
+      setOwn({ ...own, [name]: value });
+    },
+    answered,
+  };
+}
+
+/** Those that have a value, by name. */
+function numbersOf(fields: readonly NumberView[]): Numbers {
+  const given = fields.flatMap(({ name, value }) =>
+    value === null ? [] : [[name, value] as const],
+  );
+  return Object.fromEntries(given);
+}
+
+interface NumberProps {
+  readonly one: NumberView;
+  readonly set: Typed['set'];
+  readonly apply: () => void;
+}
+
+/** `n = [3]`; an empty field leaves the dimension as it is. */
+function NumberField({ one, set, apply }: NumberProps): JSX.Element {
+  return (
+    <label class="wb-number">
+      <code>{one.name} =</code>
+      <input
+        type="number"
+        class="wb-own"
+        aria-label={`${one.name} =`}
+        title="empty: stays symbolic"
+        min={0}
+        step={1}
+        placeholder="any"
+        value={one.value ?? ''}
+        onInput={(event) => {
+          const value = event.currentTarget.valueAsNumber;
+          set(one.name, Number.isInteger(value) ? value : null);
+        }}
+        onKeyDown={(event) => {
+          if (event.key === 'Enter') {
+            event.preventDefault();
+            apply();
+          }
+        }}
+      />
+    </label>
   );
 }
 

@@ -98,8 +98,9 @@ function Verdict({ state, dispatch }: PaneProps): JSX.Element | null {
   const where = state.cursor === state.session?.head ? '' : `step ${shown.index}: `;
   const tone = `wb-verdict wb-verdict--${verdictTone(verdict.state)}`;
   const { first } = verdict;
+  const told = verdict.at === '' ? verdict.text : `${verdict.text} ${verdict.at}`;
   if (first === null) {
-    return <span class={tone}>{where + verdict.text}</span>;
+    return <span class={tone}>{where + told}</span>;
   }
   return (
     <button
@@ -110,7 +111,7 @@ function Verdict({ state, dispatch }: PaneProps): JSX.Element | null {
         dispatch({ type: 'select', key: first.node });
       }}
     >
-      {where + verdict.text}
+      {where + told}
     </button>
   );
 }

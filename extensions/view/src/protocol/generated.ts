@@ -1,7 +1,7 @@
 // Generated from workbench/view/protocol.py by `make protocol`. Do not edit.
 
 /** Version of the protocol that these types describe. */
-export const VERSION = 3;
+export const VERSION = 4;
 
 export type NodeKind = 'constant' | 'function' | 'input' | 'library' | 'op' | 'other' | 'tensor';
 
@@ -112,6 +112,12 @@ export interface OriginView {
   readonly step: number | null;
 }
 
+/** A parameter that is a natural number, or nothing. */
+export interface NumberView {
+  readonly name: string;
+  readonly value: number | null;
+}
+
 /** A pass that could be applied here, or the reason why not. */
 export interface ActionView {
   readonly name: string;
@@ -120,6 +126,8 @@ export interface ActionView {
   readonly sites: number;
   readonly code: string;
   readonly scope: 'module' | 'selection';
+  readonly doc: string;
+  readonly numbers: readonly NumberView[];
 }
 
 /** One way to compute the selected call. */
@@ -188,6 +196,7 @@ export interface VerdictView {
   readonly local_error: number | null;
   readonly drift: number | null;
   readonly inputs: string;
+  readonly at: string;
   readonly first: FirstDifference | null;
   readonly checked: number;
 }
@@ -455,15 +464,17 @@ export interface Actions {
   readonly id: number;
   readonly step: number;
   readonly node: string | null;
+  readonly numbers: Readonly<Record<string, number>> | null;
 }
 
-/** Apply the pass of that name, at one node or everywhere. */
+/** Apply the pass of that name, at one node or everywhere, with numbers as in `Actions`. */
 export interface Apply {
   readonly type: 'apply';
   readonly id: number;
   readonly step: number;
   readonly name: string;
   readonly node: string | null;
+  readonly numbers: Readonly<Record<string, number>> | null;
 }
 
 /** Which schedule primitives apply at a loop or block (`matmul/12`), and why not the others. */

@@ -4,6 +4,9 @@ import type { Message } from '../protocol/generated.js';
 import type { Arguments } from './scheduling.js';
 import type { Line, Tab } from './state.js';
 
+/** Parameters of a pass that are numbers, by name. */
+export type Numbers = Readonly<Record<string, number>>;
+
 export type ViewEvent =
   | { readonly type: 'connected'; readonly key: string }
   | { readonly type: 'disconnected'; readonly message: string }
@@ -23,7 +26,13 @@ export type ViewEvent =
   | { readonly type: 'tab'; readonly tab: Tab }
   | { readonly type: 'outline'; readonly open: boolean }
   | { readonly type: 'propose'; readonly line: Line | null }
-  | { readonly type: 'apply'; readonly name: string; readonly node: string | null }
+  | {
+      readonly type: 'apply';
+      readonly name: string;
+      readonly node: string | null;
+      readonly numbers: Numbers | null;
+    }
+  | { readonly type: 'numbers'; readonly numbers: Numbers }
   | { readonly type: 'place'; readonly key: string | null; readonly spot?: string }
   | { readonly type: 'try'; readonly name: string; readonly arguments: Arguments }
   | { readonly type: 'attempt'; readonly name: string; readonly arguments: Arguments }

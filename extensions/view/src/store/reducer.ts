@@ -47,7 +47,7 @@ function ensure(before: State): State {
       : state;
   }
   if (state.actions[state.cursor] === undefined) {
-    state = askOnce(state, { type: 'actions', step: state.cursor, node: null });
+    state = askOnce(state, { type: 'actions', step: state.cursor, node: null, numbers: null });
   }
   if (state.tab === 'script' && state.scripts[state.cursor] === undefined) {
     state = askOnce(state, { type: 'script', step: state.cursor });
@@ -131,6 +131,7 @@ type Command = Extract<
   {
     readonly type:
       | 'apply'
+      | 'numbers'
       | 'swap'
       | 'edited'
       | 'checkout'
@@ -149,7 +150,15 @@ function request(before: State, event: Command): State {
   const step = state.cursor;
   switch (event.type) {
     case 'apply':
-      return ask(state, { type: 'apply', step, name: event.name, node: event.node });
+      return ask(state, {
+        type: 'apply',
+        step,
+        name: event.name,
+        node: event.node,
+        numbers: event.numbers,
+      });
+    case 'numbers':
+      return ask(state, { type: 'actions', step, node: null, numbers: event.numbers });
     case 'swap':
       return ask(state, {
         type: 'swap',

@@ -88,6 +88,28 @@ export function actions(state: State): readonly ActionView[] | null {
     : (detail(state)?.actions ?? null);
 }
 
+/** Those of some passes that a person's words are about: each word begins one of theirs. */
+export function actionsAbout(found: readonly ActionView[], text: string): readonly ActionView[] {
+  const asked = words(text);
+  return found.filter((action) => {
+    const known = words(
+      [action.name, action.reason, action.doc, ...action.numbers.map((one) => one.name)].join(' '),
+    );
+    return asked.every(
+      (word) =>
+        (action.numbers.length > 0 && /^\d+$/.test(word)) ||
+        known.some((other) => (word.length === 1 ? other === word : other.startsWith(word))),
+    );
+  });
+}
+
+/** The words of a text and of the names in it, in one spelling: `FuseOps` is `fuse`, `ops` too. */
+function words(text: string): string[] {
+  const parts = text.replace(/([a-z\d])(?=[A-Z])/g, '$1 ');
+  const found = `${text} ${parts}`.toLowerCase().replace(/iz(?=[aei])/g, 'is');
+  return found.match(/[\p{L}\d_]+/gu) ?? [];
+}
+
 /** The memory plan of the function that is drawn. */
 export function memoryOf(state: State): MemoryView | null {
   return state.memories[detailKey(state.cursor, state.graph)] ?? null;
