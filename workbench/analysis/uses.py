@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing_extensions import TypeIs
 
-from workbench.analysis.calls import bindings_in
+from workbench.analysis.calls import bindings_in, call_sites
 from workbench.ir import (
     Arg,
     Constant,
@@ -29,7 +29,6 @@ from workbench.ir.graph import (
 )
 from workbench.support import NodeId
 
-_NAMING = (CallTIR, CallTIRInplace, CallFunction)
 _CALLS = (CallOp, CallTIR, CallPacked, CallFunction, CallTIRInplace)
 """A tuple: asking for a union would take most of the time here."""
 
@@ -105,13 +104,7 @@ def constant_values(function: GraphFunction) -> dict[NodeId, Constant]:
 
 def callees(module: IRModule) -> dict[str, int]:
     """How often each function of the module is called."""
-    counts: dict[str, int] = {}
-    for function in module.graph_functions.values():
-        for binding in bindings_in(function.blocks):
-            value = binding.value
-            if isinstance(value, _NAMING):
-                counts[value.callee] = counts.get(value.callee, 0) + 1
-    return counts
+    return {callee: len(sites) for callee, sites in call_sites(module).items()}
 
 
 def algorithms(module: IRModule) -> frozenset[str]:
