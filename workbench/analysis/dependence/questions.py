@@ -238,7 +238,10 @@ class Solver:
         real = self._confirmed(question, witness)
         if real or (real is None and not reasons):
             return Finding(Found.SOME, question, witness)
-        sample = self._sampled(question, shared, equations)
+        # What depends on memory alone is no clearer for some values of the symbols.
+        terms = self.model.terms.table.values()
+        some = real is False or any(term.factors or term.division is not None for term in terms)
+        sample = self._sampled(question, shared, equations) if some else None
         if sample is not None:
             return Finding(Found.SOME, question, sample)
         return Finding(Found.UNKNOWN, question, witness, reasons)
