@@ -24,7 +24,7 @@ def closing_of(edges: dict[str, str], result: str, farthest: int = 31) -> dict[s
     names = {var.id: name for name, var in values.items()}
     facts = fusion_facts(lowered, lowered.graph_functions["main"])
     found = closings(facts, farthest)
-    return {names[v]: f"{names[c.value]}{c.distance}" for v, c in found.items()}
+    return {names[v]: f"{names[c]}{found.distance(v)}" for v, c in found.first.items()}
 
 
 CHAIN = {"a": "x", "b": "a", "c": "b"}

@@ -8,7 +8,7 @@ import pytest
 
 import workbench.ops  # noqa: F401  # pyright: ignore[reportUnusedImport]  found by name
 from workbench.ir import GraphFunction, IRModule, structurally_equal
-from workbench.rewrite.summary import summary
+from workbench.rewrite.summary import StaticTypes, summary
 from workbench.script import parse
 
 TEXT = """
@@ -29,6 +29,7 @@ class Module:
         y = cls.group(x, w)
         return y
 """
+TYPES = StaticTypes()
 PLAIN = TEXT.replace("            c = R.split(b, indices_or_sections=2, axis=1)\n", "")
 EDITS = [
     ("R.matmul(x, w)", "R.matmul(w, x)"),
@@ -51,8 +52,8 @@ def group(text: str) -> GraphFunction:
 def test_names_and_ids_do_not_matter() -> None:
     renamed = group(PLAIN.replace("a = ", "other = ").replace("(a, x)", "(other, x)"))
     moved = IRModule((("group", replace(renamed, next_id=renamed.next_id + 5)),))["group"]
-    assert summary(group(PLAIN)) == summary(moved)
-    assert summary(moved)[1]
+    assert summary(group(PLAIN), TYPES) == summary(moved, TYPES)
+    assert summary(moved, TYPES)[1]
     assert structurally_equal(group(PLAIN), moved)
 
 
@@ -66,17 +67,17 @@ def test_every_difference_matters() -> None:
     functions = [group(text) for text in texts]
     for n, a in enumerate(functions):
         for m, b in enumerate(functions):
-            assert summary(a)[1]
-            assert (summary(a) == summary(b)) == structurally_equal(a, b) == (n == m)
+            assert summary(a, TYPES)[1]
+            assert (summary(a, TYPES) == summary(b, TYPES)) == structurally_equal(a, b) == (n == m)
 
 
 @pytest.mark.parametrize("text", [TEXT, PLAIN.replace('(4, 4), "float32"', '("n", 4), "float32"')])
 def test_what_the_key_does_not_say_is_compared(text: str) -> None:
-    key, whole = summary(group(text.replace("R.matmul(x, w)", "R.multiply(x, w)")))
+    key, whole = summary(group(text.replace("R.matmul(x, w)", "R.multiply(x, w)")), TYPES)
     assert not whole
-    assert key == summary(group(text.replace("R.matmul(x, w)", "R.multiply(w, x)")))[0]
+    assert key == summary(group(text.replace("R.matmul(x, w)", "R.multiply(w, x)")), TYPES)[0]
 
 
 def test_public_functions_are_never_shared() -> None:
     main = parse(PLAIN)["main"]
-    assert summary(main) == ("public", False)
+    assert summary(main, TYPES) == ("public", False)

@@ -5,10 +5,11 @@ And, for each edge between two values, why it is none inside a group.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
-from workbench.analysis.fusion_closing import Closing, closings
+from workbench.analysis.fusion_closing import Closings, closings
 from workbench.analysis.fusion_edges import Edge, edges_apart
 from workbench.analysis.fusion_facts import OUTSIDE, FusionFacts, fusion_facts, obstacle
 from workbench.analysis.op_pattern import OpPattern
@@ -43,7 +44,7 @@ class _Made:
     """The groups made so far."""
 
     facts: FusionFacts
-    closings: dict[NodeId, Closing]
+    closings: Closings
     seeds: dict[NodeId, Binding] = field(default_factory=dict[NodeId, Binding])
     """The first member of the group of a value."""
     reasons: dict[NodeId, str] = field(default_factory=dict[NodeId, str])
@@ -78,12 +79,12 @@ def _seeds(facts: FusionFacts) -> list[Binding]:
     for value, pattern in facts.patterns.items():
         if facts.places[value] == OUTSIDE or pattern is OpPattern.OPAQUE:
             continue
-        rank = 0 if facts.is_group(value) else 1 if pattern >= OpPattern.REDUCTION else 2
+        rank = 0 if value in facts.groups else 1 if pattern >= OpPattern.REDUCTION else 2
         ranks[rank].append(facts.bindings[value])
     return [seed for rank in ranks for seed in rank]
 
 
-@dataclass
+@dataclass(slots=True)
 class _Growing:
     """A group that grows: its members, and what it still needs to be one function."""
 
@@ -110,10 +111,10 @@ class _Growing:
                 self.seen.add(position)
                 heappush(self.waiting, position)
 
-    def producers(self, candidate: Binding) -> list[Binding]:
+    def producers(self, candidate: Binding) -> Iterator[Binding]:
         """The members that a binding reads."""
         read = self.facts.reads[candidate.var.id]
-        return [self.members[var.id] for var in read if var.id in self.members]
+        return (self.members[var.id] for var in read if var.id in self.members)
 
     def gap(self) -> str:
         """Why the members are no function by themselves; empty where they are."""
@@ -125,8 +126,11 @@ def _grow(seed: Binding, made: _Made) -> list[Binding]:
     """The longest closed set that starts with `seed`: only its last member is read outside."""
     growing, last, closed = _Growing(made.facts), seed.var.id, 1
     growing.add(seed)
-    while (closing := made.closings.get(last)) is not None and _reach(closing, seed, growing, made):
-        last = closing.value
+    while (closing := made.closings.first.get(last)) is not None:
+        room = LARGEST_GROUP - len(growing.members)
+        if made.closings.distance(last) > room or not _reach(closing, seed, growing, made):
+            break
+        last = closing
         if gap := growing.gap():
             made.reasons.setdefault(last, gap)
         else:
@@ -134,15 +138,13 @@ def _grow(seed: Binding, made: _Made) -> list[Binding]:
     return [*growing.members.values()][:closed]
 
 
-def _reach(closing: Closing, seed: Binding, growing: _Growing, made: _Made) -> bool:
+def _reach(closing: NodeId, seed: Binding, growing: _Growing, made: _Made) -> bool:
     """Add the calls up to one that closes the group; whether they all may be in it.
 
     Where one may not, what it reads is read outside for good.
     """
-    if len(growing.members) + closing.distance > LARGEST_GROUP:
-        return False
     facts = made.facts
-    while closing.value not in growing.members:
+    while closing not in growing.members:
         candidate = facts.in_order[heappop(growing.waiting)]
         value = candidate.var.id
         if value in made.seeds or len(growing.members) == LARGEST_GROUP:

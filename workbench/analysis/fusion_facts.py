@@ -5,6 +5,7 @@ Everything is read off the tensor functions; no operator is known by its name.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from workbench.analysis.effects import must_run
@@ -67,10 +68,8 @@ class FusionFacts:
     users: dict[NodeId, list[NodeId]] = field(default_factory=dict[NodeId, list[NodeId]])
     """The bindings that read a value, once each, in program order."""
     results: frozenset[NodeId] = frozenset()
-
-    def is_group(self, value: NodeId) -> bool:
-        """Whether the value is what a group gives that somebody made before."""
-        return isinstance(self.bindings[value].value, CallFunction) and value in self.patterns
+    groups: set[NodeId] = field(default_factory=set[NodeId])
+    """What groups give that somebody made before."""
 
 
 def fusion_facts(module: IRModule, function: GraphFunction) -> FusionFacts:
@@ -83,8 +82,9 @@ def fusion_facts(module: IRModule, function: GraphFunction) -> FusionFacts:
         facts.order[value] = len(facts.in_order)
         facts.in_order.append(binding)
         facts.bindings[value] = binding
-        facts.reads[value] = tuple(dict.fromkeys(own_vars(binding.value)))
-        for var in facts.reads[value]:
+        read = own_vars(binding.value)
+        facts.reads[value] = read = tuple(dict.fromkeys(read)) if len(read) > 1 else read
+        for var in read:
             facts.users.setdefault(var.id, []).append(value)
         if must_run(binding.value, module):
             passed[number] = passed.get(number, 0) + 1
@@ -98,6 +98,8 @@ def fusion_facts(module: IRModule, function: GraphFunction) -> FusionFacts:
         facts.patterns[value] = pattern
         if moves:
             facts.moves.add(value)
+        if isinstance(binding.value, CallFunction):
+            facts.groups.add(value)
     return facts
 
 
@@ -163,11 +165,13 @@ def _is_call(binding: Binding) -> bool:
     return isinstance(binding.value, CallTIR)
 
 
-def obstacle(seed: Binding, producers: list[Binding], consumer: Binding, facts: FusionFacts) -> str:
+def obstacle(
+    seed: Binding, producers: Iterable[Binding], consumer: Binding, facts: FusionFacts
+) -> str:
     """Why `consumer` cannot follow `producers` in the group that begins with `seed`; else empty."""
     name = consumer.var.name
     pattern = facts.patterns[consumer.var.id]
-    if facts.is_group(consumer.var.id):
+    if consumer.var.id in facts.groups:
         return f"`{name}` is a group that was made before: others follow it, it follows none"
     anchored = facts.patterns[seed.var.id] >= OpPattern.REDUCTION
     limit = OpPattern.BROADCAST if anchored else OpPattern.INJECTIVE
@@ -177,7 +181,7 @@ def obstacle(seed: Binding, producers: list[Binding], consumer: Binding, facts: 
         return f"`{name}` {WORDS[pattern]}"
     if anchored and shape_of(seed) != shape_of(consumer):
         return f"`{name}` has another shape than `{seed.var.name}`"
-    for producer in [] if anchored else producers:
+    for producer in () if anchored else producers:
         moves = producer.var.id in facts.moves
         if not moves and not _as_many(producer, consumer):
             return (

@@ -57,7 +57,7 @@ def argument_vars(value: GraphExpr) -> tuple[Var, ...]:
 def own_vars(value: GraphExpr) -> tuple[Var, ...]:
     """The variables that a right side itself reads: of a branch, what it asks and gives."""
     args = arguments(value)
-    if not isinstance(value, IfThenElse) and _all_vars(args):
+    if not isinstance(value, IfThenElse) and all_vars(args):
         return args
     read = [*args]
     if isinstance(value, IfThenElse):
@@ -65,7 +65,7 @@ def own_vars(value: GraphExpr) -> tuple[Var, ...]:
     return tuple(var for arg in read for var in leaf_vars(arg))
 
 
-def _all_vars(args: tuple[Arg, ...]) -> TypeIs[tuple[Var, ...]]:
+def all_vars(args: tuple[Arg, ...]) -> TypeIs[tuple[Var, ...]]:
     """Whether nothing needs to be taken apart, as for most calls."""
     for arg in args:  # noqa: SIM110  a generator would take longer than the rest
         if arg.__class__ is not Var:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import is_
 
+from workbench.analysis.uses import all_vars, own_vars
 from workbench.ir import (
     Alias,
     Arg,
@@ -86,7 +87,7 @@ def outline(
     for old, new in zip(members, inside.bindings, strict=True):
         source, result = NodeRef(function, old.var.id), NodeRef(callee, new.var.id)
         editor.derivations.append(Derivation(rule, (source,), (result,), Relation.MOVED))
-    return Outlined(callee, tuple(var.id for var in results))
+    return Outlined(callee, tuple([var.id for var in results]))
 
 
 def _function(
@@ -97,8 +98,25 @@ def _function(
     function: str,
 ) -> tuple[GraphFunction, tuple[Arg, ...]]:
     """The members as a function of what they read from outside, and the arguments for it."""
-    inside = {member.var.id for member in members}
     ids = IdSource(caller.next_id)
+    args, params, bindings = _over_params(members, ids, function)
+    result: Arg = results[0] if len(results) == 1 else TupleValue(tuple(results))
+    block = BindingBlock(bindings, dataflow=True, outputs=tuple([var.id for var in results]))
+    made = GraphFunction(
+        params, (block,), result, type_of(result), attrs, private=True, next_id=ids.next
+    )
+    return made, args
+
+
+def _over_params(
+    members: Sequence[Binding], ids: IdSource, function: str
+) -> tuple[tuple[Arg, ...], tuple[Var, ...], tuple[Binding, ...]]:
+    """What the members read from outside, the parameters for it, and the members over these."""
+    inside = {member.var.id for member in members}
+    if all(isinstance(m.value, _CALLS) and all_vars(m.value.args) for m in members):
+        read = [var for member in members for var in own_vars(member.value)]
+        outer = tuple({var.id: var for var in read if var.id not in inside}.values())
+        return outer, outer, tuple(members)
     params: dict[Arg, Var] = {}
 
     def leaf(arg: Arg) -> Arg:
@@ -115,18 +133,7 @@ def _function(
                 return arg
 
     bindings = tuple([_inside(member, leaf, function) for member in members])
-    result: Arg = results[0] if len(results) == 1 else TupleValue(tuple(results))
-    block = BindingBlock(bindings, dataflow=True, outputs=tuple(var.id for var in results))
-    made = GraphFunction(
-        tuple(params.values()),
-        (block,),
-        result,
-        type_of(result),
-        attrs,
-        private=True,
-        next_id=ids.next,
-    )
-    return made, tuple(params)
+    return tuple(params), tuple(params.values()), bindings
 
 
 def _inside(member: Binding, leaf: Callable[[Arg], Arg], function: str) -> Binding:

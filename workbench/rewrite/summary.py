@@ -16,6 +16,7 @@ from workbench.ir import (
     GraphFunction,
     TensorFunction,
     TupleValue,
+    Type,
     Var,
     fingerprint,
     structurally_equal,
@@ -36,6 +37,7 @@ class EqualFunctions:
         self._functions = functions
         self._alike: dict[object, _Alike] = {}
         self._asked: dict[int, tuple[Function, bool, list[str]]] = {}
+        self._types = StaticTypes()
         for name, function in functions.items():
             self.add(name, function)
 
@@ -52,11 +54,12 @@ class EqualFunctions:
         if isinstance(function, GraphFunction) and not function.private:
             return
         if id(function) not in self._asked:
-            key = summary(function)
+            key = summary(function, self._types)
             alike = self._alike.setdefault(_calls(function), _Alike())
             for name in alike.waiting:
                 if name in self._functions:
-                    alike.by_summary.setdefault(summary(self._functions[name]), []).append(name)
+                    said = summary(self._functions[name], self._types)
+                    alike.by_summary.setdefault(said, []).append(name)
             alike.waiting.clear()
             self._asked[id(function)] = function, key[1], alike.by_summary.setdefault(key, [])
         _, whole, names = self._asked[id(function)]
@@ -76,7 +79,25 @@ class _Alike:
         self.waiting: list[str] = []
 
 
-def summary(function: Function) -> tuple[object, bool]:
+class StaticTypes:
+    """Numbers of static types, by which types are compared once and not in each function."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, tuple[Type, int | None]] = {}
+        self._numbers: dict[Type, int] = {}
+
+    def number(self, type_: Type) -> int | None:
+        """The same for equal types, None for one that is not static."""
+        seen = self._seen.get(id(type_))
+        if seen is None:
+            number = None
+            if is_static(type_):
+                number = self._numbers.setdefault(type_, len(self._numbers))
+            seen = self._seen[id(type_)] = type_, number  # held, so that the address stays its own
+        return seen[1]
+
+
+def summary(function: Function, static: StaticTypes) -> tuple[object, bool]:
     """A key that equal functions share, and whether they share it with no others.
 
     It says all of a tensor function, and of a private graph function that only calls others and
@@ -86,7 +107,7 @@ def summary(function: Function) -> tuple[object, bool]:
         return (fingerprint(function), function.private), True
     if not function.private:
         return "public", False
-    whole = _plain_calls(function)
+    whole = _plain_calls(function, static)
     return (_calls(function), False) if whole is None else (whole, True)
 
 
@@ -106,29 +127,30 @@ def _calls(function: Function) -> object:
     return tuple(found)
 
 
-def _plain_calls(function: GraphFunction) -> object | None:
+def _plain_calls(function: GraphFunction, static: StaticTypes) -> object | None:
     """All of a function but ids and names of values; None where it has more than plain calls."""
     numbers: dict[NodeId, int] = {}
-    types: list[object] = []
-    for param in function.params:
-        if not is_static(param.type):
-            return None
-        numbers[param.id] = len(numbers)
-        types.append(param.type)
     rows: list[object] = []
+    for param in function.params:
+        numbers[param.id] = len(numbers)
+        rows.append(static.number(param.type))
+    if None in rows:
+        return None
     for block in function.blocks:
         for binding in block.bindings:
-            if not _add_row(binding, numbers, rows):
+            if not _add_row(binding, numbers, rows, static):
                 return None
         rows.append((block.dataflow, frozenset(map(numbers.get, block.outputs))))
     result = _leaf(function.result, numbers)
     if result is None:
         return None
     flags = (function.private, function.pure, repr(function.attrs))
-    return tuple(types), tuple(rows), result, function.return_type, flags
+    return len(function.params), tuple(rows), result, function.return_type, flags
 
 
-def _add_row(binding: Binding, numbers: dict[NodeId, int], rows: list[object]) -> bool:
+def _add_row(
+    binding: Binding, numbers: dict[NodeId, int], rows: list[object], static: StaticTypes
+) -> bool:
     """Append what a binding says, and number its value; whether it is a plain call."""
     value, var = binding.value, binding.var
     rest: object = None
@@ -137,9 +159,9 @@ def _add_row(binding: Binding, numbers: dict[NodeId, int], rows: list[object]) -
         if value.attrs:
             rest = repr(value.attrs)  # equal texts only: 0.0 is not -0.0, 1 is not True
     elif isinstance(value, CallTIR):
-        if value.scalars or not all(map(is_static, value.out_types)):
+        name, rest = value.callee, tuple(map(static.number, value.out_types))
+        if value.scalars or None in rest:
             return False
-        name, rest = value.callee, value.out_types
     elif isinstance(value, CallFunction):
         name = value.callee
     else:
@@ -152,9 +174,10 @@ def _add_row(binding: Binding, numbers: dict[NodeId, int], rows: list[object]) -
         if leaf is None:
             return False
         rows.append(leaf)
-    if not is_static(var.type):
+    type_ = static.number(var.type)
+    if type_ is None:
         return False
-    rows.append(var.type)
+    rows.append(type_)
     numbers[var.id] = len(numbers)
     return True
 

@@ -63,6 +63,8 @@ class FuseOps(Rule):
     def rewrite(self, site: Site, editor: ModuleEditor) -> None:
         members = [b for v in reversed(site.nodes) if (b := editor.binding(site.function, v))]
         made = outline(editor, site.function, members, _name(members), rule=self.name)
+        if not isinstance(members[0].value, CallFunction):
+            return
         inside = editor.binding(made.callee, members[0].var.id)
         if inside is not None and isinstance(inside.value, CallFunction):
             dims = _dimensions(editor.current, inside.value)
@@ -72,11 +74,13 @@ class FuseOps(Rule):
     @override
     def finish(self, editor: ModuleEditor) -> IRModule:
         module = editor.commit()
-        called = callees(module)
-        before = callees(editor.base)
-        for name, function in editor.base.graph_functions.items():
-            if is_fused(function) and function.private and name in before and name not in called:
-                editor.remove_function(name)
+        functions = editor.base.graph_functions.items()
+        groups = [name for name, f in functions if is_fused(f) and f.private]
+        if groups:
+            called, before = callees(module), callees(editor.base)
+            for name in groups:
+                if name in before and name not in called:
+                    editor.remove_function(name)
         return editor.commit()
 
 
