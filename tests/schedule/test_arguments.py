@@ -12,7 +12,8 @@ import pytest
 from workbench.analysis.index_map import IndexMap
 from workbench.ir import IRModule, module_digest
 from workbench.ir.verify import check
-from workbench.schedule import Schedule
+from workbench.passes import ScheduleDefault
+from workbench.schedule import Schedule, ScheduleOptions
 from workbench.schedule.arguments import PLACES
 from workbench.schedule.primitives import PRIMITIVES
 from workbench.script import parse
@@ -292,3 +293,30 @@ def test_primitives_made_by_hand_keep_plain_values() -> None:
             Schedule(MODULE).apply(wrong)
         assert [d.code for d in caught.value.diagnostics] == ["call/wrong-kind"]
         assert caught.value.diagnostics[0].function == "f"
+
+
+def test_a_seed_of_another_kind_is_told_of_the_class_that_was_called() -> None:
+    with pytest.raises(CompileError) as caught:
+        Schedule(MODULE, seed="one")  # pyright: ignore[reportArgumentType]
+    assert caught.value.diagnostics[0].message.startswith("`Schedule` takes an integer as `seed`")
+
+
+@pytest.mark.parametrize("variable", ["a b", "", "for", "1st", "s.x", "s; exit()"])
+def test_a_trace_is_written_with_a_name(variable: str) -> None:
+    schedule = Schedule(MODULE)
+    schedule.parallel("i")
+    with pytest.raises(CompileError, match="takes the name of a variable"):
+        schedule.trace.python(variable)
+    assert schedule.trace.python("again").startswith("again.parallel(")
+
+
+@pytest.mark.parametrize("name", ["lanes", "rows", "vectors"])
+def test_options_and_the_pass_have_one_limit(name: str) -> None:
+    said: list[str] = []
+    wrong: dict[str, Any] = {name: -1}
+    for made in (lambda: ScheduleOptions(**wrong), lambda: ScheduleDefault(**wrong)(MODULE)):
+        with pytest.raises(CompileError) as caught:
+            made()
+        said.append(caught.value.diagnostics[0].message.split(" is ")[1])
+    assert said[0] == said[1]
+    assert said[0].startswith("a number from ")

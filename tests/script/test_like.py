@@ -198,3 +198,30 @@ def test_a_number_that_is_none_is_itself() -> None:
     before, after = ids(module), ids(parse(text, like=module))
     assert after["a"] == before["a"]
     assert after["b"] != before["b"]
+
+
+BRANCHES = """
+@I.ir_module
+class Module:
+    @R.function
+    def main(x: R.Tensor((4,), "float32"), c: R.Tensor((), "bool")) -> R.Tensor((4,), "float32"):
+        if c:
+            a: R.Tensor((4,), "float32") = R.exp(x)
+            y = a
+        else:
+            b: R.Tensor((4,), "float32") = R.tanh(x)
+            y = b
+        z = R.nn.relu(y)
+        return z
+"""
+
+
+def test_a_branch_stands_before_its_arms_and_keeps_its_id() -> None:
+    module = parse(BRANCHES)
+    names = [d.name for d in definitions("main", module["main"])]
+    assert names == ["x", "c", "y", "a", "b", "z"]
+    result = parse(BRANCHES.replace("R.nn.relu(y)", "R.exp(y)"), like=module)
+    before, after = ids(module), ids(result)
+    assert {name for name in before if before[name] != after[name]} == {"z"}
+    other = ids(parse(BRANCHES.replace("R.tanh(x)", "R.sin(x)"), like=module))
+    assert {name for name in before if before[name] != other[name]} == {"b", "y", "z"}

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 
 from workbench.ir import (
     Binding,
-    BindingBlock,
     CallFunction,
     CallPacked,
     CallTIR,
     CallTIRInplace,
     Function,
     GraphFunction,
-    IfThenElse,
     IRModule,
+    bindings_in,
 )
 from workbench.support.slot_init import sets_slots
 
@@ -48,16 +47,6 @@ def call_sites(module: IRModule) -> dict[str, tuple[CallSite, ...]]:
             if isinstance(value, _NAMING):
                 found.setdefault(value.callee, []).append(CallSite(name, binding))
     return {callee: tuple(sites) for callee, sites in found.items()}
-
-
-def bindings_in(blocks: tuple[BindingBlock, ...]) -> Iterator[Binding]:
-    """All bindings of blocks in program order, those inside branches behind their own."""
-    for block in blocks:
-        for binding in block.bindings:
-            yield binding
-            if isinstance(binding.value, IfThenElse):
-                yield from bindings_in(binding.value.then.blocks)
-                yield from bindings_in(binding.value.otherwise.blocks)
 
 
 def named_functions(function: Function) -> list[str]:

@@ -69,6 +69,7 @@ from workbench.ir.graph import (
     StringValue,
     TupleItem,
     TupleValue,
+    bindings_in,
 )
 from workbench.ir.module import Function, IRModule, register_view
 from workbench.ir.pool import ConstantPool, content_digest
@@ -200,6 +201,7 @@ __all__ = [
     "as_dim",
     "as_expr",
     "binary",
+    "bindings_in",
     "children",
     "content_digest",
     "count_registration",

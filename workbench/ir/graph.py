@@ -7,6 +7,7 @@ Composable Abstractions for End-to-End Dynamic Machine Learning", ASPLOS 2025).
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -247,3 +248,13 @@ class GraphFunction:
         """One line; `module.script()` has the text."""
         bindings = counted(nodes_of(self, Binding), "binding")
         return f"GraphFunction{parameter_list(self.params)}: {bindings}"
+
+
+def bindings_in(blocks: tuple[BindingBlock, ...]) -> Iterator[Binding]:
+    """All bindings of blocks in program order, those inside branches behind their own."""
+    for block in blocks:
+        for binding in block.bindings:
+            yield binding
+            if isinstance(binding.value, IfThenElse):
+                yield from bindings_in(binding.value.then.blocks)
+                yield from bindings_in(binding.value.otherwise.blocks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import keyword
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self, cast
@@ -139,7 +140,14 @@ class Trace:
         return result
 
     def python(self, variable: str = "sch") -> str:
-        """The calls of `Schedule` that do the same, a line each."""
+        """The calls of `Schedule` that do the same, a line each, on the schedule of that name.
+
+        Raises:
+            CompileError: `call/arguments` for what is no name in Python.
+        """
+        if not variable.isidentifier() or keyword.iskeyword(variable):
+            message = f"`python` takes the name of a variable, got `{variable}`"
+            raise CompileError(Diagnostic("call/arguments", message, hint='`"sch"`'))
         names: dict[tuple[int, int], str] = {}
         return "\n".join(
             _line(variable, n, step, names) for n, step in enumerate(self.instructions)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from workbench.ir import (
@@ -20,6 +20,7 @@ from workbench.ir import (
     For,
     Function,
     GraphFunction,
+    IfThenElse,
     IRModule,
     TensorFunction,
     Var,
@@ -28,7 +29,6 @@ from workbench.ir import (
     structurally_equal,
 )
 from workbench.script.definitions import Definition, definitions
-from workbench.script.print_graph import all_bindings
 from workbench.support.ids import IdSource, NodeId
 from workbench.support.spans import Span
 
@@ -149,10 +149,10 @@ class _Carrier:
 
     def _pair_bindings(self, function: GraphFunction, like: GraphFunction) -> None:
         candidates: dict[bytes, list[Binding]] = {}
-        for binding in all_bindings(like.blocks):
+        for binding in _arms_first(like.blocks):
             candidates.setdefault(exact_key(binding.value), []).append(binding)
         old_by_id = {d.id: d for d in self.old}
-        for binding in all_bindings(function.blocks):
+        for binding in _arms_first(function.blocks):
             new = self.new_by_id[binding.var.id]
             found = [
                 old_by_id[old.var.id]
@@ -232,6 +232,16 @@ class _Carrier:
         """Where the old one came from, if there is one."""
         old = self.pairs.get(new)
         return old.span if old is not None and old.span is not None else span
+
+
+def _arms_first(blocks: tuple[BindingBlock, ...]) -> Iterator[Binding]:
+    """All bindings, those in the branches of an `if` before it: what it is depends on them."""
+    for block in blocks:
+        for binding in block.bindings:
+            if isinstance(binding.value, IfThenElse):
+                yield from _arms_first(binding.value.then.blocks)
+                yield from _arms_first(binding.value.otherwise.blocks)
+            yield binding
 
 
 def _unique(items: Iterable[Definition]) -> dict[Any, Definition]:

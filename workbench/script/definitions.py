@@ -17,8 +17,9 @@ from workbench.ir import (
     TensorFunction,
     Type,
     Var,
+    bindings_in,
 )
-from workbench.script.print_graph import all_bindings, graph_symbols
+from workbench.script.print_graph import graph_symbols
 from workbench.script.print_tensor import statements_below, symbols_of
 from workbench.script.printer import printed_names
 from workbench.support.ids import NodeId
@@ -80,7 +81,7 @@ def _of_graph(function: GraphFunction, names: dict[NodeId, str]) -> Iterator[Def
         yield _var("symbol", symbol, names)
     for param in function.params:
         yield _var("param", param, names)
-    for binding in all_bindings(function.blocks):
+    for binding in bindings_in(function.blocks):
         yield _var("binding", binding.var, names, binding.span)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any, assert_never
 
 import numpy as np
@@ -34,6 +33,7 @@ from workbench.ir import (
     TupleValue,
     Type,
     Var,
+    bindings_in,
     content_digest,
     walk,
 )
@@ -58,19 +58,9 @@ def write_graph_function(
     _GraphPrinter(w, pool, module).function(name, function)
 
 
-def all_bindings(blocks: tuple[BindingBlock, ...]) -> Iterator[Binding]:
-    """Bindings in program order, those of branches included."""
-    for block in blocks:
-        for binding in block.bindings:
-            if isinstance(binding.value, IfThenElse):
-                yield from all_bindings(binding.value.then.blocks)
-                yield from all_bindings(binding.value.otherwise.blocks)
-            yield binding
-
-
 def graph_symbols(function: GraphFunction) -> list[Var]:
     """Symbolic dimensions of a graph function, in order of first occurrence."""
-    bindings = list(all_bindings(function.blocks))
+    bindings = list(bindings_in(function.blocks))
     bound = {var.id for var in (*function.params, *(b.var for b in bindings))}
     types: list[object] = [param.type for param in function.params]
     types.append(function.return_type)
@@ -383,12 +373,12 @@ def _implied_type(value: object) -> Type | None:
 
 def _calls_module(function: GraphFunction) -> bool:
     calls = CallTIR | CallTIRInplace | CallFunction
-    return any(isinstance(b.value, calls) for b in all_bindings(function.blocks))
+    return any(isinstance(b.value, calls) for b in bindings_in(function.blocks))
 
 
 def _uses(function: GraphFunction) -> set[NodeId]:
     """Ids that arguments and results mention."""
     used = {var.id for var in walk(function.result) if isinstance(var, Var)}
-    for binding in all_bindings(function.blocks):
+    for binding in bindings_in(function.blocks):
         used |= {node.id for node in walk(binding.value) if isinstance(node, Var)}
     return used

@@ -40,17 +40,18 @@ _WORDS: dict[object, str] = {
 }
 
 
-def checks_kinds(function: F, own: tuple[str, ...] = (), home: str = "") -> F:
+def checks_kinds(function: F, own: tuple[str, ...] = ()) -> F:
     """Refuse arguments that the annotations do not allow; `own` are left to the function.
-
-    `home` is the class of a method.
 
     Raises:
         CompileError: when called: `call/arguments` for too many, too few or unknown ones,
             `call/wrong-kind`.
     """
     signature = inspect.signature(function)
-    title = home if function.__name__ == "__init__" else function.__name__
+
+    def title(args: tuple[Any, ...]) -> str:
+        made = function.__name__ == "__init__"
+        return type(args[0]).__name__ if made and args else function.__name__
 
     @functools.cache
     def hints() -> dict[str, Any]:
@@ -62,12 +63,12 @@ def checks_kinds(function: F, own: tuple[str, ...] = (), home: str = "") -> F:
         try:
             given = signature.bind(*args, **keywords)
         except TypeError:
-            fault = wrong_call(title, function, args, keywords)
+            fault = wrong_call(title(args), function, args, keywords)
             assert fault is not None
             raise CompileError(fault) from None
         for name, value, hint in _arguments(given, hints()):
             if not fits(value, hint):
-                raise CompileError(_wrong(title, name, value, hint))
+                raise CompileError(_wrong(title(args), name, value, hint))
         return function(*args, **keywords)
 
     return cast(F, call)
@@ -89,7 +90,7 @@ def methods_check_kinds(*own: str) -> Callable[[C], C]:
         for name, member in list(vars(kind).items()):
             public = name == "__init__" or not name.startswith("_")
             if public and isinstance(member, types.FunctionType):
-                setattr(kind, name, checks_kinds(member, own, kind.__name__))
+                setattr(kind, name, checks_kinds(member, own))
         return kind
 
     return decorate

@@ -19,6 +19,12 @@ def above(limit: int, *, default: float) -> Any:  # noqa: ANN401
     return dataclasses.field(default=default, metadata={ABOVE: limit})
 
 
+def as_in(kind: type[Any], name: str) -> Any:  # noqa: ANN401
+    """A field with the default and the limits of one of another dataclass."""
+    field = next(field for field in dataclasses.fields(kind) if field.name == name)
+    return dataclasses.field(default=field.default, metadata=field.metadata)
+
+
 def beyond_limit(field: dataclasses.Field[Any], value: Any) -> str:  # noqa: ANN401
     """What a number should be that is outside of the limits of its field; empty where it is not."""
     limits = field.metadata

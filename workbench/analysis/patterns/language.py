@@ -12,9 +12,9 @@ from workbench.ir import Attr, Dim, TensorFunction, Type
 from workbench.support import CompileError, Diagnostic
 from workbench.support.found import found as found_words
 from workbench.support.kinds import checks_kinds
+from workbench.support.plain_values import frozen
 
 _checked = functools.partial(checks_kinds, own=("args", "outputs", "value"))
-_method = functools.partial(checks_kinds, home="Pattern")
 
 Kind = Literal["op", "tensor", "library"]
 TypeTest = Callable[[Type], bool]
@@ -48,12 +48,12 @@ class Pattern:
         """Whether the type of the value matters, or how often it is used."""
         return self.asks_type or self.uses is not None
 
-    @_method
+    @checks_kinds
     def named(self, name: str) -> Self:
         """The pattern with a name for its value in the match."""
         return replace(self, name=name)
 
-    @_method
+    @checks_kinds
     def typed(
         self,
         dtype: str = "",
@@ -74,7 +74,7 @@ class Pattern:
             raise CompileError(Diagnostic("call/wrong-kind", message))
         return replace(self, uses=times)
 
-    @_method
+    @checks_kinds
     def where(self, wanted: str, test: TypeTest) -> Self:
         """The pattern for values whose type passes a test; `wanted` says in words what it asks."""
         return replace(self, test=test, wanted=wanted)
@@ -158,7 +158,7 @@ def op(
     Raises:
         CompileError: `pattern/not-a-pattern` for an argument that is none.
     """
-    wanted = tuple((key, _plain(value)) for key, value in sorted(attrs.items()))
+    wanted = tuple((key, frozen(value)) for key, value in sorted(attrs.items()))
     return CallTo("op", _names(target), _arguments(args), wanted, any_order)
 
 
@@ -229,8 +229,3 @@ def _pattern(given: object) -> Pattern:
             hint="attributes are keywords; `anything()` stands for any value",
         )
     )
-
-
-def _plain(value: Attr) -> Attr:
-    """An attribute as calls hold it: lists are tuples."""
-    return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value

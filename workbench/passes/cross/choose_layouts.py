@@ -47,7 +47,7 @@ from workbench.schedule.cpu.kernel_cost import kernel_cycles
 from workbench.schedule.layouts.flow import Found, blocked_convolution, shared
 from workbench.schedule.layouts.relayout import relaid_function
 from workbench.support import Diagnostic, NodeId
-from workbench.support.limits import above, at_least
+from workbench.support.limits import above, as_in, at_least
 
 WORST = 1.25
 """How much slower a kernel may become that lies between others that gain."""
@@ -100,7 +100,7 @@ class ChooseLayouts(Pass):
 
     name: ClassVar[str] = "choose-layouts"
     absent: ClassVar[str] = "no convolution is called; legalize first"
-    lanes: int = at_least(1, default=8)
+    lanes: int = as_in(ScheduleOptions, "lanes")
     block: int = at_least(0, default=0)
     bytes_per_cycle: float = above(0, default=8.0)
 

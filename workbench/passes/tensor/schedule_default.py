@@ -27,7 +27,7 @@ from workbench.passes.scheduled import add_scheduled, scheduled_form
 from workbench.rewrite import ModuleEditor, Refusal, Rule, Site, all_bindings, note
 from workbench.schedule.cpu.default import ScheduleOptions, schedule_function
 from workbench.support import NodeId
-from workbench.support.limits import at_least
+from workbench.support.limits import as_in
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class ScheduleDefault(Rule):
 
     name: ClassVar[str] = "schedule-default"
     absent: ClassVar[str] = "no tensor function is called; legalize first"
-    lanes: int = at_least(1, default=8)
-    rows: int = at_least(0, default=0)
-    vectors: int = at_least(0, default=0)
-    parallel: bool = True
+    lanes: int = as_in(ScheduleOptions, "lanes")
+    rows: int = as_in(ScheduleOptions, "rows")
+    vectors: int = as_in(ScheduleOptions, "vectors")
+    parallel: bool = as_in(ScheduleOptions, "parallel")
 
     @override
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:

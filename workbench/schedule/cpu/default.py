@@ -26,8 +26,10 @@ from workbench.schedule.cpu.followers import tile_followers
 from workbench.schedule.cpu.inline import inline_stages
 from workbench.schedule.cpu.lanes import contiguous_axis, lane_reduction
 from workbench.schedule.cpu.tile import Tile, TileBuilder
-from workbench.support import CompileError, Diagnostic, IdSource, NodeId
+from workbench.support import CompileError, IdSource, NodeId
 from workbench.support.identity_memo import IdentityMemo
+from workbench.support.kinds import wrong_fields
+from workbench.support.limits import at_least
 
 PARALLEL_ELEMENTS = 1 << 15
 """Work below this many innermost instances is not worth waking another thread."""
@@ -60,9 +62,9 @@ TILES = (
 class ScheduleOptions:
     """`lanes` float32 elements fill a vector; `rows` and `vectors` force a tile, 0 chooses."""
 
-    lanes: int = 8
-    rows: int = 0
-    vectors: int = 0
+    lanes: int = at_least(1, default=8)
+    rows: int = at_least(0, default=0)
+    vectors: int = at_least(0, default=0)
     parallel: bool = True
 
     def __post_init__(self) -> None:
@@ -71,11 +73,8 @@ class ScheduleOptions:
         Raises:
             CompileError: `call/wrong-kind`.
         """
-        for name, least in (("lanes", 1), ("rows", 0), ("vectors", 0)):
-            given: object = getattr(self, name)
-            if not isinstance(given, int) or given < least:
-                text = f"`{name}` of a schedule is an integer from {least} on, got `{given}`"
-                raise CompileError(Diagnostic("call/wrong-kind", text))
+        if faults := wrong_fields(self):
+            raise CompileError(faults)
 
 
 def schedule_function(
