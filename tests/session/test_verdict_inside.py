@@ -49,7 +49,7 @@ X = np.array([0.3, -1.2, 2.0, 0.7], "float32")
             Rebind("low", another_op("abs")),
             (X, np.float32(0.75), np.array(True)),
             ("main.k", "down.r", "down.low"),
-            "main/8",
+            "down/4",
         ),
     ],
     ids=["call", "fused", "recursion"],

@@ -10,7 +10,7 @@ import subprocess
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 import msgspec
 import pytest
@@ -39,6 +39,7 @@ class Drawn(TypedDict, total=False):
     group: str | None
     width: int
     height: int
+    after: list[str]
 
 
 def node(key: str, *inputs: str, kind: NodeKind = "op", **rest: Unpack[Drawn]) -> NodeView:
@@ -93,6 +94,82 @@ def random_function(seed: int) -> tuple[FunctionView, dict[str, bool]]:
     outputs = [nodes[-1].key] if nodes else []
     view = FunctionView(name="main", nodes=nodes, groups=groups, outputs=outputs)
     return view, {group.key: rng.random() < 0.5 for group in groups if rng.random() < 0.5}
+
+
+def random_branches(seed: int) -> tuple[FunctionView, dict[str, bool]]:
+    """A graph in program order with nested `if`s, effects in order, fused groups in the arms."""
+    drawing = _Drawing(random.Random(seed))
+    drawing.block(None, [], [], 0)
+    folds = {
+        g.key: drawing.rng.random() < 0.4 for g in drawing.groups if drawing.rng.random() < 0.5
+    }
+    outputs = [drawing.nodes[-1].key]
+    return FunctionView(
+        name="main", nodes=drawing.nodes, groups=drawing.groups, outputs=outputs
+    ), folds
+
+
+class _Drawing:
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.nodes: list[NodeView] = []
+        self.groups: list[GroupView] = []
+
+    def block(
+        self, group: str | None, seen: list[str], effects: list[str], depth: int
+    ) -> tuple[list[str], list[str]]:
+        """Nodes of one arm, or of the whole function; gives their keys and the last effects."""
+        own: list[str] = []
+        fused: str | None = None
+        for _ in range(self.rng.randint(0 if depth else 3, 7)):
+            known = [*seen, *own]
+            inputs = [self.rng.choice(known) for _ in range(self.rng.randint(0, 3)) if known]
+            if depth < 3 and self.rng.random() < 0.3:
+                key, effects = self.branch(group, inputs, known, effects, depth)
+                own.append(key)
+                continue
+            key, after = f"main/{len(self.nodes)}", list[str]()
+            if self.rng.random() < 0.3:
+                after, effects = effects, [key]
+            if self.rng.random() < 0.2:
+                fused = f"f{len(self.groups)}"
+                self.group(fused, "fused", group)
+            kinds: list[NodeKind] = ["op", "tensor", "library", "constant" if not inputs else "op"]
+            self.nodes.append(
+                node(
+                    key,
+                    *inputs,
+                    kind=self.rng.choice(kinds),
+                    group=fused if self.rng.random() < 0.5 else group,
+                    after=after,
+                    width=self.rng.randint(80, 231),
+                )
+            )
+            own.append(key)
+        return own, effects
+
+    def branch(
+        self, group: str | None, inputs: list[str], seen: list[str], effects: list[str], depth: int
+    ) -> tuple[str, list[str]]:
+        key = f"if{len(self.groups)}"
+        self.group(key, "branch", group)
+        last: list[str] = []
+        for word in ("then", "else"):
+            self.group(f"{key}?{word}", "arm", key)
+            made, after = self.block(f"{key}?{word}", seen, effects, depth + 1)
+            inputs = [*inputs, *(made or seen)[-1:]]
+            last += after
+        self.nodes.append(node(key, *inputs, kind="branch", group=key))
+        return key, list(dict.fromkeys(last))
+
+    def group(
+        self, key: str, kind: Literal["layer", "fused", "branch", "arm"], parent: str | None
+    ) -> None:
+        self.groups.append(
+            GroupView(
+                key=key, label=key, kind=kind, parent=parent, collapsed=self.rng.random() < 0.2
+            )
+        )
 
 
 def chain(length: int) -> FunctionView:
@@ -151,6 +228,7 @@ def as_json(result: Layout) -> dict[str, Any]:
 
 def test_python_and_typescript_agree_on_every_integer(compiled: Path, tmp_path: Path) -> None:
     cases = [random_function(seed) for seed in range(GRAPHS)]
+    cases += [random_branches(seed) for seed in range(GRAPHS)]
     cases.append((chain(500), {}))
     twins = run_twin(compiled, cases, tmp_path)
     for seed, ((view, folds), twin) in enumerate(zip(cases, twins, strict=True)):
@@ -158,8 +236,8 @@ def test_python_and_typescript_agree_on_every_integer(compiled: Path, tmp_path: 
 
 
 def test_boxes_never_overlap_and_lie_inside_the_picture() -> None:
-    for seed in range(GRAPHS):
-        view, folds = random_function(seed)
+    for seed in range(2 * GRAPHS):
+        view, folds = random_branches(seed) if seed % 2 else random_function(seed // 2)
         picture = layout(view, folds)
         things = [*picture.boxes, *picture.stubs]
         for i, a in enumerate(things):
@@ -188,6 +266,67 @@ def test_wires_run_downwards_around_boxes_into_the_middle_of_their_consumers() -
                 for x, top, bottom in ((xs[0], ys[0], ys[1]), (xs[-1], ys[-2], ys[-1])):
                     crosses = box.x <= x <= box.x + box.width
                     assert not (crosses and top < box.y + box.height and box.y < bottom), seed
+
+
+def test_arms_stand_side_by_side_around_all_that_they_compute() -> None:
+    opened = 0
+    for seed in range(GRAPHS):
+        view, folds = random_branches(seed)
+        picture = layout(view, folds)
+        parents: dict[str, str | None] = {group.key: group.parent for group in view.groups}
+        around = parents | {each.key: each.group for each in view.nodes}
+        frames = {ground.group: ground.rects[0] for ground in picture.grounds}
+        for box in picture.boxes:
+            key = around[box.key] if not box.group else parents[box.key]
+            while key is not None:
+                if not key.startswith("f"):
+                    x, y, width, height = frames[key]
+                    assert x < box.x, (seed, key, box)
+                    assert y < box.y, (seed, key, box)
+                    assert box.x + box.width < x + width, (seed, key, box)
+                    assert box.y + box.height < y + height, (seed, key, box)
+                key = parents[key]
+        for key in [key for key in frames if f"{key}?then" in frames and f"{key}?else" in frames]:
+            first, second = frames[f"{key}?then"], frames[f"{key}?else"]
+            assert first[0] + first[2] < second[0]
+            assert (first[1], first[3]) == (second[1], second[3])
+            opened += 1
+    assert opened > GRAPHS // 2
+
+
+def test_what_an_arm_reads_from_outside_is_named_there_and_enters_its_frame() -> None:
+    view = FunctionView(
+        name="main",
+        nodes=[
+            node("x", kind="input"),
+            node("c", "x"),
+            node("told", "x", kind="library"),
+            node("a", "c", "x", kind="library", group="y?then", after=["told"]),
+            node("y", "c", "a", "c", kind="branch", group="y"),
+            node("z", "y"),
+        ],
+        groups=[
+            GroupView(key="y", label="if c", kind="branch"),
+            GroupView(key="y?then", label="then", kind="arm", parent="y"),
+            GroupView(key="y?else", label="else: c as it is", kind="arm", parent="y"),
+        ],
+        outputs=["z"],
+    )
+    picture = layout(view)
+    assert [box.key for box in picture.boxes] == ["x", "c", "told", "a", "y", "z"]
+    named = [(stub.owner, stub.value, stub.ref) for stub in picture.stubs]
+    assert named == [("a", "c", True), ("a", "x", True), ("y", "c", True)]
+    frames = {ground.group: ground.rects[0] for ground in picture.grounds}
+    assert list(frames) == ["y", "y?then", "y?else"]
+    top = frames["y"][1]
+    entering = [(wire.value, wire.order) for wire in picture.wires if wire.points[-1] == top]
+    assert entering == [("x", False), ("c", False), ("told", True)]
+    leaving = [wire for wire in picture.wires if wire.points[1] == top + frames["y"][3]]
+    assert [wire.to for wire in leaving] == ["z"]
+    folded = layout(view, {"y": True})
+    assert [box.key for box in folded.boxes] == ["x", "c", "told", "y", "z"]
+    assert not folded.stubs
+    assert not folded.grounds
 
 
 def test_untouched_nodes_keep_their_order_when_some_are_fused_or_removed() -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol, assert_never
 
 from workbench.session import Session, Step
-from workbench.session.lineage import Lineage
-from workbench.session.naming import qualified_name
+from workbench.session.naming import exact_name
 from workbench.support import CompileError, Diagnostic
 from workbench.view.history import step_code
 from workbench.view.messages import (
@@ -156,14 +155,15 @@ def _code(desk: Desk, intent: Apply | Perform | Edit | Swap | Checkout, step: St
     if isinstance(intent, Checkout):
         return f"{variable}.checkout({step.index})"
     if isinstance(intent, Swap):
-        name = _name_of(desk.session.lineage(intent.step), intent.node)
+        name = _name_of(desk.session, intent)
         return f"{variable}.swap({name!r}, {intent.implementation!r})"
     return step_code(step, variable)
 
 
-def _name_of(lineage: Lineage, key: str) -> str:
-    value = lineage.value(key)
-    return key if value is None else qualified_name(value)
+def _name_of(session: Session, intent: Swap) -> str:
+    value = session.lineage(intent.step).value(intent.node)
+    module = session.snapshot(intent.step).module
+    return intent.node if value is None else exact_name(module, value)
 
 
 def _work(desk: Desk, intent: Measure | Compare | Cancel) -> Message | None:

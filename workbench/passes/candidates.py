@@ -71,7 +71,7 @@ class Candidate:
 
 
 def find_value(module: IRModule, name: str) -> tuple[str, Binding]:
-    """Function and binding of a value by name, `lv3` or `main.lv3`.
+    """Function and binding of a value by name, `lv3` or `main.lv3`, or by its id: `main/12`.
 
     Raises:
         CompileError: `pass/unknown-value`, `pass/ambiguous-value`.
@@ -80,7 +80,12 @@ def find_value(module: IRModule, name: str) -> tuple[str, Binding]:
         (function_name, binding)
         for function_name, function in module.graph_functions.items()
         for binding in all_bindings(function)
-        if name in (binding.var.name, f"{function_name}.{binding.var.name}")
+        if name
+        in (
+            binding.var.name,
+            f"{function_name}.{binding.var.name}",
+            f"{function_name}/{binding.var.id}",
+        )
     ]
     in_main = [item for item in found if item[0] == "main"]
     if len(found) > 1 and len(in_main) == 1:

@@ -165,7 +165,8 @@ class Refusal:
 class Rule(Pass):
     """A pass cut in two: `sites` says where, `rewrite` does one.
 
-    `only` restricts it to values of these names (`lv3`, or `main.lv3`); empty means everywhere.
+    `only` restricts it to values of these names (`lv3`, `main.lv3`, or `main/12` for the value with
+    that id, where the arms of an `if` give one name to several); empty means everywhere.
     """
 
     only: tuple[str, ...] = field(default=(), kw_only=True)
@@ -313,11 +314,11 @@ def unknown_value(name: str, known: Iterable[str]) -> Diagnostic:
     return Diagnostic("pass/unknown-value", message, hint=near_value(name, known))
 
 
-def _named_values(module: IRModule) -> Iterator[tuple[NodeRef, tuple[str, str]]]:
+def _named_values(module: IRModule) -> Iterator[tuple[NodeRef, tuple[str, ...]]]:
     for name, function in module.functions:
         if isinstance(function, GraphFunction):
             for var in (*function.params, *(b.var for b in all_bindings(function))):
-                yield NodeRef(name, var.id), (var.name, f"{name}.{var.name}")
+                yield NodeRef(name, var.id), (var.name, f"{name}.{var.name}", f"{name}/{var.id}")
         else:
             yield NodeRef(name, NodeId(-1)), (name, name)
             for var in function.params:

@@ -8,7 +8,7 @@ from typing import Any
 
 from workbench.ir import IRModule
 from workbench.session.display import display_bundle
-from workbench.session.flow import FlowValue, code_of
+from workbench.session.flow import FlowValue, own_code_of
 from workbench.session.lineage import Lineage
 
 CONTEXT = 3
@@ -100,4 +100,4 @@ def _by_identity(lineage: Lineage) -> dict[str, FlowValue]:
 def _differs(value: FlowValue, new: IRModule, other: FlowValue, old: IRModule) -> bool:
     if value.ref.function != other.ref.function:
         return value.call is None or type(value.expr) is not type(other.expr)
-    return code_of(new, value.expr) != code_of(old, other.expr)
+    return own_code_of(new, value.expr) != own_code_of(old, other.expr)

@@ -2,14 +2,16 @@
 
 A value is named by its *key*: `main/12` is value 12 of `main`, `main/12>7` is value 7 of the
 fused function that call 12 calls. Bindings that only rename (aliases, fields of tuples) are
-looked through.
+looked through. What the arms of an `if` compute are values like the others, which come before that
+of the `if` and name their arm: `main/7?then` is one arm of value 7.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import Literal
 
 from workbench.analysis.calls import bindings_in
 from workbench.analysis.uses import argument_vars
@@ -18,6 +20,7 @@ from workbench.ir import (
     Arg,
     Binding,
     BindingBlock,
+    Body,
     CallFunction,
     CallOp,
     CallPacked,
@@ -35,8 +38,8 @@ from workbench.ir import (
     Type,
     Var,
     fingerprint,
-    free_vars,
     function_digest,
+    leaf_vars,
 )
 from workbench.rewrite import NodeRef
 from workbench.support import NodeId
@@ -44,7 +47,11 @@ from workbench.support import NodeId
 
 @dataclass(frozen=True, slots=True)
 class FlowValue:
-    """One value: where it is bound, what feeds it, and the fused call around it (`call`)."""
+    """One value: where it is bound, what feeds it, and what it lies in.
+
+    `call` is the fused call around it, `arm` the innermost arm of an `if`. An `if` is fed by its
+    condition and by what its arms give.
+    """
 
     key: str
     ref: NodeRef
@@ -54,16 +61,32 @@ class FlowValue:
     inputs: tuple[str, ...] = ()
     call: str | None = None
     is_param: bool = False
+    arm: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One arm of an `if`: its key, that of the `if`, which one it is, and what it gives.
+
+    `gives` has the name of the result; `results` the keys of the values that it stands for.
+    """
+
+    key: str
+    branch: str
+    word: Literal["then", "else"]
+    gives: str
+    results: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class FusedCall:
-    """A call of a fused function: its key, its callee, its name and type."""
+    """A call of a fused function: its key, its callee, its name and type, the arm around it."""
 
     key: str
     callee: str
     name: str
     type: Type
+    arm: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +103,7 @@ class OtherName:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """The values of one graph function in program order."""
+    """The values of one graph function in the order in which they are computed."""
 
     function: str
     values: dict[str, FlowValue]
@@ -89,8 +112,8 @@ class Flow:
     renamed: dict[str, str]
     """Keys of bindings that only rename, with the key of the value they stand for."""
     others: tuple[OtherName, ...] = ()
-    inside: tuple[FlowValue, ...] = ()
-    """What branches compute, which is no part of the flow: a branch is one value of it."""
+    arms: Mapping[str, Arm] = field(default_factory=dict[str, Arm])
+    """The arms of every `if` by key, outer ones first."""
 
 
 def shown_functions(module: IRModule) -> tuple[str, ...]:
@@ -116,20 +139,7 @@ def flow(module: IRModule, name: str) -> Flow:
         environment[param.id] = (key,)
     outputs = builder.enter(name, function, "", environment)
     others = tuple(builder.others)
-    inside = tuple(_inside(name, function))
-    return Flow(name, builder.values, builder.calls, outputs, builder.renamed, others, inside)
-
-
-def _inside(name: str, function: GraphFunction) -> Iterator[FlowValue]:
-    """The values inside branches that compute something."""
-    for outer in function.bindings:
-        if isinstance(outer.value, IfThenElse):
-            for body in (outer.value.then, outer.value.otherwise):
-                for binding in bindings_in(body.blocks):
-                    if not isinstance(binding.value, Alias | TupleItem):
-                        var = binding.var
-                        ref = NodeRef(name, var.id)
-                        yield FlowValue(str(ref), ref, var.name, var.type, binding.value)
+    return Flow(name, builder.values, builder.calls, outputs, builder.renamed, others, builder.arms)
 
 
 @dataclass
@@ -140,6 +150,9 @@ class _Builder:
     calls: dict[str, FusedCall] = field(default_factory=dict[str, FusedCall])
     renamed: dict[str, str] = field(default_factory=dict[str, str])
     others: list[OtherName] = field(default_factory=list[OtherName])
+    arms: dict[str, Arm] = field(default_factory=dict[str, Arm])
+    arm: str | None = None
+    """The innermost arm around what is added now."""
 
     def enter(
         self,
@@ -149,10 +162,20 @@ class _Builder:
         environment: dict[NodeId, tuple[str, ...]],
     ) -> tuple[str, ...]:
         """Add the bindings of `body`; `environment` has the keys that each variable stands for."""
-        for binding in body.bindings:
-            key = f"{prefix}>{binding.var.id}" if prefix else f"{name}/{binding.var.id}"
-            environment[binding.var.id] = self._binding(name, binding, key, prefix, environment)
+        self._blocks(name, body.blocks, prefix, environment)
         return tuple(self._leaf(body.result, environment))
+
+    def _blocks(
+        self,
+        name: str,
+        blocks: tuple[BindingBlock, ...],
+        prefix: str,
+        environment: dict[NodeId, tuple[str, ...]],
+    ) -> None:
+        for block in blocks:
+            for binding in block.bindings:
+                key = f"{prefix}>{binding.var.id}" if prefix else f"{name}/{binding.var.id}"
+                environment[binding.var.id] = self._binding(name, binding, key, prefix, environment)
 
     def _binding(
         self,
@@ -171,7 +194,9 @@ class _Builder:
             return through
         callee = self._fused_callee(value)
         if isinstance(value, CallFunction) and callee is not None and not prefix:
-            self.calls[key] = FusedCall(key, value.callee, binding.var.name, binding.var.type)
+            self.calls[key] = FusedCall(
+                key, value.callee, binding.var.name, binding.var.type, self.arm
+            )
             inner = {
                 param.id: tuple(self._leaf(arg, environment))
                 for param, arg in zip(callee.params, value.args, strict=False)
@@ -181,12 +206,47 @@ class _Builder:
                 self.renamed[key] = result[-1]
             return result
         is_constant = isinstance(value, Alias) and isinstance(value.value, Constant)
-        inputs = () if is_constant else tuple(self._inputs(value, environment, key))
+        inputs: tuple[str, ...] = ()
+        if isinstance(value, IfThenElse):
+            inputs = self._branch(function, value, key, prefix, environment)
+        elif not is_constant:
+            inputs = tuple(self._inputs(value, environment, key))
         ref = NodeRef(function, binding.var.id)
         self.values[key] = FlowValue(
-            key, ref, binding.var.name, binding.var.type, value, inputs, prefix or None
+            key,
+            ref,
+            binding.var.name,
+            binding.var.type,
+            value,
+            inputs,
+            prefix or None,
+            arm=self.arm,
         )
         return (key,)
+
+    def _branch(
+        self,
+        function: str,
+        value: IfThenElse,
+        key: str,
+        prefix: str,
+        environment: dict[NodeId, tuple[str, ...]],
+    ) -> tuple[str, ...]:
+        """Add what both arms compute; gives what feeds the `if` itself."""
+        inputs = list(self._leaf(value.condition, environment, f"{key}#0"))
+        around = self.arm
+        sides: tuple[tuple[Literal["then", "else"], Body], ...]
+        sides = ("then", value.then), ("else", value.otherwise)
+        for word, body in sides:
+            self.arm = f"{key}?{word}"
+            self.arms[self.arm] = Arm(self.arm, key, word, "", ())
+            self._blocks(function, body.blocks, prefix, environment)
+            results = tuple(self._leaf(body.result, environment, f"{key}#{word}"))
+            gives = body.result.name if isinstance(body.result, Var) else ""
+            self.arms[self.arm] = Arm(self.arm, key, word, gives, results)
+            inputs += results
+            self.arm = around
+        return tuple(inputs)
 
     def _fused_callee(self, value: GraphExpr) -> GraphFunction | None:
         if not isinstance(value, CallFunction) or value.callee not in self.module:
@@ -224,22 +284,32 @@ class _Builder:
                     yield from self._leaf(item, environment, inline and f"{inline}.{index}")
             case Constant() if inline:
                 ref = NodeRef(self.function, NodeId(-1))
-                self.values[inline] = FlowValue(inline, ref, "", arg.type, Alias(arg))
+                self.values[inline] = FlowValue(inline, ref, "", arg.type, Alias(arg), arm=self.arm)
                 yield inline
             case _:
                 return
 
 
 def arguments(value: GraphExpr) -> tuple[Arg, ...]:
-    """The leaves that a right side takes, in order."""
+    """The leaves that a right side takes, in order; of an `if` also what its arms take."""
     match value:
         case CallOp() | CallTIR() | CallTIRInplace() | CallPacked() | CallFunction():
             return value.args
         case IfThenElse(condition=condition):
-            inside = (*free_vars(value.then).values(), *free_vars(value.otherwise).values())
-            return (condition, *inside)
+            bodies = (value.then, value.otherwise)
+            own = {b.var.id for body in bodies for b in bindings_in(body.blocks)}
+            own.update(var.id for var in leaf_vars(condition))
+            read = {var.id: var for var in argument_vars(value) if var.id not in own}
+            return (condition, *read.values())
         case Alias(value=leaf) | TupleItem(value=leaf) | MatchCast(value=leaf):
             return (leaf,)
+
+
+def own_code_of(module: IRModule, value: GraphExpr | None) -> object:
+    """What a right side itself says: as `code_of`, but of an `if` without what its arms compute."""
+    if isinstance(value, IfThenElse):
+        return (value.condition, value.then.result, value.otherwise.result)
+    return code_of(module, value)
 
 
 def code_of(module: IRModule, value: GraphExpr | None) -> object:

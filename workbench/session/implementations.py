@@ -11,7 +11,7 @@ from workbench.ir import Binding, CallTIR, CallTIRInplace, IRModule, Var
 from workbench.rewrite import Pass
 from workbench.session.flow import FlowValue
 from workbench.session.lineage import Lineage
-from workbench.session.naming import find_value, qualified_name
+from workbench.session.naming import exact_name, find_value
 from workbench.support import CompileError, Diagnostic
 
 Kind = Literal["generated", "schedule", "library", "reference", "user"]
@@ -43,7 +43,7 @@ def implementations_of(module: IRModule, value: FlowValue) -> tuple[Implementati
             found.current,
             found.available,
             found.reason,
-            implementation_pass(value, found.name),
+            implementation_pass(module, value, found.name),
         )
         for found in passes.implementations(module, value.ref.function, binding)
     )
@@ -56,11 +56,13 @@ def binding_of(value: FlowValue) -> Binding | None:
     return Binding(Var(value.ref.id, value.name, value.type), value.expr)
 
 
-def implementation_pass(value: FlowValue, implementation: str | Callable[..., Any]) -> Pass:
+def implementation_pass(
+    module: IRModule, value: FlowValue, implementation: str | Callable[..., Any]
+) -> Pass:
     """The pass that computes the value by that implementation, or by a function."""
     if not isinstance(implementation, str):
-        return passes.ImplementByFunction(qualified_name(value), implementation)
-    return passes.Implement(qualified_name(value), implementation)
+        return passes.ImplementByFunction(exact_name(module, value), implementation)
+    return passes.Implement(exact_name(module, value), implementation)
 
 
 def edit_pass(module: IRModule, path: Sequence[Lineage], name: str, text: str) -> Pass:

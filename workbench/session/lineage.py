@@ -13,7 +13,14 @@ from typing import Literal
 
 from workbench.ir import IRModule
 from workbench.rewrite import Derivation, NodeRef, Relation
-from workbench.session.flow import Flow, FlowValue, OtherName, code_of, flow, shown_functions
+from workbench.session.flow import (
+    Flow,
+    FlowValue,
+    OtherName,
+    flow,
+    own_code_of,
+    shown_functions,
+)
 
 Change = Literal["none", "new", "rewritten", "fused"]
 
@@ -50,7 +57,10 @@ class Lineage:
         return None
 
     def values(self) -> Iterable[FlowValue]:
-        """All values that compute something or are parameters, in program order."""
+        """All values that compute something or are parameters, in the order of computing them.
+
+        Those in the arms of an `if` come before that of the `if`.
+        """
         for each in self.flows.values():
             yield from each.values.values()
 
@@ -60,9 +70,8 @@ class Lineage:
             yield from each.others
 
     def inside(self) -> Iterable[FlowValue]:
-        """All values inside branches that compute something."""
-        for each in self.flows.values():
-            yield from each.inside
+        """All values in the arms of an `if`."""
+        return (value for value in self.values() if value.arm is not None)
 
 
 def root_lineage(module: IRModule) -> Lineage:
@@ -108,7 +117,7 @@ def _change(
     if value.call is None and previous.call is not None and previous.call == value.key:
         return "fused" if _members(before, previous.call) > 1 else "rewritten"
     same_place = value.ref.function == previous.ref.function
-    if same_place and code_of(new, value.expr) == code_of(old, previous.expr):
+    if same_place and own_code_of(new, value.expr) == own_code_of(old, previous.expr):
         return "none"
     return "rewritten" if same_place or not _same_call(value, previous) else "none"
 

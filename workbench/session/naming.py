@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from workbench.ir import CallFunction, CallOp, CallPacked, CallTIR, CallTIRInplace, GraphExpr
+from workbench.analysis.calls import bindings_in
+from workbench.ir import (
+    CallFunction,
+    CallOp,
+    CallPacked,
+    CallTIR,
+    CallTIRInplace,
+    GraphExpr,
+    IRModule,
+)
 from workbench.session.flow import FlowValue, OtherName
 from workbench.session.lineage import Lineage
 from workbench.support import CompileError, Diagnostic
@@ -26,7 +35,7 @@ def find_value(path: Sequence[Lineage], name: str) -> FlowValue:
     Raises:
         CompileError: `session/unknown-value`, `session/ambiguous-value`.
     """
-    found = _named(path[-1], name) or _inside(path[-1], name) or _fused(path, name)
+    found = _named(path[-1], name) or _fused(path, name)
     if len(found) == 1:
         return found[0]
     if not found:
@@ -34,7 +43,6 @@ def find_value(path: Sequence[Lineage], name: str) -> FlowValue:
         alike = [qualified_name(v) for v in values if name.lower() in v.name.lower()][:SHOWN]
         notes = (f"near are {_listed(alike)}",) if alike else ()
         known = [word for v in values for word in (v.name, qualified_name(v))]
-        known += [word for v in path[-1].inside() for word in (v.name, qualified_name(v))]
         known += [word for o in path[-1].others() for word in _words(o)]
         hint = "" if alike else near_value(name, known)
         message = f"no value is named `{name}`"
@@ -54,16 +62,17 @@ def _named(lineage: Lineage, name: str) -> list[FlowValue]:
     exact = lineage.value(name)
     if exact is not None:
         return [exact]
-    values = [v for v in lineage.values() if "#" not in v.key]
+    values = [v for v in lineage.values() if v.arm is None and "#" not in v.key]
+    return (
+        _called(values, name)
+        or _through(lineage, other_names(lineage, name))
+        or _called([v for v in lineage.inside() if "#" not in v.key], name)
+    )
+
+
+def _called(values: list[FlowValue], name: str) -> list[FlowValue]:
+    """The values of that name, else those that are the call of that operation."""
     found = [v for v in values if name in {v.name, qualified_name(v)}]
-    found = found or [v for v in values if v.expr is not None and operation(v.expr) == name]
-    return found or _through(lineage, other_names(lineage, name))
-
-
-def _inside(lineage: Lineage, name: str) -> list[FlowValue]:
-    """Values of that name inside branches."""
-    values = list(lineage.inside())
-    found = [v for v in values if name in {v.key, v.name, qualified_name(v)}]
     return found or [v for v in values if v.expr is not None and operation(v.expr) == name]
 
 
@@ -110,6 +119,19 @@ def _descendant(value: FlowValue, path: Sequence[Lineage]) -> FlowValue | None:
 def qualified_name(value: FlowValue) -> str:
     """`main.lv3`: what passes take."""
     return f"{value.ref.function}.{value.name}"
+
+
+def exact_name(module: IRModule, value: FlowValue) -> str:
+    """A name that stands for this value alone: `main.lv3`, or `main/12` where others share it.
+
+    The arms of an `if` and the `if` itself often bind one name.
+    """
+    function = module.graph_functions.get(value.ref.function)
+    if function is None:
+        return qualified_name(value)
+    bound = (binding.var for binding in bindings_in(function.blocks))
+    same = sum(var.name == value.name for var in (*function.params, *bound))
+    return qualified_name(value) if same < 2 else str(value.ref)
 
 
 def operation(value: GraphExpr) -> str:

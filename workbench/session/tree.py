@@ -253,7 +253,8 @@ class SessionTree(ABC):
         with self._changing:
             base = self.head if at is None else at
             value = find_value(self.lineages(base), name)
-            return self.apply(implementation_pass(value, implementation), base)
+            module = self.snapshot(base).module
+            return self.apply(implementation_pass(module, value, implementation), base)
 
     def edit(self, name: str, text: str, at: int | Step | None = None) -> Step:
         """Give a tensor function (`name`, or what the value `name` calls) another text; a new step.

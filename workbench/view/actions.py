@@ -20,7 +20,7 @@ from workbench.session.catalogue import (
 )
 from workbench.session.extents import told
 from workbench.session.flow import FlowValue
-from workbench.session.naming import qualified_name
+from workbench.session.naming import exact_name
 from workbench.support import CompileError
 from workbench.view.protocol import ActionView, NumberView
 
@@ -81,11 +81,11 @@ def value_actions(module: IRModule, value: FlowValue, variable: str) -> list[Act
     return found
 
 
-def pass_at(kind: type[Pass], value: FlowValue | None) -> Pass:
+def pass_at(kind: type[Pass], module: IRModule, value: FlowValue | None) -> Pass:
     """The pass at one value where it can be restricted, else everywhere."""
     if value is None or not issubclass(kind, Rule):
         return kind()
-    return kind(only=(qualified_name(value),))
+    return kind(only=(exact_name(module, value),))
 
 
 def _whole(module: IRModule, kind: type[Pass], variable: str) -> ActionView:
@@ -128,7 +128,7 @@ def _answer_at(module: IRModule, kind: type[Rule], value: FlowValue, variable: s
     here = value.ref
     try:
         chosen = kind()
-        restricted = dataclasses.replace(chosen, only=(qualified_name(value),))
+        restricted = dataclasses.replace(chosen, only=(exact_name(module, value),))
         code = f"{variable}.apply({pass_code(restricted)})"
         refusal, elsewhere = "", False
         for found in chosen.sites(module):

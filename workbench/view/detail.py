@@ -13,6 +13,7 @@ from workbench.ir import (
     CallTIRInplace,
     Constant,
     GraphFunction,
+    IfThenElse,
     IRModule,
     ScalarValue,
     ShapeValue,
@@ -33,7 +34,9 @@ from workbench.session.lineage import Lineage
 from workbench.session.reductions import tensor_length
 from workbench.support import CompileError, Diagnostic, NodeId, Span
 from workbench.view.actions import value_actions
+from workbench.view.branches import flow_facts, place_text
 from workbench.view.costs import cost_facts
+from workbench.view.lines import lines_that_bind
 from workbench.view.loops import loop_rows
 from workbench.view.protocol import (
     DetailView,
@@ -71,7 +74,7 @@ def detail_view(session: Session, step: int, key: str, variable: str = "s") -> D
     return DetailView(
         step=step,
         node=key,
-        title=value.name if value.expr is None else f"{value.name} = {expr_label(value.expr)}",
+        title=_title(value),
         kind=expr_kind(value.expr),
         type=type_text(value.type),
         arguments=_arguments(value),
@@ -86,6 +89,10 @@ def detail_view(session: Session, step: int, key: str, variable: str = "s") -> D
         facts=_facts(lineage, value, module, tensor),
         editable=tensor is not None,
     )
+
+
+def _title(value: FlowValue) -> str:
+    return value.name if value.expr is None else f"{value.name} = {expr_label(value.expr)}"
 
 
 def _loops(value: FlowValue, tensor: TensorFunction | None) -> list[LoopRow]:
@@ -125,25 +132,15 @@ def _argument(arg: Arg) -> str:
 
 
 def _script(module: IRModule, value: FlowValue, tensor: TensorFunction | None) -> list[TokenView]:
-    """The tensor function that is called, else the line that binds the value."""
+    """The tensor function that is called, else what binds the value: a line, or a whole `if`."""
     if tensor is not None and isinstance(value.expr, CallTIR | CallTIRInplace):
         return function_text(value.expr.callee, tensor, module)
     name = value.ref.function
     if name not in module or value.expr is None:
         return []
-    wanted = f"{name}/{value.ref.id}"
-    line: list[TokenView] = []
-    for token in function_text(name, module[name], module):
-        line.append(token)
-        if "\n" in token.text:
-            if any(t.node == wanted for t in line[:3]):
-                break
-            line = [_after_newline(token)]
-    return line
-
-
-def _after_newline(token: TokenView) -> TokenView:
-    return TokenView(text=token.text.rsplit("\n", maxsplit=1)[-1].lstrip(), style=token.style)
+    text = function_text(name, module[name], module)
+    branch = isinstance(value.expr, IfThenElse)
+    return lines_that_bind(text, f"{name}/{value.ref.id}", branch=branch)
 
 
 def _implementations(module: IRModule, value: FlowValue, variable: str) -> list[ImplementationView]:
@@ -173,7 +170,8 @@ def _facts(
         facts.append("loops as LegalizeOps makes them")
     if tensor is not None and (length := tensor_length(tensor)) > 1:
         facts.append(f"sums {length} terms")
-    users = [v.name for v in lineage.values() if value.key in v.inputs]
+    facts += flow_facts(module, lineage, value)
+    users = [place_text(lineage, v) for v in lineage.values() if value.key in v.inputs]
     if users:
         more = f" and {len(users) - MOST_USES} more" if len(users) > MOST_USES else ""
         facts.append(f"used by {', '.join(users[:MOST_USES])}{more}")

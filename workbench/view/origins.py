@@ -15,7 +15,8 @@ def layers_at_import(module: IRModule, lineage: Lineage) -> dict[str, tuple[Laye
     found: dict[str, tuple[Layer, ...]] = {}
     for name, flow in lineage.flows.items():
         paths = value_paths(module, flow)
-        order = [v.key for v in flow.values.values() if _is_operation(flow, v.key)]
+        outside = [v.key for v in flow.values.values() if v.arm is None]
+        order = [key for key in outside if _is_operation(flow, key)]
         inputs = sum(value.is_param for value in flow.values.values())
         found[name] = layers_of(name, order, paths, inputs)
     return found

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from workbench.analysis.calls import bindings_in
 from workbench.analysis.uses import callees
 from workbench.ir import (
     CallOp,
@@ -19,6 +20,7 @@ from workbench.ir import (
 )
 from workbench.session.flow import Flow, FlowValue
 from workbench.session.lineage import Change, Lineage
+from workbench.view.effects import order_of_effects
 from workbench.view.groups import MOST_BOXES, Layer
 from workbench.view.protocol import (
     FunctionCard,
@@ -82,10 +84,10 @@ def cards_view(cards: Iterable[FunctionCard]) -> list[FunctionView]:
 
 
 def count_calls(module: IRModule) -> dict[str, int]:
-    """Calls of operators, tensor functions and libraries in all graph functions."""
+    """Calls of operators, tensor functions and libraries in all graph functions, arms included."""
     counts = {"op": 0, "tensor": 0, "library": 0}
     for function in module.graph_functions.values():
-        for binding in function.bindings:
+        for binding in bindings_in(function.blocks):
             match binding.value:
                 case CallOp():
                     counts["op"] += 1
@@ -152,6 +154,8 @@ def _layer_of(step: Step, each: Flow) -> dict[str, Layer]:
     found: dict[str, Layer] = {}
     last: Layer | None = None
     for key, value in each.values.items():
+        if value.arm is not None:
+            continue
         layer = by_member.get(step.ancestors.get(key, key))
         if layer is None and step.lineage.change.get(key) == "new" and not value.is_param:
             layer = _neighbour(value, found) or last
@@ -172,6 +176,9 @@ class _GroupBuilder:
         self.flow = each
         self.layer_of = layer_of
         self.fused: dict[str, str | None] = {}
+        self.branches: dict[str, str | None] = {}
+        """Each `if` with the group around it, outer ones first."""
+        self.after = order_of_effects(step.module, each)
         self.layers: dict[str, Layer] = {}
         self.known = {layer.key: layer for layer in step.layers.get(each.function, ())}
         shown = [v for v in each.values.values() if expr_kind(v.expr) != "constant"]
@@ -192,6 +199,7 @@ class _GroupBuilder:
             type=type_,
             kind=kind,
             inputs=list(value.inputs),
+            after=list(self.after.get(value.key, ())),
             group=None if kind == "constant" else self._group(value),
             change=lineage.change.get(value.key, "none"),
             stub=kind == "constant",
@@ -208,12 +216,29 @@ class _GroupBuilder:
         return expr_label(value.expr)
 
     def _group(self, value: FlowValue) -> str | None:
+        around = self._around(value)
+        if value.call is not None:
+            self.fused[value.call] = around
+            return value.call
+        if f"{value.key}?then" not in self.flow.arms:
+            return around
+        self._enter(value.key)
+        return value.key
+
+    def _around(self, value: FlowValue) -> str | None:
+        """The group around a value: an arm, else a layer."""
+        if value.arm is not None:
+            self._enter(self.flow.arms[value.arm].branch)
+            return value.arm
         layer = self.layer_of.get(value.key)
         self._use(layer)
-        if value.call is None:
-            return layer.key if layer is not None else None
-        self.fused[value.call] = layer.key if layer is not None else None
-        return value.call
+        return layer.key if layer is not None else None
+
+    def _enter(self, branch: str) -> None:
+        """Note an `if` and those around it."""
+        if branch not in self.branches:
+            around = self._around(self.flow.values[branch])
+            self.branches[branch] = around
 
     def _use(self, layer: Layer | None) -> None:
         """Note a layer and those around it, outer ones first."""
@@ -225,6 +250,8 @@ class _GroupBuilder:
         """The groups, outer ones first."""
         nodes = [node for node in nodes if node.kind != "constant"]
         around: dict[str, str | None] = {key: layer.parent for key, layer in self.layers.items()}
+        around |= self.branches
+        around |= {key: arm.branch for key, arm in self.flow.arms.items()}
         around |= self.fused
         inside: dict[str, list[NodeView]] = {}
         for node in nodes:
@@ -233,6 +260,10 @@ class _GroupBuilder:
                 inside.setdefault(key, []).append(node)
                 key = around.get(key)
         result = [self._layer_view(layer, inside.get(k, [])) for k, layer in self.layers.items()]
+        for branch, parent in self.branches.items():
+            result.append(self._branch_view(branch, parent, inside[branch]))
+            arms = (f"{branch}?then", f"{branch}?else")
+            result.extend(self._arm_view(arm, inside.get(arm, [])) for arm in arms)
         for call, parent in self.fused.items():
             result.append(self._fused_view(call, parent, inside.get(call, [])))
         return result
@@ -247,6 +278,42 @@ class _GroupBuilder:
             kind="layer",
             parent=layer.parent,
             collapsed=True,
+            type=type_,
+            ops=len(members),
+            kinds=_kinds(members),
+            change=_strongest(members),
+            width=width,
+            height=height,
+        )
+
+    def _branch_view(self, branch: str, parent: str | None, members: list[NodeView]) -> GroupView:
+        own = next(node for node in members if node.key == branch)
+        inside = [node for node in members if node is not own]
+        return GroupView(
+            key=branch,
+            label=own.label,
+            kind="branch",
+            parent=parent,
+            collapsed=self.crowded,
+            type=own.type,
+            ops=len(inside),
+            kinds=_kinds(inside) or _kinds([own]),
+            change=_strongest(members),
+            width=own.width,
+            height=own.height,
+        )
+
+    def _arm_view(self, key: str, members: list[NodeView]) -> GroupView:
+        arm = self.flow.arms[key]
+        label = arm.word if members or not arm.gives else f"{arm.word}: {arm.gives} as it is"
+        type_ = type_text(self.flow.values[arm.branch].type)
+        width, height = box_size(label, type_)
+        return GroupView(
+            key=key,
+            label=label,
+            kind="arm",
+            parent=arm.branch,
+            collapsed=len(members) > MOST_BOXES,
             type=type_,
             ops=len(members),
             kinds=_kinds(members),

@@ -4,6 +4,7 @@ Everything here is a msgspec struct that becomes JSON, and TypeScript types by `
 The kernel owns the truth: the front end sends an `Intent` and draws what comes back; it derives
 no fact about the program. A node is named by its *key*, the call path of its value:
 `main/12` is value 12 of `main`; `main/12>7` is value 7 of the function that call 12 calls;
+`main/12?then` is an arm of the `if` that binds value 12;
 `matmul/` is the tensor function `matmul` itself, `matmul/3` its loop or block 3.
 
 `VERSION` changes whenever a saved output of an older version could not be drawn any more.
@@ -17,7 +18,7 @@ import msgspec
 
 VERSION = 4
 
-NodeKind = Literal["input", "constant", "op", "tensor", "library", "function", "other"]
+NodeKind = Literal["input", "constant", "op", "tensor", "library", "function", "branch", "other"]
 Change = Literal["none", "new", "rewritten", "fused"]
 VerdictState = Literal[
     "none", "checking", "exact", "within", "amber", "wrong", "uncheckable", "cancelled"
@@ -76,6 +77,8 @@ class NodeView(Struct, frozen=True):
     kind: NodeKind
     inputs: list[str] = []
     """Keys of the producers in argument order; repeated when used twice."""
+    after: list[str] = []
+    """Keys of the values with effects that come right before this one, which has effects too."""
     group: str | None = None
     change: Change = "none"
     stub: bool = False
@@ -86,11 +89,15 @@ class NodeView(Struct, frozen=True):
 
 
 class GroupView(Struct, frozen=True):
-    """A collapsible set of boxes: a layer of the imported model, or a fused function."""
+    """A collapsible set of boxes: a layer of the imported model, a fused function, an `if`.
+
+    An `if` (`branch`) has the key of its value, which is one of its members, and holds two groups
+    for its arms. Arms stand side by side; what they read from outside is named there.
+    """
 
     key: str
     label: str
-    kind: Literal["layer", "fused"]
+    kind: Literal["layer", "fused", "branch", "arm"]
     parent: str | None = None
     collapsed: bool = False
     """What to start with; folds belong to the view afterwards."""

@@ -20,6 +20,7 @@ BARS: dict[str, str] = {
     "tensor": "#2563eb",
     "library": "#b45309",
     "function": "#6d28d9",
+    "branch": "#0f766e",
     "other": "#8c959f",
 }
 SIGNS: dict[Change, str] = {"none": "", "new": "+", "rewritten": "~", "fused": "⊂"}
@@ -76,7 +77,7 @@ class _Picture:
 
     def _wire(self, wire: Wire) -> str:
         head = f' marker-end="url(#{self.id}-head)"' if wire.to is not None else ""
-        return _line(wire.points, head)
+        return _line(wire.points, head + (' stroke-dasharray="2 3"' if wire.order else ""))
 
     def _stub(self, stub: Stub) -> str:
         node = self.nodes.get(stub.value)
@@ -92,7 +93,7 @@ class _Picture:
             _line(stub.points, f' marker-end="url(#{self.id}-head)"')
             + f'<rect x="{stub.x}" y="{stub.y}" width="{stub.width}" height="{stub.height}" rx="4" '
             f'fill="{PAPER}" stroke="{LINE}" stroke-opacity="0.6"/>'
-            + self._text(stub.x + 8, middle, _fit(text, stub.width - 12, 6.2), FAINT, 11)
+            + self._text(stub.x + 7, middle, _fit(text, stub.width - 8, 6.2), FAINT, 11)
         )
 
     def _box(self, box: Box) -> str:

@@ -122,7 +122,7 @@ class SessionViews:
         value: FlowValue | None = None
         if node is not None:
             value = self.session.lineage(step).value(node)
-        return pass_at(kind, value)
+        return pass_at(kind, self.session.snapshot(step).module, value)
 
     def diff(self, a: int, b: int) -> DiffView:
         """What differs between two steps."""

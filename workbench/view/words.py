@@ -25,6 +25,7 @@ from workbench.ir import (
     TupleItem,
     TupleType,
     Type,
+    Var,
 )
 from workbench.script.print_scalar import write_expr
 from workbench.script.tokens import Writer, text_of
@@ -107,6 +108,8 @@ def expr_label(value: GraphExpr) -> str:
             return f"field {index}"
         case MatchCast():
             return "match_cast"
+        case IfThenElse(condition=Var(name=condition)):
+            return f"if {condition}"
         case IfThenElse():
             return "if"
         case _:
@@ -128,6 +131,8 @@ def expr_kind(value: GraphExpr | None) -> NodeKind:
             return "function"
         case Alias(value=Constant()):
             return "constant"
+        case IfThenElse():
+            return "branch"
         case _:
             return "other"
 

@@ -30,6 +30,13 @@ def place_grounds(view: FunctionView, items: Items, boxes: Sequence[Box]) -> lis
     return _apart(sorted(grounds, key=lambda ground: ground.depth), parents)
 
 
+def by_depth(view: FunctionView, grounds: Iterable[Ground]) -> list[Ground]:
+    """The grounds of a whole picture, outer ones first."""
+    parents = {group.key: group.parent for group in view.groups}
+    placed = [replace(each, depth=len(_ancestors(each.group, parents))) for each in grounds]
+    return sorted(placed, key=lambda ground: ground.depth)
+
+
 def _apart(grounds: Iterable[Ground], parents: Mapping[str, str | None]) -> list[Ground]:
     """Names of nested grounds that begin at the same box stand under each other."""
     placed: dict[str, Ground] = {}

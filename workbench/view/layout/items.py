@@ -12,7 +12,10 @@ from workbench.view.protocol import FunctionView, GroupView, NodeView
 
 @dataclass(slots=True)
 class Item:
-    """One box to be: a node, or a collapsed group. `index` counts first members."""
+    """One box to be: a node, or a collapsed group. `index` counts first members.
+
+    In an `if` its `column` is 0 in the first arm, 1 in the second, and 2 for what comes after both.
+    """
 
     index: int
     key: str
@@ -21,16 +24,18 @@ class Item:
     height: int
     input: bool
     open: tuple[str, ...]
+    column: int = 0
     stubs: dict[str, bool] = field(default_factory=dict[str, bool])
 
 
 @dataclass(slots=True)
 class Value:
-    """A value with the items that use it, as one bus."""
+    """A value with the items that use it, as one bus; with `order` those that only come after."""
 
     key: str
     source: int
     targets: list[int]
+    order: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +46,29 @@ class Items:
     values: list[Value]
     layer: list[int]
     layers: list[list[int]]
-    nodes: dict[str, NodeView]
+    nodes: Mapping[str, NodeView]
 
 
-def arrange(view: FunctionView, folds: Folds) -> Items:
-    """Items, buses, order and layers of one function."""
-    nodes = {node.key: node for node in view.nodes}
-    items, item_of = _collect_items(view, folds)
+def arrange(
+    view: FunctionView,
+    folds: Folds,
+    nodes: Mapping[str, NodeView],
+    columns: Mapping[str, int] | None = None,
+) -> Items:
+    """Items, buses, order and layers of one function, or of an `if` in it.
+
+    `nodes` has all of the function, `columns` those of an `if`: 0 and 1 for its arms, which nothing
+    connects, and 2 for the box after both.
+    """
+    items, item_of = _collect_items(view, folds, columns or {})
     values = _collect_values(view, nodes, items, item_of)
     by_rank = topological(_leaving(len(items), values))
     rank = [0] * len(items)
     for position, index in enumerate(by_rank):
         rank[index] = position
     _cut_backward(items, values, rank)
-    layer = _assign_layers(items, values, by_rank)
+    assign = _assign_layers if columns is None else _arm_layers
+    layer = assign(items, values, by_rank)
     _cut_long(items, values, layer)
     layers: list[list[int]] = [[] for _ in range(max(layer, default=-1) + 1)]
     for item in items:
@@ -62,21 +76,23 @@ def arrange(view: FunctionView, folds: Folds) -> Items:
     return Items(items, values, layer, layers, nodes)
 
 
-def _is_stub(node: NodeView) -> bool:
+def is_stub(node: NodeView) -> bool:
     """Constants and what the view builder marked stand beside their consumers."""
     return node.stub or node.kind == "constant"
 
 
-def _collect_items(view: FunctionView, folds: Folds) -> tuple[list[Item], dict[str, int]]:
+def _collect_items(
+    view: FunctionView, folds: Folds, columns: Mapping[str, int]
+) -> tuple[list[Item], dict[str, int]]:
     groups = {group.key: group for group in view.groups}
     outputs = set(view.outputs)
     items: list[Item] = []
     index_of: dict[str, int] = {}
     item_of: dict[str, int] = {}
     for node in view.nodes:
-        if _is_stub(node) and not node.inputs and node.key not in outputs:
+        if is_stub(node) and not node.inputs and node.key not in outputs:
             continue
-        chain = _group_chain(node, groups)
+        chain = group_chain(node, groups)
         folded = [folds.get(group.key, group.collapsed) for group in chain]
         fold = folded.index(True) if True in folded else None
         drawn = node if fold is None else chain[fold]
@@ -91,13 +107,14 @@ def _collect_items(view: FunctionView, folds: Folds) -> tuple[list[Item], dict[s
                     height=drawn.height,
                     input=fold is None and node.kind == "input",
                     open=tuple(group.key for group in chain[:fold]),
+                    column=columns.get(node.key, 0),
                 )
             )
         item_of[node.key] = index_of[drawn.key]
     return items, item_of
 
 
-def _group_chain(node: NodeView, groups: Mapping[str, GroupView]) -> list[GroupView]:
+def group_chain(node: NodeView, groups: Mapping[str, GroupView]) -> list[GroupView]:
     """The groups around a node, outermost first."""
     chain: list[GroupView] = []
     key = node.group
@@ -115,25 +132,34 @@ def _collect_values(
 ) -> list[Value]:
     """Buses in program order of their producers; uses of stubs are noted in the consumers."""
     targets: dict[str, dict[int, None]] = {}
+    later: dict[str, dict[int, None]] = {}
     for node in view.nodes:
         consumer = item_of.get(node.key)
         if consumer is None:
             continue
-        item = items[consumer]
         for key in node.inputs:
             if key not in nodes:
                 continue
             source = item_of.get(key)
-            if source is None or _is_stub(nodes[key]):
-                if item.group is None:
-                    item.stubs.setdefault(key, source is not None)
+            if source is None or is_stub(nodes[key]):
+                _beside(items[consumer], nodes[key], source is not None)
             elif source != consumer:
                 targets.setdefault(key, {})[consumer] = None
+        for key in set(node.after).difference(node.inputs):
+            if item_of.get(key, consumer) != consumer:
+                later.setdefault(key, {})[consumer] = None
     return [
-        Value(node.key, item_of[node.key], list(targets[node.key]))
+        Value(node.key, item_of[node.key], list(found[node.key]), order=found is later)
         for node in view.nodes
-        if node.key in targets
+        for found in (targets, later)
+        if node.key in found
     ]
+
+
+def _beside(item: Item, node: NodeView, here: bool) -> None:
+    """Name what has no wire beside the item: a constant, or a value from outside the `if`."""
+    if item.group is None or not is_stub(node):
+        item.stubs.setdefault(node.key, here or not is_stub(node))
 
 
 def _leaving(count: int, values: Iterable[Value]) -> list[list[int]]:
@@ -147,7 +173,8 @@ def _cut_backward(items: Sequence[Item], values: Iterable[Value], rank: Sequence
     """Uses against the order (only a fold makes them) become references."""
     for value in values:
         source = rank[value.source]
-        _refer(items, value, [target for target in value.targets if rank[target] <= source])
+        if not value.order:
+            _refer(items, value, [target for target in value.targets if rank[target] <= source])
         value.targets = [target for target in value.targets if rank[target] > source]
 
 
@@ -174,9 +201,34 @@ def _assign_layers(
     return layer
 
 
+def _arm_layers(
+    items: Sequence[Item], values: Sequence[Value], by_rank: Sequence[int]
+) -> list[int]:
+    """Longest path; what reads nothing of its arm stands under the one before it that does not.
+
+    So an arm reads from top to bottom and is narrow. What the `if` gives stands under both arms.
+    """
+    leaving = _leaving(len(items), values)
+    fed = [False] * len(items)
+    layer = [0] * len(items)
+    free = [0, 0, 0]
+    for index in by_rank:
+        column = items[index].column
+        if not fed[index]:
+            layer[index] = free[column]
+            free[column] += 1
+        for target in leaving[index]:
+            fed[target] = True
+            layer[target] = max(layer[target], layer[index] + 1)
+    bottom = max((layer[item.index] + 1 for item in items if item.column < 2), default=0)
+    return [bottom if item.column == 2 else layer[item.index] for item in items]
+
+
 def _cut_long(items: Sequence[Item], values: Iterable[Value], layer: Sequence[int]) -> None:
     """Uses far below become references, so that no bus crosses the whole picture."""
     for value in values:
+        if value.order:
+            continue
         is_input = items[value.source].input
         first = reached = layer[value.source]
         kept: list[int] = []

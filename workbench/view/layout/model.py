@@ -25,6 +25,13 @@ NOTE_HEIGHT = 14
 """Room for the name of an open group: at most so wide, and so much below the next."""
 PAD = 8
 MARGIN = 20
+FRAME_PAD = 10
+"""Between the frame of an `if` and its arms, and between those and their boxes."""
+FRAME_TITLE = 20
+"""Height of the line that names an `if`, and of that which names an arm."""
+ARM_GAP = 8
+ARM_WIDTH = 90
+"""Least width of an arm without its padding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +67,15 @@ class Stub:
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """One hop of a value's bus; it ends in the box `to`, or goes on where `to` is None."""
+    """One hop of a value's bus; it ends in the box `to`, or goes on where `to` is None.
+
+    Where `order` is true nothing is read: an effect only comes after that of `value`.
+    """
 
     value: str
     to: str | None
     points: tuple[int, ...]
+    order: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ def _producers(items: Items) -> list[list[int]]:
     """The producers of every item: inputs only where there is nothing else to stand under."""
     above: list[dict[int, None]] = [{} for _ in items.items]
     for value in items.values:
-        for target in value.targets:
+        for target in () if value.order else value.targets:
             above[target][value.source] = None
     made = [[source for source in sources if not items.items[source].input] for sources in above]
     return [first or list(sources) for first, sources in zip(made, above, strict=True)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from workbench.view.layout.arithmetic import topological
 from workbench.view.layout.items import Items
-from workbench.view.layout.model import GAP_Y, MARGIN, TRACK, Wire
+from workbench.view.layout.model import FRAME_PAD, GAP_Y, MARGIN, TRACK, Wire
 from workbench.view.layout.place import Extents, Routes, last_layer
 
 
@@ -34,25 +34,32 @@ class Net:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Top and height of every layer, the nets below it, and the height of the picture."""
+    """Top, height and floor of every layer, the nets below it, and the height of the picture."""
 
     top: list[int]
     height: list[int]
+    floor: list[int]
     nets: list[list[Net]]
     bottom: int
 
 
-def stack(items: Items, extents: Extents, routes: Routes) -> Rows:
-    """Nets, tracks and the vertical positions that follow from them."""
+def stack(items: Items, extents: Extents, routes: Routes, arms: int = 0) -> Rows:
+    """Nets, tracks and the vertical positions that follow from them.
+
+    The first `arms` layers are those of the arms of an `if`, whose frames end below.
+    """
     nets = _collect_nets(items, routes)
     height = [max(extents.height[index] for index in layer) for layer in items.layers]
     top: list[int] = []
+    floor: list[int] = []
     y = MARGIN
-    for rows, under in zip(height, nets, strict=True):
+    for layer, (rows, under) in enumerate(zip(height, nets, strict=True)):
         top.append(y)
-        y += rows + GAP_Y + TRACK * max(0, _assign_tracks(under) - 1)
+        y += rows + (FRAME_PAD if layer == arms - 1 else 0)
+        floor.append(y)
+        y += GAP_Y + TRACK * max(0, _assign_tracks(under) - 1)
     bottom = top[-1] + height[-1] + MARGIN if top else MARGIN
-    return Rows(top, height, nets, bottom)
+    return Rows(top, height, floor, nets, bottom)
 
 
 def _collect_nets(items: Items, routes: Routes) -> list[list[Net]]:
@@ -116,11 +123,11 @@ def _free_track(tracks: list[list[tuple[int, int]]], net: Net, least: int) -> in
         track += 1
 
 
-def draw(items: Items, rows: Rows, shift: int) -> list[Wire]:
+def draw(items: Items, rows: Rows, shift: int) -> tuple[Wire, ...]:
     """The wires of all nets; `shift` moves x from the picture's middle to its left edge."""
     wires: list[Wire] = []
     for layer, nets in enumerate(rows.nets):
-        floor = rows.top[layer] + rows.height[layer]
+        floor = rows.floor[layer]
         for net in nets:
             value = items.values[net.value]
             starts = items.layer[value.source] == layer
@@ -128,16 +135,12 @@ def draw(items: Items, rows: Rows, shift: int) -> list[Wire]:
             start = top_of(items, rows, value.source) + source.height if starts else floor
             bend = floor + TRACK * (net.track + 1)
             for x, target in zip(net.bottoms, net.into, strict=True):
-                if target is None:
-                    end = rows.top[layer + 1] + rows.height[layer + 1]
-                else:
-                    end = top_of(items, rows, target)
+                end = rows.floor[layer + 1] if target is None else top_of(items, rows, target)
                 a, b = net.top + shift, x + shift
                 points = (a, start, b, end) if a == b else (a, start, a, bend, b, bend, b, end)
-                wires.append(
-                    Wire(value.key, None if target is None else items.items[target].key, points)
-                )
-    return wires
+                to = None if target is None else items.items[target].key
+                wires.append(Wire(value.key, to, points, value.order))
+    return tuple(wires)
 
 
 def top_of(items: Items, rows: Rows, index: int) -> int:

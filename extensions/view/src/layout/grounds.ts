@@ -38,6 +38,14 @@ export function placeGrounds(view: FunctionView, items: Items, boxes: readonly B
   );
 }
 
+/** The grounds of a whole picture, outer ones first. */
+export function byDepth(view: FunctionView, grounds: readonly Ground[]): Ground[] {
+  const parents = new Map(view.groups.map((group) => [group.key, group.parent]));
+  return grounds
+    .map((ground) => ({ ...ground, depth: depthOf(ground.group, parents) }))
+    .sort((a, b) => a.depth - b.depth);
+}
+
 /** Names of nested grounds that begin at the same box stand under each other. */
 function apart(
   grounds: readonly Ground[],

@@ -11,11 +11,23 @@
  *    towards the middle, so nothing drifts.
  * 5. Buses: one lane per value beside the layers it passes, shortest first; horizontal runs between
  *    layers on tracks. No reordering sweeps, no floating point, no look-up of text sizes.
+ * 6. An open `if` is laid out by itself and takes its place as one large box: its arms are two
+ *    columns, what they read from outside is named beside each reader, and what it gives stands
+ *    under both.
  */
 
-import type { FunctionView } from '../protocol/generated.js';
+import type { FunctionView, NodeView } from '../protocol/generated.js';
 import { at, clamp, quotient } from './arithmetic.js';
-import { placeGrounds } from './grounds.js';
+import {
+  frameOf,
+  framed,
+  placeArms,
+  takeBranches,
+  withInside,
+  withSizes,
+  type Branch,
+} from './branches.js';
+import { byDepth, placeGrounds } from './grounds.js';
 import { arrange, type Items } from './items.js';
 import {
   MARGIN,
@@ -36,16 +48,64 @@ export type { Box, Folds, Ground, Layout, Stub, Wire } from './model.js';
 
 /** Lays out one function. Pure; takes about 25 microseconds a node. */
 export function layout(view: FunctionView, folds: Folds = {}): Layout {
-  const items = arrange(view, folds);
-  const extents = measure(items, view.groups);
+  const nodes = new Map(view.nodes.map((node) => [node.key, node]));
+  const placed = wholeFunction(view, { nodes, folds });
+  return { ...placed, grounds: byDepth(view, placed.grounds) };
+}
+
+/** What all parts of a picture share: its nodes by key, and the folds. */
+interface Shared {
+  readonly nodes: ReadonlyMap<string, NodeView>;
+  readonly folds: Folds;
+}
+
+function wholeFunction(view: FunctionView, shared: Shared): Layout {
+  const { outer, inner } = opened(view, shared);
+  const items = arrange(outer, shared.folds, shared.nodes);
+  const extents = measure(items, outer.groups);
   const centre = placeItems(items, extents);
   const routes = route(items, extents, centre);
   const rows = stack(items, extents, routes);
   const [low, high] = reach(extents, centre, routes.lanes);
   const shift = MARGIN + PAD - low;
+  const own = drawn(outer, items, extents, rows, centre, shift);
+  return withInside({ ...own, width: high - low + 2 * (MARGIN + PAD) }, inner);
+}
+
+/** The inside of an open `if`, from the left upper corner of its frame. */
+function insideOf(branch: Branch, shared: Shared): Layout {
+  const { outer, inner } = opened(branch.view, shared);
+  const items = arrange(outer, shared.folds, shared.nodes, branch.columns);
+  const extents = measure(items, outer.groups);
+  const arms = placeArms(items, extents);
+  const routes = route(items, extents, arms.centre);
+  const rows = stack(items, extents, routes, arms.layers);
+  const frame = frameOf(arms, items, extents, routes, rows);
+  const own = drawn(outer, items, extents, rows, arms.centre, frame.shift);
+  return framed(branch, arms, frame, withInside(own, inner), shared.folds);
+}
+
+/** The view with a large box for each open `if`, and what is inside of those. */
+function opened(
+  view: FunctionView,
+  shared: Shared,
+): { outer: FunctionView; inner: ReadonlyMap<string, Layout> } {
+  const { outer, branches } = takeBranches(view, shared.folds);
+  const inner = new Map(branches.map((branch) => [branch.group.key, insideOf(branch, shared)]));
+  return { outer: withSizes(outer, branches, inner, shared.nodes), inner };
+}
+
+function drawn(
+  view: FunctionView,
+  items: Items,
+  extents: Extents,
+  rows: Rows,
+  centre: readonly number[],
+  shift: number,
+): Layout {
   const boxes = placeBoxes(items, rows, centre, shift);
   return {
-    width: high - low + 2 * (MARGIN + PAD),
+    width: 0,
     height: rows.bottom,
     boxes,
     stubs: boxes.flatMap((box, index) => placeStubs(box, extents, index)),

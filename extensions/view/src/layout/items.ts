@@ -14,6 +14,8 @@ export interface Item {
   readonly input: boolean;
   /** Groups around the item that are open, outermost first. */
   readonly open: readonly string[];
+  /** In an `if`: 0 in the first arm, 1 in the second, 2 for what comes after both. */
+  readonly column: number;
   /** Values shown as stubs: key, and whether their box is elsewhere in the picture. */
   readonly stubs: Map<string, boolean>;
 }
@@ -23,6 +25,8 @@ export interface Value {
   readonly key: string;
   readonly source: number;
   targets: number[];
+  /** The targets do not read it: they only come after it. */
+  readonly order: boolean;
 }
 
 export interface Items {
@@ -34,11 +38,18 @@ export interface Items {
   readonly nodes: ReadonlyMap<string, NodeView>;
 }
 
-/** Everything before coordinates. */
-export function arrange(view: FunctionView, folds: Folds): Items {
-  const nodes = new Map(view.nodes.map((node) => [node.key, node]));
+/**
+ * Everything before coordinates, of a function or of an `if` in it. `nodes` has all of the function,
+ * `columns` those of an `if`: 0 and 1 for its arms, which nothing connects, and 2 for the box after.
+ */
+export function arrange(
+  view: FunctionView,
+  folds: Folds,
+  nodes: ReadonlyMap<string, NodeView>,
+  columns: ReadonlyMap<string, number> | null = null,
+): Items {
   const outputs = new Set(view.outputs);
-  const { items, itemOf } = collectItems(view, folds, outputs);
+  const { items, itemOf } = collectItems(view, folds, outputs, columns);
   const values = collectValues(view, nodes, items, itemOf);
   const byRank = topological(leavingTargets(items.length, values));
   const rank = items.map(() => 0);
@@ -46,7 +57,8 @@ export function arrange(view: FunctionView, folds: Folds): Items {
     rank[index] = position;
   });
   cutBackward(items, values, rank);
-  const layer = assignLayers(items, values, byRank);
+  const assign = columns === null ? assignLayers : armLayers;
+  const layer = assign(items, values, byRank);
   cutLong(items, values, layer);
   const count = layer.reduce((most, one) => Math.max(most, one + 1), 0);
   const layers: number[][] = Array.from({ length: count }, () => []);
@@ -57,7 +69,7 @@ export function arrange(view: FunctionView, folds: Folds): Items {
 }
 
 /** Constants and what the kernel marked stand beside their consumers. */
-function isStub(node: NodeView): boolean {
+export function isStub(node: NodeView): boolean {
   return node.stub || node.kind === 'constant';
 }
 
@@ -65,6 +77,7 @@ function collectItems(
   view: FunctionView,
   folds: Folds,
   outputs: ReadonlySet<string>,
+  columns: ReadonlyMap<string, number> | null,
 ): { items: Item[]; itemOf: Map<string, number> } {
   const groups = new Map(view.groups.map((group) => [group.key, group]));
   const items: Item[] = [];
@@ -90,6 +103,7 @@ function collectItems(
         height: (group ?? node).height,
         input: group === null && node.kind === 'input',
         open: (fold < 0 ? chain : chain.slice(0, fold)).map((one) => one.key),
+        column: columns?.get(node.key) ?? 0,
         stubs: new Map(),
       });
     }
@@ -99,7 +113,7 @@ function collectItems(
 }
 
 /** The groups around a node, outermost first. */
-function groupChain(node: NodeView, groups: ReadonlyMap<string, GroupView>): GroupView[] {
+export function groupChain(node: NodeView, groups: ReadonlyMap<string, GroupView>): GroupView[] {
   const chain: GroupView[] = [];
   let key = node.group;
   while (key !== null && chain.length < 64) {
@@ -121,6 +135,7 @@ function collectValues(
   itemOf: ReadonlyMap<string, number>,
 ): Value[] {
   const targets = new Map<string, number[]>();
+  const later = new Map<string, number[]>();
   for (const node of view.nodes) {
     const consumer = itemOf.get(node.key);
     if (consumer === undefined) {
@@ -132,28 +147,40 @@ function collectValues(
         continue;
       }
       const source = itemOf.get(key);
-      const item = at(items, consumer);
       if (source === undefined || isStub(producer)) {
-        if (item.group === null && !item.stubs.has(key)) {
-          item.stubs.set(key, source !== undefined);
-        }
+        beside(at(items, consumer), producer, source !== undefined);
       } else if (source !== consumer) {
-        const known = targets.get(key) ?? [];
-        if (!known.includes(consumer)) {
-          known.push(consumer);
-        }
-        targets.set(key, known);
+        reach(targets, key, consumer);
+      }
+    }
+    for (const key of node.after) {
+      if (!node.inputs.includes(key) && (itemOf.get(key) ?? consumer) !== consumer) {
+        reach(later, key, consumer);
       }
     }
   }
-  const values: Value[] = [];
-  for (const node of view.nodes) {
-    const used = targets.get(node.key);
-    if (used !== undefined) {
-      values.push({ key: node.key, source: itemOf.get(node.key) ?? 0, targets: used });
-    }
+  return view.nodes.flatMap(({ key }) => {
+    const source = itemOf.get(key) ?? 0;
+    return [
+      ...(targets.has(key) ? [{ key, source, targets: targets.get(key) ?? [], order: false }] : []),
+      ...(later.has(key) ? [{ key, source, targets: later.get(key) ?? [], order: true }] : []),
+    ];
+  });
+}
+
+function reach(targets: Map<string, number[]>, key: string, consumer: number): void {
+  const known = targets.get(key) ?? [];
+  if (!known.includes(consumer)) {
+    known.push(consumer);
   }
-  return values;
+  targets.set(key, known);
+}
+
+/** A value that has no wire: a constant, or one from outside the `if`, is named beside the item. */
+function beside(item: Item, node: NodeView, here: boolean): void {
+  if ((item.group === null || !isStub(node)) && !item.stubs.has(node.key)) {
+    item.stubs.set(node.key, here || !isStub(node));
+  }
 }
 
 function leavingTargets(count: number, values: readonly Value[]): number[][] {
@@ -172,11 +199,13 @@ function cutBackward(
 ): void {
   for (const value of values) {
     const forward = (target: number): boolean => at(rank, target) > at(rank, value.source);
-    refer(
-      items,
-      value,
-      value.targets.filter((target) => !forward(target)),
-    );
+    if (!value.order) {
+      refer(
+        items,
+        value,
+        value.targets.filter((target) => !forward(target)),
+      );
+    }
     value.targets = value.targets.filter(forward);
   }
 }
@@ -211,9 +240,41 @@ function assignLayers(
   return layer;
 }
 
+/**
+ * Longest path; what reads nothing of its arm stands under the one before it that does not, so that
+ * an arm reads from top to bottom and is narrow. What the `if` gives stands under both arms.
+ */
+function armLayers(
+  items: readonly Item[],
+  values: readonly Value[],
+  byRank: readonly number[],
+): number[] {
+  const leaving = leavingTargets(items.length, values);
+  const fed = items.map(() => false);
+  const layer = items.map(() => 0);
+  const free = [0, 0, 0];
+  for (const index of byRank) {
+    const { column } = at(items, index);
+    if (!at(fed, index)) {
+      layer[index] = at(free, column);
+      free[column] = at(free, column) + 1;
+    }
+    for (const target of at(leaving, index)) {
+      fed[target] = true;
+      layer[target] = Math.max(at(layer, target), at(layer, index) + 1);
+    }
+  }
+  const inArms = items.filter((item) => item.column < 2);
+  const bottom = inArms.reduce((most, item) => Math.max(most, at(layer, item.index) + 1), 0);
+  return items.map((item) => (item.column === 2 ? bottom : at(layer, item.index)));
+}
+
 /** Uses far below become references, so that no bus crosses the whole picture. */
 function cutLong(items: readonly Item[], values: readonly Value[], layer: readonly number[]): void {
   for (const value of values) {
+    if (value.order) {
+      continue;
+    }
     const input = at(items, value.source).input;
     let reached = at(layer, value.source);
     const first = reached;

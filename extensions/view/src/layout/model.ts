@@ -32,6 +32,8 @@ export interface Wire {
   readonly value: string;
   readonly to: string | null;
   readonly points: readonly number[];
+  /** Nothing is read: an effect only comes after that of `value`. */
+  readonly order: boolean;
 }
 
 /** The ground behind the members of an open group. */
@@ -80,3 +82,10 @@ export const NOTE_WIDTH = 220;
 export const NOTE_HEIGHT = 14;
 export const PAD = 8;
 export const MARGIN = 20;
+/** Between the frame of an `if` and its arms, and between those and their boxes. */
+export const FRAME_PAD = 10;
+/** Height of the line that names an `if`, and of that which names an arm. */
+export const FRAME_TITLE = 20;
+export const ARM_GAP = 8;
+/** Least width of an arm without its padding. */
+export const ARM_WIDTH = 90;

@@ -94,7 +94,7 @@ function noteWidths(items: Items, groups: readonly GroupView[]): number[] {
 function producers(items: Items): number[][] {
   const above: number[][] = items.items.map(() => []);
   for (const value of items.values) {
-    for (const target of value.targets) {
+    for (const target of value.order ? [] : value.targets) {
       const known = at(above, target);
       if (!known.includes(value.source)) {
         known.push(value.source);

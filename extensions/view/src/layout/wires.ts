@@ -2,7 +2,7 @@
 
 import { at, topological } from './arithmetic.js';
 import type { Items } from './items.js';
-import { GAP_Y, MARGIN, TRACK, type Wire } from './model.js';
+import { FRAME_PAD, GAP_Y, MARGIN, TRACK, type Wire } from './model.js';
 import { lastLayer, type Extents, type Routes } from './place.js';
 
 /** What one value does between two layers. */
@@ -16,29 +16,36 @@ interface Net {
 }
 
 export interface Rows {
-  /** Top and height of every layer. */
+  /** Top, height and floor of every layer. */
   readonly top: readonly number[];
   readonly height: readonly number[];
+  readonly floor: readonly number[];
   readonly nets: readonly (readonly Net[])[];
   readonly bottom: number;
 }
 
-/** Nets, tracks and the vertical positions that follow from them. */
-export function stack(items: Items, extents: Extents, routes: Routes): Rows {
+/**
+ * Nets, tracks and the vertical positions that follow from them. The first `arms` layers are those
+ * of the arms of an `if`, whose frames end below.
+ */
+export function stack(items: Items, extents: Extents, routes: Routes, arms = 0): Rows {
   const nets = collectNets(items, routes);
   const height = items.layers.map((layer) =>
     layer.reduce((most, index) => Math.max(most, at(extents.height, index)), 0),
   );
   const top: number[] = [];
+  const floor: number[] = [];
   let y = MARGIN;
   height.forEach((rows, layer) => {
     top.push(y);
     const tracks = assignTracks(at(nets, layer));
-    y += rows + GAP_Y + TRACK * Math.max(0, tracks - 1);
+    y += rows + (layer === arms - 1 ? FRAME_PAD : 0);
+    floor.push(y);
+    y += GAP_Y + TRACK * Math.max(0, tracks - 1);
   });
   const last = height.length - 1;
   const bottom = last < 0 ? MARGIN : at(top, last) + at(height, last) + MARGIN;
-  return { top, height, nets, bottom };
+  return { top, height, floor, nets, bottom };
 }
 
 /** The nets under every layer, in program order of their values. */
@@ -129,7 +136,7 @@ function freeTrack(tracks: [number, number][][], net: Net, least: number): numbe
 export function draw(items: Items, rows: Rows, shift: number): Wire[] {
   const wires: Wire[] = [];
   rows.nets.forEach((nets, layer) => {
-    const floor = at(rows.top, layer) + at(rows.height, layer);
+    const floor = at(rows.floor, layer);
     for (const net of nets) {
       const value = at(items.values, net.value);
       const starts = at(items.layer, value.source) === layer;
@@ -137,13 +144,14 @@ export function draw(items: Items, rows: Rows, shift: number): Wire[] {
       const bend = floor + TRACK * (net.track + 1);
       net.bottoms.forEach((x, i) => {
         const target = net.into[i] ?? null;
-        const to = target === null ? bottomOfLayer(rows, layer + 1) : topOf(items, rows, target);
+        const to = target === null ? at(rows.floor, layer + 1) : topOf(items, rows, target);
         const a = net.top + shift;
         const b = x + shift;
         wires.push({
           value: value.key,
           to: target === null ? null : at(items.items, target).key,
           points: a === b ? [a, from, b, to] : [a, from, a, bend, b, bend, b, to],
+          order: value.order,
         });
       });
     }
@@ -159,8 +167,4 @@ export function topOf(items: Items, rows: Rows, index: number): number {
 
 function bottomOf(items: Items, rows: Rows, index: number): number {
   return topOf(items, rows, index) + at(items.items, index).height;
-}
-
-function bottomOfLayer(rows: Rows, layer: number): number {
-  return at(rows.top, layer) + at(rows.height, layer);
 }

@@ -21,7 +21,7 @@ import { Offers } from './Offers.js';
 import type { HostProps, PaneProps } from './props.js';
 import { Swap } from './Swap.js';
 import { Script } from './Tokens.js';
-import { changeSign, graphTitle, kindsText, opsText } from './words.js';
+import { changeSign, graphTitle, groupWord, kindsText, opsText } from './words.js';
 
 const NODE_TABS: readonly (readonly [Tab, string])[] = [
   ['loops', 'Loops'],
@@ -309,7 +309,7 @@ function GroupFacts({ group, state, dispatch }: GroupFactsProps): JSX.Element {
         <strong>{group.label}</strong> <code>{group.type}</code>
       </p>
       <p class="wb-fact">
-        {group.kind === 'fused' ? 'fused function' : 'layer of the model'} · {opsText(group.ops)}:{' '}
+        {groupWord(group.kind)} · {opsText(group.ops)}:{' '}
         {kindsText(group)}{' '}
         <button
           type="button"

@@ -129,7 +129,7 @@ function Scene({ state, view, layout, camera, size, uid }: SceneProps): JSX.Elem
       value === null
         ? []
         : layout.wires.flatMap((wire) =>
-            wire.value === value && wire.to !== null ? [wire.to] : [],
+            wire.value === value && wire.to !== null && !wire.order ? [wire.to] : [],
           ),
     );
   }, [layout, state.hovered]);
@@ -228,12 +228,20 @@ function Wires({ layout, camera, size, lit }: WiresProps): JSX.Element {
       }),
     [layout, top, bottom],
   );
+  const read = useMemo(() => wires.filter((wire) => !wire.order), [wires]);
   const all = useMemo(
     () => (
       <>
-        <path class="wb-wire" d={wires.map((wire) => wirePath(wire.points)).join('')} />
+        <path class="wb-wire" d={read.map((wire) => wirePath(wire.points)).join('')} />
+        <path
+          class="wb-wire wb-order"
+          d={wires
+            .filter((wire) => wire.order)
+            .map((wire) => wirePath(wire.points))
+            .join('')}
+        />
         <path class="wb-arrow" d={wires.map(arrowPath).join('')} />
-        {wires.map((wire, index) => (
+        {read.map((wire, index) => (
           <path
             key={index}
             class="wb-wire-target"
@@ -243,9 +251,9 @@ function Wires({ layout, camera, size, lit }: WiresProps): JSX.Element {
         ))}
       </>
     ),
-    [wires],
+    [wires, read],
   );
-  const marked = wires.filter((wire) => lit.includes(wire.value));
+  const marked = read.filter((wire) => lit.includes(wire.value));
   return (
     <g class="wb-wires" aria-hidden="true">
       {all}

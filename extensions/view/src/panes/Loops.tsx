@@ -100,9 +100,20 @@ function useFollowed(
 }
 
 function nothing(detail: DetailView): string {
-  return detail.kind === 'library'
-    ? 'a library call: its loops are not ours'
-    : 'no loops yet: this operator has no tensor function until it is legalized';
+  switch (detail.kind) {
+    case 'library':
+      return 'a library call: its loops are not ours';
+    case 'branch':
+      return 'a branch: the loops are those of the calls in its arms';
+    case 'function':
+      return 'a call of a graph function: the loops are those of the calls in it';
+    case 'input':
+      return 'an input: nothing computes it';
+    case 'op':
+      return 'no loops yet: this operator has no tensor function until it is legalized';
+    default:
+      return 'no loops: nothing is computed here';
+  }
 }
 
 /** What the kernel says of dropping the dragged loop on a row; `null` where that means nothing. */

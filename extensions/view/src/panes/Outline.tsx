@@ -138,7 +138,7 @@ export function outlineRows(view: FunctionView, state: State): Row[] {
         rows.push({ type: 'group', group, level: depth + 1, open: depth !== fold });
       }
     });
-    if (fold < 0) {
+    if (fold < 0 && !groups.has(node.key)) {
       rows.push({ type: 'node', node, level: chain.length + 1 });
     }
   }

@@ -3,7 +3,7 @@
 import type { JSX } from 'preact';
 import { NOTE_WIDTH, PAD, type Box, type Ground, type Stub } from '../layout/index.js';
 import type { GroupView, NodeView } from '../protocol/generated.js';
-import { changeSign, fitted, kindsText, nodeTitle, opsText } from './words.js';
+import { changeSign, fitted, groupTitle, nodeTitle, opsText } from './words.js';
 
 interface Marks {
   readonly selected: boolean;
@@ -74,7 +74,6 @@ interface GroupProps extends Marks {
 
 /** A collapsed group: one box, its number of operators beside it. */
 export function GroupBox({ box, group, id, ...marks }: GroupProps): JSX.Element {
-  const change = group.change === 'none' ? '' : `, ${group.change}`;
   return (
     <g transform={`translate(${box.x} ${box.y})`}>
       <g
@@ -84,9 +83,7 @@ export function GroupBox({ box, group, id, ...marks }: GroupProps): JSX.Element 
         class={classes(`wb-node wb-group wb-group-${group.kind}`, marks)}
         data-key={group.key}
       >
-        <title>
-          {`${group.label}, ${group.type}, group of ${opsText(group.ops)}: ${kindsText(group)}${change}`}
-        </title>
+        <title>{groupTitle(group)}</title>
         <g aria-hidden="true">
           <rect class="wb-behind" x={4} y={4} width={box.width} height={box.height} rx={5} />
           <Frame
@@ -270,7 +267,8 @@ interface GroundProps {
 
 /** The ground of an open group, with its name beside it; pressing the name folds it. */
 export function GroundBox({ ground, group, right }: GroundProps): JSX.Element {
-  const sign = changeSign(group.change);
+  const framed = group.kind === 'branch' || group.kind === 'arm';
+  const sign = framed ? '' : changeSign(group.change);
   const label = fitted(group.label, NOTE_WIDTH - 40, 6);
   const width = Math.ceil(26 + 6.6 * label.length);
   const first = ground.rects[0]?.[0] ?? 0;

@@ -70,7 +70,13 @@ function fold(collapsed: boolean, state: State, layout: Layout, dispatch: Dispat
   if (!collapsed) {
     if (box.group) {
       dispatch({ type: 'fold', group: box.key, collapsed: false });
-      const member = view.nodes.find((node) => node.group === box.key);
+      const inside = new Set([box.key]);
+      for (const group of view.groups) {
+        if (group.kind === 'arm' && group.parent === box.key) {
+          inside.add(group.key);
+        }
+      }
+      const member = view.nodes.find((node) => node.group !== null && inside.has(node.group));
       select(member?.key, dispatch);
     }
     return box.group;

@@ -42,6 +42,7 @@ export function Legend({ state, dispatch }: PaneProps): JSX.Element {
       <span class="wb-key wb-kind-op">graph op</span>
       <span class="wb-key wb-kind-tensor">tensor function</span>
       <span class="wb-key wb-kind-library">library</span>
+      <Flow view={currentFunction(state)} />
       <Changes view={currentFunction(state)} />
       <span class="wb-legend-buttons">
         <FoldAll state={state} dispatch={dispatch} />
@@ -57,6 +58,21 @@ export function Legend({ state, dispatch }: PaneProps): JSX.Element {
         </button>
       </span>
     </div>
+  );
+}
+
+/** What is not in every picture: branches, and the order of effects. */
+function Flow({ view }: { readonly view: FunctionView | null }): JSX.Element {
+  const nodes = view?.nodes ?? [];
+  return (
+    <>
+      {nodes.some((node) => node.kind === 'branch') && (
+        <span class="wb-key wb-kind-branch">branch</span>
+      )}
+      {nodes.some((node) => node.after.length > 0) && (
+        <span class="wb-key-order">order of effects</span>
+      )}
+    </>
   );
 }
 

@@ -9,6 +9,7 @@ const KINDS: Readonly<Record<NodeKind, string>> = {
   tensor: 'tensor function',
   library: 'library call',
   function: 'function call',
+  branch: 'branch',
   other: 'other',
 };
 
@@ -54,6 +55,28 @@ export function verdictTone(state: VerdictState): 'good' | 'fair' | 'bad' | 'qui
   }
 }
 
+/** What a group is, for its facts. */
+export function groupWord(kind: GroupView['kind']): string {
+  switch (kind) {
+    case 'fused':
+      return 'fused function';
+    case 'layer':
+      return 'layer of the model';
+    case 'branch':
+      return 'branch';
+    case 'arm':
+      return 'arm of an if';
+  }
+}
+
+/** What a screen reader says of a collapsed group. */
+export function groupTitle(group: GroupView): string {
+  const what = group.kind === 'branch' ? 'branch with ' : 'group of ';
+  const change = group.change === 'none' ? '' : `, ${group.change}`;
+  const members = `${opsText(group.ops)}: ${kindsText(group)}`;
+  return `${group.label}, ${group.type}, ${what}${members}${change}`;
+}
+
 export function opsText(count: number): string {
   return count === 1 ? '1 op' : `${count} ops`;
 }
@@ -71,7 +94,8 @@ export function kindsText(group: GroupView): string {
 /** What a screen reader says of a box. */
 export function nodeTitle(node: NodeView): string {
   const change = node.change === 'none' ? '' : `, ${node.change}`;
-  return `${node.label}, ${node.type}, ${kindWord(node.kind)}${change}`;
+  const after = node.after.length === 0 ? '' : ', in order with other effects';
+  return `${node.label}, ${node.type}, ${kindWord(node.kind)}${after}${change}`;
 }
 
 /** The text cut to so many characters of `pixels` width. */

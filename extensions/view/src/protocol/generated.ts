@@ -3,7 +3,7 @@
 /** Version of the protocol that these types describe. */
 export const VERSION = 4;
 
-export type NodeKind = 'constant' | 'function' | 'input' | 'library' | 'op' | 'other' | 'tensor';
+export type NodeKind = 'branch' | 'constant' | 'function' | 'input' | 'library' | 'op' | 'other' | 'tensor';
 
 export type Change = 'fused' | 'new' | 'none' | 'rewritten';
 
@@ -40,6 +40,7 @@ export interface NodeView {
   readonly type: string;
   readonly kind: NodeKind;
   readonly inputs: readonly string[];
+  readonly after: readonly string[];
   readonly group: string | null;
   readonly change: Change;
   readonly stub: boolean;
@@ -48,11 +49,11 @@ export interface NodeView {
   readonly height: number;
 }
 
-/** A collapsible set of boxes: a layer of the imported model, or a fused function. */
+/** A collapsible set of boxes: a layer of the imported model, a fused function, an `if`. */
 export interface GroupView {
   readonly key: string;
   readonly label: string;
-  readonly kind: 'fused' | 'layer';
+  readonly kind: 'arm' | 'branch' | 'fused' | 'layer';
   readonly parent: string | null;
   readonly collapsed: boolean;
   readonly type: string;

@@ -236,8 +236,11 @@ function stepBy(state: State, offset: number): State {
   return step === undefined || step === state.cursor ? state : go(state, step);
 }
 
+/** Arms are not folded with the rest: an `if` that is opened again shows what is in them. */
 function foldAll(state: State, collapsed: boolean): State {
-  const groups = currentFunction(state)?.groups ?? [];
+  const groups = (currentFunction(state)?.groups ?? []).filter(
+    (group) => !collapsed || group.kind !== 'arm',
+  );
   return { ...state, folds: Object.fromEntries(groups.map((group) => [group.key, collapsed])) };
 }
 
@@ -252,10 +255,11 @@ function select(state: State, key: string | null): State {
   return key === null ? { ...base, announcement: 'Nothing selected' } : reveal(base, key);
 }
 
-/** Tells the kernel which value the person selected; a layer is no value. */
+/** Tells the kernel which value the person selected; a layer is none, nor is an arm. */
 function tell(state: State): State {
   const group = selectedGroup(state);
-  const node = group?.kind === 'layer' ? null : state.selection;
+  const named = group === null || group.kind === 'fused' || group.kind === 'branch';
+  const node = named ? state.selection : null;
   return ask(state, { type: 'select', step: state.cursor, node });
 }
 
@@ -276,7 +280,8 @@ function reveal(state: State, key: string): State {
   let group = graph?.nodes.find((node) => node.key === key)?.group ?? null;
   while (group !== null && graph !== null) {
     const view = graph.groups.find((one) => one.key === group);
-    if (view !== undefined && shownGroup(state, view)) {
+    // An `if` has the key of its box: the closed one is what is selected then.
+    if (view !== undefined && view.key !== key && shownGroup(state, view)) {
       folds[view.key] = false;
     }
     group = view?.parent ?? null;

@@ -53,6 +53,7 @@ function cardNode(state: State): NodeView | null {
     type: card.signature,
     kind: 'tensor',
     inputs: [],
+    after: [],
     group: null,
     change: card.change,
     stub: false,
