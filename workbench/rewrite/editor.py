@@ -11,6 +11,7 @@ import numpy as np
 
 from workbench.analysis.calls import bindings_in
 from workbench.analysis.memory import without_plan
+from workbench.analysis.same_type import is_static
 from workbench.analysis.uses import argument_vars
 from workbench.ir import (
     Arg,
@@ -20,6 +21,7 @@ from workbench.ir import (
     Body,
     CallFunction,
     CallOp,
+    CallTIR,
     Constant,
     ConstantPool,
     Dim,
@@ -313,7 +315,7 @@ class ModuleEditor:
 _dtype_name: Callable[[np.dtype], str] = cache(str)
 """The name of a dtype, which numpy puts together each time."""
 
-_PLAIN_CALLS = (CallOp, CallFunction)
+_CALLS = (CallTIR, CallOp, CallFunction)
 
 
 def all_bindings(function: GraphFunction) -> Iterable[Binding]:
@@ -443,8 +445,8 @@ class _Substitution:
             value = self._apply(node.value)
             changed = node if value is node.value else Binding(node.var, value, node.span)
             return changed  # pyright: ignore[reportReturnType]
-        if isinstance(node, _PLAIN_CALLS) and self._stay(node.args):
-            return node
+        if isinstance(node, _CALLS) and _only_args(node):
+            return node if self._stay(node.args) else evolve(node, {"args": self._args(node.args)})
         return map_children(node, self._apply)
 
     def _stay(self, args: tuple[Arg, ...]) -> bool:
@@ -454,3 +456,13 @@ class _Substitution:
             if not isinstance(arg, Var) or arg.id in leaves:
                 return False
         return True
+
+    def _args(self, args: tuple[Arg, ...]) -> tuple[Arg, ...]:
+        return tuple([self._apply(arg) for arg in args])
+
+
+def _only_args(call: CallTIR | CallOp | CallFunction) -> bool:
+    """Whether a call names values by its arguments alone, and none by a dimension."""
+    if not isinstance(call, CallTIR):
+        return True
+    return not call.scalars and all(map(is_static, call.out_types))

@@ -43,11 +43,11 @@ Found = dict[NodeId, IndexMap]
 def flow_forward(function: TensorFunction, given: Found) -> Found | str:
     """The layouts of all buffers, where some parameters have `given` ones; or why there are none.
 
-    The first operand of a stage that has a layout decides; the others follow.
+    The first operand of a stage that has a layout decides; the others follow. The same object for
+    the same question, to be read only.
     """
     key = frozenset(given.items())
-    flow = _FLOWS.get(function, lambda: _shared(_flow(function, given)), key)
-    return flow if isinstance(flow, str) else dict(flow)
+    return _FLOWS.get(function, lambda: _shared(_flow(function, given)), key)
 
 
 _FLOWS: IdentityMemo[TensorFunction, Found | str] = IdentityMemo(1024)
@@ -341,7 +341,7 @@ _SHARED: dict[IndexMap, IndexMap] = {}
 
 def same_layout(a: IndexMap, b: IndexMap, shape: Shape) -> bool:
     """Whether two maps put all elements of a box of that shape into the same places."""
-    return a == b or places(a, shape) == places(b, shape)
+    return a is b or a == b or places(a, shape) == places(b, shape)
 
 
 @lru_cache(maxsize=1024)
