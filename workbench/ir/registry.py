@@ -285,8 +285,10 @@ def infer_type(call: CallOp) -> Type:
 
 def type_of(arg: Arg) -> Type:
     """The type of a leaf."""
+    if isinstance(arg, Var):  # most are
+        return arg.type
     match arg:
-        case Var() | Constant():
+        case Constant():
             return arg.type
         case ShapeValue(dims=dims):
             return ShapeType(dims)

@@ -124,12 +124,14 @@ class _Search:
         return self._judged(state)
 
     def _orders(self, goal: _Unordered, rest: _Goals) -> Sequence[_Goals]:
-        """The first pattern with each of the arguments, equal ones once."""
+        """The first pattern with each of the arguments that it may be for, equal ones once."""
         wanted, others = goal.patterns[0], goal.patterns[1:]
+        leaves = [self.place.resolved(arg) for arg in goal.args]
+        likely = [n for n, leaf in enumerate(leaves) if self._may_begin(wanted, leaf)]
         ways: list[_Goals] = []
         tried: list[Arg] = []
-        for position, arg in enumerate(goal.args):
-            leaf = self.place.resolved(arg)
+        for position in likely or range(len(leaves)):
+            leaf = leaves[position]
             if leaf in tried:
                 continue
             tried.append(leaf)

@@ -27,9 +27,9 @@ from workbench.passes.library_matches import (
     library_form_of,
     library_matches,
 )
-from workbench.rewrite import ModuleEditor, NodeRef, Refusal, Rule, Site, all_bindings, note
+from workbench.rewrite import ModuleEditor, Refusal, Rule, Site, all_bindings, note
 from workbench.rewrite.outline import is_fused
-from workbench.support import CompileError, Diagnostic
+from workbench.support import CompileError, Diagnostic, NodeId
 
 
 @dataclass(frozen=True)
@@ -56,20 +56,21 @@ class PartitionForLibrary(Rule):
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:
         if not library_patterns(self.library):
             raise CompileError(self._unknown())
-        taken: set[NodeRef] = set()
+        taken: dict[str, set[NodeId]] = {}
         for found in library_matches(module, self.library):
             if isinstance(found, Declined):
                 text = f"`{self.library}` does not take it: {found.reason}"
                 yield note("partition/declined", text, found.function, found.node)
             else:
-                taken.update(found.refs)
+                taken.setdefault(found.function, set()).update(found.nodes)
                 yield found
         for name, function in module.graph_functions.items():
             if is_fused(function):
                 continue
+            matched = taken.get(name, ())
             for binding in all_bindings(function):
                 form = library_form_of(module, binding, self.library)
-                if form is not None and NodeRef(name, binding.var.id) not in taken:
+                if form is not None and binding.var.id not in matched:
                     yield LibrarySite(name, (binding.var.id,), f"`{form.symbol}`")
 
     def _unknown(self) -> Diagnostic:
