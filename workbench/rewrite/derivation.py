@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from workbench.ir import IRModule
+from workbench.support import Diagnostic
 from workbench.support.ids import NodeId
 
 
@@ -45,3 +48,23 @@ class Derivation(NamedTuple):
     results: tuple[NodeRef, ...]
     relation: Relation = Relation.SAME
     layout: str = ""
+
+
+def derivation_faults(
+    derivations: Sequence[Derivation], old: IRModule, new: IRModule
+) -> Iterator[Diagnostic]:
+    """Values in derivations that neither module has, nor another derivation on its way."""
+    functions = (*old.functions, *new.functions)
+    ends: dict[str, int] = {}
+    for name, function in functions:
+        ends[name] = max(ends.get(name, 0), function.next_id)
+    made = {ref for d in derivations for ref in d.results}
+    read = {ref for d in derivations for ref in d.sources}
+    for derivation in derivations:
+        unknown = [ref for ref in derivation.sources if ref not in made]
+        unknown += [ref for ref in derivation.results if ref not in read]
+        for ref in unknown:
+            if ref.function not in ends or ref.id >= ends[ref.function]:
+                message = f"a derivation by `{derivation.rule}` names `{ref}`, which is no value"
+                hint = "sources are values of the module before, results of the one after"
+                yield Diagnostic("pass/derivation", message, hint=hint)

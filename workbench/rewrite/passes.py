@@ -12,7 +12,7 @@ from typing_extensions import override
 from workbench.ir import GraphFunction, IRModule
 from workbench.ir.describe import counted
 from workbench.ir.node_kinds import kind_faults, module_kind_faults
-from workbench.rewrite.derivation import Derivation, NodeRef
+from workbench.rewrite.derivation import Derivation, NodeRef, derivation_faults
 from workbench.rewrite.editor import ModuleEditor, all_bindings
 from workbench.support import CompileError, Diagnostic, NodeId, Severity
 from workbench.support.collector import rare_collections
@@ -107,14 +107,14 @@ class Pass(ABC, metaclass=ChecksArguments):
                 )
             )
         if not type(self).__module__.startswith("workbench."):
-            self._check_nodes(result)
+            self._check_nodes(module, result)
         self._check(result.module, self.establishes, "pass/broken-promise", "did not establish")
         return result
 
-    def _check_nodes(self, result: PassResult) -> None:
+    def _check_nodes(self, module: IRModule, result: PassResult) -> None:
         """Ours are tested to make nodes that hold what they should; a user's may do anything."""
         faults = (*module_kind_faults(result.module), *result_kind_faults(result))
-        if faults:
+        if faults := faults or tuple(derivation_faults(result.derivations, module, result.module)):
             note = f"made by the pass `{type(self).__name__}`"
             raise CompileError(replace(fault, notes=(*fault.notes, note)) for fault in faults)
 

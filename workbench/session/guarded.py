@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from types import FrameType
 
+from workbench.analysis.patterns.search import search
 from workbench.ir import IRModule
-from workbench.rewrite import Pass, PassResult, Rule, Site
+from workbench.rewrite import NodeRef, Pass, PassResult, Rule, Site
 from workbench.support import CompileError, Diagnostic
 
 
@@ -16,14 +17,16 @@ def run_guarded(item: Pass, module: IRModule) -> PassResult:
 
     Raises:
         CompileError: what the pass finds, with its name; `session/pass-raised` for any other
-            exception of it, at the value that a rule was rewriting.
+            exception of it. At the value that a rule was rewriting, or a pattern tried at, where
+            they say none themselves.
     """
     name = type(item).__name__
     try:
         return item(module)
     except CompileError as error:
-        raise CompileError(_named(d, name) for d in error.diagnostics) from error
-    except Exception as error:  # the edge: a pass of the user's may raise anything
+        place = _place(error)
+        raise CompileError(_at(_named(d, name), place) for d in error.diagnostics) from error
+    except (Exception, SystemExit) as error:  # the edge: a pass of the user's may raise anything
         raise CompileError(_raised(name, error)) from error
 
 
@@ -34,9 +37,15 @@ def _named(diagnostic: Diagnostic, name: str) -> Diagnostic:
     return replace(diagnostic, notes=(*diagnostic.notes, f"found by the pass `{name}`"))
 
 
-def _raised(name: str, error: Exception) -> Diagnostic:
-    frames = tuple(_frames(error))
-    site = next((found for frame in frames if (found := _site(frame)) is not None), None)
+def _at(fault: Diagnostic, place: NodeRef | None) -> Diagnostic:
+    """The fault at a place, unless it says where it is."""
+    if place is None or fault.node is not None or fault.function not in {None, place.function}:
+        return fault
+    return replace(fault, function=place.function, node=place.id)
+
+
+def _raised(name: str, error: BaseException) -> Diagnostic:
+    place = _place(error)
     where: tuple[str, ...] = ()
     if error.__traceback__ is not None:
         last = list(_lines(error))[-1]
@@ -44,8 +53,8 @@ def _raised(name: str, error: Exception) -> Diagnostic:
     return Diagnostic(
         "session/pass-raised",
         f"`{name}` raised `{type(error).__name__}: {error}`",
-        node=None if site is None else site.nodes[0],
-        function=None if site is None else site.function,
+        node=None if place is None else place.id,
+        function=None if place is None else place.function,
         notes=where,
         hint="the session stands where it was",
     )
@@ -65,9 +74,21 @@ def _lines(error: BaseException) -> Iterator[tuple[str, int]]:
         trace = trace.tb_next
 
 
-def _site(frame: FrameType) -> Site | None:
-    """The site that `Rule.run` was at."""
-    if frame.f_code is not Rule.run.__code__:
-        return None
-    found = frame.f_locals.get("found")
-    return found if isinstance(found, Site) and found.nodes else None
+def _place(error: BaseException) -> NodeRef | None:
+    """Where a rule was, or the search for a pattern: the innermost that is known."""
+    frames = tuple(_frames(error))
+    if any(frame.f_code.co_name == Rule.finish.__name__ for frame in frames):
+        return None  # all sites are done
+    return next((found for frame in reversed(frames) if (found := _seen(frame))), None)
+
+
+def _seen(frame: FrameType) -> NodeRef | None:
+    """The site that `Rule.run` was at, or the value at which a pattern was tried."""
+    seen = frame.f_locals
+    if frame.f_code is Rule.run.__code__:
+        site = seen.get("found")
+        if isinstance(site, Site) and site.nodes:
+            return NodeRef(site.function, site.nodes[0])
+    if frame.f_code is search.__code__:
+        return NodeRef(seen["place"].name, seen["root"].var.id)
+    return None
