@@ -22,7 +22,7 @@ def content_digest(array: Array) -> str:
     """16 hex digits that name dtype, shape and bits of an array."""
     dense = np.ascontiguousarray(array)
     kind = str(dense.dtype) if dense.dtype.kind == "V" else dense.dtype.str
-    state = hashlib.blake2b(f"{kind}{np.shape(array)}".encode(), digest_size=8)
+    state = hashlib.blake2b(f"{kind}{np.asarray(array).shape}".encode(), digest_size=8)
     if dense.size:
         small = dense.nbytes < SMALL  # a copy takes less than the views
         state.update(dense.tobytes() if small else dense.reshape(-1).view(np.uint8).data)
@@ -31,7 +31,7 @@ def content_digest(array: Array) -> str:
 
 def frozen_array(array: Array) -> Array:
     """The array, row-major and read-only; a copy where somebody else could write to it."""
-    frozen = np.ascontiguousarray(array).reshape(np.shape(array)).view()
+    frozen = np.ascontiguousarray(array).reshape(np.asarray(array).shape).view()
     if frozen.flags.writeable and frozen.base is not None:
         frozen = frozen.copy()
     frozen.flags.writeable = False

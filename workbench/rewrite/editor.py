@@ -254,8 +254,7 @@ class ModuleEditor:
         if digest not in self._arrays:
             self._arrays[digest] = frozen_array(dense)
             self._module = None
-        shape = tuple([int(extent) for extent in dense.shape])
-        return Constant(digest, TensorType(shape, _dtype_name(dense.dtype)))
+        return Constant(digest, TensorType(dense.shape, _dtype_name(dense.dtype)))
 
     def derive(
         self,
