@@ -293,5 +293,10 @@ def _wrong(name: str, expected: str, found: Any) -> CompileError:  # noqa: ANN40
 
 def _show_tensor(type_: TensorType) -> str:
     dims: Sequence[Dim] | None = type_.shape
-    shape = show_shape(dims) if dims is not None else f"{type_.ndim} dimensions"
-    return f"`{type_.dtype or 'any dtype'}` with shape `{shape}`"
+    shape = f"shape `{show_shape(dims)}`" if dims is not None else _any_shape(type_.ndim)
+    dtype = f"`{type_.dtype}`" if type_.dtype is not None else "any dtype"
+    return f"{dtype} with {shape}"
+
+
+def _any_shape(ndim: int | None) -> str:
+    return "any shape" if ndim is None else counted(ndim, "dimension")

@@ -401,7 +401,7 @@ class Frame:
             items = tuple(returned) if is_fields(returned) else ()
             if len(items) != len(result.fields):
                 wanted = f"a tuple of {len(result.fields)}"
-                raise wrong_result(step.label, wanted, returned, _code(step))
+                raise wrong_result(step.checked, wanted, returned, _code(step))
             for part, field, item in zip(result.fields, fields, items, strict=True):
                 self._store(step, part, field, item)
             return
@@ -414,7 +414,7 @@ class Frame:
 
     def _checked(self, step: HostStep, index: int, type_: TensorType, returned: Any) -> Array:  # noqa: ANN401
         shape = self.layout.shapes[index]
-        array = checked_result(step.label, returned, type_.dtype, shape, type_.rank, _code(step))
+        array = checked_result(step.checked, returned, type_.dtype, shape, type_.rank, _code(step))
         if any(np.may_share_memory(array, memory) for memory in self._reused()):
             return array.copy()
         return direct(array) if self._patches[index] else array

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,14 +14,14 @@ from workbench.interpret.foreign import as_array, foreign_fault
 from workbench.ir import (
     CallOp,
     CallPacked,
-    GraphFunction,
     IRModule,
     PackedStyle,
+    Var,
+    bindings_in,
     library_keywords,
     library_name,
     library_of,
     operator,
-    walk,
     why_missing_in,
 )
 from workbench.ir.dtypes import numpy_dtype
@@ -30,6 +30,8 @@ from workbench.runtime.program import HostCall, Place
 from workbench.runtime.reading import READ_ONLY, reading
 from workbench.support import CompileError, Diagnostic
 
+MOST_NAMES = 50
+"""Calls of a missing library that a message names for each function."""
 PACKAGED = ("onednn", "torch")
 """Libraries that are extras of the package."""
 
@@ -46,7 +48,7 @@ def library_call(module: IRModule, called: CallPacked, *, guarded: bool = True) 
     symbol = called.symbol
     library = library_of(module, symbol)
     if library is None or why_missing_in(module, symbol):
-        raise CompileError(_missing(module, symbol, ()))
+        raise CompileError(_missing(module, symbol))
     function, keywords = library.function, library_keywords(called)
     name = library_name(module, symbol)
     fills = len(called.out_types) if called.style is PackedStyle.DPS else 0
@@ -113,27 +115,17 @@ def check_libraries(module: IRModule) -> None:
     Raises:
         CompileError: `library/unavailable`, one diagnostic a symbol, with the calls of it.
     """
-    calls: dict[str, list[str]] = {}
-    for function, name, call in _packed_calls(module):
-        if why_missing_in(module, call.symbol):
-            calls.setdefault(call.symbol, []).append(f"`{name}` in `{function}` calls it")
+    calls: dict[str, list[tuple[str, Var]]] = {}
+    for name, function in module.graph_functions.items():
+        for binding in bindings_in(function.blocks):
+            value = binding.value
+            if isinstance(value, CallPacked) and why_missing_in(module, value.symbol):
+                calls.setdefault(value.symbol, []).append((name, binding.var))
     if calls:
-        raise CompileError(
-            _missing(module, symbol, tuple(where)) for symbol, where in calls.items()
-        )
+        raise CompileError(_missing(module, symbol, where) for symbol, where in calls.items())
 
 
-def _packed_calls(module: IRModule) -> Iterator[tuple[str, str, CallPacked]]:
-    for function, body in module.functions:
-        if isinstance(body, GraphFunction):
-            for block in body.blocks:
-                for binding in block.bindings:
-                    for node in walk(binding.value):
-                        if isinstance(node, CallPacked):
-                            yield function, binding.var.name, node
-
-
-def _missing(module: IRModule, symbol: str, calls: tuple[str, ...]) -> Diagnostic:
+def _missing(module: IRModule, symbol: str, calls: Sequence[tuple[str, Var]] = ()) -> Diagnostic:
     known = library_of(module, symbol)
     hint = "choose another implementation of the call"
     if known is None:
@@ -143,9 +135,28 @@ def _missing(module: IRModule, symbol: str, calls: tuple[str, ...]) -> Diagnosti
     return Diagnostic(
         "library/unavailable",
         f"cannot call library function `{symbol}`: {why_missing_in(module, symbol)}",
-        notes=calls[:6],
+        function=calls[0][0] if calls else None,
+        node=calls[0][1].id if calls else None,
+        notes=_calling(calls),
         hint=hint,
     )
+
+
+def _calling(calls: Sequence[tuple[str, Var]]) -> tuple[str, ...]:
+    """Which calls those are: many of one function stand in one note."""
+    names: dict[str, list[str]] = {}
+    for function, var in calls:
+        names.setdefault(function, []).append(f"`{var.name}`")
+    return tuple(
+        f"{_listed(found)} in `{function}` call{'s' if len(found) == 1 else ''} it"
+        for function, found in names.items()
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The names, or of very many the first and how many more there are."""
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and `{more}` more" if more > 0 else "")
 
 
 def checked_result(
@@ -186,7 +197,10 @@ def wrong_result(
         if is_array(found)
         else f"`{type(found).__name__}`"
     )
-    return CompileError(Diagnostic(code, f"`{label}` must return {expected}, got {shown}"))
+    verb = "return"
+    if code != "run/wrong-result":  # `label` is then a value, not what was called
+        verb = "be" if expected.startswith(("a ", "an ")) else "have"
+    return CompileError(Diagnostic(code, f"`{label}` must {verb} {expected}, got {shown}"))
 
 
 def placed(error: CompileError, place: Place, called: tuple[str, ...] = ()) -> CompileError:

@@ -119,6 +119,11 @@ class HostStep:
     joins: bool = False
 
     @property
+    def checked(self) -> str:
+        """What has the type that is checked: what is called, or else the value itself."""
+        return self.place.name if self.kind is HostKind.CONTROL else self.label
+
+    @property
     def called(self) -> tuple[str, ...]:
         """The note that says which call of code that is not ours it is; none for others."""
         if self.kind is HostKind.CONTROL:
