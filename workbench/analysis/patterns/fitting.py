@@ -103,7 +103,8 @@ class Place:
         uses = None if pattern.uses is None else self._use_count(pattern.uses, leaf)
         if not pattern.asks_type:
             return uses
-        return _type_fault(pattern, type_of(leaf), leaf) or uses
+        fault = _type_fault(pattern, type_of(leaf))
+        return uses if fault is None else f"{shown_leaf(leaf)} {fault}"
 
     def _use_count(self, wanted: int, leaf: Arg) -> str | None:
         if not isinstance(leaf, Var):
@@ -150,19 +151,19 @@ class Place:
         return None
 
 
-def _type_fault(pattern: Pattern, type_: Type, leaf: Arg) -> str | None:
-    shown = shown_leaf(leaf)
+def _type_fault(pattern: Pattern, type_: Type) -> str | None:
+    """What a value of this type lacks, to be said of the value."""
     tensor = type_ if isinstance(type_, TensorType) else None
     if pattern.dtype and (tensor is None or tensor.dtype != pattern.dtype):
         found = tensor.dtype if tensor is not None else type_
-        return f"{shown} should hold `{pattern.dtype}`, holds `{found}`"
+        return f"should hold `{pattern.dtype}`, holds `{found}`"
     shape = tensor.shape if tensor is not None else None
     if pattern.rank is not None and (shape is None or len(shape) != pattern.rank):
-        return f"{shown} should have `{pattern.rank}` dimensions"
+        return f"should have `{pattern.rank}` dimensions"
     if pattern.shape is not None and not _shape_fits(pattern.shape, shape):
-        return f"{shown} should have the shape `{pattern.shape}`, has `{shape}`"
+        return f"should have the shape `{pattern.shape}`, has `{shape}`"
     if pattern.test is not None and not pattern.test(type_):
-        return f"{shown} is not {pattern.wanted}"
+        return f"is not {pattern.wanted}"
     return None
 
 
