@@ -271,4 +271,24 @@ sch.rfactor(loop='j')
 sch.cache_read(block='C_update', read_buffer_index='N')
 """,
     ),
+    "decompose_reduction of a block with another reduction of its own inside": (
+        """\
+@T.prim_func
+def f(
+    A: T.Buffer((2, 4), "float32"), B: T.Buffer((17, 4), "float32"), C: T.Buffer((2, 17), "float32")
+):
+    for k_0, i, j, k_1 in T.grid(2, 2, 17, 2):
+        with T.sblock("C"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            vk = T.axis.reduce(4, k_0 * 2 + k_1)
+            with T.init():
+                C[vi, vj] = T.float32(1)
+            C[vi, vj] = C[vi, vj] + A[vi, vk] * B[vj, vk]
+""",
+        """\
+sch.blockize('j')
+sch.rfactor('k_1')
+sch.decompose_reduction('C_o', 'k_0')
+""",
+    ),
 }

@@ -25,6 +25,7 @@ from workbench.analysis.dependence.versions import (
     coordinates,
     ordered,
     within_block,
+    within_init,
 )
 from workbench.ir.expr import PrimExpr
 from workbench.ir.tensor import AxisKind, Block
@@ -46,13 +47,13 @@ class Group:
     inits: bool = True
 
     @staticmethod
-    def of(version: Version, block: NodeId, *, init: bool | None = None) -> Group:
-        """The statements of a block: all, or without init (False), or those of init alone (True).
+    def of(version: Version, block: NodeId, *, init: bool = False) -> Group:
+        """The statements of a block, or those of its own init alone.
 
         Instances are known by the axes, those of init by the axes that reduce nothing.
         """
         inside = [s for s in version.model.statements if within_block(s, block)]
-        chosen = tuple(s for s in inside if init is None or s.is_init is init)
+        chosen = tuple(s for s in inside if not init or within_init(s, block))
         axes = _block_of(inside[0], block).axes
         if init:
             axes = tuple(axis for axis in axes if axis.kind is not AxisKind.REDUCE)
@@ -61,7 +62,7 @@ class Group:
             chosen,
             tuple(axis.value for axis in axes),
             tuple(axis.var.name for axis in axes),
-            init is True,
+            init,
         )
 
     @property

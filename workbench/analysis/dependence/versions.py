@@ -136,3 +136,9 @@ def ordered(found: Relation, a: tuple[Event, Side], b: tuple[Event, Side]) -> li
 def within_block(statement: Statement, block: NodeId) -> bool:
     """Whether a statement belongs to a block."""
     return any(isinstance(s, Block) and s.id == block for s in statement.path)
+
+
+def within_init(statement: Statement, block: NodeId) -> bool:
+    """Whether a statement belongs to the init of a block, not to that of a block inside of it."""
+    around = zip(statement.path, (*statement.path[1:], statement.node), strict=True)
+    return any(isinstance(s, Block) and s.id == block and inner is s.init for s, inner in around)
