@@ -133,6 +133,8 @@ def why_none(binding: Binding) -> str:
 
 
 OPERATORS = "operators"
+ALONE = ", offered for its types alone"
+"""Said of functions of which nobody knows whether they compute the same."""
 
 
 def _operators(module: IRModule, call: CallOp | CallTIR | CallPacked) -> Iterator[Candidate]:
@@ -253,7 +255,10 @@ def _user_functions(
         if not function.private and there == wanted and name != algorithm_name:
             current = isinstance(call, CallTIR) and call.callee == name
             yield Candidate(
-                f"function {name}", "user", f"tensor function `{name}`", current=current
+                f"function {name}",
+                "user",
+                f"tensor function `{name}`{'' if current else ALONE}",
+                current=current,
             )
 
 
@@ -279,7 +284,7 @@ def _externals(module: IRModule, binding: Binding) -> Iterator[Candidate]:
         yield Candidate(
             f"external {symbol}",
             "user",
-            f"function `{symbol}` that came with the module",
+            f"function `{symbol}` that came with the module{'' if symbol == current else ALONE}",
             current=symbol == current,
             available=not reason,
             reason=reason,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections import OrderedDict
-from typing import Any
+from typing import Any, cast
 
 from workbench import passes
 from workbench.ir import IRModule, module_digest, registry_version
@@ -135,12 +135,19 @@ def pass_code(item: Pass, special: Special = _name_of) -> str:
     kind = type(item)
     shown: list[str] = []
     for f in dataclasses.fields(item) if dataclasses.is_dataclass(item) else ():
-        value = getattr(item, f.name)
+        value = _as_written(f, getattr(item, f.name))
         if f.init and (
             not is_default(f, value) or python_text(value, special) != python_text(value)
         ):
             shown.append(f"{f.name}={python_text(value, special)}")
     return f"{_prefix(kind)}{kind.__name__}({', '.join(shown)})"
+
+
+def _as_written(field: dataclasses.Field[Any], value: object) -> object:
+    """Values by name as a mapping, where that is what one writes; else the value."""
+    if not isinstance(value, tuple) or not str(field.type).startswith("Mapping["):
+        return cast("object", value)
+    return dict(cast("tuple[tuple[str, object], ...]", value))
 
 
 def functions_in(item: Pass) -> tuple[Any, ...]:

@@ -1,6 +1,6 @@
 /** What applies here, and why the rest does not. */
 
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { JSX } from 'preact';
 import type { ActionView, NumberView } from '../protocol/generated.js';
 import type { Numbers } from '../store/events.js';
@@ -96,6 +96,13 @@ function Row({ action, state, dispatch }: RowProps): JSX.Element {
       dispatch({ type: 'propose', line: { base, code: action.code } });
     }
   };
+  const shown = useRef(action.code);
+  useEffect(() => {
+    if (typed.touched && shown.current !== action.code) {
+      propose();
+    }
+    shown.current = action.code;
+  });
   const apply = (): void => {
     if (ready) {
       dispatch({
@@ -147,6 +154,7 @@ function Row({ action, state, dispatch }: RowProps): JSX.Element {
 interface Typed {
   readonly fields: readonly NumberView[];
   readonly set: (name: string, value: number | null) => void;
+  readonly touched: boolean;
   /** Whether what the kernel says is about these numbers. */
   readonly answered: boolean;
 }
@@ -176,6 +184,7 @@ function useTyped(action: ActionView, dispatch: PaneProps['dispatch']): Typed {
     set: (name, value) => {
       setOwn({ ...own, [name]: value });
     },
+    touched: own !== null,
     answered,
   };
 }
