@@ -19,7 +19,6 @@ from workbench.ir import (
     TensorFunction,
     Var,
     fingerprint,
-    walk,
 )
 
 
@@ -108,7 +107,8 @@ def _access(load: Load, axes: tuple[Var, ...]) -> OpPattern:
 _CHEAP_INTRINSICS = frozenset({"fabs", "abs", "floor", "ceil"})
 
 
-def _is_expensive(node: PrimExpr) -> bool:
+def is_expensive_operation(node: PrimExpr) -> bool:
+    """Whether an operation is not to be done twice (transcendentals, divisions), operands aside."""
     match node:
         case Intrinsic(name=name):
             return name not in _CHEAP_INTRINSICS
@@ -126,8 +126,3 @@ def only_moves_data(function: TensorFunction) -> bool:
 
 def _unguarded(value: PrimExpr) -> PrimExpr:
     return _unguarded(value.true_value) if isinstance(value, Select) else value
-
-
-def is_expensive(value: PrimExpr) -> bool:
-    """Whether computing the value twice should be avoided (transcendentals, divisions)."""
-    return any(_is_expensive(node) for node in walk(value) if not isinstance(node, Load | Var))

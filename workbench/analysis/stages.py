@@ -144,9 +144,11 @@ def _stage(nest: Stmt) -> Stage | None:
 
 def _reads_its_own_element(stage: Stage) -> bool:
     """Whether what is read of the stage's own buffer is the element that is stored."""
-    own = stage.buffer
-    loads = [x for x in _loads_in(stage.block) if x.buffer.id == own.id and x.buffer == own]
-    return all(load.indices == stage.store.indices for load in loads)
+    own, store = stage.buffer, stage.store
+    others = [part for part in children(stage.block) if part is not store]
+    found = [*stage.loads, *(x for part in (*others, *store.indices) for x in _loads_in(part))]
+    loads = [x for x in found if x.buffer.id == own.id and x.buffer == own]
+    return all(load.indices == store.indices for load in loads)
 
 
 def _loads_in(node: Node) -> Iterator[Load]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from workbench.analysis.arith import Facts
-from workbench.analysis.op_pattern import OpPattern, is_expensive, stage_pattern
+from workbench.analysis.op_pattern import OpPattern, is_expensive_operation, stage_pattern
 from workbench.analysis.stages import Stage, stages
 from workbench.ir import (
     BufferType,
@@ -127,23 +127,27 @@ _MEASURES: IdentityMemo[Stage, _Measure] = IdentityMemo(4096)
 """Each inlining changes few stages, and all are asked again."""
 
 
+_TYPES, _READ = (BufferType, ScalarType), (Load, Var)
+
+
 def _measured(stage: Stage) -> _Measure:
     return _MEASURES.get(stage, partial(_measure, stage.store.value))
 
 
 def _measure(value: PrimExpr) -> _Measure:
     size = deepest = 0
-    guards = False
+    guards = expensive = False
     pending: list[tuple[Node, int]] = [(value, 1)]  # 0 is the depth of all that is in an index
     while pending:
         node, depth = pending.pop()
         size += not isinstance(node, BufferType)
         guards = guards or isinstance(node, Select)
-        if not isinstance(node, BufferType | ScalarType):
+        expensive = expensive or is_expensive_operation(node)
+        if not isinstance(node, _TYPES):
             deepest = max(deepest, depth)
-        below = depth + 1 if depth and not isinstance(node, Load | Var) else 0
+        below = depth + 1 if depth and not isinstance(node, _READ) else 0
         pending += [(part, below) for part in children(node)]
-    return _Measure(size, deepest, guards, is_expensive(value))
+    return _Measure(size, deepest, guards, expensive)
 
 
 def _repeats(producer: Stage, reader: Stage) -> bool:
