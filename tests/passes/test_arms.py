@@ -180,11 +180,12 @@ def test_groups_form_in_arms_and_cross_no_border() -> None:
     assert "fused_matmul_exp_relu" in callees(fused.module)
     assert "fused_tanh_relu" in callees(fused.module)
     said = [d.message for d in fused.remarks]
-    border = "is in a branch of `r` and `a` is not: no group crosses the border"
-    assert f"`a` -> `h`: `h` {border}" in said
-    assert f"`a` -> `k`: `k` {border}" in said
+    border = "arm of `r` and `a` is not: no group crosses the border"
+    assert f"`a` -> `h`: `h` is in the `then` {border}" in said
+    assert f"`a` -> `k`: `k` is in the `else` {border}" in said
     assert "`f` -> `r`: `r` is in no dataflow block: there the order may matter" in said
-    assert said.count("`r` -> `r`: it is what an arm of the branch gives") == 2
+    assert said.count("`r` -> `r`: it is what the `then` arm gives") == 1
+    assert said.count("`r` -> `r`: it is what the `else` arm gives") == 1
     same(fused.module, wb.parse(BRANCH))
     same(wb.optimize(wb.parse(BRANCH)), wb.parse(BRANCH))
 
@@ -200,7 +201,7 @@ def test_patterns_match_in_arms_and_across_no_border() -> None:
     assert isinstance(found["l"], Match)
     across = found_by(op("tanh", op("exp")), module)["k"]
     assert isinstance(across, NearMiss)
-    assert across.reason == "`k` is in a branch of `r` and `a` is not"
+    assert across.reason == "`k` is in the `else` arm of `r` and `a` is not"
     missed = found_by(op("nn.relu", op("exp").used(2)), module)["f"]
     assert isinstance(missed, NearMiss)
     assert missed.reason == "`e` is used `1` times, expected `2`"
@@ -266,5 +267,8 @@ def test_what_arms_compute_from_weights_stays_and_a_remark_says_so() -> None:
     names = {b.var.name for b in all_bindings(lifted.module.graph_functions["main"])}
     assert {"t", "u"} <= names
     assert "s" not in names
-    rest = "is computed from weights only, but in a branch of `r`: where that is not taken it is"
-    assert [d.message for d in lifted.remarks] == [f"`{v}` {rest} not computed" for v in "tu"]
+    assert [d.message for d in lifted.remarks] == [
+        f"`{v}` is computed from weights only, but in the `then` arm of `r`: "
+        "where that is not taken it is not computed"
+        for v in "tu"
+    ]

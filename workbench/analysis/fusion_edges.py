@@ -84,8 +84,8 @@ def _why(producer: Binding, consumer: Binding, made: _Result) -> str:
 
 def _given_by_arm(producer: Binding, consumer: Binding, facts: FusionFacts) -> str:
     """Whether the consumer is the branch in which the producer is, and reads what an arm gives."""
-    inside = facts.homes[producer.var.id].branch is consumer
-    return "it is what an arm of the branch gives" if inside else ""
+    home = facts.homes[producer.var.id]
+    return f"it is what the `{home.arm}` arm gives" if home.branch is consumer else ""
 
 
 def _unfit(binding: Binding, facts: FusionFacts) -> str:
@@ -101,7 +101,7 @@ def _between(producer: Binding, consumer: Binding, facts: FusionFacts) -> str:
     border = border_between(*(facts.homes[b.var.id] for b in (producer, consumer)))
     if border:
         return (
-            f"`{consumer.var.name}` is in a branch of `{border}` and `{producer.var.name}` is not: "
+            f"`{consumer.var.name}` is in {border} and `{producer.var.name}` is not: "
             "no group crosses the border"
         )
     places = [facts.places[b.var.id] for b in (producer, consumer)]

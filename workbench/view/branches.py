@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from workbench.ir import IfThenElse, IRModule
+from workbench.analysis.calls import recursive
+from workbench.ir import CallFunction, IfThenElse, IRModule
 from workbench.session.flow import Arm, Flow, FlowValue
 from workbench.session.lineage import Lineage
 from workbench.view.effects import order_of_effects
+from workbench.view.words import expr_label
 
 
 def flow_facts(module: IRModule, lineage: Lineage, value: FlowValue) -> list[str]:
@@ -22,6 +24,8 @@ def flow_facts(module: IRModule, lineage: Lineage, value: FlowValue) -> list[str
             for arm in flow.arms.values()
             if arm.branch == value.key
         ]
+    if isinstance(value.expr, CallFunction) and value.expr.callee in recursive(module):
+        found.append("recursion: what is called may call itself")
     return [*found, *_order(module, lineage, flow, value)]
 
 
@@ -49,7 +53,8 @@ def _gives(flow: Flow, arm: Arm) -> Iterator[str]:
     for key in arm.results:
         result = flow.values[key]
         outside = "" if result.arm == arm.key else " from outside"
-        yield f"{result.name or 'a constant'}{outside}"
+        by = "" if outside or result.expr is None else f" = {expr_label(result.expr)}"
+        yield f"{result.name or 'a constant'}{by}{outside}"
 
 
 def _order(module: IRModule, lineage: Lineage, flow: Flow, value: FlowValue) -> Iterator[str]:

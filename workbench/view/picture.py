@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from workbench.analysis.calls import bindings_in
 from workbench.analysis.uses import callees
 from workbench.ir import (
+    CallFunction,
     CallOp,
     CallPacked,
     CallTIR,
@@ -190,7 +191,9 @@ class _GroupBuilder:
         label = self._label(value)
         type_ = type_text(value.type)
         width, height = box_size(label, type_)
-        callee = value.expr.callee if isinstance(value.expr, CallTIR | CallTIRInplace) else None
+        callee: str | None = None
+        if isinstance(value.expr, CallTIR | CallTIRInplace | CallFunction):
+            callee = value.expr.callee
         return NodeView(
             key=value.key,
             stable=lineage.stable.get(value.key, value.key),
@@ -199,6 +202,7 @@ class _GroupBuilder:
             type=type_,
             kind=kind,
             inputs=list(value.inputs),
+            effect=value.key in self.after,
             after=list(self.after.get(value.key, ())),
             group=None if kind == "constant" else self._group(value),
             change=lineage.change.get(value.key, "none"),

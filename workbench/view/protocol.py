@@ -77,6 +77,8 @@ class NodeView(Struct, frozen=True):
     kind: NodeKind
     inputs: list[str] = []
     """Keys of the producers in argument order; repeated when used twice."""
+    effect: bool = False
+    """Whether it has effects, so that its place in the order matters."""
     after: list[str] = []
     """Keys of the values with effects that come right before this one, which has effects too."""
     group: str | None = None

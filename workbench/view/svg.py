@@ -11,6 +11,7 @@ from html import escape
 
 from workbench.view.layout import Box, Ground, Layout, Stub, Wire, layout
 from workbench.view.protocol import Change, FunctionView, GroupView, NodeView
+from workbench.view.words import text_width
 
 INK, FAINT, LINE, PAPER, GROUND = "#1f2328", "#57606a", "#8c959f", "#ffffff", "#f3f6fb"
 BARS: dict[str, str] = {
@@ -27,7 +28,7 @@ SIGNS: dict[Change, str] = {"none": "", "new": "+", "rewritten": "~", "fused": "
 SANS = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
 MONO = "ui-monospace, 'SFMono-Regular', Menlo, Consolas, monospace"
 BAR = 4
-NAME_PIXELS, TYPE_PIXELS = 6.6, 6.1
+TYPE_PIXELS = 6.1
 
 
 def function_svg(view: FunctionView, salt: str = "") -> str:
@@ -101,7 +102,7 @@ class _Picture:
         kinds = found.kinds if isinstance(found, GroupView) else {found.kind: 1}
         sign = SIGNS[found.change]
         middle = box.y + box.height // 2
-        label = _fit(found.label, box.width - 32, NAME_PIXELS)
+        label = _fit_label(found.label, box.width - 32)
         parts = [
             f'<rect x="{box.x}" y="{box.y}" width="{box.width}" height="{box.height}" rx="5" '
             f'fill="{PAPER}" stroke="{LINE}" stroke-opacity="0.8"/>',
@@ -148,6 +149,15 @@ def _bars(box: Box, kinds: Mapping[str, int]) -> Iterator[str]:
 def _line(points: Sequence[int], head: str) -> str:
     pairs = " ".join(f"{x},{y}" for x, y in zip(points[::2], points[1::2], strict=True))
     return f'<polyline points="{pairs}" fill="none" stroke="{LINE}"{head}/>'
+
+
+def _fit_label(text: str, width: int) -> str:
+    if text_width(text) <= width:
+        return text
+    length = len(text)
+    while length > 1 and text_width(text[:length] + "…") > width:
+        length -= 1
+    return text[:length] + "…"
 
 
 def _fit(text: str, width: float, each: float) -> str:

@@ -29,6 +29,7 @@ export function node(
     type: 'f32[1, 512, 256]',
     kind: 'op',
     inputs,
+    effect: false,
     after: [],
     group: null,
     change: 'none',

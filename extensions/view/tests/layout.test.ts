@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { historyTree } from '../src/layout/history.js';
 import { layout } from '../src/layout/index.js';
-import { wirePath } from '../src/panes/wires.js';
+import { groundPath, wirePath } from '../src/panes/wires.js';
+import { fittedLabel } from '../src/panes/words.js';
 import { keepPlace, zoom } from '../src/panes/camera.js';
 import { graphOf, group, node, sessionView, step } from './fixture.js';
 
@@ -55,6 +56,45 @@ describe('layout', () => {
     ).toBe(true);
   });
 
+  it('gives an open if a frame with its arms side by side', () => {
+    const nodes = [
+      node('x', [], { kind: 'input' }),
+      node('told', ['x'], { kind: 'library', effect: true }),
+      node('a', ['x'], { group: 'y?then', kind: 'library', effect: true, after: ['told'] }),
+      node('b', ['x'], { group: 'y?else' }),
+      node('y', ['x', 'a', 'b'], { group: 'y', kind: 'branch' }),
+      node('z', ['y']),
+    ];
+    const groups = [
+      group('y', { kind: 'branch' }),
+      group('y?then', { kind: 'arm', parent: 'y' }),
+      group('y?else', { kind: 'arm', parent: 'y' }),
+    ];
+    const view = graphOf(nodes, groups);
+    const open = layout(view);
+    expect(open.grounds.map((ground) => ground.group)).toEqual(['y', 'y?then', 'y?else']);
+    const [frame, then, other] = open.grounds.map((ground) => ground.rects[0]);
+    expect((then?.[0] ?? 0) + (then?.[2] ?? 0)).toBeLessThan(other?.[0] ?? 0);
+    const named = open.stubs.map((stub) => [stub.owner, stub.value]);
+    expect(named).toEqual([['a', 'x'], ['b', 'x'], ['y', 'x']]);
+    const entering = open.wires.filter((wire) => wire.points[wire.points.length - 1] === frame?.[1]);
+    expect(entering.map((wire) => [wire.value, wire.order])).toEqual([
+      ['x', false],
+      ['told', true],
+    ]);
+    const folded = layout(view, { y: true });
+    expect(folded.boxes.map((box) => box.key)).toEqual(['x', 'told', 'y', 'z']);
+    expect(folded.grounds).toEqual([]);
+  });
+
+  it('draws one outline around a group that strangers part', () => {
+    expect(groundPath([[10, 0, 50, 20], [30, 30, 60, 20]])).toBe(
+      'M10 0H60V25H90V50H30V25H10Z',
+    );
+    const apart = groundPath([[0, 0, 10, 10], [50, 20, 10, 10]]);
+    expect(apart.match(/M/g)).toHaveLength(2);
+  });
+
   it('lays out nothing', () => {
     expect(layout(graphOf([])).boxes).toEqual([]);
   });
@@ -96,6 +136,11 @@ describe('camera', () => {
 });
 
 describe('wires', () => {
+  it('cuts only labels for which the box is too narrow', () => {
+    expect(fittedLabel('relu_multiply', 80)).toBe('relu_multiply');
+    expect(fittedLabel('relu_multiply', 60)).toBe('relu_mul…');
+  });
+
   it('rounds corners only as far as there is room', () => {
     expect(wirePath([10, 0, 10, 50])).toBe('M10 0V50');
     expect(wirePath([10, 0, 10, 20, 14, 20, 14, 50])).toContain('Q10 20 12 20');

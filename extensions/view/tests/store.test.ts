@@ -3,8 +3,10 @@ import type { Message } from '../src/protocol/generated.js';
 import { VERSION } from '../src/protocol/generated.js';
 import type { ViewEvent } from '../src/store/events.js';
 import { reduce } from '../src/store/reducer.js';
+import { outlineRows } from '../src/panes/Outline.js';
 import {
   actions,
+  calledGraph,
   cellText,
   detail,
   hits,
@@ -221,6 +223,67 @@ describe('folds', () => {
     const open = run(live(), { type: 'fold-all', collapsed: false });
     expect(open.folds).toEqual({ emb: false, fuse8: false });
     expect(run(open, { type: 'fold', group: 'emb', collapsed: true }).folds['emb']).toBe(true);
+  });
+});
+
+describe('an if', () => {
+  const nodes = [
+    node('main/0', []),
+    node('main/1', ['main/0'], { group: 'main/2?then' }),
+    node('main/2', ['main/1'], { group: 'main/2', kind: 'branch' }),
+    node('main/3', ['main/2'], { kind: 'function', callee: 'again' }),
+  ];
+  const groups = [
+    group('main/2', { kind: 'branch', collapsed: true }),
+    group('main/2?then', { kind: 'arm', parent: 'main/2' }),
+  ];
+  const shown = (): State =>
+    run(
+      live(),
+      received({
+        type: 'module',
+        reply_to: -1,
+        module: {
+          ...moduleView(3),
+          functions: [graphOf(nodes, groups), { ...graphOf([]), name: 'again' }],
+        },
+      }),
+      { type: 'go', step: 3 },
+    );
+
+  it('is a value: selecting it leaves it closed, selecting what is in it opens it', () => {
+    const state = run(shown(), { type: 'sent' }, { type: 'select', key: 'main/2' });
+    expect(selectedNode(state)?.kind).toBe('branch');
+    expect(state.folds['main/2']).toBeUndefined();
+    expect(state.outbox).toContainEqual(expect.objectContaining({ node: 'main/2' }));
+    expect(run(state, { type: 'select', key: 'main/1' }).folds['main/2']).toBe(false);
+  });
+
+  it('keeps its arms open when everything is folded; an arm is no value', () => {
+    const state = run(shown(), { type: 'fold-all', collapsed: true });
+    expect(state.folds).toEqual({ 'main/2': true });
+    const arm = run(state, { type: 'sent' }, { type: 'select', key: 'main/2?then' });
+    expect(arm.outbox).toContainEqual(expect.objectContaining({ type: 'select', node: null }));
+  });
+
+  it('leads to the function that a call names', () => {
+    expect(calledGraph(shown(), 'main/3')).toBe('again');
+    expect(calledGraph(shown(), 'main/1')).toBeNull();
+  });
+
+  it('has a row in the outline with its arms below, and no second row', () => {
+    const state = run(shown(), { type: 'fold', group: 'main/2', collapsed: false });
+    const view = graphOf(nodes, groups);
+    const rows = outlineRows(view, state).map((row) =>
+      row.type === 'node' ? row.node.key : `${row.group.key} ${row.open ? 'open' : 'closed'}`,
+    );
+    expect(rows).toEqual([
+      'main/0',
+      'main/2 open',
+      'main/2?then open',
+      'main/1',
+      'main/3',
+    ]);
   });
 });
 

@@ -272,9 +272,9 @@ class _Search:
         """Why a value is in no dataflow block with the outermost one."""
         name, root = binding.var.name, self.root.var.name
         if border := border_between(own, home):
-            return f"`{root}` is in a branch of `{border}` and `{name}` is not"
+            return f"`{root}` is in {border} and `{name}` is not"
         if border := border_between(home, own):
-            return f"`{name}` is in a branch of `{border}` and `{root}` is not"
+            return f"`{name}` is in {border} and `{root}` is not"
         return f"`{name}` is not in one dataflow block with the others"
 
     def _read_outside(self, value: NodeId, inside: dict[NodeId, Binding]) -> bool:

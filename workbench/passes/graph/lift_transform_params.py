@@ -141,14 +141,14 @@ def _in_arms(
     """What arms compute from weights only: nobody knows yet whether it will be asked for."""
     assert isinstance(branch.value, IfThenElse)
     known = {*parts.weights, *parts.lifted, *parts.constants, *constant_values(function)}
-    for body in (branch.value.then, branch.value.otherwise):
+    for arm, body in (("then", branch.value.then), ("else", branch.value.otherwise)):
         for binding in bindings_in(body.blocks):
             read = {v.id for v in own_vars(binding.value)}
             if read and read <= known and not isinstance(binding.value, Alias):
                 known.add(binding.var.id)
                 text = (
-                    f"`{binding.var.name}` is computed from weights only, but in a branch of "
-                    f"`{branch.var.name}`: where that is not taken it is not computed"
+                    f"`{binding.var.name}` is computed from weights only, but in the `{arm}` arm "
+                    f"of `{branch.var.name}`: where that is not taken it is not computed"
                 )
                 yield note("lift/not-lifted", text, name, binding.var.id).diagnostic
 

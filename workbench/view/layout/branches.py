@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -142,18 +143,28 @@ def with_sizes(
     """The view with large boxes, which read all that is read inside from outside."""
     if not branches:
         return view
-    drawn = [
-        _large(node, branches[node.key], inner[node.key], nodes) if node.key in branches else node
-        for node in view.nodes
-    ]
+    here = {node.key for node in view.nodes}
+    around = {key: branch for branch, each in branches.items() for key in each.columns}
+    drawn: list[NodeView] = []
+    for node in view.nodes:
+        large = node
+        if node.key in branches:
+            large = _large(node, branches[node.key], inner[node.key], nodes, here)
+        after = list(dict.fromkeys(around.get(key, key) for key in large.after))
+        drawn.append(msgspec.structs.replace(large, after=after) if after else large)
     return msgspec.structs.replace(view, nodes=drawn)
 
 
 def _large(
-    node: NodeView, branch: Branch, inside: Layout, nodes: Mapping[str, NodeView]
+    node: NodeView,
+    branch: Branch,
+    inside: Layout,
+    nodes: Mapping[str, NodeView],
+    here: AbstractSet[str],
 ) -> NodeView:
+    """The large box; what it reads of `here` has wires to it, the rest is named inside only."""
     members = branch.view.nodes
-    read = [key for each in members for key in each.inputs if key in nodes]
+    read = [key for each in members for key in each.inputs if key in here]
     follows = [key for each in members for key in each.after]
     return msgspec.structs.replace(
         node,

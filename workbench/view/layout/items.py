@@ -145,15 +145,30 @@ def _collect_values(
                 _beside(items[consumer], nodes[key], source is not None)
             elif source != consumer:
                 targets.setdefault(key, {})[consumer] = None
-        for key in set(node.after).difference(node.inputs):
+        for key in node.after:
             if item_of.get(key, consumer) != consumer:
                 later.setdefault(key, {})[consumer] = None
+    _leave_known(targets, later, item_of)
     return [
         Value(node.key, item_of[node.key], list(found[node.key]), order=found is later)
         for node in view.nodes
         for found in (targets, later)
-        if node.key in found
+        if found.get(node.key)
     ]
+
+
+def _leave_known(
+    targets: Mapping[str, dict[int, None]],
+    later: Mapping[str, dict[int, None]],
+    item_of: Mapping[str, int],
+) -> None:
+    """Of the edges that only say an order those stay that nothing else says, once for two items."""
+    known = {(item_of[key], target) for key, found in targets.items() for target in found}
+    for key, found in later.items():
+        for target in list(found):
+            if (item_of[key], target) in known:
+                del found[target]
+            known.add((item_of[key], target))
 
 
 def _beside(item: Item, node: NodeView, here: bool) -> None:

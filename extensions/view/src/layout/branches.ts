@@ -148,21 +148,30 @@ export function withSizes(
     return view;
   }
   const known = new Map(branches.map((branch) => [branch.group.key, branch]));
+  const here = new Set(view.nodes.map((node) => node.key));
+  const around = new Map(
+    branches.flatMap((branch) => [...branch.columns.keys()].map((key) => [key, branch.group.key])),
+  );
   const drawn = view.nodes.map((node) => {
     const branch = known.get(node.key);
     const inside = inner.get(node.key);
-    return branch === undefined || inside === undefined ? node : large(node, branch, inside, nodes);
+    const one =
+      branch === undefined || inside === undefined ? node : large(node, branch, inside, nodes, here);
+    return { ...one, after: [...new Set(one.after.map((key) => around.get(key) ?? key))] };
   });
   return { ...view, nodes: drawn };
 }
 
+/** The large box; what it reads of `here` has wires to it, the rest is named inside only. */
 function large(
   node: NodeView,
   { group, view, columns }: Branch,
   { width, height }: Layout,
   nodes: ReadonlyMap<string, NodeView>,
+  here: ReadonlySet<string>,
 ): NodeView {
-  const read = new Set(view.nodes.flatMap((each) => each.inputs));
+  const members = view.nodes.flatMap((each) => each.inputs);
+  const read = new Set(members.filter((key) => here.has(key)));
   const follows = new Set(view.nodes.flatMap((each) => each.after));
   const inputs = [...read].filter((key) => {
     const producer = nodes.get(key);

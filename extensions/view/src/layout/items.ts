@@ -154,18 +154,36 @@ function collectValues(
       }
     }
     for (const key of node.after) {
-      if (!node.inputs.includes(key) && (itemOf.get(key) ?? consumer) !== consumer) {
+      if ((itemOf.get(key) ?? consumer) !== consumer) {
         reach(later, key, consumer);
       }
     }
   }
+  leaveKnown(targets, later, itemOf);
   return view.nodes.flatMap(({ key }) => {
     const source = itemOf.get(key) ?? 0;
     return [
       ...(targets.has(key) ? [{ key, source, targets: targets.get(key) ?? [], order: false }] : []),
-      ...(later.has(key) ? [{ key, source, targets: later.get(key) ?? [], order: true }] : []),
+      ...(later.get(key)?.length ? [{ key, source, targets: later.get(key) ?? [], order: true }] : []),
     ];
   });
+}
+
+/** Of the edges that only say an order those stay that nothing else says, once for two items. */
+function leaveKnown(
+  targets: ReadonlyMap<string, readonly number[]>,
+  later: Map<string, number[]>,
+  itemOf: ReadonlyMap<string, number>,
+): void {
+  const pair = (key: string, target: number): string => `${itemOf.get(key) ?? ''} ${target}`;
+  const known = new Set(
+    [...targets].flatMap(([key, found]) => found.map((target) => pair(key, target))),
+  );
+  for (const [key, found] of later) {
+    const left = found.filter((target) => !known.has(pair(key, target)));
+    left.forEach((target) => known.add(pair(key, target)));
+    later.set(key, left);
+  }
 }
 
 function reach(targets: Map<string, number[]>, key: string, consumer: number): void {

@@ -4,6 +4,7 @@ import type { JSX } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { DetailView, GroupView, ModuleView } from '../protocol/generated.js';
 import {
+  calledGraph,
   cardKey,
   cellText,
   detail,
@@ -62,7 +63,7 @@ export function DetailPane(props: HostProps): JSX.Element {
           )}
           {node !== null && known !== null && (
             <>
-              <Heading detail={known} />
+              <Heading detail={known} state={state} dispatch={dispatch} />
               <Panel tab={tab} detail={known} state={state} dispatch={dispatch} />
             </>
           )}
@@ -157,12 +158,28 @@ function Tabs({ tabs, tab, state, dispatch, uid }: TabsProps): JSX.Element {
   );
 }
 
+interface HeadingProps extends PaneProps {
+  readonly detail: DetailView;
+}
+
 /** Name, type and arguments of the node. */
-function Heading({ detail: view }: { readonly detail: DetailView }): JSX.Element {
+function Heading({ detail: view, state, dispatch }: HeadingProps): JSX.Element {
+  const called = calledGraph(state, view.node);
   return (
     <div class="wb-heading">
       <p>
-        <strong>{view.title}</strong> <code>{view.type}</code>
+        <strong>{view.title}</strong> <code>{view.type}</code>{' '}
+        {called !== null && (
+          <button
+            type="button"
+            class="wb-link"
+            onClick={() => {
+              dispatch({ type: 'graph', name: called });
+            }}
+          >
+            Open {graphTitle(called)}
+          </button>
+        )}
       </p>
       {view.arguments.length > 0 && (
         <p class="wb-fact">

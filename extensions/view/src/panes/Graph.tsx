@@ -4,7 +4,7 @@ import type { JSX } from 'preact';
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Box, Layout, Stub } from '../layout/index.js';
 import type { FunctionView } from '../protocol/generated.js';
-import { hits, stepOf } from '../store/selectors.js';
+import { calledGraph, hits, stepOf } from '../store/selectors.js';
 import { GroundBox, GroupBox, NodeBox, StubBox } from './boxes.js';
 import {
   anchor,
@@ -96,6 +96,8 @@ function Picture(props: PictureProps): JSX.Element {
             setCamera(() => overview(layout, size));
           } else if (layout.boxes.some((box) => box.key === key && box.group)) {
             dispatch({ type: 'fold', group: key, collapsed: false });
+          } else if (calledGraph(state, key) !== null) {
+            dispatch({ type: 'graph', name: calledGraph(state, key) ?? state.graph });
           }
         }}
         onClick={(event) => {

@@ -3,7 +3,8 @@
 import type { JSX } from 'preact';
 import { NOTE_WIDTH, PAD, type Box, type Ground, type Stub } from '../layout/index.js';
 import type { GroupView, NodeView } from '../protocol/generated.js';
-import { changeSign, fitted, groupTitle, nodeTitle, opsText } from './words.js';
+import { groundPath } from './wires.js';
+import { changeSign, fitted, fittedLabel, groupTitle, nodeTitle, opsText } from './words.js';
 
 interface Marks {
   readonly selected: boolean;
@@ -124,7 +125,7 @@ function Frame({ box, label, type, sign, kinds }: FrameProps): JSX.Element {
       <path class="wb-frame" d={outline(box, kinds)} />
       <Bar height={box.height} kinds={kinds} />
       <text class="wb-label" x={13} y={type === '' ? middle + 4 : middle - 3}>
-        {fitted(label, box.width - 18 - (sign === '' ? 0 : 14), 6.6)}
+        {fittedLabel(label, box.width - 18 - (sign === '' ? 0 : 14))}
       </text>
       {type !== '' && (
         <text class="wb-type" x={13} y={middle + 12}>
@@ -275,9 +276,13 @@ export function GroundBox({ ground, group, right }: GroundProps): JSX.Element {
   const x = Math.max(Math.min(ground.noteX, right - width), Math.min(first + PAD, ground.noteX));
   return (
     <g class={`wb-ground wb-group-${group.kind}`}>
-      {ground.rects.map(([x, y, w, h], index) => (
-        <rect key={index} class="wb-ground-area" x={x} y={y} width={w} height={h} rx={6} />
-      ))}
+      {ground.rects.length > 1 ? (
+        <path class="wb-ground-area" stroke-linejoin="round" d={groundPath(ground.rects)} />
+      ) : (
+        ground.rects.map(([x, y, w, h], index) => (
+          <rect key={index} class="wb-ground-area" x={x} y={y} width={w} height={h} rx={6} />
+        ))
+      )}
       <g role="button" class="wb-fold" data-fold={group.key}>
         <title>{`Fold ${group.label}`}</title>
         <g aria-hidden="true">

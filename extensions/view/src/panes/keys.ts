@@ -2,7 +2,7 @@
 
 import type { Layout } from '../layout/index.js';
 import type { Dispatch } from '../store/store.js';
-import { currentFunction } from '../store/selectors.js';
+import { calledGraph, currentFunction } from '../store/selectors.js';
 import type { State } from '../store/state.js';
 
 /** Does what the key means; false where it means nothing here. */
@@ -29,6 +29,8 @@ export function graphKey(
     case 'End':
       select(layout.boxes[layout.boxes.length - 1]?.key, dispatch);
       return true;
+    case 'Enter':
+      return open(state, dispatch);
     case 'ArrowLeft':
       return fold(true, state, layout, dispatch);
     case 'ArrowRight':
@@ -43,6 +45,15 @@ export function graphKey(
     default:
       return false;
   }
+}
+
+/** Shows the graph function that the selected box calls. */
+function open(state: State, dispatch: Dispatch): boolean {
+  const name = calledGraph(state, state.selection);
+  if (name !== null) {
+    dispatch({ type: 'graph', name });
+  }
+  return name !== null;
 }
 
 function select(key: string | undefined, dispatch: Dispatch): void {

@@ -21,6 +21,43 @@ export function wirePath(points: readonly number[]): string {
   );
 }
 
+type Area = readonly [number, number, number, number];
+
+/** Most pixels between two rectangles of a ground that are drawn as one. */
+const NEAR = 60;
+
+/**
+ * The outline of a ground: one line around rectangles that stand under each other and overlap
+ * sideways, else a line around each.
+ */
+export function groundPath(areas: readonly Area[]): string {
+  const chained = areas.every((area, index) => {
+    const above = areas[index - 1];
+    return above === undefined || follows(above, area);
+  });
+  return chained ? around(areas) : areas.map((area) => around([area])).join('');
+}
+
+function follows([x, y, w, h]: Area, [x2, y2, w2]: Area): boolean {
+  return y2 >= y + h && y2 - y - h <= NEAR && x2 < x + w && x < x2 + w2;
+}
+
+function around(areas: readonly Area[]): string {
+  const first = areas[0];
+  if (first === undefined) {
+    return '';
+  }
+  const right: string[] = [];
+  const left: string[] = [];
+  areas.forEach(([x, y, w, h], index) => {
+    const below = areas[index + 1];
+    const end = below === undefined ? y + h : (y + h + below[1]) >> 1;
+    right.push(`H${x + w}V${end}`);
+    left.unshift(`H${x}${index === 0 ? '' : `V${((areas[index - 1]?.[1] ?? 0) + (areas[index - 1]?.[3] ?? 0) + y) >> 1}`}`);
+  });
+  return `M${first[0]} ${first[1]}${right.join('')}${left.join('')}Z`;
+}
+
 /** The arrow head where a wire enters a box; empty for one that goes on. */
 export function arrowPath(wire: Wire): string {
   if (wire.to === null) {

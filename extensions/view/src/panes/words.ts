@@ -94,8 +94,33 @@ export function kindsText(group: GroupView): string {
 /** What a screen reader says of a box. */
 export function nodeTitle(node: NodeView): string {
   const change = node.change === 'none' ? '' : `, ${node.change}`;
-  const after = node.after.length === 0 ? '' : ', in order with other effects';
-  return `${node.label}, ${node.type}, ${kindWord(node.kind)}${after}${change}`;
+  const effect = node.effect ? ' with effects' : '';
+  return `${node.label}, ${node.type}, ${kindWord(node.kind)}${effect}${change}`;
+}
+
+/** Pixels of a label: the table of widths by which the kernel chose the size of its box. */
+function labelWidth(text: string): number {
+  return Array.from(text).reduce((sum, sign) => {
+    if ("iljtfr.,:;'|!()[] ".includes(sign)) {
+      return sum + 4;
+    }
+    if ('mwMWOQGD@%⊂'.includes(sign)) {
+      return sum + 11;
+    }
+    return sum + (/\p{Lu}/u.test(sign) ? 9 : 7);
+  }, 0);
+}
+
+/** The label cut to a width, where it does not fit. */
+export function fittedLabel(text: string, width: number): string {
+  if (labelWidth(text) <= width) {
+    return text;
+  }
+  const signs = Array.from(text);
+  while (signs.length > 1 && labelWidth(`${signs.join('')}…`) > width) {
+    signs.pop();
+  }
+  return `${signs.join('')}…`;
 }
 
 /** The text cut to so many characters of `pixels` width. */

@@ -40,6 +40,7 @@ export interface NodeView {
   readonly type: string;
   readonly kind: NodeKind;
   readonly inputs: readonly string[];
+  readonly effect: boolean;
   readonly after: readonly string[];
   readonly group: string | null;
   readonly change: Change;

@@ -37,6 +37,14 @@ export function selectedNode(state: State): NodeView | null {
   return found ?? cardNode(state);
 }
 
+/** The graph function that the value calls and that has a picture of its own. */
+export function calledGraph(state: State, key: string | null): string | null {
+  const node = currentFunction(state)?.nodes.find((one) => one.key === key);
+  const functions = moduleOf(state, state.drawn)?.functions ?? [];
+  const called = node?.kind === 'function' ? node.callee : null;
+  return functions.some((one) => one.name === called) ? called : null;
+}
+
 /** The tensor function that is selected in the table of contents, as a box. */
 function cardNode(state: State): NodeView | null {
   const key = state.selection;
@@ -53,6 +61,7 @@ function cardNode(state: State): NodeView | null {
     type: card.signature,
     kind: 'tensor',
     inputs: [],
+    effect: false,
     after: [],
     group: null,
     change: card.change,
