@@ -223,6 +223,20 @@ def test_code_that_does_not_load_is_said() -> None:
         allow(made)
 
 
+def test_a_package_that_is_missing_is_told_with_what_to_do() -> None:
+    made = with_externals(IRModule(), [External("f", "python", "f", "import no_such_package\n")])
+    with pytest.raises(CompileError) as caught:
+        allow(made)
+    assert "install `no_such_package`" in caught.value.diagnostics[0].hint
+
+
+@pytest.mark.parametrize("line", ["nobody", "1 / 0", "None.x", "class E(Exception): ...\nraise E"])
+def test_code_that_raises_whatever_it_wants_is_said(line: str) -> None:
+    made = with_externals(IRModule(), [External("f", "python", "f", f"{line}\n")])
+    with pytest.raises(CompileError, match=r"library/external.*the code of `f` cannot be loaded"):
+        allow(made)
+
+
 def test_a_closure_works_here_and_is_not_saved(tmp_path: Path) -> None:
     factor = 5
 

@@ -186,13 +186,13 @@ def _loaded(module: IRModule, external: External) -> Callable[..., Any]:
         lines = external.content.splitlines(keepends=True)
         linecache.cache[name] = (len(external.content), None, lines, name)
         return space[external.entry]
-    except (ImportError, OSError, LookupError, SyntaxError, ValueError, TypeError) as error:
+    except Exception as error:  # the edge: code that is not ours may raise anything
         text = f"{type(error).__name__}: {error}"
-        raise CompileError(
-            Diagnostic(
-                "library/external", f"the code of `{external.symbol}` cannot be loaded: {text}"
-            )
-        ) from error
+        message = f"the code of `{external.symbol}` cannot be loaded: {text}"
+        hint = ""
+        if isinstance(error, ModuleNotFoundError):
+            hint = f"install `{error.name}`; only what a notebook defines comes as text"
+        raise CompileError(Diagnostic("library/external", message, hint=hint)) from error
 
 
 def library_of(module: IRModule, symbol: str) -> LibraryFunction | None:
