@@ -9,6 +9,8 @@ from nbformat import NotebookNode
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.rglob("*.ipynb"))
 TIMEOUT_SECONDS = 180
+WITHOUT_PROMISE = {"tour", "02-schedules", "11-blame"}
+"""Those that teach a tool; each other one says which promise of the product it shows."""
 
 
 def test_the_tour_is_there() -> None:
@@ -28,6 +30,11 @@ def test_notebook_says_what_it_teaches_and_ends_with_exercises(path: Path) -> No
     assert prose[0].startswith("# ")
     assert re.search(r"you will learn|teaches|You will see", prose[0])
     assert any(text.startswith("## Exercises") or "\n## Exercises\n" in text for text in prose[-6:])
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_says_which_promise_it_shows(path: Path) -> None:
+    assert ("**The promise**: " in read(path).cells[0].source) == (path.stem not in WITHOUT_PROMISE)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
