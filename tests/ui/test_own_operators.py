@@ -166,6 +166,7 @@ def test_own_operators_are_drawn_and_fused_like_others(lab: Lab) -> None:
     expect(loops).to_contain_text("T.float32(6.0)")
     expect(loops).to_contain_text("T.float32(0.5)")
     view.tab("Origin")
+    expect(view.panel).to_contain_text("notebook cell r, line")
     for what in ("LegalizeOps: rewritten", "FuseOps: fused", "FuseTensorFunctions: fused"):
         expect(view.panel).to_contain_text(what)
     view.screenshot("own-merged")

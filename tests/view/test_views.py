@@ -325,3 +325,27 @@ def test_module_shows_itself_and_exports_graphs() -> None:
     assert "matmul" in source
     with pytest.raises(wb.CompileError):
         module.to_networkx("nothing")
+
+
+CHAIN = """
+@R.function
+def main(x: R.Tensor((4, 8), "float32")):
+    with R.dataflow():
+        a = R.exp(x)
+        b = R.negative(a)
+        R.output(b)
+    return b
+"""
+
+
+def test_origins_name_values_and_each_step_once() -> None:
+    session = wb.Session(wb.parse(CHAIN, filename="ipykernel_7/42.py"))
+    for step in (wb.passes.LegalizeOps(), wb.passes.FuseOps(), wb.passes.FuseTensorFunctions()):
+        session.apply(step)
+    (node,) = [n for n in SessionViews(session).module(3).functions[0].nodes if n.kind == "tensor"]
+    origin = SessionViews(session).detail(3, node.key).origin
+    assert {item.source for item in origin[:2]} == {"notebook cell"}
+    assert [item.detail.partition(",")[0] for item in origin] == [
+        *("a", "b"),
+        *("LegalizeOps: rewritten", "FuseOps: fused", "FuseTensorFunctions: fused"),
+    ]

@@ -48,6 +48,8 @@ from workbench.view.protocol import (
 from workbench.view.text import function_text
 from workbench.view.words import dim_text, expr_kind, expr_label, shape_text, type_text
 
+CELL_FOLDER = "ipykernel_"
+"""In the path of the files under which a kernel compiles cells."""
 MOST_USES = 8
 MOST_ELEMENTS = 8
 KEPT = 64
@@ -213,13 +215,12 @@ def origin_of(session: Session, step: int, key: str) -> list[OriginView]:
         for one in sorted(keys):
             change = lineage.change.get(one, "none")
             if change != "none":
-                found.append(
-                    OriginView(
-                        source=f"step {snapshot.index}",
-                        detail=f"{snapshot.name}: {change}",
-                        step=snapshot.index,
-                    )
+                row = OriginView(
+                    source=f"step {snapshot.index}",
+                    detail=f"{snapshot.name}: {change}",
+                    step=snapshot.index,
                 )
+                found += [] if row in found else [row]
         keys = {source for one in keys for source in lineage.sources.get(one, (one,))}
     root = path[0].module
     imported = [_imported(root, session.lineage(0), one) for one in sorted(keys)]
@@ -234,8 +235,9 @@ def _imported(module: IRModule, lineage: Lineage, key: str) -> OriginView | None
     if span is None:
         kind = "parameter" if value.is_param else "import"
         return OriginView(source=kind, detail=value.name, step=0)
-    detail = f"{span.label} ({span.kind})" if span.label else f"line {span.line}"
-    return OriginView(source=span.source, detail=detail, step=0)
+    detail = f"{span.label} ({span.kind})" if span.label else f"{value.name}, line {span.line}"
+    source = "notebook cell" if CELL_FOLDER in span.source else span.source
+    return OriginView(source=source, detail=detail, step=0)
 
 
 def span_of(module: IRModule, function: str, node: NodeId) -> Span | None:
