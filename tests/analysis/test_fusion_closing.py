@@ -2,7 +2,6 @@
 
 import pytest
 
-import workbench.ops  # noqa: F401  found by name
 from workbench.analysis.fusion_closing import closings
 from workbench.analysis.fusion_facts import fusion_facts
 from workbench.ir import CallOp, GraphBuilder, TensorType
