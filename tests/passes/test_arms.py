@@ -184,8 +184,8 @@ def test_groups_form_in_arms_and_cross_no_border() -> None:
     assert f"`a` -> `h`: `h` is in the `then` {border}" in said
     assert f"`a` -> `k`: `k` is in the `else` {border}" in said
     assert "`f` -> `r`: `r` is in no dataflow block: there the order may matter" in said
-    assert said.count("`r` -> `r`: it is what the `then` arm gives") == 1
-    assert said.count("`r` -> `r`: it is what the `else` arm gives") == 1
+    assert said.count("`r` of the `then` arm -> `r`: it is what the arm gives") == 1
+    assert said.count("`r` of the `else` arm -> `r`: it is what the arm gives") == 1
     same(fused.module, wb.parse(BRANCH))
     same(wb.optimize(wb.parse(BRANCH)), wb.parse(BRANCH))
 

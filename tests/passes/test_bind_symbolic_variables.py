@@ -101,7 +101,7 @@ def test_what_is_no_extent_is_told_by_name(extent: object) -> None:
         BindSymbolicVariables({"m": 3, "n": extent})
     (fault,) = caught.value.diagnostics
     assert fault.code == "pass/bad-extent"
-    assert fault.message.startswith("`n` must be an extent, an integer from 0 to ")
+    assert fault.message.startswith("`n` must be an extent, an integer from 0 on that fits `int64`")
     assert "tuple" not in fault.message or isinstance(extent, tuple)
 
 

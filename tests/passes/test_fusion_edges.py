@@ -76,7 +76,8 @@ def edges_apart(before: IRModule, after: IRModule) -> tuple[Edges, Edges]:
 def said(result: PassResult) -> Edges:
     found = Edges()
     for diagnostic in result.remarks:
-        text = re.fullmatch(r"`(.+?)` -> `(.+?)`: (.+)", diagnostic.message)
+        arm = r"(?: of the `(?:then|else)` arm)?"
+        text = re.fullmatch(rf"`(.+?)`{arm} -> `(.+?)`: (.+)", diagnostic.message)
         assert text is not None, diagnostic
         assert diagnostic.function is not None
         assert diagnostic.node is not None

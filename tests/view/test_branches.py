@@ -12,6 +12,7 @@ import workbench as wb
 from workbench.ir import IRModule, LibraryFunction, register_library
 from workbench.session import Session
 from workbench.session.naming import exact_name, find_value
+from workbench.view.layout import layout
 from workbench.view.module_views import static_view
 from workbench.view.protocol import FunctionView, NodeView
 from workbench.view.views import SessionViews
@@ -53,6 +54,28 @@ class Nested:
         else:
             r = R.abs(x)
         return r
+"""
+FUSED_BY_HAND = """
+@I.ir_module
+class Fused:
+    @R.function(private=True)
+    def group(x: R.Tensor((4,), "float32"), c: R.Tensor((), "bool")) -> R.Tensor((4,), "float32"):
+        R.func_attr({"Primitive": 1})
+        if c:
+            u = R.exp(x)
+            t = R.negative(u)
+        else:
+            t = R.abs(x)
+        return t
+
+    @R.function
+    def main(x: R.Tensor((4,), "float32"), c: R.Tensor((), "bool"), d: R.Tensor((), "bool")):
+        cls = Fused
+        if d:
+            y = cls.group(x, c)
+        else:
+            y = x
+        return y
 """
 HALVING = """
 @I.ir_module
@@ -133,6 +156,20 @@ def test_branches_nest_and_an_arm_that_computes_nothing_says_what_it_gives() -> 
     assert groups[outer.key].ops == 5
     assert named(view, "t").group == f"{inner.key}?then"
     assert inner.inputs[1:] == [named(view, "u", "negative").key, named(view, "x").key]
+
+
+def test_an_if_in_a_fused_function_lies_in_the_group_of_its_call() -> None:
+    view = drawn(wb.parse(FUSED_BY_HAND))
+    outer, inner = named(view, "y", "if"), named(view, "t", "if")
+    (fused,) = [group for group in view.groups if group.kind == "fused"]
+    parents = {group.key: group.parent for group in view.groups}
+    assert fused.parent == f"{outer.key}?then"
+    assert parents[inner.key] == fused.key
+    assert named(view, "u").group == f"{inner.key}?then"
+    assert named(view, "t", "abs").group == f"{inner.key}?else"
+    assert fused.ops == 4
+    placed = layout(view, {group.key: False for group in view.groups})
+    assert {box.key for box in placed.boxes} == {node.key for node in view.nodes}
 
 
 def test_calls_in_arms_are_counted() -> None:

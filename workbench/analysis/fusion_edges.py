@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from workbench.analysis.fusion_facts import OUTSIDE, WORDS, FusionFacts, obstacle
 from workbench.analysis.homes import border_between
@@ -14,11 +15,15 @@ from workbench.support import NodeId
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A value, the binding that reads it, and why they are in no group together."""
+    """A value, the binding that reads it, and why they are in no group together.
+
+    `arm` is that of the reading `if` which gives the value; empty for any other edge.
+    """
 
     producer: Var
     consumer: Binding
     reason: str
+    arm: Literal["", "then", "else"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,9 @@ def _edges(made: _Result) -> Iterator[Edge]:
             if producer is None or _is_constant(producer) or _together(producer, consumer, made):
                 continue
             if producer.var.id in facts.patterns or consumer.var.id in facts.patterns:
-                yield Edge(var, consumer, _why(producer, consumer, made))
+                home = facts.homes[producer.var.id]
+                arm = home.arm if home.branch is consumer else ""
+                yield Edge(var, consumer, _why(producer, consumer, made), arm)
 
 
 def _is_constant(binding: Binding) -> bool:
@@ -85,7 +92,7 @@ def _why(producer: Binding, consumer: Binding, made: _Result) -> str:
 def _given_by_arm(producer: Binding, consumer: Binding, facts: FusionFacts) -> str:
     """Whether the consumer is the branch in which the producer is, and reads what an arm gives."""
     home = facts.homes[producer.var.id]
-    return f"it is what the `{home.arm}` arm gives" if home.branch is consumer else ""
+    return "it is what the arm gives" if home.branch is consumer else ""
 
 
 def _unfit(binding: Binding, facts: FusionFacts) -> str:

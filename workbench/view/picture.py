@@ -221,19 +221,24 @@ class _GroupBuilder:
 
     def _group(self, value: FlowValue) -> str | None:
         around = self._around(value)
-        if value.call is not None:
-            self.fused[value.call] = around
-            return value.call
         if f"{value.key}?then" not in self.flow.arms:
             return around
         self._enter(value.key)
         return value.key
 
     def _around(self, value: FlowValue) -> str | None:
-        """The group around a value: an arm, else a layer."""
-        if value.arm is not None:
-            self._enter(self.flow.arms[value.arm].branch)
-            return value.arm
+        """The group around a value: a fused call, an arm, else a layer."""
+        call = None if value.call is None else self.flow.calls[value.call]
+        if call is None or value.arm != call.arm:  # an arm in the fused function is nearer
+            return self._outside(value.arm, value)
+        self.fused[call.key] = self._outside(call.arm, value)
+        return call.key
+
+    def _outside(self, arm: str | None, value: FlowValue) -> str | None:
+        """That arm, else the layer of the value."""
+        if arm is not None:
+            self._enter(self.flow.arms[arm].branch)
+            return arm
         layer = self.layer_of.get(value.key)
         self._use(layer)
         return layer.key if layer is not None else None

@@ -69,7 +69,7 @@ class BindSymbolicVariables(Pass):
 def _check_extents(values: Mapping[str, object]) -> None:
     bad = [name for name, n in values.items() if not is_whole(n) or not 0 <= n <= MOST]
     if bad:
-        wanted = f"an extent, an integer from 0 to {MOST}"
+        wanted = "an extent, an integer from 0 on that fits `int64`"
         raise CompileError(
             Diagnostic("pass/bad-extent", f"`{name}` must be {wanted}, got {found(values[name])}")
             for name in bad

@@ -17,6 +17,7 @@ from typing import ClassVar
 from typing_extensions import override
 
 from workbench.analysis.fusion import Group, fusion_plan
+from workbench.analysis.fusion_edges import Edge
 from workbench.analysis.uses import callees
 from workbench.ir import Binding, CallFunction, CallTIR, Dim, GraphFunction, IRModule
 from workbench.rewrite import (
@@ -56,7 +57,7 @@ class FuseOps(Rule):
             for group in plan.groups:
                 yield _judge(module, name, group)
             for edge in plan.apart:
-                message = f"`{edge.producer.name}` -> `{edge.consumer.var.name}`: {edge.reason}"
+                message = f"{_shown(edge)}: {edge.reason}"
                 yield note("fuse/not-fused", message, name, edge.consumer.var.id)
 
     @override
@@ -93,6 +94,12 @@ def _judge(module: IRModule, function: str, group: Group) -> Site | Refusal:
             return note("fuse/not-fused", dims, function, first.var.id)
     nodes = tuple(b.var.id for b in reversed(group.members))
     return Site(function, nodes, " + ".join(_callees(group.members)))
+
+
+def _shown(edge: Edge) -> str:
+    """`a` -> `b`; an arm of an `if` often gives a value of the same name."""
+    given = f" of the `{edge.arm}` arm" if edge.arm else ""
+    return f"`{edge.producer.name}`{given} -> `{edge.consumer.var.name}`"
 
 
 def _dimensions(module: IRModule, call: CallFunction) -> dict[NodeId, Dim] | str:
