@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import threading
 import time
 import xml.etree.ElementTree as ElementTree
@@ -13,7 +14,7 @@ from workbench.frontend import demo
 from workbench.session import Session
 from workbench.view.groups import MOST_BOXES, layers_of
 from workbench.view.layout import layout
-from workbench.view.protocol import FunctionView, ModuleView
+from workbench.view.protocol import FunctionView, GroupView, ModuleView, NodeView
 from workbench.view.svg import function_svg
 from workbench.view.text import plain_text
 from workbench.view.views import SessionViews
@@ -276,6 +277,24 @@ def test_the_static_picture_is_plain_svg(session: Session, views: SessionViews) 
         if "id" in e.attrib
     ]
     assert len(set(ids)) == len(ids)
+
+
+def test_a_group_beside_a_stranger_has_one_outline_in_a_saved_picture() -> None:
+    def box(key: str, inputs: list[str], group: str | None, width: int = 110) -> NodeView:
+        return NodeView(
+            key, key, key, f"label of {key}", "f32[4]", "op", inputs, group=group, width=width
+        )
+
+    nodes = [box("a", [], "g", 260), box("b", ["a"], "g"), box("s", ["a"], None)]
+    group = GroupView(key="g", label="g", kind="fused", type="f32[4]", ops=2, kinds={"op": 2})
+    view = FunctionView(name="main", nodes=nodes, groups=[group])
+    (ground,) = layout(view).grounds
+    assert len(ground.rects) == 2
+    (outline,) = re.findall(r'<path d="(M[^"]*)" fill="#f3f6fb"', function_svg(view))
+    assert outline.count("M") == 1
+    first, second = ground.rects
+    assert outline.startswith(f"M{first[0]} {first[1]}H{first[0] + first[2]}V")
+    assert f"V{second[1] + second[3]}H{second[0]}V" in outline
 
 
 def test_hostile_names_stay_text() -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from itertools import pairwise
 
-from workbench.view.layout import Box, Ground, Layout, Stub, Wire, layout
+from workbench.view.layout import Box, Ground, Layout, Rect, Stub, Wire, layout
 from workbench.view.protocol import Change, FunctionView, GroupView, NodeView
 from workbench.view.words import text_width
 
@@ -29,6 +30,8 @@ SANS = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
 MONO = "ui-monospace, 'SFMono-Regular', Menlo, Consolas, monospace"
 BAR = 4
 TYPE_PIXELS = 6.1
+NEAR = 60
+"""Most pixels between two rectangles of a ground that are drawn as one."""
 
 
 def function_svg(view: FunctionView, salt: str = "") -> str:
@@ -67,14 +70,19 @@ class _Picture:
 
     def _ground(self, ground: Ground) -> str:
         group = self.groups[ground.group]
-        rects = "".join(
-            f'<rect x="{x}" y="{y}" width="{w}" height="{h}" rx="8" fill="{GROUND}" '
+        area = (
+            f'<path d="{_outline(ground.rects)}" fill="{GROUND}" stroke-linejoin="round" '
             f'stroke="{LINE}" stroke-opacity="0.5" stroke-dasharray="4 3"/>'
-            for x, y, w, h in ground.rects
+            if len(ground.rects) > 1
+            else "".join(
+                f'<rect x="{x}" y="{y}" width="{w}" height="{h}" rx="8" fill="{GROUND}" '
+                f'stroke="{LINE}" stroke-opacity="0.5" stroke-dasharray="4 3"/>'
+                for x, y, w, h in ground.rects
+            )
         )
         sign = SIGNS[group.change]
         label = f"{sign} {group.label}" if sign else group.label
-        return rects + self._text(ground.note_x, ground.note_y, label, FAINT, 11)
+        return area + self._text(ground.note_x, ground.note_y, label, FAINT, 11)
 
     def _wire(self, wire: Wire) -> str:
         head = f' marker-end="url(#{self.id}-head)"' if wire.to is not None else ""
@@ -118,7 +126,10 @@ class _Picture:
             ),
         ]
         if sign:
-            parts.append(self._text(box.x + box.width - 16, middle - 3, sign, "#2563eb", 13))
+            parts.append(
+                f'<text x="{box.x + box.width - 16}" y="{middle - 3}" fill="#2563eb" '
+                f'stroke="{PAPER}" stroke-width="4" paint-order="stroke">{sign}</text>'
+            )
         if isinstance(found, GroupView):
             note = f"{found.ops} ops"
             parts.append(self._text(box.x + box.width + 8, middle + 4, note, FAINT, 11))
@@ -144,6 +155,29 @@ def _bars(box: Box, kinds: Mapping[str, int]) -> Iterator[str]:
         yield (
             f'<rect x="{box.x}" y="{box.y + top}" width="{BAR}" height="{height}" fill="{colour}"/>'
         )
+
+
+def _outline(rects: Sequence[Rect]) -> str:
+    """One line around rectangles that stand under each other and overlap sideways, else several."""
+    chained = all(map(_follows, rects, rects[1:]))
+    return _around(rects) if chained else "".join(_around([rect]) for rect in rects)
+
+
+def _follows(above: Rect, below: Rect) -> bool:
+    x, y, width, height = above
+    gap = below[1] - y - height
+    return 0 <= gap <= NEAR and below[0] < x + width and x < below[0] + below[2]
+
+
+def _around(rects: Sequence[Rect]) -> str:
+    """Down the right sides and up the left ones; two meet in the middle of what is between them."""
+    middles = [(a[1] + a[3] + b[1]) // 2 for a, b in pairwise(rects)]
+    x, y, _, _ = rects[0]
+    ends = [*middles, rects[-1][1] + rects[-1][3]]
+    right = "".join(f"H{r[0] + r[2]}V{end}" for r, end in zip(rects, ends, strict=True))
+    starts = ["", *(f"V{middle}" for middle in middles)]
+    left = [f"H{r[0]}{start}" for r, start in zip(rects, starts, strict=True)]
+    return f"M{x} {y}{right}{''.join(reversed(left))}Z"
 
 
 def _line(points: Sequence[int], head: str) -> str:
