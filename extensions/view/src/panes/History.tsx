@@ -141,7 +141,7 @@ function Step({ dot, step, state, dispatch }: StepProps): JSX.Element {
         type="button"
         class="wb-step-button"
         aria-current={step.index === state.cursor ? 'step' : undefined}
-        title={`${step.code}\n${verdict} ${step.verdict.at}${step.verdict.inputs === '' ? '' : `\ninputs: ${step.verdict.inputs}`}`}
+        title={`${step.code}\n${verdict}${step.verdict.at === '' ? '' : ` ${step.verdict.at}`}${step.verdict.inputs === '' ? '' : `\ninputs: ${step.verdict.inputs}`}`}
         onClick={(event) => {
           dispatch(
             event.shiftKey

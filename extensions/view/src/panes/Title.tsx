@@ -98,21 +98,33 @@ function Verdict({ state, dispatch }: PaneProps): JSX.Element | null {
   const where = state.cursor === state.session?.head ? '' : `step ${shown.index}: `;
   const tone = `wb-verdict wb-verdict--${verdictTone(verdict.state)}`;
   const { first } = verdict;
-  const told = verdict.at === '' ? verdict.text : `${verdict.text} ${verdict.at}`;
+  const at = verdict.at !== '' && (
+    <span class={`wb-verdict-at ${tone}`} title={verdict.at}>
+      {verdict.at}
+    </span>
+  );
   if (first === null) {
-    return <span class={tone}>{where + told}</span>;
+    return (
+      <>
+        <span class={tone}>{where + verdict.text}</span>
+        {at}
+      </>
+    );
   }
   return (
-    <button
-      type="button"
-      class={`wb-link ${tone}`}
-      title={`expected ${first.expected}, found ${first.found} at [${first.index.join(', ')}]: go to the value`}
-      onClick={() => {
-        dispatch({ type: 'select', key: first.node });
-      }}
-    >
-      {where + told}
-    </button>
+    <>
+      <button
+        type="button"
+        class={`wb-link ${tone}`}
+        title={`expected ${first.expected}, found ${first.found} at [${first.index.join(', ')}]: go to the value`}
+        onClick={() => {
+          dispatch({ type: 'select', key: first.node });
+        }}
+      >
+        {where + verdict.text}
+      </button>
+      {at}
+    </>
   );
 }
 
