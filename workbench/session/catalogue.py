@@ -147,7 +147,11 @@ def _as_written(field: dataclasses.Field[Any], value: object) -> object:
     """Values by name as a mapping, where that is what one writes; else the value."""
     if not isinstance(value, tuple) or not str(field.type).startswith("Mapping["):
         return cast("object", value)
-    return dict(cast("tuple[tuple[str, object], ...]", value))
+    items = cast("tuple[object, ...]", value)
+    pairs = [cast("tuple[object, ...]", one) for one in items if isinstance(one, tuple)]
+    named = bool(items) and len(pairs) == len(items)
+    named = named and all(len(pair) == 2 and isinstance(pair[0], str) for pair in pairs)
+    return {pair[0]: pair[1] for pair in pairs} if named else items
 
 
 def functions_in(item: Pass) -> tuple[Any, ...]:
