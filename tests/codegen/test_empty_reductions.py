@@ -177,3 +177,25 @@ def test_a_block_without_loops_initialises_where_its_predicate_holds(n: int) -> 
     data, one, other = results(function(PARAMS, body), n)
     np.testing.assert_array_equal(one, other)
     assert one[n] == (1 + data[n, 0] if n < 3 else 7)
+
+
+def test_an_init_with_memory_of_its_block_stays_in_it() -> None:
+    body = """
+    for k_0 in range(1):
+        with T.block("outer"):
+            vk_o = T.axis.reduce(1, k_0)
+            first = T.alloc_buffer((6,), "float32")
+            with T.init():
+                for i in range(6):
+                    first[i] = T.float32(2)
+                for i in range(6):
+                    C[i] = first[i]
+            for i, k_1 in T.grid(6, 5):
+                with T.block("C"):
+                    vi = T.axis.spatial(6, i)
+                    vk = T.axis.reduce(5, vk_o * 5 + k_1)
+                    C[vi] = C[vi] + A[vi, vk]
+"""
+    data, one, other = results(function(PARAMS, body), 5)
+    np.testing.assert_array_equal(one, data.sum(axis=1) + 2)
+    np.testing.assert_array_equal(other, one)

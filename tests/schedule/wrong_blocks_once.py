@@ -291,4 +291,48 @@ sch.rfactor('k_1')
 sch.decompose_reduction('C_o', 'k_0')
 """,
     ),
+    "cache_write of what was written by another name": (
+        """\
+@T.prim_func
+def f(A: T.Buffer((4, 2), "uint8"), C: T.Buffer((4, 2), "uint8")):
+    B = T.alloc_buffer((4, 2), "uint8")
+    for i in range(4):
+        with T.sblock("B"):
+            vi = T.axis.spatial(4, i)
+            row = T.match_buffer(B[vi, 0:2], (1, 2), "uint8")
+            for j in range(2):
+                with T.sblock("row"):
+                    vj = T.axis.spatial(2, j)
+                    row[0, vj] = A[vi, vj]
+    for i2 in range(4):
+        for j2 in range(1):
+            B[i2, j2] = B[i2, j2] + B[i2, j2 + 1]
+    for c0, c1 in T.grid(4, 2):
+        C[c0, c1] = B[c0, c1]
+""",
+        """\
+sch.cache_write('j2', 'B')
+""",
+    ),
+    "compute_inline of what holds the extent of memory": (
+        """\
+@T.prim_func
+def f(N: T.Buffer((1,), "int64"), A: T.Buffer((4,), "int32"), C: T.Buffer((4,), "int32")):
+    B = T.alloc_buffer((1,), "int64")
+    for b in range(1):
+        with T.sblock("B"):
+            vb = T.axis.spatial(1, b)
+            B[vb] = T.min(T.max(N[vb], 0), 3) + T.int64(4)
+    for i in range(4):
+        with T.sblock("C"):
+            vi = T.axis.spatial(4, i)
+            D = T.alloc_buffer((B[0],), "int32")
+            for j in range(4):
+                D[j] = A[vi]
+            C[vi] = D[0] + T.Cast("int32", B[0])
+""",
+        """\
+sch.compute_inline('B')
+""",
+    ),
 }

@@ -189,4 +189,24 @@ def f(A: T.Buffer((6, 2), "float32"), C: T.Buffer((6, 8), "float32")):
 sch.reverse_compute_at(block='C', loop='j_1_init', index=-2)
 """,
     ),
+    "rfactor of a fused loop where a guard leaves elements as they were": (
+        """\
+@T.prim_func
+def f(
+    A: T.Buffer((8, 3), "float32"), B: T.Buffer((3, 16), "float32"), C: T.Buffer((8, 16), "float32")
+):
+    for i_0, j, i_1, k in T.grid(2, 16, 4, 3):
+        with T.sblock("C"):
+            vi = T.axis.spatial(8, i_0 * 4 + i_1)
+            vj, vk = T.axis.remap("SR", [j, k])
+            T.where(j < 15)
+            with T.init():
+                C[vi, vj] = T.float32(1)
+            C[vi, vj] = C[vi, vj] + A[vi, vk] * B[vk, vj]
+""",
+        """\
+sch.fuse('i_0', 'j', 'i_1', 'k')
+sch.rfactor('i_0_j_i_1_k_fused')
+""",
+    ),
 }

@@ -171,7 +171,7 @@ class Reduction:
         """How it runs where it is empty, None where its nest is not simple."""
         block, used = self.block, self.used
         position = next((n for n, s in enumerate(self.path) if _runs(s, used)), None)
-        if position is None or block.init is None or block.match_buffers:
+        if position is None or block.init is None or block.match_buffers or init_stays(block):
             return None
         inside = self.path[position:]
         loops = [stmt for stmt in inside if isinstance(stmt, For)]
@@ -203,6 +203,12 @@ class Reduction:
         if any(_may_fault(part) for part in (*nonempty, *own, *first)):
             return None
         return EmptyReduction(block, reduced, others, nonempty, own, first, values)
+
+
+def init_stays(block: Block) -> bool:
+    """Whether the init of a block uses memory that lives only inside of the block."""
+    own = {buffer.id for buffer in block.allocations}
+    return bool(own) and block.init is not None and _mention(own, (block.init,))
 
 
 def reductions(function: TensorFunction) -> Iterator[Reduction]:

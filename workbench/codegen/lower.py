@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Any, assert_never
 
 from workbench.analysis.arith import Facts
-from workbench.analysis.empty_reductions import Reduction, reductions
+from workbench.analysis.empty_reductions import Reduction, init_stays, reductions
 from workbench.codegen.initialise import Level, place_init
 from workbench.ir.expr import (
     Binary,
@@ -153,6 +153,7 @@ class _Lowering:
     def _init(self, block: Block, init: Stmt, predicate: PrimExpr | None) -> list[Stmt]:
         """The initialisation as far out as it can go, else under a guard in place.
 
+        It stays where it uses memory of the block, which does not live outside of it.
         Where there may be no instance and the nest is simple, it runs before the loops as well.
         """
         lowered = _Lowering(self.ids)
@@ -162,7 +163,7 @@ class _Lowering:
         reduction = self.reductions.get(block.id)
         may_be_empty = reduction is not None and reduction.may_be_empty
         simple = reduction.simple if reduction is not None and may_be_empty else None
-        stays = may_be_empty and simple is None
+        stays = init_stays(block) or (may_be_empty and simple is None)
         body = lowered.statement(block.body)
         if not stays and place_init(
             initial, body, starts, predicate, self.path, self.ids, self.sources

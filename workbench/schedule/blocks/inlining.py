@@ -39,6 +39,7 @@ from workbench.schedule.blocks.moved import part_deciding, too_large
 from workbench.schedule.blocks.nest import CARRIED, Nest, nest_of
 from workbench.schedule.blocks.other_writers import Apart, renamed, told_apart
 from workbench.schedule.blocks.producer import refuse_read_guard, written_buffer
+from workbench.schedule.buffers.mentions import extents_read
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, replace_statement, sequence
 from workbench.schedule.touches import places_of, touches_of
@@ -271,7 +272,7 @@ class Inliner:
 
     def rewritten(self, node: Node, facts: Facts) -> Node:
         """A node with every load replaced; declared reads are left to analysis again."""
-        if isinstance(node, Var | IntImm):  # variables and their types load nothing
+        if isinstance(node, IntImm) or (isinstance(node, Var) and not any(extents_read(node))):
             return node
         inside = facts
         if isinstance(node, For):

@@ -69,8 +69,13 @@ def factored(scope: Scope, loop: For, factor_axis: int) -> Factored:
     """
     fused = taken_apart(scope, loop)
     if fused is not None:
-        plan = factored(fused.scope, fused.digit, factor_axis)
+        plan = _factored(fused.scope, fused.digit, factor_axis, fused.loop)
         return replace(plan, function=fused.together(plan.function))
+    return _factored(scope, loop, factor_axis, None)
+
+
+def _factored(scope: Scope, loop: For, factor_axis: int, fused: For | None) -> Factored:
+    """The same of a loop that is a digit of `fused`, or is not fused."""
     if not initialised(scope, loop):
         scope, loop = _with_axes(scope, loop)
     reduction = factorable(scope, loop)
@@ -79,7 +84,7 @@ def factored(scope: Scope, loop: For, factor_axis: int) -> Factored:
         message = f"`factor_axis` is `{factor_axis}`, expected `{-rank - 1}` to `{rank}`"
         raise bad_parameter(scope, "schedule/bad-axis", message)
     place = factor_axis if factor_axis >= 0 else factor_axis + rank + 1
-    return _Factoring(scope, reduction, loop, place).run()
+    return _Factoring(scope, reduction, loop, place, fused).run()
 
 
 def _with_axes(scope: Scope, loop: For) -> tuple[Scope, For]:
@@ -102,6 +107,8 @@ class _Factoring:
     reduction: Factorable
     loop: For
     place: int
+    fused: For | None
+    """The loop of which `loop` is a digit: no nest of which it is known where its init runs."""
 
     def run(self) -> Factored:
         found, scope = self.reduction, self.scope
@@ -221,7 +228,12 @@ class _Factoring:
         return conjunction(*kept)
 
     def _always(self) -> bool:
-        """Whether elements are initialised also where there is nothing to reduce."""
+        """Whether elements are initialised also where there is nothing to reduce.
+
+        Not where one loop leads to elements and reduces: init runs where its first iteration does.
+        """
+        if self.fused is not None:
+            return False
         block = self.reduction.block
         return Reduction(block, self.scope.paths[block.id]).simple is not None
 

@@ -69,7 +69,7 @@ def not_redirected(
         if buffer.id not in mentions(item).regions:
             continue
         for stmt in walk_statements(item):
-            if isinstance(stmt, Block) and _passes_on(stmt, buffer.id):
+            if isinstance(stmt, Block) and passes_on(stmt, buffer.id):
                 message = f"block `{stmt.name}` uses `{buffer.name}` as a whole or by another name"
                 return inapplicable(message, stmt.id)
             if isinstance(stmt, Evaluate) and buffer.id in mentions(stmt).loads:
@@ -125,7 +125,8 @@ def repeats_writes(level: Level, buffer: Var) -> Answer | None:
     return None
 
 
-def _passes_on(block: Block, buffer: NodeId) -> bool:
+def passes_on(block: Block, buffer: NodeId) -> bool:
+    """Whether a block uses a buffer by another name, or as a whole."""
     if _has_view(block, buffer):
         return True
     regions = (*(block.reads or ()), *(block.writes or ()))

@@ -8,12 +8,19 @@ from dataclasses import dataclass, replace
 from workbench.analysis.arith import Facts
 from workbench.analysis.conjunctions import conjuncts
 from workbench.analysis.dependence import Answer, inapplicable, unproved
-from workbench.ir import Block, For, IntImm, LoopKind, Stmt, Store, Var, While, free_vars
+from workbench.ir import Block, Evaluate, For, IntImm, LoopKind, Stmt, Store, Var, While, free_vars
 from workbench.schedule.buffers.accesses import Access, accesses
-from workbench.schedule.buffers.caching import loads_from, named_twice, not_redirected, stores_to
+from workbench.schedule.buffers.caching import (
+    loads_from,
+    named_twice,
+    not_redirected,
+    passes_on,
+    stores_to,
+)
 from workbench.schedule.buffers.coverage import covers
 from workbench.schedule.buffers.footprint import Box, facts_around, hull, whole
 from workbench.schedule.buffers.levels import Level, defines, levels
+from workbench.schedule.buffers.mentions import mentions
 from workbench.schedule.buffers.operands import is_parameter, place_named, written_buffer
 from workbench.schedule.empties import empty_at
 from workbench.schedule.scope import Scope, place_id, walk_statements
@@ -108,6 +115,10 @@ def has_contents(scope: Scope, level: Level, buffer: Var) -> bool:
         if stmt is level.run[0]:
             return False
         if isinstance(stmt, Store) and stmt.buffer.id == buffer.id:
+            return True
+        if isinstance(stmt, Block) and passes_on(stmt, buffer.id):
+            return True
+        if isinstance(stmt, Evaluate) and buffer.id in mentions(stmt).loads:
             return True
     return True
 
