@@ -24,7 +24,7 @@ from workbench.session.catalogue import required_parameters
 
 SIZES = (100, 1000, 10_000)
 LIMITS = {100: 0.05, 1000: 0.05, 10_000: 0.6}
-RUNS = 3
+RUNS = 7
 LONG = 2.0
 """Seconds after which a case is not repeated."""
 

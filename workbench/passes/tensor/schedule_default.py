@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar
 
 from typing_extensions import override
@@ -81,7 +82,7 @@ class ScheduleDefault(Rule):
         name = add_scheduled(editor, call.callee, self.options)
         editor.replace_value(site.function, site.nodes[0], replace(call, callee=name), self.name)
 
-    @property
+    @cached_property
     def options(self) -> ScheduleOptions:
         """The parameters as the schedule takes them."""
         return ScheduleOptions(self.lanes, self.rows, self.vectors, self.parallel)
