@@ -97,6 +97,49 @@ class AsksForNobody(PatternRule):
         assert match["nobody"]
 
 
+class Tidier:
+    """Somebody's own, with a method of the name that the last step of a rule has."""
+
+    def finish(self) -> None:
+        raise Own
+
+
+@dataclass(frozen=True)
+class AsksATidier(PatternRule):
+    name: ClassVar[str] = "asks-a-tidier"
+    pattern: ClassVar[Pattern] = op("nn.relu", anything("x"))
+
+    @override
+    def rewrite_match(self, match: Match, editor: ModuleEditor) -> None:
+        del match, editor
+        Tidier().finish()
+
+
+@dataclass(frozen=True)
+class RaisesAtTheEnd(PatternRule):
+    name: ClassVar[str] = "raises-at-the-end"
+    pattern: ClassVar[Pattern] = op("nn.relu", anything("x"))
+
+    @override
+    def rewrite_match(self, match: Match, editor: ModuleEditor) -> None:
+        del match, editor
+
+    @override
+    def finish(self, editor: ModuleEditor) -> IRModule:
+        raise Own
+
+
+@dataclass(frozen=True)
+class RunsAnother(PatternRule):
+    name: ClassVar[str] = "runs-another"
+    pattern: ClassVar[Pattern] = op("tanh", anything("x"))
+
+    @override
+    def rewrite_match(self, match: Match, editor: ModuleEditor) -> None:
+        del match
+        RaisesAtTheEnd()(editor.current)
+
+
 @dataclass(frozen=True)
 class ByFunction(Pass):
     name: ClassVar[str] = "by-function"
@@ -120,6 +163,21 @@ def test_a_rule_that_raises_while_it_looks_is_told_at_the_match() -> None:
 def test_a_diagnostic_without_a_place_gets_that_of_the_site() -> None:
     fault = fault_of(AsksForNobody())
     assert (fault.code, place_of(fault)) == ("pattern/unknown-name", "b")
+
+
+def test_a_function_that_happens_to_be_called_finish_hides_no_place() -> None:
+    fault = fault_of(AsksATidier())
+    assert (fault.code, place_of(fault)) == ("session/pass-raised", "b")
+
+
+def test_after_all_sites_a_rule_is_at_none() -> None:
+    fault = fault_of(RaisesAtTheEnd())
+    assert (fault.code, fault.function, fault.node) == ("session/pass-raised", None, None)
+
+
+def test_a_rule_that_ends_inside_another_is_told_at_the_site_of_the_other() -> None:
+    fault = fault_of(RunsAnother())
+    assert (fault.code, place_of(fault)) == ("session/pass-raised", "y")
 
 
 def test_a_pass_that_wants_to_end_the_program_is_refused() -> None:

@@ -76,19 +76,28 @@ def _lines(error: BaseException) -> Iterator[tuple[str, int]]:
 
 def _place(error: BaseException) -> NodeRef | None:
     """Where a rule was, or the search for a pattern: the innermost that is known."""
-    frames = tuple(_frames(error))
-    if any(frame.f_code.co_name == Rule.finish.__name__ for frame in frames):
-        return None  # all sites are done
-    return next((found for frame in reversed(frames) if (found := _seen(frame))), None)
+    called = None
+    for frame in reversed(tuple(_frames(error))):
+        found = _seen(frame, called)
+        if found is not None:
+            return found
+        called = frame
+    return None
 
 
-def _seen(frame: FrameType) -> NodeRef | None:
+def _seen(frame: FrameType, called: FrameType | None) -> NodeRef | None:
     """The site that `Rule.run` was at, or the value at which a pattern was tried."""
     seen = frame.f_locals
-    if frame.f_code is Rule.run.__code__:
+    if frame.f_code is Rule.run.__code__ and not _ends(seen["self"], called):
         site = seen.get("found")
         if isinstance(site, Site) and site.nodes:
             return NodeRef(site.function, site.nodes[0])
     if frame.f_code is search.__code__:
         return NodeRef(seen["place"].name, seen["root"].var.id)
     return None
+
+
+def _ends(rule: Rule, called: FrameType | None) -> bool:
+    """Whether what `Rule.run` called is the end of the rule, after all its sites."""
+    code = getattr(type(rule).finish, "__code__", None)
+    return called is not None and called.f_code is code
