@@ -6,7 +6,17 @@ from hypothesis import given, settings
 
 from tests.generate import Generated, modules
 from workbench.interpret import run
-from workbench.ir import CallFunction, GraphFunction, IfThenElse, IRModule
+from workbench.ir import (
+    CallFunction,
+    CallOp,
+    GraphBuilder,
+    GraphFunction,
+    IfThenElse,
+    IRModule,
+    TensorType,
+    Type,
+    Var,
+)
 from workbench.ir.verify import verify
 from workbench.passes import (
     EliminateDeadCode,
@@ -15,7 +25,7 @@ from workbench.passes import (
     LiftTransformParams,
     RemoveUnusedParameters,
 )
-from workbench.rewrite import Relation, all_bindings
+from workbench.rewrite import ModuleEditor, Relation, all_bindings
 from workbench.runtime import build
 from workbench.script import parse
 from workbench.support import CompileError
@@ -233,3 +243,93 @@ def test_inlined_programs_build_to_the_same(generated: Generated) -> None:
     pairs = zip(expected, got, strict=True) if isinstance(expected, tuple) else [(expected, got)]
     for a, b in pairs:
         np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-5)
+
+
+BRANCH_INSIDE = """
+@I.ir_module
+class Module:
+    @R.function(private=True)
+    def twice(x: R.Tensor((4,), "float32")) -> R.Tensor((4,), "float32"):
+        a = R.exp(x)
+        b = R.add(a, a)
+        return b
+
+    @R.function(private=True)
+    def choose(x: R.Tensor((4,), "float32"), c: R.Tensor((), "bool")) -> R.Tensor((4,), "float32"):
+        cls = Module
+        if c:
+            with R.dataflow():
+                d = R.negative(x)
+                e = cls.twice(d)
+                R.output(e)
+            y = e
+        else:
+            y = cls.twice(x)
+        return y
+
+    @R.function
+    def main(x: R.Tensor((4,), "float32"), c: R.Tensor((), "bool")):
+        cls = Module
+        z = cls.choose(x, c)
+        return z
+"""
+
+
+def test_values_in_branches_are_derived_from_those_that_were_inlined() -> None:
+    module = parse(BRANCH_INSIDE)
+    result = InlinePrivateFunctions()(module)
+    assert verify(result.module) == ()
+    assert list(result.module.graph_functions) == ["main"]
+    sources: dict[str, set[str]] = {}
+    for derivation in result.derivations:
+        for ref in derivation.results:
+            sources.setdefault(str(ref), set()).update(map(str, derivation.sources))
+    named = {
+        f"{name}/{b.var.id}": b.var.name
+        for name, function in module.graph_functions.items()
+        for b in all_bindings(function)
+    }
+    inside = list(all_bindings(result.module.graph_functions["main"]))
+    assert [b.var.name for b in inside].count("a") == 2
+    for binding in inside:
+        origins = {named[ref] for ref in sources[f"main/{binding.var.id}"]}
+        assert binding.var.name in origins
+
+
+@pytest.mark.parametrize("c", [True, False])
+def test_calls_in_branches_of_callees_are_inlined_too(rng: np.random.Generator, c: bool) -> None:
+    module = parse(BRANCH_INSIDE)
+    inlined = InlinePrivateFunctions()(module).module
+    assert calls(inlined) == []
+    x = rng.normal(size=4).astype("f4")
+    np.testing.assert_array_equal(run(inlined, x, np.array(c)), run(module, x, np.array(c)))
+
+
+def call_chain(depth: int) -> IRModule:
+    """Functions of two bindings of which each calls the next."""
+    functions: list[tuple[str, GraphFunction]] = []
+    type_ = TensorType((2,), "float32")
+    for number in range(depth):
+        builder = GraphBuilder()
+        y = builder.emit(CallOp("negative", (builder.param("x", type_),)))
+        if number + 1 < depth:
+            y = builder.emit(CallFunction(f"f{number + 1}", (y,)), type_=type_)
+        name = f"f{number}" if number else "main"
+        functions.append((name, builder.build(y, private=number > 0)))
+    return IRModule(tuple(functions))
+
+
+def test_a_long_chain_of_calls_is_copied_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    new_var = ModuleEditor.new_var
+
+    def counted(editor: ModuleEditor, function: str, name: str, type_: Type) -> Var:
+        made.append(function)
+        return new_var(editor, function, name, type_)
+
+    monkeypatch.setattr(ModuleEditor, "new_var", counted)
+    inlined = InlinePrivateFunctions()(call_chain(1500)).module
+    assert verify(inlined) == ()
+    assert set(made) == {"main"}
+    assert len(made) <= 2 * 1500
+    np.testing.assert_array_equal(run(inlined, np.ones(2, "f4")), np.ones(2, "f4"))

@@ -10,7 +10,7 @@ Rewrite::
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -18,7 +18,6 @@ from typing_extensions import override
 
 from workbench.analysis.calls import bindings_in, recursive
 from workbench.analysis.effects import has_effect
-from workbench.analysis.uses import callees
 from workbench.ir import (
     Binding,
     BindingBlock,
@@ -36,7 +35,6 @@ from workbench.rewrite import (
     Site,
     call_dimensions,
     has_static_params,
-    in_rounds,
     inline_call,
     is_fused,
     note,
@@ -49,10 +47,11 @@ from workbench.support.slot_init import sets_slots
 @sets_slots
 @dataclass(frozen=True, slots=True)
 class _Call(Site):
-    """A call, its callee and what the dimensions of it are there."""
+    """A call, its callee, what the dimensions of it are there, and whether in a dataflow block."""
 
     callee: str = ""
     dims: tuple[tuple[NodeId, Dim], ...] = ()
+    dataflow: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,31 +72,31 @@ class InlinePrivateFunctions(Rule):
     def run(self, module: IRModule) -> PassResult:
         if self.only:
             return super().run(module)
-        return in_rounds(module, self._innermost)
-
-    def _innermost(self, module: IRModule) -> PassResult:
-        """Inline the functions that have no call to inline themselves."""
         found = list(self.sites(module))
-        sites = [site for site in found if isinstance(site, _Call)]
         remarks = [refusal.diagnostic for refusal in found if isinstance(refusal, Refusal)]
+        sites = [site for site in found if isinstance(site, _Call)]
         if not sites:
             return PassResult(module, (), tuple(remarks))
-        outer = {site.function for site in sites}
-        sizes = {name: _size(function) for name, function in module.graph_functions.items()}
+        taken = _Taken(module, self.most)
+        for site in _innermost_first(sites):
+            taken.decide(site)
         editor = ModuleEditor(module)
+        stay = _staying(module, taken.calls)
         for site in sites:
-            if site.callee in outer:
-                continue
-            sizes[site.function] += sizes[site.callee]
-            if sizes[site.function] > self.most:
-                remarks.append(_too_large(site, self.most))
-            else:
-                self.rewrite(site, editor)
-        current = editor.commit()
-        gone = {site.callee for site in sites} - callees(current).keys()
-        for name in sorted(gone):
-            editor.remove_function(name)
-        return PassResult(editor.commit(), tuple(editor.derivations), tuple(remarks))
+            if site.function in stay and (site.function, site.nodes[0]) in taken.calls:
+                self._inline(site, editor, taken)
+        reached = _reached(editor.commit(), stay)
+        for name in module.graph_functions:
+            if name not in reached:
+                editor.remove_function(name)
+        derivations = tuple(editor.derivations)
+        return PassResult(editor.commit(), derivations, (*remarks, *taken.remarks))
+
+    def _inline(self, site: _Call, editor: ModuleEditor, taken: _Taken) -> None:
+        binding = editor.binding(site.function, site.nodes[0])
+        assert binding is not None
+        dims = dict(site.dims)
+        inline_call(editor, site.function, binding, dims, self.name, taken.has)
 
     @override
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:
@@ -120,12 +119,13 @@ class InlinePrivateFunctions(Rule):
                 if dataflow and private[callee]:
                     reason = reason or f"`{callee}` branches or has an effect"
                 if not reason and callee in static:  # most
-                    yield _Call(name, (binding.var.id,), f"`{callee}`", callee)
+                    about = f"`{callee}`"
+                    yield _Call(name, (binding.var.id,), about, callee, dataflow=dataflow)
                 else:
-                    yield self._judge(module, name, binding, reason)
+                    yield self._judge(module, name, binding, reason, dataflow)
 
     def _judge(
-        self, module: IRModule, function: str, binding: Binding, reason: str
+        self, module: IRModule, function: str, binding: Binding, reason: str, dataflow: bool
     ) -> Site | Refusal:
         call = binding.value
         assert isinstance(call, CallFunction)
@@ -137,7 +137,8 @@ class InlinePrivateFunctions(Rule):
         if isinstance(dims, str):
             return note("inline/call-stays", dims, function, binding.var.id)
         given = tuple(dims.items())
-        return _Call(function, (binding.var.id,), f"`{call.callee}`", call.callee, given)
+        about = f"`{call.callee}`"
+        return _Call(function, (binding.var.id,), about, call.callee, given, dataflow)
 
     @override
     def rewrite(self, site: Site, editor: ModuleEditor) -> None:
@@ -147,9 +148,89 @@ class InlinePrivateFunctions(Rule):
         inline_call(editor, site.function, binding, dict(site.dims), self.name)
 
 
-def _too_large(site: _Call, most: int) -> Diagnostic:
-    text = f"`{site.function}` would have more than {most} bindings with `{site.callee}` inlined"
-    return note("inline/call-stays", text, site.function, site.nodes[0]).diagnostic
+class _Taken:
+    """The calls that are inlined; decided of a function before of those that call it."""
+
+    def __init__(self, module: IRModule, most: int) -> None:
+        self.calls: dict[tuple[str, NodeId], str] = {}
+        self.remarks: list[Diagnostic] = []
+        functions = module.graph_functions.items()
+        self._most = most
+        self._sizes = {name: _size(function) for name, function in functions}
+        self._branching = {n for n, function in functions if _branches_or_acts(function, module)}
+
+    def has(self, function: str, value: NodeId) -> bool:
+        """Whether the call that gives this value is inlined."""
+        return (function, value) in self.calls
+
+    def decide(self, site: _Call) -> None:
+        """Take a call, unless what its callee has become does not fit."""
+        function, callee = site.function, site.callee
+        size = self._sizes[function] + self._sizes[callee]
+        if site.dataflow and callee in self._branching:
+            self._refuse(site, f"`{callee}` branches or has an effect")
+        elif size > self._most:
+            text = (
+                f"`{function}` would have more than {self._most} bindings with `{callee}` inlined"
+            )
+            self._refuse(site, text)
+        else:
+            self.calls[function, site.nodes[0]] = callee
+            self._sizes[function] = size
+            if callee in self._branching:
+                self._branching.add(function)
+
+    def _refuse(self, site: _Call, text: str) -> None:
+        told = note("inline/call-stays", text, site.function, site.nodes[0])
+        self.remarks.append(told.diagnostic)
+
+
+def _innermost_first(sites: list[_Call]) -> list[_Call]:
+    """The calls of a function before the calls to it; in program order otherwise."""
+    by_caller: dict[str, list[_Call]] = {}
+    for site in sites:
+        by_caller.setdefault(site.function, []).append(site)
+    ordered: list[_Call] = []
+    seen: set[str] = set()
+    for root in by_caller:
+        pending = [(root, False)]
+        while pending:
+            name, below_done = pending.pop()
+            own = by_caller.get(name, [])
+            if below_done:
+                ordered += own
+            elif name not in seen:
+                seen.add(name)
+                pending.append((name, True))
+                pending += [(site.callee, False) for site in reversed(own)]
+    return ordered
+
+
+def _staying(module: IRModule, taken: Mapping[tuple[str, NodeId], str]) -> set[str]:
+    """The functions that are there behind it: those called by a call that stays, and the others."""
+    dissolved = set(taken.values())
+    first = {name for name in module.graph_functions if name not in dissolved}
+    called = [
+        binding.value.callee
+        for name in _reached(module, first)
+        for binding in bindings_in(module.graph_functions[name].blocks)
+        if isinstance(binding.value, CallFunction) and (name, binding.var.id) not in taken
+    ]
+    return first.union(called)
+
+
+def _reached(module: IRModule, first: Collection[str]) -> set[str]:
+    """Graph functions that these call, at once or later, and these."""
+    functions = module.graph_functions
+    seen = set(first)
+    pending = list(first)
+    while pending:
+        for binding in bindings_in(functions[pending.pop()].blocks):
+            call = binding.value
+            if isinstance(call, CallFunction) and call.callee not in seen:
+                seen.add(call.callee)
+                pending.append(call.callee)
+    return seen
 
 
 def _size(function: GraphFunction) -> int:
