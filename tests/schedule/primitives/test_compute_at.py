@@ -392,3 +392,101 @@ def f(A: T.Buffer((4, 3), "float32"), D: T.Buffer((4,), "float32")):
     answer = answered(module, ComputeAt(block="C", loop="j"))
     assert answer.kind is AnswerKind.UNPROVED
     assert answer.message == "it is not proved that `C` runs its init before all its updates"
+
+
+NORM = """
+@T.prim_func
+def norm(X: T.Buffer((6, 8), "float32"), Y: T.Buffer((6, 8), "float32")):
+    s = T.alloc_buffer((6,), "float32")
+    q = T.alloc_buffer((6,), "float32")
+    for i, k in T.grid(6, 8):
+        with T.sblock("sums"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                s[vi] = T.float32(0)
+                q[vi] = T.float32(0)
+            s[vi] = s[vi] + X[vi, vk]
+            q[vi] = q[vi] + X[vi, vk] * X[vi, vk]
+    for i, k in T.grid(6, 8):
+        with T.sblock("Y"):
+            vi, vk = T.axis.remap("SS", [i, k])
+            Y[vi, vk] = (X[vi, vk] - s[vi]) * q[vi]
+"""
+
+
+@pytest.mark.parametrize("factors", [(None, 3), (None, 4)])
+def test_a_block_that_writes_two_buffers_goes_where_both_are_read(
+    factors: tuple[int | None, ...],
+) -> None:
+    after = applied(
+        parse(NORM),
+        Split(loop="Y.i", factors=factors),
+        Parallel(loop="i_0"),
+        ComputeAt(block="sums", loop="i_0"),
+    )
+    assert body(after).startswith("for i_0 in T.parallel(2):\n    for ax0, k in T.grid(")
+
+
+def test_what_is_read_of_one_of_two_buffers_alone_is_not_enough() -> None:
+    other = """    for i in range(6):
+        with T.sblock("Z"):
+            vi = T.axis.spatial(6, i)
+            Y[vi, 0] = q[vi]
+"""
+    text = NORM.replace(" * q[vi]\n", "\n") + other
+    answer = answered(parse(text), ComputeAt(block="sums", loop="Y.i"))
+    assert answer.applies
+    answer = answered(parse(text), ComputeAt(block="sums", loop="Z.i"))
+    assert answer.kind is AnswerKind.ILLEGAL
+    assert answer.message.startswith("`Y` reads `s[vi]`, which `sums` would not have written")
+
+
+def test_a_buffer_that_init_alone_writes_is_not_followed() -> None:
+    text = NORM.replace("            q[vi] = q[vi] + X[vi, vk] * X[vi, vk]\n", "")
+    answer = answered(parse(text), ComputeAt(block="sums", loop="Y.i"))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.message == "the init of `sums` writes `q`, and its body does not"
+
+
+def test_scalars_of_a_block_are_its_own() -> None:
+    text = NORM.replace(
+        "            s[vi] = s[vi] + X[vi, vk]\n",
+        "            x: T.float32 = X[vi, vk]\n            s[vi] = s[vi] + x\n",
+    )
+    applied(parse(text), ComputeAt(block="sums", loop="Y.i"))
+
+
+DIAGONALS = """
+@T.prim_func
+def f(A: T.Buffer((8, 8), "int32"), C: T.Buffer((15,), "int32"), D: T.Buffer((15,), "int32")):
+    s = T.alloc_buffer((15,), "int32")
+    for j, i in T.grid(8, 8):
+        with T.sblock("s"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            s[vi + vj] = A[vi, vj]
+    for k in range(15):
+        with T.sblock("C"):
+            vk = T.axis.spatial(15, k)
+            C[vk] = s[vk]
+"""
+
+
+def test_of_instances_that_write_one_element_the_same_one_stays_last() -> None:
+    answer = answered(parse(DIAGONALS), ComputeAt(block="s", loop="k"))
+    assert answer.kind is AnswerKind.ILLEGAL
+    assert answer.message == "`s` would write `s[vi + vj]` after another instance of `s` does"
+    applied(parse(DIAGONALS.replace("j, i in", "i, j in")), ComputeAt(block="s", loop="k"))
+
+
+def test_which_instance_is_last_for_reads_elsewhere_is_not_proved() -> None:
+    text = (
+        DIAGONALS.replace("j, i in", "i, j in")
+        + """    for k in range(15):
+        with T.sblock("D"):
+            vk = T.axis.spatial(15, k)
+            D[vk] = s[vk]
+"""
+    )
+    answer = answered(parse(text), ComputeAt(block="s", loop="C.k"))
+    assert answer.kind is AnswerKind.UNPROVED
+    assert answer.message.startswith("it is not proved which instance of `s` is the last")

@@ -201,10 +201,10 @@ class Comparison:
 
     # --- the order of conflicting instances -----------------------------------------------
 
-    def reordered(self, own: NodeId | None = None) -> Clash | None:
+    def reordered(self, own: Collection[NodeId] = ()) -> Clash | None:
         """A pair of accesses to one element, one of them a write, that changes its order.
 
-        One of the two belongs to the block, the other does not. Of the buffer `own` only two
+        One of the two belongs to the block, the other does not. Of the buffers `own` only two
         writes count.
 
         Raises:
@@ -214,7 +214,7 @@ class Comparison:
         for old, new in moved:
             for other, now in self._others(old.access.buffer.id):
                 writes = old.access.write, other.access.write
-                if all(writes) if old.access.buffer.id == own else any(writes):
+                if all(writes) if old.access.buffer.id in own else any(writes):
                     clash = self._swapped(old, new, other, now)
                     if clash is not None:
                         return clash

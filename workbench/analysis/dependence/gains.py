@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
 from workbench.analysis.dependence.clashes import Clash
 from workbench.analysis.dependence.comparison import Comparison
-from workbench.analysis.dependence.statements import Access
-from workbench.analysis.dependence.versions import Position, position_of
+from workbench.analysis.dependence.statements import Access, Statement
+from workbench.analysis.dependence.versions import Event, Position, position_of
+from workbench.ir.tensor import Allocate, Seq
 from workbench.ir.traverse import free_vars
 from workbench.support.ids import NodeId
 
@@ -27,23 +29,44 @@ def changed_value(found: Comparison, buffer: NodeId) -> Clash | None:
 def all_ahead(found: Comparison, buffer: NodeId) -> bool:
     """Whether it is seen without sets that no read gains a value.
 
-    So it is where the block stores one element, which its axes say, and its nest came before each
-    reader in the body of the loops around both, which still are outermost around the block: what is
-    written before a read afterwards had been written when it ran.
+    So it is where the block stores single elements, which its axes say, and its nest came before
+    each reader in the body of the loops around both, which still are outermost around the block:
+    what is written before a read afterwards had been written when it ran.
     """
-    if len(found.before.bodies) != 1 or len(found.after.bodies) != 1:
-        return False
-    writer, model = found.before.bodies[0], found.before.version.model
-    if writer.block is None or writer.path[-1] is not writer.block:
+    readers = [e for e in found.before.others(buffer) if not e.access.write]
+    pairs = zip(found.before.bodies, found.after.bodies, strict=False)
+    writing = [(old, new) for old, new in pairs if _writes(old, buffer)]
+    same = len(found.before.bodies) == len(found.after.bodies)
+    return same and all(_ahead(found, old, new, readers) for old, new in writing)
+
+
+def _ahead(
+    found: Comparison, writer: Statement, moved: Statement, readers: Sequence[Event]
+) -> bool:
+    model = found.before.version.model
+    if writer.block is None or not _at_once(writer):
         return False
     known = {axis.var.id for axis in writer.block.axes} | set(map(NodeId, model.symbols))
     for access in writer.accesses:
         if access.write and (access.private or not _made_of(access, known)):
             return False
-    place, keys = position_of(model, writer), found.after.bodies[0].keys
-    readers = (e for e in found.before.others(buffer) if not e.access.write)
+    place = position_of(model, writer)
     around = (_loops_around(place, reader.position) for reader in readers)
-    return all(outer is not None and keys[: len(outer)] == outer for outer in around)
+    return all(outer is not None and moved.keys[: len(outer)] == outer for outer in around)
+
+
+def _writes(statement: Statement, buffer: NodeId) -> bool:
+    return any(access.write and access.buffer.id == buffer for access in statement.accesses)
+
+
+def _at_once(writer: Statement) -> bool:
+    """Whether a statement stands in its block without loops or branches between."""
+    for stmt in reversed(writer.path):
+        if stmt is writer.block:
+            return True
+        if not isinstance(stmt, Seq | Allocate):
+            return False
+    return False
 
 
 def _loops_around(first: Position, second: Position) -> tuple[int, ...] | None:

@@ -16,13 +16,13 @@ from workbench.schedule.symbolic_box import UNKNOWN, Box, Span, bound_in, hull
 
 
 def axis_spans(
-    block: Block, stores: Sequence[Store], box: Sequence[Span], facts: Facts
+    block: Block, stores: Sequence[tuple[Store, Sequence[Span]]], facts: Facts
 ) -> tuple[Span, ...]:
-    """For each axis the values for which one of the stores may lie in a box of the buffer."""
+    """For each axis the values for which one of the stores may lie in the box of its buffer."""
     found: list[Span] = []
     for axis in block.axes:
         solving = _Solving(block, axis, facts, last=False)
-        spans = [_of_store(solving, store, box) for store in stores]
+        spans = [_of_store(solving, store, box) for store, box in stores]
         found.append(reduce(lambda a, b: hull(facts, a, b), spans))
     return tuple(found)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.analysis.arith import loop_interval
+from workbench.analysis.arith import Facts, loop_interval
 from workbench.analysis.dependence import (
     Answer,
     applies,
@@ -31,14 +31,17 @@ from workbench.ir import (
     Var,
     While,
     free_vars,
+    substitute,
     walk,
 )
 from workbench.ir.traverse import Node
-from workbench.schedule.blocks.nest import known_at
+from workbench.schedule.blocks.nest import known_at, stores_of
+from workbench.schedule.blocks.one_to_one import tells_apart
 from workbench.schedule.blocks.producer import Plan, updates_in_place
 from workbench.schedule.empties import HINT, empty_at
 from workbench.schedule.primitive import all_apply
 from workbench.schedule.scope import Scope
+from workbench.schedule.symbolic_box import bound_in
 from workbench.schedule.touches import items_of, part_about, places_of, touches_of
 from workbench.support import NodeId
 from workbench.support.identity_memo import IdentityMemo
@@ -51,8 +54,7 @@ def recomputed(before: TensorFunction, plan: Plan) -> Answer:
     outside of it keep what they found, other writes of its buffer stay before or after it, and
     what it reads is the same at both places.
     """
-    block, buffer = plan.nest.block, plan.buffer
-    rounds = False
+    block = plan.nest.block
     try:
         found = compared(before, plan.function, block.id)
         guarded = _guarded(block, found)
@@ -61,24 +63,61 @@ def recomputed(before: TensorFunction, plan: Plan) -> Answer:
         extra = found.extra_instance()
         if extra is not None:
             return _extra(block, extra)
-        clash = found.reordered(own=buffer.id)
+        clash = found.reordered({buffer.id for buffer in plan.buffers})
         if clash is not None:
             return clash_answer(block, clash)
-        lost = changed_value(found, buffer.id)
-        if lost is not None:
-            return _lost(block, buffer, lost)
-        if plan.regenerated is not None:
-            clash = found.reordered_within(plan.regenerated)
-            if clash is not None:
-                return clash_answer(block, clash)
-            rounds = found.updates_reordered(plan.regenerated)
-        if plan.output:
-            written = _all_written(before, plan, found)
+        for buffer in plan.buffers:
+            lost = changed_value(found, buffer.id)
+            if lost is not None:
+                return _lost(block, buffer, lost)
+        order = _own_order(before, plan, found)
+        for buffer in plan.outputs if order.applies else ():
+            written = _all_written(before, plan, buffer, found)
             if not written.applies:
                 return written
     except TooLargeError:
         return too_large(block)
-    return all_apply(applies(reassociates=rounds), independent(before, plan.function, block))
+    return all_apply(order, independent(before, plan.function, block))
+
+
+def _own_order(before: TensorFunction, plan: Plan, found: Comparison) -> Answer:
+    """Whether of instances that write one element the same one is last, and updates keep theirs.
+
+    The loops of axes are made anew, so the order changes where an element belongs to several.
+
+    Raises:
+        TooLargeError: where the sets are too large to decide.
+    """
+    block = plan.nest.block
+    if not plan.mixed and _one_each(plan, known_at(before, plan.nest.around)):
+        return applies()
+    clash = found.reordered_within(plan.around)
+    if clash is not None:
+        return clash_answer(block, clash)
+    if not plan.local and not plan.mixed and found.reordered_within() is not None:
+        message = f"it is not proved which instance of `{block.name}` is the last to write an "
+        message += "element that is read elsewhere as well"
+        return unproved(message, block.id)
+    return applies(reassociates=found.updates_reordered(plan.around))
+
+
+def _one_each(plan: Plan, facts: Facts) -> bool:
+    """Whether it is plain that loops which do not reduce lead to elements of their own."""
+    nest = plan.nest
+    values = {axis.var.id: axis.value for axis in nest.block.axes}
+    inside = bound_in(nest.block) - values.keys()
+    for loop in nest.carried:
+        facts = facts.with_range(loop.var, loop_interval(loop.start, loop.extent))
+    for buffer in plan.buffers:
+        stores = {s.indices for s in stores_of(nest.block) if s.buffer.id == buffer.id}
+        if len(stores) != 1:
+            return False
+        places = [substitute(index, values) for index in next(iter(stores))]
+        if any(inside & free_vars(place).keys() for place in places):
+            return False
+        if not tells_apart(nest.free, places, facts):
+            return False
+    return True
 
 
 def independent(before: TensorFunction, after: TensorFunction, block: Block) -> Answer:
@@ -245,10 +284,12 @@ def clash_answer(block: Block, clash: Clash) -> Answer:
             clash.inexact[:2],
         )
     order = "after" if clash.first else "before"
+    twice = mine.statement is other.statement
+    there = f"another instance of {_name(other)}" if twice else _name(other)
     return illegal(
-        f"{_name(mine)} would {_plain(mine)} {order} {_name(other)} {_verb_it(other)}"
+        f"{_name(mine)} would {_plain(mine)} {order} {there} {_verb_it(other)}"
         if not (mine.access.write and other.access.write)
-        else f"{_name(mine)} would {_plain(mine)} {order} {_name(other)} does",
+        else f"{_name(mine)} would {_plain(mine)} {order} {there} does",
         block.id,
         (
             f"the {_noun(mine)}{_at(clash, mine, 'x')} would come {order} the {_noun(other)}"
@@ -309,11 +350,11 @@ def _lost(block: Block, buffer: Var, clash: Clash) -> Answer:
     )
 
 
-def _all_written(before: TensorFunction, plan: Plan, found: Comparison) -> Answer:
-    block, buffer = plan.nest.block, plan.buffer
+def _all_written(before: TensorFunction, plan: Plan, buffer: Var, found: Comparison) -> Answer:
+    block = plan.nest.block
     missing = found.unwritten(buffer.id)
     if missing is None:
-        return _empty_written(before, plan)
+        return _empty_written(before, plan, buffer)
     element = ", ".join(str(missing[name]) for name in sorted(missing) if name.startswith("o"))
     return illegal(
         f"`{buffer.name}` is an output, and `{block.name}` would not compute all of it there",
@@ -322,7 +363,7 @@ def _all_written(before: TensorFunction, plan: Plan, found: Comparison) -> Answe
     )
 
 
-def _empty_written(before: TensorFunction, plan: Plan) -> Answer:
+def _empty_written(before: TensorFunction, plan: Plan, buffer: Var) -> Answer:
     """Whether an output is initialised under its new loops where there is nothing to reduce."""
     block = plan.nest.block
     found = empty_at(before, block.id)
@@ -337,7 +378,7 @@ def _empty_written(before: TensorFunction, plan: Plan) -> Answer:
     for loop in _around(plan.function, block):
         if loop.var.id not in known and facts.proves(loop.extent > 0) is not True:
             message = f"it is not proved that `{loop.var.name}` has iterations: else the output "
-            message += f"`{plan.buffer.name}` would not get its initial value"
+            message += f"`{buffer.name}` would not get its initial value"
             return unproved(message, block.id, hint=HINT)
         facts = facts.with_range(loop.var, loop_interval(loop.start, loop.extent))
     return applies()

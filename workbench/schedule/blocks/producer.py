@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from workbench.analysis.arith import Facts
 from workbench.analysis.dependence import inapplicable, unproved
 from workbench.ir import (
     Allocate,
@@ -36,25 +37,28 @@ from workbench.schedule.buffers.declared import left_to_analysis
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, replace_statement, sequence, walk_statements
 from workbench.schedule.symbolic_box import Span, hull
-from workbench.schedule.touches import aliased, touches_of
+from workbench.schedule.touches import aliased, places_of, touches_of
 from workbench.support import NodeId
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A move that is drawn up: the nest that moves, its buffer, the function afterwards.
+    """A move that is drawn up: the nest that moves, its buffers, the function afterwards.
 
-    `regenerated` has the loops around the new place where the loops of a reduction were made anew,
-    so that the order of its updates may have changed. `once`: the block updates its buffer in
-    place, so that no instance may run again.
+    `outputs` are those of the buffers that the caller gives. `around` are the loops around the new
+    place. `mixed`: the loops of a reduction were made anew, so that the order of its updates may
+    have changed. `local`: what the block writes is read in the same iteration of the loop alone.
+    `once`: the block updates a buffer in place, so that no instance may run again.
     """
 
     nest: Nest
-    buffer: Var
+    buffers: tuple[Var, ...]
     function: TensorFunction
     loops: tuple[NodeId, ...]
-    output: bool
-    regenerated: frozenset[NodeId] | None
+    outputs: tuple[Var, ...]
+    around: frozenset[NodeId]
+    mixed: bool
+    local: bool
     once: bool
 
 
@@ -72,22 +76,19 @@ def compute_under(
     if any(stmt is block for stmt in scope.paths[loop.var.id]):
         message = f"the loop `{loop.var.name}` is inside of `{block.name}`"
         raise RefusedError(inapplicable(message, block.id))
-    buffer = written_buffer(scope, block)
+    buffers = written_buffers(scope, block)
+    own = {buffer.id for buffer in buffers}
     items = _items(loop)
-    place = insertion_place(items, block, loop, buffer, index)
+    place = insertion_place(items, block, loop, buffers, index)
     path = (*scope.paths[loop.var.id], loop)
     refuse_unknown_times(scope, block, path)
     nest = nest_of(scope, block, path)
     refuse_late_init(nest, known_at(scope.function, nest.around))
     facts = known_at(scope.function, path)
-    needed: tuple[Span, ...] | None = None
-    for item in items[place:]:
-        found = region(item, buffer.id, facts)
-        if found is not None:
-            pairs = zip(needed or found, found, strict=True)
-            needed = tuple(hull(facts, a, b) for a, b in pairs)
-    assert needed is not None
-    spans = axis_spans(nest.block, stores_of(nest.block), needed, facts)
+    boxes = {buffer.id: _needed(items[place:], buffer, facts) for buffer in buffers}
+    stores = [s for s in stores_of(nest.block) if s.buffer.id in own]
+    asked = [(s, box) for s in stores if (box := boxes[s.buffer.id]) is not None]
+    spans = axis_spans(nest.block, asked, facts)
     mixed = bool(nest.mixed)
     try:
         made = placed(scope, nest, spans, facts, keep_unit_loops=keep_unit_loops, regenerate=mixed)
@@ -99,10 +100,43 @@ def compute_under(
     changed = left_to_analysis(changed, path)
     function, once = scope.with_body(changed), updates_in_place(block)
     if not once:
-        function = _private(function, buffer, path, scope.paths[block.id])
-    output = any(param.id == buffer.id for param in scope.function.params)
-    around = frozenset(s.var.id for s in path if isinstance(s, For))
-    return Plan(nest, buffer, function, made.loops, output, around if mixed else None, once)
+        for buffer in buffers:
+            function = _private(function, buffer, path, scope.paths[block.id])
+    given = {param.id for param in scope.function.params}
+    return Plan(
+        nest,
+        buffers,
+        function,
+        made.loops,
+        outputs=tuple(buffer for buffer in buffers if buffer.id in given),
+        around=frozenset(s.var.id for s in path if isinstance(s, For)),
+        mixed=mixed,
+        local=given.isdisjoint(own) and not _read_elsewhere(scope, block, items[place:], own),
+        once=once,
+    )
+
+
+def _needed(items: Sequence[Stmt], buffer: Var, facts: Facts) -> tuple[Span, ...] | None:
+    """The box of a buffer that statements read, None where they do not."""
+    needed: tuple[Span, ...] | None = None
+    for item in items:
+        found = region(item, buffer.id, facts)
+        if found is not None:
+            pairs = zip(needed or found, found, strict=True)
+            needed = tuple(hull(facts, a, b) for a, b in pairs)
+    return needed
+
+
+def _read_elsewhere(
+    scope: Scope, block: Block, items: Sequence[Stmt], buffers: Collection[NodeId]
+) -> bool:
+    """Whether anything but the block and some statements reads one of the buffers."""
+    known = {id(place.stmt) for item in items for place in touches_of(item).places}
+    return any(
+        not place.reads.keys().isdisjoint(buffers)
+        for place in places_of(scope.function)
+        if id(place.stmt) not in known and place.stmt is not block
+    )
 
 
 def _private(
@@ -179,26 +213,66 @@ def written_buffer(scope: Scope, block: Block) -> Var:
     Raises:
         RefusedError: it writes none or several, or not by stores alone.
     """
-    touched = touches_of(block)
-    written = touched.writes
-    names = ", ".join(f"`{buffer.name}`" for buffer in written.values())
-    if len(written) != 1 or not stores_of(block):
-        message = f"`{block.name}` writes {names or 'no buffer'}, expected one buffer"
+    written = written_buffers(scope, block)
+    if len(written) != 1:
+        names = ", ".join(f"`{buffer.name}`" for buffer in written)
+        message = f"`{block.name}` writes {names}, expected one buffer"
         raise RefusedError(inapplicable(message, block.id))
-    (buffer,) = written.values()
+    return written[0]
+
+
+def written_buffers(scope: Scope, block: Block) -> tuple[Var, ...]:
+    """The buffers that a block writes and does not keep to itself.
+
+    Raises:
+        RefusedError: it writes none, or not by stores alone.
+    """
+    touched = touches_of(block)
+    inside = defined_in(block)
+    written = tuple(b for b in touched.writes.values() if b.id not in inside)
+    if not written or not {store.buffer.id for store in stores_of(block)} - inside:
+        names = ", ".join(f"`{buffer.name}`" for buffer in written) or "no buffer"
+        message = f"`{block.name}` writes {names}, expected stores to a buffer"
+        raise RefusedError(inapplicable(message, block.id))
     if touched.effects:
         message = f"`{block.name}` calls something for its effect"
         raise RefusedError(unproved(message, block.id))
-    alias = aliased(scope.function, buffer.id)
-    if alias:
-        message = f"`{buffer.name}` is not only loaded and stored: {alias}"
-        raise RefusedError(inapplicable(message, block.id))
-    return buffer
+    for buffer in written:
+        alias = aliased(scope.function, buffer.id)
+        if alias:
+            message = f"`{buffer.name}` is not only loaded and stored: {alias}"
+            raise RefusedError(inapplicable(message, block.id))
+    _refuse_initial_alone(block, written)
+    return written
+
+
+def _refuse_initial_alone(block: Block, buffers: Sequence[Var]) -> None:
+    """The body of a block writes what its init does.
+
+    Raises:
+        RefusedError: the init alone writes a buffer.
+    """
+    updated = touches_of(block.body).writes
+    for buffer in buffers:
+        if block.init is not None and buffer.id not in updated:
+            message = f"the init of `{block.name}` writes `{buffer.name}`, and its body does not"
+            raise RefusedError(inapplicable(message, block.id, hint="`decompose_reduction` it"))
+
+
+def defined_in(stmt: Stmt) -> set[NodeId]:
+    """The buffers that live only inside of a statement."""
+    found: set[NodeId] = set()
+    for inner in walk_statements(stmt):
+        if isinstance(inner, Allocate):
+            found.add(inner.buffer.id)
+        elif isinstance(inner, Block):
+            found.update(buffer.id for buffer in inner.allocations)
+    return found
 
 
 def updates_in_place(block: Block) -> bool:
     """Whether a block reads what it writes, other than to update what its own init left."""
-    written = touches_of(block).writes
+    written = touches_of(block).writes.keys() - defined_in(block)
     own = {} if block.init is None else touches_of(block.init).writes
     updated = {(store.buffer.id, store.indices) for store in stores_of(block.body)}
     return any(
@@ -209,19 +283,23 @@ def updates_in_place(block: Block) -> bool:
     )
 
 
-def insertion_place(items: Sequence[Stmt], block: Block, loop: For, buffer: Var, index: int) -> int:
+def insertion_place(
+    items: Sequence[Stmt], block: Block, loop: For, buffers: Sequence[Var], index: int
+) -> int:
     """Before which statement of a loop a producer goes.
 
     Raises:
-        RefusedError: nothing there reads the buffer, or the index is none.
+        RefusedError: nothing there reads the buffers, or the index is none.
     """
-    readers = [n for n, item in enumerate(items) if _reads(item, buffer)]
+    own = {buffer.id for buffer in buffers}
+    names = ", ".join(f"`{buffer.name}`" for buffer in buffers)
+    readers = [n for n, item in enumerate(items) if own & touches_of(item).reads.keys()]
     if not readers:
-        message = f"nothing under the loop `{loop.var.name}` reads `{buffer.name}`"
+        message = f"nothing under the loop `{loop.var.name}` reads {names}"
         raise RefusedError(inapplicable(message, block.id))
     if index == -1:
         return readers[0]
-    sources = touches_of(block).reads.keys() - {buffer.id}
+    sources = touches_of(block).reads.keys() - own
     written = [
         n for n, item in enumerate(items[: readers[0]]) if sources & touches_of(item).writes.keys()
     ]
@@ -230,12 +308,8 @@ def insertion_place(items: Sequence[Stmt], block: Block, loop: For, buffer: Var,
         return first
     if not 0 <= index <= readers[0]:
         message = (
-            f"index `{index}` is no place before the readers of `{buffer.name}` in the loop "
+            f"index `{index}` is no place before the readers of {names} in the loop "
             f"`{loop.var.name}`, expected `0` to `{readers[0]}`"
         )
         raise RefusedError(inapplicable(message, block.id))
     return index
-
-
-def _reads(item: Stmt, buffer: Var) -> bool:
-    return buffer.id in touches_of(item).reads
