@@ -7,6 +7,9 @@ from hypothesis import given, settings
 from tests.generate import Generated, modules
 from workbench.interpret import run
 from workbench.ir import (
+    Binding,
+    BindingBlock,
+    Body,
     CallFunction,
     CallOp,
     GraphBuilder,
@@ -16,6 +19,7 @@ from workbench.ir import (
     TensorType,
     Type,
     Var,
+    bindings_in,
 )
 from workbench.ir.verify import verify
 from workbench.passes import (
@@ -25,10 +29,11 @@ from workbench.passes import (
     LiftTransformParams,
     RemoveUnusedParameters,
 )
+from workbench.passes.graph import lambda_lift
 from workbench.rewrite import ModuleEditor, Relation, all_bindings
 from workbench.runtime import build
 from workbench.script import parse
-from workbench.support import CompileError
+from workbench.support import CompileError, IdSource, NodeId
 
 NESTED = """
 @I.ir_module
@@ -333,3 +338,97 @@ def test_a_long_chain_of_calls_is_copied_once(monkeypatch: pytest.MonkeyPatch) -
     assert set(made) == {"main"}
     assert len(made) <= 2 * 1500
     np.testing.assert_array_equal(run(inlined, np.ones(2, "f4")), np.ones(2, "f4"))
+
+
+def nested_branches(depth: int) -> IRModule:
+    """An `if` in an arm of an `if`, and so on, with two bindings before each."""
+    ids = IdSource()
+    type_ = TensorType((2,), "float32")
+    x = Var(ids.new(), "x", type_)
+    c = Var(ids.new(), "c", TensorType((), "bool"))
+
+    def arm(level: int, given: Var) -> Body:
+        a, b = (Var(ids.new(), name, type_) for name in "ab")
+        first = (Binding(a, CallOp("negative", (given,))), Binding(b, CallOp("abs", (a,))))
+        if level == 0:
+            return Body((BindingBlock(first),), b)
+        y = Var(ids.new(), "y", type_)
+        choice = IfThenElse(c, arm(level - 1, b), Body((BindingBlock(()),), a))
+        return Body((BindingBlock((*first, Binding(y, choice))),), y)
+
+    body = arm(depth, x)
+    function = GraphFunction((x, c), body.blocks, body.result, type_, next_id=ids.next)
+    return IRModule((("main", function),))
+
+
+def test_each_binding_of_nested_branches_is_moved_once() -> None:
+    depth = 40
+    module = nested_branches(depth)
+    result = LambdaLift()(module)
+    assert verify(result.module) == ()
+    assert len(result.module.graph_functions) == depth + 1
+    moved = [str(d.sources[0]) for d in result.derivations if d.relation is Relation.MOVED]
+    assert len(moved) == len(set(moved)) == 3 * depth - 1
+    for name, function in result.module.graph_functions.items():
+        if name != "main":
+            assert len(function.params) == (2 if function.bindings[-1].var.name == "y" else 1)
+    x = np.array([1, -2], "f4")
+    for c in (True, False):
+        np.testing.assert_array_equal(
+            run(result.module, x, np.array(c)), run(module, x, np.array(c))
+        )
+
+
+def test_nested_branches_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    free = lambda_lift.free_vars
+
+    def counted(node: object) -> dict[NodeId, Var]:
+        if isinstance(node, Body):
+            looked.append(sum(1 for _ in bindings_in(node.blocks)))
+        return free(node)
+
+    monkeypatch.setattr(lambda_lift, "free_vars", counted)
+    LambdaLift()(nested_branches(40))
+    assert sum(looked) <= 4 * 40
+
+
+def test_a_deep_effect_makes_all_functions_around_it_impure() -> None:
+    said: list[float] = []
+
+    def say(x: np.ndarray) -> np.ndarray:
+        said.append(float(x[0]))
+        return x
+
+    text = """
+@I.ir_module
+class Module:
+    @R.function(pure=False)
+    def main(x: R.Tensor((2,), "float32"), c: R.Tensor((), "bool")):
+        if c:
+            a = R.exp(x)
+            if c:
+                b = R.negative(a)
+                d = R.call_packed(say, b, ty_args=R.Tensor((2,), "float32"))
+                y = d
+            else:
+                e = R.abs(a)
+                y = e
+            z = y
+        else:
+            f = R.abs(x)
+            z = f
+        return z
+"""
+    module = parse(text, namespace={"say": say})
+    lifted = LambdaLift()(module).module
+    assert verify(lifted) == ()
+    assert {n: f.pure for n, f in lifted.graph_functions.items()} == {
+        "main": False,
+        "main_z_then": False,
+        "main_z_then_y_then": False,
+        "main_z_then_y_else": True,
+        "main_z_else": True,
+    }
+    run(lifted, np.zeros(2, "f4"), np.array(True))
+    assert said == [-1.0]

@@ -43,12 +43,10 @@ from workbench.ir import (
 from workbench.rewrite import (
     ModuleEditor,
     NodeRef,
-    PassResult,
     Refusal,
     Relation,
     Rule,
     Site,
-    in_rounds,
 )
 from workbench.support import NodeId
 
@@ -75,12 +73,6 @@ class LambdaLift(Rule):
     absent: ClassVar[str] = "no branch computes anything but a call of a function"
 
     @override
-    def run(self, module: IRModule) -> PassResult:
-        if self.only:
-            return super().run(module)
-        return in_rounds(module, super().run)
-
-    @override
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:
         for name, function in module.graph_functions.items():
             checked = _checked(function)
@@ -97,40 +89,80 @@ class LambdaLift(Rule):
         assert binding is not None
         choice = binding.value
         assert isinstance(choice, IfThenElse)
-        name = f"{site.function}_{binding.var.name}"
-        then, otherwise = (
-            self._lifted(site, body, f"{name}_{which}", editor)
-            for body, which in zip(_branches(choice), ("then", "else"), strict=True)
-        )
-        new = replace(choice, then=then, otherwise=otherwise)
+        lifting = _Lifting(self.name, site, editor, whole=not self.only)
+        new, _ = lifting.choice(binding.var.name, choice, site.function)
         editor.replace_value(site.function, binding.var.id, new, self.name)
 
-    def _lifted(self, site: _Choice, body: Body, name: str, editor: ModuleEditor) -> Body:
-        """The branch as one call of a new function."""
+
+@dataclass(frozen=True, slots=True)
+class _Lifting:
+    """The arms of one `if` as functions, and those of the `if`s in them where `whole`.
+
+    Each method says, too, whether what it was given has an effect. What is deeper is lifted first,
+    so that each binding is looked at once.
+    """
+
+    rule: str
+    site: _Choice
+    editor: ModuleEditor
+    whole: bool
+    made: set[NodeId] = field(default_factory=set[NodeId])
+    """The values of calls of new functions."""
+
+    def choice(self, name: str, choice: IfThenElse, function: str) -> tuple[IfThenElse, bool]:
+        """An `if` in `function` whose value has this name."""
+        then, acts = self._arm(choice.then, f"{function}_{name}_then", function)
+        otherwise, acts_too = self._arm(choice.otherwise, f"{function}_{name}_else", function)
+        return replace(choice, then=then, otherwise=otherwise), acts or acts_too
+
+    def _arm(self, body: Body, name: str, function: str) -> tuple[Body, bool]:
+        """An arm as one call of a new function."""
         if not _computes(body):
-            return body
-        caller = site.function
-        params, args = _free(body, editor, site)
-        made = GraphFunction(
-            params,
-            body.blocks,
-            body.result,
-            type_of(body.result),
-            private=True,
-            pure=not _acts(body, editor.base),
-            next_id=editor.new_var(caller, "", ScalarType()).id,
-        )
+            return body, self._blocks(body.blocks, "")[1]
+        editor, caller = self.editor, self.site.function
+        result = type_of(body.result)
+        made = GraphFunction((), body.blocks, body.result, result, private=True)
         callee = editor.add_function(_valid(name), made, share=False)
-        var = editor.new_var(caller, _name(body.result), type_of(body.result))
+        blocks, acts = self._blocks(body.blocks, callee)
+        params, args = _free(Body(blocks, body.result), editor, self.site)
+        next_id = editor.new_var(caller, "", ScalarType()).id
+        changed = replace(made, params=params, blocks=blocks, pure=not acts, next_id=next_id)
+        editor.set_function(callee, changed)
+        var = editor.new_var(caller, _name(body.result), result)
+        self.made.add(var.id)
+        self._derive(Body(blocks, body.result), callee, NodeRef(function, var.id))
+        return Body((BindingBlock((Binding(var, CallFunction(callee, args)),)),), var), acts
+
+    def _blocks(
+        self, blocks: tuple[BindingBlock, ...], function: str
+    ) -> tuple[tuple[BindingBlock, ...], bool]:
+        """Blocks that will be in `function`."""
+        found: list[BindingBlock] = []
+        acts = False
+        for block in blocks:
+            bindings: list[Binding] = []
+            for binding in block.bindings:
+                value = binding.value
+                if self.whole and isinstance(value, IfThenElse):
+                    value, acts_inside = self.choice(binding.var.name, value, function)
+                    bindings.append(replace(binding, value=value))
+                else:
+                    acts_inside = has_effect(value, self.editor.base)
+                    bindings.append(binding)
+                acts |= acts_inside
+            found.append(replace(block, bindings=tuple(bindings)))
+        return tuple(found), acts
+
+    def _derive(self, body: Body, callee: str, given: NodeRef) -> None:
+        """What is in a new function, and `given`, come from values of the arm."""
+        editor, caller = self.editor, self.site.function
         for inner in bindings_in(body.blocks):
-            refs = (NodeRef(caller, inner.var.id),), (NodeRef(callee, inner.var.id),)
-            editor.derive(self.name, *refs, Relation.MOVED)
-        results = leaf_vars(body.result)
-        sources = [NodeRef(caller, result.id) for result in results]
+            if inner.var.id not in self.made:
+                refs = (NodeRef(caller, inner.var.id),), (NodeRef(callee, inner.var.id),)
+                editor.derive(self.rule, *refs, Relation.MOVED)
+        sources = [NodeRef(caller, result.id) for result in leaf_vars(body.result)]
         relation = Relation.SAME if isinstance(body.result, Var) else Relation.PART
-        editor.derive(self.name, sources, (NodeRef(caller, var.id),), relation)
-        block = BindingBlock((Binding(var, CallFunction(callee, args)),))
-        return Body((block,), var)
+        editor.derive(self.rule, sources, (given,), relation)
 
 
 def _branches(choice: IfThenElse) -> tuple[Body, Body]:
@@ -143,10 +175,6 @@ def _computes(body: Body) -> bool:
     return bool(bindings) and not (
         len(bindings) == 1 and isinstance(bindings[0].value, CallFunction)
     )
-
-
-def _acts(body: Body, module: IRModule) -> bool:
-    return any(has_effect(binding.value, module) for binding in bindings_in(body.blocks))
 
 
 def _free(
