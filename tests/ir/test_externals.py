@@ -230,11 +230,36 @@ def test_a_package_that_is_missing_is_told_with_what_to_do() -> None:
     assert "install `no_such_package`" in caught.value.diagnostics[0].hint
 
 
-@pytest.mark.parametrize("line", ["nobody", "1 / 0", "None.x", "class E(Exception): ...\nraise E"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "nobody",
+        "1 / 0",
+        "None.x",
+        "class E(Exception): ...\nraise E",
+        "import sys\nsys.exit(3)",
+    ],
+)
 def test_code_that_raises_whatever_it_wants_is_said(line: str) -> None:
     made = with_externals(IRModule(), [External("f", "python", "f", f"{line}\n")])
     with pytest.raises(CompileError, match=r"library/external.*the code of `f` cannot be loaded"):
         allow(made)
+
+
+def test_a_diagnostic_of_code_that_is_loaded_stays_what_it_is() -> None:
+    code = "from workbench.script import parse\nparse('@I.ir_module\\nclass M:\\n    1 +')\n"
+    made = with_externals(IRModule(), [External("f", "python", "f", code)])
+    with pytest.raises(CompileError) as alone:
+        exec(code, {})
+    with pytest.raises(CompileError) as caught:
+        allow(made)
+    (fault,), (expected,) = caught.value.diagnostics, alone.value.diagnostics
+    assert (fault.code, fault.message, fault.span) == (
+        expected.code,
+        expected.message,
+        expected.span,
+    )
+    assert fault.notes[-1] == "while the code of `f`, which came with the module, was loaded"
 
 
 def test_a_closure_works_here_and_is_not_saved(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A fault has one code, whether the interpreter, native code or the stepwise runtime finds it."""
 
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -26,6 +27,7 @@ from workbench.runtime import build
 from workbench.support import CompileError
 
 register_operator(Operator("test.raises", lambda _, types: types[0], lambda _, x: np.linalg.inv(x)))
+register_operator(Operator("test.leaves", lambda _, types: types[0], lambda _, x: sys.exit(len(x))))
 
 Case = tuple[IRModule, tuple[object, ...]]
 
@@ -109,6 +111,7 @@ def wrong_for_a_kernel() -> Case:
         ("library/raised", lambda: library(raising, PackedStyle.DPS)),
         ("library/unavailable", lambda: library(raising, unavailable="it is made up")),
         ("op/reference-raised", lambda: (main(lambda x: CallOp("test.raises", (x,))), (X[0, :3],))),
+        ("op/reference-raised", lambda: (main(lambda x: CallOp("test.leaves", (x,))), (X[0, :3],))),
     ],
 )
 def test_the_code_does_not_say_who_found_it(code: str, case: Callable[[], Case]) -> None:
@@ -132,10 +135,20 @@ def raising_own(*_: object) -> None:
     raise OwnKind(message)
 
 
+def leaving(*_: object) -> None:
+    sys.exit("no more")
+
+
+def leaving_as_in_a_shell(*_: object) -> None:
+    raise SystemExit
+
+
 @pytest.mark.parametrize(
     ("code", "function"),
     [
         ("library/raised", raising),
+        ("library/raised", leaving),
+        ("library/raised", leaving_as_in_a_shell),
         ("library/raised", raising_own),
         ("library/raised", lambda _: next(iter([]))),
         ("run/wrong-result", lambda x: x[:2]),
@@ -159,3 +172,19 @@ def test_faults_of_foreign_code_name_callee_binding_and_function(
         assert (fault.code, fault.function, fault.node) == (code, "main", node)
         assert fault.notes[-1] == "`test.same` is called for `result` in `main`"
         assert "`test.same`" in str(fault)
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_an_interrupt_stays_one() -> None:
+    module, arguments = library(interrupted)
+    executable = build(module)
+    for call in (
+        lambda: run(module, *arguments),
+        lambda: executable(*arguments),
+        lambda: executable.values(arguments),
+    ):
+        with pytest.raises(KeyboardInterrupt):
+            call()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -137,6 +138,7 @@ def named(x: object) -> object:
         (lambda: None, "call/arguments", "too many positional arguments"),
         (lambda x, y: x, "call/arguments", "missing a required argument: 'y'"),  # noqa: ARG005
         (lambda _: 1 / 0, "expr/function-raised", "ZeroDivisionError"),
+        (lambda _: sys.exit(3), "expr/function-raised", "raised `SystemExit: 3`"),
         (named, "expr/function-raised", "the function `named` raised `AttributeError"),
         (lambda x: x[0, 1], "te/rank", "`1` dimensions"),
         (lambda x: te.compute((4,), lambda i: x[i] + i), "te/mixed-dtypes", "`x[i]` is `float32`"),

@@ -39,7 +39,7 @@ from workbench.ir.registry import library_keywords, operator
 from workbench.ir.tensor import TensorFunction
 from workbench.ir.traverse import walk
 from workbench.support.amounts import counted
-from workbench.support.diagnostics import CompileError, Diagnostic
+from workbench.support.diagnostics import FOREIGN_FAULTS, CompileError, Diagnostic
 from workbench.support.ids import NodeId
 
 assert workbench.ops is not None  # operators register themselves
@@ -236,7 +236,7 @@ class _Frame:
                 return _as_values(reference(call, *arguments))
         except CompileError:
             raise
-        except Exception as error:  # the edge: code that is not ours may raise anything
+        except FOREIGN_FAULTS as error:  # the edge: code that is not ours may raise anything
             raise foreign_fault("op/reference-raised", f"operator `{call.op}`", error) from error
 
     def _call_tir(self, call: CallTIR) -> Value:
@@ -301,7 +301,7 @@ class _Frame:
                 returned = library.function(*given, *outputs, **library_keywords(call))
         except CompileError:
             raise
-        except Exception as error:  # the edge: code that is not ours may raise anything
+        except FOREIGN_FAULTS as error:  # the edge: code that is not ours may raise anything
             raise foreign_fault("library/raised", f"library function `{name}`", error) from error
         if pure:
             check_kept(call.symbol, inputs, given)

@@ -20,7 +20,7 @@ import numpy as np
 from workbench.ir.module import IRModule
 from workbench.ir.pool import Array
 from workbench.ir.registry import LibraryFunction, count_registration, find_library, why_missing
-from workbench.support.diagnostics import CompileError, Diagnostic
+from workbench.support.diagnostics import FOREIGN_FAULTS, CompileError, Diagnostic
 from workbench.support.embed import Definitions, home_of, own_name
 from workbench.support.kinds import checks_kinds
 
@@ -167,7 +167,8 @@ def allow(module: IRModule) -> IRModule:
     """Let the code that came with a module run in this process; read it first (`externals`).
 
     Raises:
-        CompileError: `library/external` where it cannot be loaded.
+        CompileError: `library/external` where it cannot be loaded; what the code itself finds
+            wrong, with a note.
     """
     for external in externals(module):
         if external.key not in _CALLABLES and external.kind != "process":
@@ -186,7 +187,10 @@ def _loaded(module: IRModule, external: External) -> Callable[..., Any]:
         lines = external.content.splitlines(keepends=True)
         linecache.cache[name] = (len(external.content), None, lines, name)
         return space[external.entry]
-    except Exception as error:  # the edge: code that is not ours may raise anything
+    except CompileError as error:
+        note = f"while the code of `{external.symbol}`, which came with the module, was loaded"
+        raise CompileError(replace(d, notes=(*d.notes, note)) for d in error.diagnostics) from error
+    except FOREIGN_FAULTS as error:  # the edge: code that is not ours may raise anything
         text = f"{type(error).__name__}: {error}"
         message = f"the code of `{external.symbol}` cannot be loaded: {text}"
         hint = ""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from workbench.support.diagnostics import CompileError, Diagnostic
+from workbench.support.diagnostics import FOREIGN_FAULTS, CompileError, Diagnostic
 from workbench.support.kinds import wrong_call
 
 
@@ -71,11 +71,11 @@ def called(
     except TypeError as error:
         fault = wrong_call(title, function, tuple(args), keywords)
         raise CompileError(fault or _raised(title, error)) from error
-    except Exception as error:  # the edge: a function of the user's may raise anything
+    except FOREIGN_FAULTS as error:  # the edge: a function of the user's may raise anything
         raise CompileError(_raised(title, error)) from error
 
 
-def _raised(title: str, error: Exception) -> Diagnostic:
+def _raised(title: str, error: BaseException) -> Diagnostic:
     message = f"{title} raised `{type(error).__name__}: {error}`"
     words = next((word for key, word in _INSTEAD.items() if key in str(error)), "")
     return Diagnostic(
@@ -109,7 +109,7 @@ _INSTEAD = {
 """What is written instead, by what Python says of an operation that expressions do not have."""
 
 
-def _place(error: Exception) -> str:
+def _place(error: BaseException) -> str:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -20,7 +20,7 @@ from workbench.session import Changed, Event, Measured, Progress, Selected, Sess
 from workbench.session.apart import prepare, process_id
 from workbench.session.catalogue import catalogue_version
 from workbench.session.worker import internal_fault
-from workbench.support import CompileError
+from workbench.support import FOREIGN_FAULTS, CompileError
 from workbench.view.compared import comparison_view
 from workbench.view.history import fault_views
 from workbench.view.messages import (
@@ -115,7 +115,7 @@ class Hub:
             reply = answer(self, intent)
         except CompileError as error:
             reply = Failed(reply_to=intent.id, diagnostics=fault_views(error))
-        except Exception as error:  # the edge: nothing that a view asks may end the thread
+        except FOREIGN_FAULTS as error:  # the edge: nothing that a view asks may end the thread
             fault = internal_fault(error)
             reply = Failed(reply_to=intent.id, diagnostics=fault_views(fault))
         if isinstance(intent, Open):

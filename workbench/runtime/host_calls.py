@@ -28,7 +28,7 @@ from workbench.ir.dtypes import numpy_dtype
 from workbench.runtime.arrays import Array, is_array
 from workbench.runtime.program import HostCall, Place
 from workbench.runtime.reading import READ_ONLY, reading
-from workbench.support import CompileError, Diagnostic
+from workbench.support import FOREIGN_FAULTS, CompileError, Diagnostic
 
 MOST_NAMES = 50
 """Calls of a missing library that a message names for each function."""
@@ -61,7 +61,7 @@ def library_call(module: IRModule, called: CallPacked, *, guarded: bool = True) 
                 returned = run(*values, **keywords)
         except CompileError:
             raise
-        except Exception as error:  # the edge: code that is not ours may raise anything
+        except FOREIGN_FAULTS as error:  # the edge: code that is not ours may raise anything
             if reads and READ_ONLY in str(error):
                 raise CompileError(writes_argument(name)) from error
             raise foreign_fault("library/raised", f"library function `{name}`", error) from error
@@ -103,7 +103,7 @@ def operator_call(call: CallOp) -> HostCall:
                 return reference(call, *values)
         except CompileError:
             raise
-        except Exception as error:  # the edge: code that is not ours may raise anything
+        except FOREIGN_FAULTS as error:  # the edge: code that is not ours may raise anything
             raise foreign_fault("op/reference-raised", f"operator `{call.op}`", error) from error
 
     return run

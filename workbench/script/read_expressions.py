@@ -8,7 +8,7 @@ from collections.abc import Callable
 from workbench.ir import CallTIR, structurally_equal
 from workbench.script.expressions import TensorCall, expression_caller
 from workbench.script.read_calls import CallReader
-from workbench.support.diagnostics import CompileError
+from workbench.support.diagnostics import FOREIGN_FAULTS, CompileError
 
 _LITERALS = (ast.Constant, ast.List, ast.Tuple, ast.UnaryOp, ast.USub, ast.Load)
 
@@ -73,7 +73,7 @@ class ExpressionReader(CallReader):
             return caller(function, args, keywords)
         except CompileError as error:
             raise self.report.adopt(node, error) from None
-        except Exception as error:
+        except FOREIGN_FAULTS as error:
             raise self.fault(
                 node,
                 "script/expression",

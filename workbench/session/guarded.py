@@ -9,7 +9,7 @@ from types import FrameType
 from workbench.analysis.patterns.search import search
 from workbench.ir import IRModule
 from workbench.rewrite import NodeRef, Pass, PassResult, Rule, Site
-from workbench.support import CompileError, Diagnostic
+from workbench.support import FOREIGN_FAULTS, CompileError, Diagnostic
 
 
 def run_guarded(item: Pass, module: IRModule) -> PassResult:
@@ -26,7 +26,7 @@ def run_guarded(item: Pass, module: IRModule) -> PassResult:
     except CompileError as error:
         place = _place(error)
         raise CompileError(_at(_named(d, name), place) for d in error.diagnostics) from error
-    except (Exception, SystemExit) as error:  # the edge: a pass of the user's may raise anything
+    except FOREIGN_FAULTS as error:  # the edge: a pass of the user's may raise anything
         raise CompileError(_raised(name, error)) from error
 
 

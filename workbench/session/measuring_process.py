@@ -38,7 +38,7 @@ from workbench.session.messages import (
     write,
 )
 from workbench.session.worker import REPORT_EVERY, Cancelled, internal_fault
-from workbench.support import CompileError
+from workbench.support import FOREIGN_FAULTS, CompileError
 
 REGISTERED = ops
 """Imported for the operators and libraries that it registers."""
@@ -93,7 +93,7 @@ class _Server:
                 message: Request = read(self._requests)
             except (EOFError, OSError):
                 os._exit(0)  # the kernel is gone, whatever runs here
-            except Exception:  # the edge of the process: sources that changed, no memory
+            except FOREIGN_FAULTS:  # the edge of the process: sources that changed, no memory
                 traceback.print_exc()
                 os._exit(1)
             match message:
@@ -123,7 +123,7 @@ class _Server:
             return Finished(number)
         except CompileError as error:
             return Finished(number, faults=error.diagnostics)
-        except Exception as error:  # the edge of the process: the kernel hears of it
+        except FOREIGN_FAULTS as error:  # the edge of the process: the kernel hears of it
             return Finished(number, faults=internal_fault(error).diagnostics)
 
     def _run(self, experiment: Experiment) -> Results:

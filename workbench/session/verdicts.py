@@ -55,7 +55,7 @@ from workbench.session.verdict import (
     with_unwritten,
 )
 from workbench.session.worker import Cancelled, Job
-from workbench.support import CompileError
+from workbench.support import FOREIGN_FAULTS, CompileError
 
 KEPT = 12
 """Runs whose values are kept: those of a step on one of the inputs."""
@@ -293,7 +293,7 @@ class Verdicts:
             raise
         except CompileError as error:
             verdict = Verdict("uncheckable", f"not checkable: {error.diagnostics[0].message}")
-        except Exception as error:  # the edge: a verdict must not stay open
+        except FOREIGN_FAULTS as error:  # the edge: a verdict must not stay open
             self._settle(index, Verdict("uncheckable", f"not checkable: {error}"), generation)
             raise
         self._settle(index, verdict, generation)

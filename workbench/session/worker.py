@@ -11,7 +11,7 @@ from typing import Literal
 
 from workbench.runtime import Cancelled as NativeCancelled
 from workbench.runtime import CancelToken
-from workbench.support import CompileError, Diagnostic
+from workbench.support import FOREIGN_FAULTS, CompileError, Diagnostic
 
 JobState = Literal["queued", "running", "done", "cancelled", "failed"]
 REPORT_EVERY = 0.05
@@ -95,7 +95,7 @@ class Job:
             self.state = "cancelled"
         except CompileError as error:
             self.state, self.fault = "failed", error
-        except Exception as error:  # the edge of the thread: a fault must not end it
+        except FOREIGN_FAULTS as error:  # the edge of the thread: a fault must not end it
             self.state, self.fault = "failed", internal_fault(error)
         self.doing = ""
         self.finished.set()

@@ -97,6 +97,14 @@ class CompileError(Exception):
         return str(self).split("\n")[:MAX_PRINTED_LINES]
 
 
+FOREIGN_FAULTS = (Exception, SystemExit)
+"""What code that is not ours may raise and becomes a diagnostic, at the edges where we call it.
+
+A function that leaves by `sys.exit` has failed like one that raises: it must not take the kernel
+with it. `KeyboardInterrupt` is of the person at the keyboard and goes through.
+"""
+
+
 def _all_of(diagnostics: object) -> tuple[Diagnostic, ...]:
     items: tuple[object, ...] = (diagnostics,)
     if isinstance(diagnostics, Iterable) and not isinstance(diagnostics, str | bytes):
