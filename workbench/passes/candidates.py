@@ -41,8 +41,9 @@ from workbench.passes.library_calls import (
 )
 from workbench.passes.scheduled import add_scheduled
 from workbench.passes.tensor_forms import call_of, tensor_form
-from workbench.rewrite import ModuleEditor, all_bindings
+from workbench.rewrite import ModuleEditor
 from workbench.rewrite.passes import unknown_value
+from workbench.rewrite.value_names import ValueNames
 from workbench.schedule.cpu.default import ScheduleOptions, schedule_function
 from workbench.support import CompileError, Diagnostic
 
@@ -71,36 +72,25 @@ class Candidate:
 
 
 def find_value(module: IRModule, name: str) -> tuple[str, Binding]:
-    """Function and binding of a value by name, `lv3` or `main.lv3`, or by its id: `main/12`.
+    """Function and binding of a value by name: `lv3`, `main.lv3`, or `main.y.then.lv3` in an arm.
 
     Raises:
         CompileError: `pass/unknown-value`, `pass/ambiguous-value`.
     """
+    names = ValueNames(module)
     found = [
-        (function_name, binding)
-        for function_name, function in module.graph_functions.items()
-        for binding in all_bindings(function)
-        if name
-        in (
-            binding.var.name,
-            f"{function_name}.{binding.var.name}",
-            f"{function_name}/{binding.var.id}",
-        )
+        (value.ref.function, value.binding, value.name)
+        for value in names.find(name)
+        if value.binding is not None
     ]
     in_main = [item for item in found if item[0] == "main"]
     if len(found) > 1 and len(in_main) == 1:
         found = in_main
     if len(found) == 1:
-        return found[0]
+        return found[0][:2]
     if not found:
-        known = [
-            word
-            for function_name, function in module.graph_functions.items()
-            for binding in all_bindings(function)
-            for word in (binding.var.name, f"{function_name}.{binding.var.name}")
-        ]
-        raise CompileError(unknown_value(name, known))
-    places = ", ".join(f"`{function}.{name}`" for function, _ in found)
+        raise CompileError(unknown_value(name, names))
+    places = ", ".join(f"`{exact}`" for _, _, exact in found)
     raise CompileError(
         Diagnostic("pass/ambiguous-value", f"`{name}` names several values: {places}")
     )

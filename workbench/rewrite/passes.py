@@ -14,6 +14,7 @@ from workbench.ir.describe import counted
 from workbench.ir.node_kinds import kind_faults, module_kind_faults
 from workbench.rewrite.derivation import Derivation, NodeRef, derivation_faults
 from workbench.rewrite.editor import ModuleEditor, all_bindings
+from workbench.rewrite.value_names import ValueNames
 from workbench.support import CompileError, Diagnostic, NodeId, Severity
 from workbench.support.collector import rare_collections
 from workbench.support.found import found as found_words
@@ -165,8 +166,8 @@ class Refusal:
 class Rule(Pass):
     """A pass cut in two: `sites` says where, `rewrite` does one.
 
-    `only` restricts it to values of these names (`lv3`, `main.lv3`, or `main/12` for the value with
-    that id, where the arms of an `if` give one name to several); empty means everywhere.
+    `only` restricts it to values of these names (`lv3`, `main.lv3`, or `main.y.then.lv3` for one
+    in an arm: see `workbench.rewrite.value_names`); empty means everywhere.
     """
 
     only: tuple[str, ...] = field(default=(), kw_only=True)
@@ -296,33 +297,23 @@ def _selected_ids(module: IRModule, only: tuple[str, ...]) -> frozenset[NodeRef]
     Raises:
         CompileError: `pass/unknown-value` for a name that no value has.
     """
-    found: dict[str, set[NodeRef]] = {wanted: set() for wanted in only}
-    for ref, names in _named_values(module) if only else ():
-        for name in names:
-            if name in found:
-                found[name].add(ref)
-    unknown = [name for name, refs in found.items() if not refs]
+    if not only:
+        return frozenset()
+    names = ValueNames(module)
+    unknown = [name for name in only if not names.find(name)]
     if unknown:
-        known = [name for _, names in _named_values(module) for name in names if name]
-        raise CompileError(unknown_value(name, known) for name in unknown)
-    return frozenset(ref for refs in found.values() for ref in refs)
+        raise CompileError(unknown_value(name, names) for name in unknown)
+    return frozenset(value.ref for name in only for value in names.find(name))
 
 
-def unknown_value(name: str, known: Iterable[str]) -> Diagnostic:
+def unknown_value(name: str, names: ValueNames) -> Diagnostic:
     """The fault of a name that no value has, with the names that look like it."""
     message = f"no value is named `{name}`"
-    return Diagnostic("pass/unknown-value", message, hint=near_value(name, known))
-
-
-def _named_values(module: IRModule) -> Iterator[tuple[NodeRef, tuple[str, ...]]]:
-    for name, function in module.functions:
-        if isinstance(function, GraphFunction):
-            for var in (*function.params, *(b.var for b in all_bindings(function))):
-                yield NodeRef(name, var.id), (var.name, f"{name}.{var.name}", f"{name}/{var.id}")
-        else:
-            yield NodeRef(name, NodeId(-1)), (name, name)
-            for var in function.params:
-                yield NodeRef(name, var.id), (f"{name}.{var.name}", "")
+    function, _, number = name.rpartition("/")
+    if number.isdecimal() and (exact := names.exact(NodeRef(function, NodeId(int(number))))):
+        hint = f"keys have ids in them, which are others once a script is read: write `{exact}`"
+        return Diagnostic("pass/unknown-value", message, hint=hint)
+    return Diagnostic("pass/unknown-value", message, hint=near_value(name, names.known()))
 
 
 _USER_PASSES: dict[str, type[Pass]] = {}

@@ -27,12 +27,13 @@ Change = Literal["none", "new", "rewritten", "fused"]
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """The flows of one step, linked to the step before.
+    """The flows of one step, the module that they are of, linked to the step before.
 
     `stable` gives every key the identity that it keeps over steps; `change` what the step did to
     it; `sources` the keys of the step before; `gone` the identities, with names, that are no more.
     """
 
+    module: IRModule
     flows: dict[str, Flow]
     stable: dict[str, str]
     change: dict[str, Change] = field(default_factory=dict[str, Change])
@@ -78,7 +79,7 @@ def root_lineage(module: IRModule) -> Lineage:
     """The lineage of an import: every value is its own origin."""
     flows = {name: flow(module, name) for name in shown_functions(module)}
     keys = [key for each in flows.values() for key in each.values]
-    return Lineage(flows, {key: key for key in keys}, dict.fromkeys(keys, "none"))
+    return Lineage(module, flows, {key: key for key in keys}, dict.fromkeys(keys, "none"))
 
 
 def follow(
@@ -102,7 +103,7 @@ def follow(
             previous = before.value(owner[identity]) if identity in owner else None
             change[key] = _change(value, previous, old, new, before)
     gone = _gone(before, flows, taken)
-    return Lineage(flows, stable, change, sources, gone)
+    return Lineage(new, flows, stable, change, sources, gone)
 
 
 def _change(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from workbench.analysis.calls import bindings_in
 from workbench.ir import (
     CallFunction,
     CallOp,
@@ -15,6 +14,7 @@ from workbench.ir import (
     GraphExpr,
     IRModule,
 )
+from workbench.rewrite.value_names import ValueNames
 from workbench.session.flow import FlowValue, OtherName
 from workbench.session.lineage import Lineage
 from workbench.support import CompileError, Diagnostic
@@ -67,6 +67,7 @@ def _named(lineage: Lineage, name: str) -> list[FlowValue]:
         _called(values, name)
         or _through(lineage, other_names(lineage, name))
         or _called([v for v in lineage.inside() if "#" not in v.key], name)
+        or _at_path(lineage, name)
     )
 
 
@@ -74,6 +75,12 @@ def _called(values: list[FlowValue], name: str) -> list[FlowValue]:
     """The values of that name, else those that are the call of that operation."""
     found = [v for v in values if name in {v.name, qualified_name(v)}]
     return found or [v for v in values if v.expr is not None and operation(v.expr) == name]
+
+
+def _at_path(lineage: Lineage, name: str) -> list[FlowValue]:
+    """The values of a name that says in which arms, or which of several."""
+    found = {value.ref for value in ValueNames(lineage.module).find(name)}
+    return [v for v in lineage.values() if v.ref in found and "#" not in v.key]
 
 
 def other_names(lineage: Lineage, name: str) -> list[OtherName]:
@@ -122,16 +129,11 @@ def qualified_name(value: FlowValue) -> str:
 
 
 def exact_name(module: IRModule, value: FlowValue) -> str:
-    """A name that stands for this value alone: `main.lv3`, or `main/12` where others share it.
+    """A name that stands for this value alone: `main.lv3`, or `main.y.then.lv3` in an arm.
 
-    The arms of an `if` and the `if` itself often bind one name.
+    It is no id, which would be another one once the module is printed and read again.
     """
-    function = module.graph_functions.get(value.ref.function)
-    if function is None:
-        return qualified_name(value)
-    bound = (binding.var for binding in bindings_in(function.blocks))
-    same = sum(var.name == value.name for var in (*function.params, *bound))
-    return qualified_name(value) if same < 2 else str(value.ref)
+    return ValueNames(module).exact(value.ref) or qualified_name(value)
 
 
 def operation(value: GraphExpr) -> str:

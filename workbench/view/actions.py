@@ -71,11 +71,12 @@ def specialising(
 def value_actions(module: IRModule, value: FlowValue, variable: str) -> list[ActionView]:
     """Rules at one value; other passes on the whole module."""
     found: list[ActionView] = []
+    exact = exact_name(module, value)
     for kind in known_passes():
         if required_parameters(kind):
             continue
         if issubclass(kind, Rule) and value.expr is not None:
-            found.append(_at(module, kind, value, variable))
+            found.append(_at(module, kind, value, exact, variable))
         else:
             found.append(_whole(module, kind, variable))
     return found
@@ -119,16 +120,21 @@ def _notes_of_sites(module: IRModule, chosen: Pass) -> list[str]:
     return [found.note for found in chosen.sites(module) if isinstance(found, Site)]
 
 
-def _at(module: IRModule, kind: type[Rule], value: FlowValue, variable: str) -> ActionView:
-    return msgspec.structs.replace(_answer_at(module, kind, value, variable), doc=_doc(kind))
+def _at(
+    module: IRModule, kind: type[Rule], value: FlowValue, exact: str, variable: str
+) -> ActionView:
+    answer = _answer_at(module, kind, value, exact, variable)
+    return msgspec.structs.replace(answer, doc=_doc(kind))
 
 
-def _answer_at(module: IRModule, kind: type[Rule], value: FlowValue, variable: str) -> ActionView:
+def _answer_at(
+    module: IRModule, kind: type[Rule], value: FlowValue, exact: str, variable: str
+) -> ActionView:
     name = kind.__name__
     here = value.ref
     try:
         chosen = kind()
-        restricted = dataclasses.replace(chosen, only=(exact_name(module, value),))
+        restricted = dataclasses.replace(chosen, only=(exact,))
         code = f"{variable}.apply({pass_code(restricted)})"
         refusal, elsewhere = "", False
         for found in chosen.sites(module):

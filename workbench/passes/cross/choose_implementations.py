@@ -39,6 +39,7 @@ from workbench.passes.candidates import (
 from workbench.rewrite import ModuleEditor, PassResult, Refusal, Rule, Site, all_bindings, note
 from workbench.rewrite.outline import is_fused
 from workbench.rewrite.passes import unknown_value
+from workbench.rewrite.value_names import ValueNames
 from workbench.support import CompileError, Diagnostic
 from workbench.support.limits import above, at_least
 from workbench.support.spelling import near
@@ -107,7 +108,7 @@ class ChooseImplementations(Rule):
                     places.setdefault(word, []).append((function, binding))
         for value, implementation, _ in self.times:
             if value not in places:
-                yield unknown_value(value, places)
+                yield unknown_value(value, ValueNames(module))
                 continue
             offered = {
                 candidate.name
