@@ -135,3 +135,16 @@ def test_where_it_comes_from() -> None:
     result = Fuse(loops=("i", "j")).run(parse(scripts.MATMUL))
     (derivation,) = result.derivations
     assert (len(derivation.sources), len(derivation.results)) == (2, 1)
+
+
+def test_a_branch_between_loops_goes_inside() -> None:
+    text = """
+@T.prim_func
+def f(A: T.Buffer((8, 4), "float32"), B: T.Buffer((8, 4), "float32")):
+    for i in range(8):
+        if i < 7:
+            for j in range(4):
+                B[i, j] = A[i, j]
+"""
+    after = applied(parse(text), Fuse(loops=("i", "j")))
+    assert body(after).startswith("for i_j_fused in range(32):\n    if i_j_fused // 4 < 7:\n")

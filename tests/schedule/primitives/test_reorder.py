@@ -8,6 +8,7 @@ from workbench.analysis.dependence import AnswerKind
 from workbench.ir import For
 from workbench.schedule import Schedule
 from workbench.schedule.primitives.reorder import Reorder
+from workbench.schedule.primitives.split import Split
 from workbench.schedule.scope import walk_statements
 from workbench.script import parse
 
@@ -87,7 +88,7 @@ def test_what_is_missing(text: str, loops: tuple[str, ...], words: str) -> None:
     assert answer.hint
 
 
-def test_a_branch_between() -> None:
+def test_a_branch_with_an_else_stays_between() -> None:
     text = """
 @T.prim_func
 def f(A: T.Buffer((6, 5), "float32")):
@@ -95,6 +96,8 @@ def f(A: T.Buffer((6, 5), "float32")):
         if i < 4:
             for j in range(5):
                 A[i, j] = T.float32(1)
+        else:
+            A[i, 0] = T.float32(2)
 """
     answer = answered(parse(text), Reorder(loops=("j", "i")))
     assert "a branch stands between loop `j` and `i`" in answer.message
@@ -202,3 +205,64 @@ def f(A: T.Buffer((9, 9), "float32")):
     answer = answered(parse(text), Reorder(loops=("j", "i")))
     assert answer.kind is AnswerKind.ILLEGAL
     assert any("i=" in note for note in answer.notes)
+
+
+SWEEP = """
+@T.prim_func
+def sweep(A: T.Buffer((9, 9), "float32")):
+    for i in range(1, 8):
+        for j in range(1, 8):
+            A[i, j] = A[i - 1, j] + A[i, j - 1]
+"""
+
+
+def test_tiles_of_stores_that_do_not_divide_trade_places_with_the_branch_between() -> None:
+    after = applied(
+        parse(SWEEP),
+        Split(loop="j", factors=(None, 4)),
+        Split(loop="i", factors=(None, 4)),
+        Reorder(loops=("i_0", "j_0", "i_1", "j_1")),
+    )
+    assert body(after).startswith(
+        """\
+for i_0, j_0, i_1, j_1 in T.grid(2, 2, 4, 4):
+    if i_0 * 4 + i_1 < 7:
+        if j_0 * 4 + j_1 < 7:
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    "branch", ["            if A[i, 0] > T.float32(0):\n", "            if i // (8 - i) < 7:\n"]
+)
+def test_a_branch_that_reads_memory_or_may_fault_stays(branch: str) -> None:
+    text = """
+@T.prim_func
+def f(A: T.Buffer((8, 8), "float32"), B: T.Buffer((8, 8), "float32")):
+    for i in range(8):
+        if i < 7:
+            for j in range(8):
+                B[i, j] = A[i, j]
+"""
+    applied(parse(text), Reorder(loops=("j", "i")))
+    changed = text.replace("        if i < 7:\n", branch[4:])
+    answer = answered(parse(changed), Reorder(loops=("j", "i")))
+    assert answer.kind is AnswerKind.INAPPLICABLE
+    assert answer.hint.startswith("a branch goes inside where it has no `else`")
+
+
+def test_loops_of_two_nests_are_told_apart() -> None:
+    text = """
+@T.prim_func
+def f(A: T.Buffer((8,), "float32"), B: T.Buffer((8,), "float32")):
+    for i in range(8):
+        with T.sblock("A"):
+            v = T.axis.spatial(8, i)
+            A[v] = T.float32(0)
+    for i in range(8):
+        with T.sblock("B"):
+            v = T.axis.spatial(8, i)
+            B[v] = T.float32(0)
+"""
+    answer = answered(parse(text), Reorder(loops=("A.i", "B.i")))
+    assert answer.message == "loops `B.i` and `A.i` are not inside each other"

@@ -39,16 +39,16 @@ def guarded(body: Stmt, condition: PrimExpr) -> Stmt:
         return If(condition, body)
     match body:
         case Block(predicate=predicate, axes=axes):
-            if not all(_harmless(axis.value) for axis in axes):
+            if not all(harmless(axis.value) for axis in axes):
                 return If(condition, body)
             return replace(body, predicate=conjunction(condition, predicate))
-        case For(start=start, extent=extent, body=inner) if _harmless(start, extent):
+        case For(start=start, extent=extent, body=inner) if harmless(start, extent):
             return replace(body, body=guarded(inner, condition))
-        case Let(value=value, body=inner) if _harmless(value):
+        case Let(value=value, body=inner) if harmless(value):
             return replace(body, body=guarded(inner, condition))
         case Allocate(buffer=buffer, body=inner) if _constant(buffer.type):
             return replace(body, body=guarded(inner, condition))
-        case If(condition=held, then=then, otherwise=None) if _harmless(held):
+        case If(condition=held, then=then, otherwise=None) if harmless(held):
             return replace(body, then=guarded(then, condition))
         case Seq(body=items):
             return Seq(tuple(guarded(item, condition) for item in items))
@@ -69,7 +69,7 @@ def _loses_init(body: Stmt) -> bool:
     }
     return any(
         block.init is not None
-        and not all(_harmless(axis.value) for axis in block.axes)
+        and not all(harmless(axis.value) for axis in block.axes)
         and any(
             axis.kind is AxisKind.REDUCE and not symbolic.isdisjoint(free_vars(axis.value))
             for axis in block.axes
@@ -78,7 +78,7 @@ def _loses_init(body: Stmt) -> bool:
     )
 
 
-def _harmless(*values: PrimExpr) -> bool:
+def harmless(*values: PrimExpr) -> bool:
     """Whether values can be computed anywhere: they read nothing and divide by constants only."""
     return not any(_faults(node) for value in values for node in walk(value))
 

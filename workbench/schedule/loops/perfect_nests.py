@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import assert_never
 
@@ -19,6 +20,7 @@ from workbench.ir import (
     Store,
     While,
 )
+from workbench.schedule.loops.guards import guarded, harmless
 from workbench.schedule.primitive import bad_parameter
 from workbench.schedule.scope import Scope, walk_statements
 from workbench.support import NodeId
@@ -49,7 +51,8 @@ def nest_of(scope: Scope, loops: Sequence[For], what: str) -> tuple[For, ...] | 
     for loop in loops:
         if not any(loop is stmt for stmt in path):
             return inapplicable(
-                f"loops `{loop.var.name}` and `{innermost.var.name}` are not inside each other",
+                f"loops `{scope.label(loop)}` and `{scope.label(innermost)}` are not inside each "
+                "other",
                 loop.var.id,
                 hint=f"`{what}` needs loops of one nest",
             )
@@ -59,6 +62,43 @@ def nest_of(scope: Scope, loops: Sequence[For], what: str) -> tuple[For, ...] | 
         if not isinstance(around, For) or around.body is not below:
             return _between(nest, around, below, what)
     return tuple(stmt for stmt in nest if isinstance(stmt, For))
+
+
+def branches_sunk(scope: Scope, names: Sequence[str]) -> Scope:
+    """The function with branches between loops inside of these, where that makes a perfect nest.
+
+    A condition that reads no memory holds in all iterations of a loop in its branch or in none.
+
+    Raises:
+        CompileError: `schedule/no-such-loop`, `schedule/ambiguous-name`.
+    """
+    wanted = [scope.loop(name) for name in names]
+    if len(wanted) < 2:
+        return scope
+    innermost = max(wanted, key=lambda loop: len(scope.paths[loop.var.id]))
+    path = (*scope.paths[innermost.var.id], innermost)
+    first = min((n for n, s in enumerate(path) if any(s is loop for loop in wanted)), default=0)
+    nest = path[first:]
+    if all(isinstance(stmt, For) for stmt in nest) or not all(map(_passable, nest[1:])):
+        return scope
+    body = innermost.body
+    for stmt in reversed(nest):
+        if isinstance(stmt, If):
+            body = guarded(body, stmt.condition)
+    for stmt in reversed(nest):
+        if isinstance(stmt, For):
+            body = replace(stmt, body=body)
+    return Scope(scope.name, scope.replaced(nest[0], body))
+
+
+def _passable(stmt: Stmt) -> bool:
+    match stmt:
+        case For(start=start, extent=extent):
+            return harmless(start, extent)
+        case If(condition=condition, otherwise=None):
+            return harmless(condition)
+        case _:
+            return False
 
 
 def loop_below(loop: For) -> For | None:
@@ -79,10 +119,13 @@ def _between(nest: Sequence[Stmt], around: Stmt, below: Stmt, what: str) -> Answ
     else:
         other = below if isinstance(around, For) else around
         message = f"{described(other)} stands between loop `{inner.var.name}` and"
+    hint = "move it out of the way with `decompose_reduction`, `compute_at` or `reorder`"
+    if isinstance(other, If):
+        hint = "a branch goes inside where it has no `else` and its condition reads no memory"
     return inapplicable(
         f"{message} `{outer.var.name}`: `{what}` needs loops directly inside each other",
         inner.var.id,
-        hint="move it out of the way with `decompose_reduction`, `compute_at` or `reorder`",
+        hint=hint,
     )
 
 

@@ -26,7 +26,12 @@ from workbench.ir import (
 )
 from workbench.schedule.facts import facts_at, with_loop
 from workbench.schedule.loops.bounds import fixed, settled
-from workbench.schedule.loops.perfect_nests import distinct_loops, loop_below, nest_of
+from workbench.schedule.loops.perfect_nests import (
+    branches_sunk,
+    distinct_loops,
+    loop_below,
+    nest_of,
+)
 from workbench.schedule.primitive import Derived, Primitive, Rewritten
 from workbench.schedule.resolve import resolved
 from workbench.schedule.scope import Scope
@@ -58,6 +63,7 @@ class Fuse(Primitive):
 
     @override
     def check(self, scope: Scope) -> Answer:
+        scope = branches_sunk(scope, self.loops)
         wanted = distinct_loops(scope, self.loops, self.name)
         nest = nest_of(scope, wanted, self.name)
         if isinstance(nest, Answer):
@@ -73,6 +79,7 @@ class Fuse(Primitive):
 
     @override
     def rewrite(self, scope: Scope) -> Rewritten:
+        scope = branches_sunk(scope, self.loops)
         nest = distinct_loops(scope, self.loops, self.name)
         if len(nest) == 1:
             return Rewritten(scope.function, (nest[0].var.id,))

@@ -14,7 +14,12 @@ from workbench.schedule.facts import facts_at
 from workbench.schedule.loops.exchange import Box, boxed, nest_around
 from workbench.schedule.loops.guards import guarded
 from workbench.schedule.loops.kinds import kinds_hold
-from workbench.schedule.loops.perfect_nests import distinct_loops, loop_below, nest_of
+from workbench.schedule.loops.perfect_nests import (
+    branches_sunk,
+    distinct_loops,
+    loop_below,
+    nest_of,
+)
 from workbench.schedule.primitive import Primitive, Rewritten, all_apply
 from workbench.schedule.scope import Scope
 from workbench.support import NodeId
@@ -27,8 +32,8 @@ class Reorder(Primitive):
     Legal where no iteration has to run before one that it depends on. Updates of one reduction may
     trade places, which marks the step `reassociates` in floating point. Loops that are parallel or
     vectorized are proved again in their new place. Ranges that depend on loops that move inside,
-    as in a triangle, are exchanged. Called `reorder` in Halide and TVM,
-    `reorder_loops` in Exo.
+    as in a triangle, are exchanged; a branch between loops goes inside of them. Called `reorder`
+    in Halide and TVM, `reorder_loops` in Exo.
 
     Rewrite::
 
@@ -49,6 +54,7 @@ class Reorder(Primitive):
     def check(self, scope: Scope) -> Answer:
         if not self.loops:
             return applies()
+        scope = branches_sunk(scope, self.loops)
         wanted = distinct_loops(scope, self.loops, self.name)
         nest = nest_of(scope, wanted, self.name)
         if isinstance(nest, Answer):
@@ -73,6 +79,7 @@ class Reorder(Primitive):
     def rewrite(self, scope: Scope) -> Rewritten:
         if not self.loops:
             return Rewritten(scope.function)
+        scope = branches_sunk(scope, self.loops)
         wanted = distinct_loops(scope, self.loops, self.name)
         nest = nest_of(scope, wanted, self.name)
         assert not isinstance(nest, Answer)
