@@ -199,3 +199,18 @@ def test_an_init_with_memory_of_its_block_stays_in_it() -> None:
     data, one, other = results(function(PARAMS, body), 5)
     np.testing.assert_array_equal(one, data.sum(axis=1) + 2)
     np.testing.assert_array_equal(other, one)
+
+
+def test_an_axis_that_never_begins_initialises_nothing() -> None:
+    body = """
+    for i in range(6):
+        with T.block("C"):
+            vi = T.axis.spatial(6, i)
+            vk = T.axis.reduce(2, 1)
+            with T.init():
+                C[vi] = T.float32(0)
+            C[vi] = C[vi] + A[vi, vk]
+"""
+    data, one, other = results(function(PARAMS, body), 5)
+    np.testing.assert_array_equal(one, 7 + data[:, 1])
+    np.testing.assert_array_equal(other, one)

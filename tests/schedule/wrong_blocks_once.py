@@ -335,4 +335,40 @@ def f(N: T.Buffer((1,), "int64"), A: T.Buffer((4,), "int32"), C: T.Buffer((4,), 
 sch.compute_inline('B')
 """,
     ),
+    "rfactor of a fused loop whose guard names digits of an axis": (
+        """\
+@T.prim_func
+def f(A: T.Buffer((6, 6), "uint8"), S: T.Buffer((6,), "uint8")):
+    for i, k in T.grid(6, 6):
+        with T.sblock("S"):
+            vi = T.axis.spatial(6, i)
+            vk = T.axis.reduce(6, k)
+            with T.init():
+                S[vi] = T.min_value("uint8")
+            S[vi] = T.max(S[vi], A[vi, vk])
+""",
+        """\
+sch.split(loop='i', factors=[None, 4])
+sch.fuse('i_0', 'i_1', 'k')
+sch.rfactor(loop='i_0_i_1_k_fused')
+""",
+    ),
+    "rfactor where a guard of the factor keeps another axis inside": (
+        """\
+@T.prim_func
+def f(A: T.Buffer((6, 6), "int32"), S: T.Buffer((6,), "int32")):
+    for i, k, r in T.grid(6, 6, 8):
+        with T.sblock("S"):
+            vi = T.axis.spatial(6, i)
+            vk = T.axis.reduce(6, k)
+            vr = T.axis.reduce(6, r)
+            T.where(r + k < 6)
+            with T.init():
+                S[vi] = 0
+            S[vi] = S[vi] + A[vr, vk]
+""",
+        """\
+sch.rfactor('k')
+""",
+    ),
 }

@@ -172,6 +172,8 @@ class _Lowering:
         if simple is not None:
             outermost = next(p for p in self.path if p.stmt is simple.outermost)
             outermost.before.append(lowered.statement(simple.init(self.ids)))
+        if any(isinstance(start, IntImm) and start.value for start in starts):
+            return []  # no instance is a first one
         first = [binary(BinaryOp.EQ, start, 0) for start in starts if not isinstance(start, IntImm)]
         guard = conjunction(first)
         return [initial if guard is None else If(guard, initial)]

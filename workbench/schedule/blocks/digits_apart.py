@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 
 from workbench.analysis.arith import loop_interval
+from workbench.analysis.conjunctions import conjunction, conjuncts
 from workbench.ir import (
     Axis,
     Binary,
@@ -115,7 +116,10 @@ def _with_digits(scope: Scope, loop: For, block: Block, sizes: Sequence[int]) ->
     reducing = [n for n, kind in enumerate(kinds) if kind == {True}]
     if len(reducing) != 1 or {True, False} in kinds:
         return None
-    body = Scope(scope.name, scope.with_body(loop.body)).replaced(block, replace(block, axes=axes))
+    guards = (facts.simplify(substitute(g, known)) for g in conjuncts(block.predicate))
+    guard = conjunction(*(g for g in guards if g != IntImm(1, "bool")))
+    plain = replace(block, axes=axes, predicate=guard)
+    body = Scope(scope.name, scope.with_body(loop.body)).replaced(block, plain)
     stmt = substitute(body.body, known)
     loops: list[For] = []
     for n in reversed(range(len(sizes))):

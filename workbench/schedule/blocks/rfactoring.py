@@ -5,6 +5,7 @@ Reference: Suriana, Adams and Kamil, "Parallel Associative Reductions in Halide"
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from workbench.analysis.arith import Facts, loop_interval
@@ -192,7 +193,25 @@ class _Factoring:
         kept = [part for part in parts if self.loop.var.id not in free_vars(part)]
         moving = (part for part in parts if self.loop.var.id in free_vars(part))
         hidden = [loops_renamed(part, loops) for part in moving]
+        if hidden:
+            kept += self._inside(kept)
         return conjunction(*kept), conjunction(*hidden)
+
+    def _inside(self, kept: Sequence[PrimExpr]) -> list[PrimExpr]:
+        """That old axes stay inside of their extents where what the factor decides is hidden."""
+        nest = self.reduction.nest
+        facts = known_at(self.scope.function, nest.around)
+        for loop in nest.loops:
+            facts = facts.with_range(loop.var, loop_interval(loop.start, loop.extent))
+        for part in kept:
+            facts = facts.assume(part)
+        values = [
+            (axis.value, axis.extent)
+            for axis in self.reduction.block.axes
+            if self.loop.var.id not in free_vars(axis.value)
+        ]
+        bounds = [part for value, extent in values for part in (value >= 0, value < extent)]
+        return [part for part in bounds if facts.proves(part) is not True]
 
     def _conditions(self) -> list[PrimExpr]:
         block = self.reduction.block
