@@ -5,12 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from workbench.analysis.memory import reading, values_of
 from workbench.interpret import run
-from workbench.ir import CallOp, GraphBuilder, IRModule, TensorType
+from workbench.ir import (
+    CallFunction,
+    CallOp,
+    GraphBuilder,
+    GraphFunction,
+    IRModule,
+    TensorType,
+)
 from workbench.ir.digest import function_digest
 from workbench.ir.verify import verify
-from workbench.passes import LegalizeOps, optimize
-from workbench.runtime import build
+from workbench.passes import LegalizeOps, PlanMemory, optimize
+from workbench.runtime import build, lowering
 from workbench.script import parse
 from workbench.support import CompileError
 
@@ -82,3 +90,41 @@ def main(x: R.Tensor((2, 3), "float32"), y: R.Tensor((2, 3), "float32")):
     expected = run(module, x, y)
     np.testing.assert_array_equal(run(LegalizeOps()(module).module, x, y), expected)
     np.testing.assert_array_equal(build(module)(x, y), expected)
+
+
+def calls(depth: int, times: int) -> IRModule:
+    """Functions that negate, of which each calls the next one so many times."""
+    type_ = TensorType((2,), "float32")
+    functions: list[tuple[str, GraphFunction]] = []
+    for number in range(depth):
+        builder = GraphBuilder()
+        y = builder.emit(CallOp("negative", (builder.param("x", type_),)))
+        for _ in range(times if number + 1 < depth else 0):
+            y = builder.emit(CallFunction(f"f{number + 1}", (y,)), type_=type_)
+        name = f"f{number}" if number else "main"
+        functions.append((name, builder.build(y, private=number > 0)))
+    return LegalizeOps()(IRModule(tuple(functions))).module
+
+
+def test_deep_calls_are_planned_as_far_as_one_looks() -> None:
+    depth = 150
+    module = calls(depth, 1)
+    result = PlanMemory()(module)
+    assert verify(result.module) == ()
+    assert any("nested more than 80 deep" in r.message for r in result.remarks)
+    sign = (-1.0) ** depth
+    for each in (module, result.module):
+        np.testing.assert_array_equal(build(each)(np.ones(2, "f4")), np.full(2, sign, "f4"))
+
+
+def test_functions_that_call_others_twice_are_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MOST_STEPS", 200)
+    monkeypatch.setattr(lowering, "MOST_STEPS", 200)
+    depth = 13
+    module = calls(depth, 2)
+    result = PlanMemory()(module)
+    assert any("200 steps before it" in r.message for r in result.remarks)
+    assert len(values_of(module, "main").steps) < 300
+    for each in (module, result.module):
+        sign = (-1.0) ** (2**depth - 1)
+        np.testing.assert_array_equal(build(each)(np.ones(2, "f4")), np.full(2, sign, "f4"))

@@ -12,6 +12,7 @@ from typing import Any, Protocol, assert_never
 
 import numpy as np
 
+from workbench.analysis.memory import DEEPEST_CALLS, MOST_STEPS
 from workbench.interpret import dim_text
 from workbench.ir import (
     Alias,
@@ -394,6 +395,8 @@ class _Lowering(Operands):
     ) -> Operand:
         callers = (*scope.callers, scope.function)
         if call.callee in callers or len(call.args) != len(function.params):
+            raise NotStatic
+        if len(callers) > DEEPEST_CALLS or len(self.steps) >= MOST_STEPS:
             raise NotStatic
         inner = Scope(call.callee, place.root, callers, place.path)
         for param, arg in zip(function.params, call.args, strict=True):

@@ -14,13 +14,15 @@ from workbench.analysis.memory.needed import copies
 from workbench.analysis.memory.placement import ALIGNMENT, Lifetime, Placement, place
 from workbench.analysis.memory.plan import MemoryPlan, Missed, Planned, Storage
 from workbench.analysis.memory.planning import plan_memory, planned_values
-from workbench.analysis.memory.reading import values_of
+from workbench.analysis.memory.reading import DEEPEST_CALLS, MOST_STEPS, values_of
 from workbench.analysis.memory.sizes import ONE
 from workbench.analysis.memory.values import Step
 
 __all__ = [
     "ALIGNMENT",
     "ATTRIBUTE",
+    "DEEPEST_CALLS",
+    "MOST_STEPS",
     "ONE",
     "Fitted",
     "Lifetime",

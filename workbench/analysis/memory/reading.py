@@ -56,6 +56,12 @@ class _Unknown(Exception):  # noqa: N818
     """Internal: what runs here is only known when it runs."""
 
 
+DEEPEST_CALLS = 80
+"""Calls within calls that are looked into."""
+MOST_STEPS = 10_000
+"""Steps after which no call is looked into: functions that call others twice double with each."""
+
+
 @dataclass(slots=True)
 class _Scope:
     """One activation of a graph function, or an arm of a branch in it.
@@ -427,6 +433,12 @@ class _Reader:
         callers = (*scope.callers, scope.function)
         if not isinstance(function, GraphFunction) or call.callee in callers:
             message = f"`{call.callee}` calls itself"
+            raise _Unknown(message)
+        if len(callers) > DEEPEST_CALLS:
+            message = f"calls are nested more than {DEEPEST_CALLS} deep"
+            raise _Unknown(message)
+        if len(self.found.steps) >= MOST_STEPS:
+            message = f"there are {MOST_STEPS} steps before it"
             raise _Unknown(message)
         path, ids = (*scope.path, position), (*scope.ids, binding.var.id)
         inner = _Scope(call.callee, path, ids, callers, scope.arms, scope.begin)
