@@ -36,6 +36,20 @@ def test_a_click_specialises_for_the_extents_of_the_inputs(session: Session) -> 
     assert other.reason == "specialise for b = 3, n = 5"
 
 
+@pytest.mark.parametrize("name", ["x", "scores"])
+def test_specialising_is_offered_at_a_value_too_for_the_whole_module(
+    session: Session, name: str
+) -> None:
+    views = SessionViews(session)
+    key = next(n.key for n in views.module(0).functions[0].nodes if n.name == name)
+    (whole,) = [a for a in views.actions(0) if a.numbers]
+    (here,) = [a for a in views.detail(0, key).actions if a.numbers]
+    assert here == whole
+    assert (here.name, here.scope, here.applies) == ("BindSymbolicVariables", "module", True)
+    session.apply(views.pass_named(here.name, 0, key, {"b": 3, "n": 5}))
+    assert views.history().steps[1].code == here.code
+
+
 def test_a_person_chooses_other_extents(session: Session) -> None:
     views = SessionViews(session)
     (offered,) = [a for a in views.actions(0) if a.numbers]

@@ -33,7 +33,7 @@ from workbench.session.implementations import implementations_of
 from workbench.session.lineage import Lineage
 from workbench.session.reductions import tensor_length
 from workbench.support import CompileError, Diagnostic, NodeId, Span
-from workbench.view.actions import value_actions
+from workbench.view.actions import specialising, value_actions
 from workbench.view.branches import flow_facts, place_text
 from workbench.view.costs import cost_facts
 from workbench.view.lines import lines_that_bind
@@ -84,7 +84,10 @@ def detail_view(session: Session, step: int, key: str, variable: str = "s") -> D
         script=_script(module, value, tensor),
         loops=_loops(value, tensor),
         origin=origin_of(session, step, key),
-        actions=value_actions(module, value, variable),
+        actions=[
+            *specialising(module, session.extents(step), None, variable),
+            *value_actions(module, value, variable),
+        ],
         implementations=_implementations(module, value, variable),
         llvm=llvm,
         assembly=assembly,

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { mount, readSaved, type AnyIntent, type View } from '../src/index.js';
-import { VERSION } from '../src/protocol/generated.js';
+import { VERSION, type ActionView } from '../src/protocol/generated.js';
 import { ACTIONS, detailView, hello, loop, moduleView, sessionView } from './fixture.js';
 
 interface Rig {
@@ -54,6 +54,29 @@ function labelled(root: HTMLElement, role: string, label: string): HTMLElement {
   return found;
 }
 
+function specialise(n: number): ActionView {
+  return {
+    name: 'BindSymbolicVariables',
+    applies: true,
+    reason: `specialise for n = ${n}`,
+    sites: 0,
+    code: `s.apply(wb.passes.BindSymbolicVariables(values={'n': ${n}}))`,
+    scope: 'module',
+    doc: 'Specialise: replace symbolic dimensions by numbers.',
+    numbers: [{ name: 'n', value: n }],
+  };
+}
+
+function field(root: HTMLElement): HTMLInputElement {
+  return labelled(root, 'input', 'n =') as HTMLInputElement;
+}
+
+async function type(root: HTMLElement, n: number): Promise<void> {
+  field(root).value = String(n);
+  field(root).dispatchEvent(new Event('input', { bubbles: true }));
+  await settled();
+}
+
 describe('the view', () => {
   it('shows actions and applies one by a press', async () => {
     const { root, view, sent } = rig();
@@ -68,6 +91,63 @@ describe('the view', () => {
       step: 2,
     });
     expect(root.textContent).toContain('no call has only constant arguments');
+  });
+
+  it('keeps typed numbers for the step that they were typed for', async () => {
+    const { root, view, sent } = rig();
+    const answerAt = (step: number, n: number): void => {
+      const asked = sent.filter((intent) => intent.type === 'actions').at(-1);
+      const actions = [specialise(n), ...ACTIONS];
+      view.receive({ type: 'actions', reply_to: asked?.id ?? 0, step, actions });
+    };
+    answerAt(2, 3);
+    await settled();
+    await type(root, 7);
+    expect(field(root).value).toBe('7');
+    labelled(root, 'button', '1 LegalizeOps').click();
+    await settled();
+    const shown = sent.filter((intent) => intent.type === 'show').at(-1);
+    view.receive({ type: 'module', reply_to: shown?.id ?? 0, module: moduleView(1) });
+    await settled();
+    answerAt(1, 3);
+    await settled();
+    expect(field(root).value).toBe('3');
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect(sent.filter((intent) => intent.type === 'actions' && intent.numbers !== null)).toEqual(
+      [],
+    );
+    labelled(root, 'button', '2 FuseOps').click();
+    await settled();
+    expect(field(root).value).toBe('7');
+    await vi.waitFor(() => {
+      expect(sent[sent.length - 1]).toMatchObject({ type: 'actions', step: 2, numbers: { n: 7 } });
+    });
+    labelled(root, 'button', '1 LegalizeOps').click();
+    await settled();
+    expect(field(root).value).toBe('3');
+  });
+
+  it('specialises the whole module for typed numbers with a value selected', async () => {
+    const { root, view, sent } = rig();
+    await settled();
+    labelled(root, 'button', 'matmul, f32[1, 512, 256]').dispatchEvent(
+      new MouseEvent('click', { bubbles: true }),
+    );
+    const asked = sent.find((intent) => intent.type === 'detail');
+    const here = detailView(2, 'main/8');
+    const detail = { ...here, actions: [specialise(3), ...here.actions] };
+    view.receive({ type: 'detail', reply_to: asked?.id ?? 0, detail });
+    await settled();
+    await type(root, 7);
+    await vi.waitFor(() => {
+      expect(sent[sent.length - 1]).toMatchObject({ type: 'actions', numbers: { n: 7 } });
+    });
+    const question = sent[sent.length - 1]?.id ?? 0;
+    view.receive({ type: 'actions', reply_to: question, step: 2, actions: [specialise(7)] });
+    await settled();
+    labelled(root, 'button', 'Apply BindSymbolicVariables').click();
+    expect(sent[sent.length - 1]).toMatchObject({ type: 'apply', node: null, numbers: { n: 7 } });
+    expect(root.querySelector('.wb-actions')?.textContent).toContain('n = 7 (whole module)');
   });
 
   it('puts the line of the step into a cell, its base first', async () => {

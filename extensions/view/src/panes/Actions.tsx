@@ -19,6 +19,7 @@ const TYPING = 250;
 
 export function Actions({ state, dispatch }: PaneProps): JSX.Element {
   const [text, setText] = useState('');
+  const [typed, setTyped] = useState<AllTyped>({});
   const node = selectedNode(state);
   const known = actions(state);
   const found = known === null ? [] : actionsAbout(known, text);
@@ -42,6 +43,10 @@ export function Actions({ state, dispatch }: PaneProps): JSX.Element {
           <Row
             key={`${action.scope} ${action.name}`}
             action={action}
+            typed={typed[typedKey(action, state.cursor)] ?? null}
+            setTyped={(values) => {
+              setTyped({ ...typed, [typedKey(action, state.cursor)]: values });
+            }}
             state={state}
             dispatch={dispatch}
           />
@@ -81,15 +86,26 @@ function Search({ text, setText }: SearchProps): JSX.Element {
   );
 }
 
-interface RowProps extends PaneProps {
-  readonly action: ActionView;
+/** Numbers that a person typed, by name. */
+type OwnNumbers = Readonly<Record<string, number | null>>;
+/** Those of each pass at each step: another step has other dimensions. */
+type AllTyped = Readonly<Record<string, OwnNumbers>>;
+
+function typedKey(action: ActionView, step: number): string {
+  return `${step} ${action.name}`;
 }
 
-function Row({ action, state, dispatch }: RowProps): JSX.Element {
+interface RowProps extends PaneProps {
+  readonly action: ActionView;
+  readonly typed: OwnNumbers | null;
+  readonly setTyped: (values: OwnNumbers) => void;
+}
+
+function Row({ action, typed: own, setTyped, state, dispatch }: RowProps): JSX.Element {
   const node = selectedNode(state);
   const base = state.cursor;
   const whole = node !== null && action.scope === 'module';
-  const typed = useTyped(action, dispatch);
+  const typed = useTyped(action, own, setTyped, dispatch);
   const ready = canAct(state) && !isApplying(state) && action.applies && typed.answered;
   const propose = (): void => {
     if (action.code !== '') {
@@ -160,8 +176,12 @@ interface Typed {
 }
 
 /** The numbers of a pass as a person types them; tried when the typing pauses. */
-function useTyped(action: ActionView, dispatch: PaneProps['dispatch']): Typed {
-  const [own, setOwn] = useState<Readonly<Record<string, number | null>> | null>(null);
+function useTyped(
+  action: ActionView,
+  own: OwnNumbers | null,
+  setOwn: RowProps['setTyped'],
+  dispatch: PaneProps['dispatch'],
+): Typed {
   const fields = action.numbers.map((one) => ({
     name: one.name,
     value: own !== null && one.name in own ? (own[one.name] ?? null) : one.value,

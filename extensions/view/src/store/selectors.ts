@@ -93,9 +93,16 @@ export function detail(state: State): DetailView | null {
 
 /** What applies: at the selected node, else to the module. */
 export function actions(state: State): readonly ActionView[] | null {
-  return selectedNode(state) === null
-    ? (state.actions[state.drawn] ?? null)
-    : (detail(state)?.actions ?? null);
+  const whole = state.actions[state.drawn] ?? null;
+  if (selectedNode(state) === null) {
+    return whole;
+  }
+  const here = detail(state)?.actions ?? null;
+  // Numbers are typed for the whole module, wherever: the last answer about them counts.
+  const typed = new Map(
+    whole?.filter((one) => one.numbers.length > 0).map((one) => [one.name, one]),
+  );
+  return here?.map((one) => (one.numbers.length > 0 ? (typed.get(one.name) ?? one) : one)) ?? null;
 }
 
 /** Those of some passes that a person's words are about: each word begins one of theirs. */
