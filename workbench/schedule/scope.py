@@ -362,6 +362,17 @@ def walk_statements(stmt: Stmt) -> Iterator[Stmt]:
     return (found for found, _ in enclosed(stmt))
 
 
+def defined_in(stmt: Stmt) -> set[NodeId]:
+    """The buffers that live only inside of a statement."""
+    found: set[NodeId] = set()
+    for inner in walk_statements(stmt):
+        if isinstance(inner, Allocate):
+            found.add(inner.buffer.id)
+        elif isinstance(inner, Block):
+            found.update(buffer.id for buffer in inner.allocations)
+    return found
+
+
 def replace_statement(body: Stmt, old: Stmt, new: Stmt | None) -> Stmt:
     """`body` with the statement `old` (by identity) replaced; None drops it from its sequence."""
     found = _replace(body, old, new)

@@ -209,3 +209,21 @@ def test_what_a_view_may_write_is_inapplicable() -> None:
 def test_loops_that_run_less_than_no_times(n: int) -> None:
     after = applied(parse(scripts.SHORT), CacheWrite(block="C", write_buffer_index="C"), n=n)
     assert "max(" in after.script()
+
+
+def test_scalars_of_a_block_are_not_counted_among_its_buffers() -> None:
+    text = """
+@T.prim_func
+def f(A: T.Buffer((8,), "float32"), C: T.Buffer((8,), "float32")):
+    for i in range(8):
+        with T.sblock("C"):
+            v = T.axis.spatial(8, i)
+            x: T.float32 = A[v] * T.float32(2)
+            C[v] = x + T.float32(1)
+"""
+    schedule = Schedule(parse(text))
+    schedule.cache_write("C", 0)
+    assert [block.name for block in schedule.get_blocks()] == ["C", "C_global"]
+    applied(parse(text), CacheWrite(block="C", write_buffer_index=0))
+    with pytest.raises(CompileError, match="no write buffer number `1`"):
+        Schedule(parse(text)).cache_write("C", 1)

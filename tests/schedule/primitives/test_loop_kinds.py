@@ -13,6 +13,7 @@ from workbench.schedule.primitives.bind import Bind
 from workbench.schedule.primitives.parallel import Parallel
 from workbench.schedule.primitives.rfactor import Rfactor
 from workbench.schedule.primitives.split import Split
+from workbench.schedule.primitives.store_at import StoreAt
 from workbench.schedule.primitives.unroll import Unroll
 from workbench.schedule.primitives.vectorize import Vectorize
 from workbench.script import parse
@@ -232,3 +233,36 @@ def f(A: T.Buffer((8, 4), "int32"), S: T.Buffer((4,), "int32")):
                 S[vi] = T.int32(5)
             S[vi] = S[vi] + A[vk, vi]
 """
+
+
+SCRATCH = """
+@T.prim_func
+def f(A: T.Buffer((8, 4), "float32"), C: T.Buffer((8, 4), "float32")):
+    B = T.alloc_buffer((4,), "float32")
+    for i in range(8):
+        for j in range(4):
+            B[j] = A[i, j] * T.float32(2)
+        for j in range(4):
+            C[i, j] = B[3 - j]
+"""
+
+
+def test_a_buffer_that_iterations_could_have_for_themselves_is_told() -> None:
+    module = parse(SCRATCH)
+    answer = answered(module, Parallel(loop="i"))
+    assert answer.kind is AnswerKind.ILLEGAL
+    assert answer.hint == '`store_at("B", "i")` gives each iteration a `B` of its own'
+    applied(module, StoreAt(buffer="B", loop="i"), Parallel(loop="i"))
+    kept = parse(SCRATCH.replace("    for i in", "    B[0] = A[0, 0]\n    for i in"))
+    assert not answered(kept, Parallel(loop="i")).hint
+    assert "store_at" not in answered(module, Vectorize(loop="i")).hint
+
+
+def test_what_lanes_cannot_have_is_told_with_what_helps() -> None:
+    text = SCRATCH.replace('    B = T.alloc_buffer((4,), "float32")\n', "").replace(
+        "        for j in range(4):\n            B",
+        '        B = T.alloc_buffer((4,), "float32")\n        for j in range(4):\n            B',
+    )
+    answer = answered(parse(text), Vectorize(loop="i"))
+    assert answer.message == "`i` cannot run in lanes: each iteration has a buffer `B` of its own"
+    assert answer.hint.startswith("a scalar that is set once can be a `T.let`")

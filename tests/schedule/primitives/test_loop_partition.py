@@ -123,9 +123,9 @@ def test_one_part_is_the_whole_loop() -> None:
         ((), "needs positive factors"),
         ((None, 1, None), "at most one of them None"),
         ((0, None), "positive"),
-        ((7,), "more than `i` has iterations"),
-        ((6, None), "more than `i` has iterations"),
-        ((4, 4), "more than `i` has iterations"),
+        ((7,), "take `7` iterations, more than `i` has: `6`"),
+        ((6, None), "take at least `7` iterations, more than `i` has: `6`"),
+        ((4, 4), "take `8` iterations, more than `i` has: `6`"),
     ],
 )
 def test_bad_parts(factors: tuple[int | None, ...], words: str) -> None:

@@ -144,7 +144,7 @@ def test_a_loop_that_reduces_nothing() -> None:
 def test_a_loop_without_a_reduction() -> None:
     answer = answered(parse(stages.ELEMENTWISE), Rfactor(loop="C.i"))
     assert answer.kind is AnswerKind.INAPPLICABLE
-    assert answer.message == "there are `0` reductions under the loop `i`, expected one"
+    assert answer.message == "there is no reduction under the loop `i`"
 
 
 def test_an_operand_that_reads_the_sum() -> None:

@@ -152,7 +152,7 @@ def test_names_are_free() -> None:
         ((None, None), "at most one of them None"),
         ((None, 0), "positive"),
         ((None, -2), "positive"),
-        ((2, 2), "do not cover the extent of `i`"),
+        ((2, 2), "make `4` iterations, which do not cover the extent of `i`, `6`"),
         ((None, 2.5), "got `[None, 2.5]`"),
         ((None, "4"), "got `[None, '4']`"),
         ((None, True), "positive"),

@@ -56,10 +56,13 @@ def factorable(scope: Scope, loop: For) -> Factorable:
     """
     found = _reductions(scope, loop)
     if len(found) != 1:
-        message = (
-            f"there are `{len(found)}` reductions under the loop `{loop.var.name}`, expected one"
-        )
-        hint = "`rfactor` takes one block at a time: take a loop around it alone" if found else ""
+        message = f"there are `{len(found)}` reductions under the loop `{loop.var.name}`"
+        message += ", expected one"
+        hint = "`rfactor` takes one block at a time: take a loop around it alone"
+        if not found:
+            message = f"there is no reduction under the loop `{loop.var.name}`"
+            hint = "expected an update such as `s = s + x`, by an associative operation, of an "
+            hint += "element that the loop does not move"
         raise RefusedError(inapplicable(message, loop.var.id, hint=hint))
     (block,) = found
     nest = nest_of(scope, block)

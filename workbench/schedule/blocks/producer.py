@@ -35,7 +35,13 @@ from workbench.schedule.blocks.nest import (
 from workbench.schedule.blocks.required_region import region
 from workbench.schedule.buffers.declared import left_to_analysis
 from workbench.schedule.refusal import RefusedError
-from workbench.schedule.scope import Scope, replace_statement, sequence, walk_statements
+from workbench.schedule.scope import (
+    Scope,
+    defined_in,
+    replace_statement,
+    sequence,
+    walk_statements,
+)
 from workbench.schedule.symbolic_box import Span, hull
 from workbench.schedule.touches import aliased, places_of, touches_of
 from workbench.support import NodeId
@@ -257,17 +263,6 @@ def _refuse_initial_alone(block: Block, buffers: Sequence[Var]) -> None:
         if block.init is not None and buffer.id not in updated:
             message = f"the init of `{block.name}` writes `{buffer.name}`, and its body does not"
             raise RefusedError(inapplicable(message, block.id, hint="`decompose_reduction` it"))
-
-
-def defined_in(stmt: Stmt) -> set[NodeId]:
-    """The buffers that live only inside of a statement."""
-    found: set[NodeId] = set()
-    for inner in walk_statements(stmt):
-        if isinstance(inner, Allocate):
-            found.add(inner.buffer.id)
-        elif isinstance(inner, Block):
-            found.update(buffer.id for buffer in inner.allocations)
-    return found
 
 
 def updates_in_place(block: Block) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from workbench.analysis.dependence import Answer, inapplicable
 from workbench.ir import Block, BufferType, For, Load, Stmt, Store, Var, walk
 from workbench.schedule.primitive import bad_parameter
-from workbench.schedule.scope import Scope
+from workbench.schedule.scope import Scope, defined_in
 
 STORAGE = ("global", "local", "shared")
 """Storage scopes to offer."""
@@ -64,12 +64,12 @@ def _once(buffers: Iterable[Var]) -> list[Var]:
 
 
 def read_buffer(scope: Scope, place: For | Block, which: int | str) -> Var | Answer:
-    """The buffer that a place reads, by position or name."""
+    """The buffer that a place reads, by position among those from outside of it, or by name."""
     return _chosen(scope, place, which, buffers_read(place), "read")
 
 
 def written_buffer(scope: Scope, place: For | Block, which: int | str) -> Var | Answer:
-    """The buffer that a place writes, by position or name."""
+    """The buffer that a place writes, by position among those from outside of it, or by name."""
     return _chosen(scope, place, which, buffers_written(place), "write")
 
 
@@ -77,10 +77,12 @@ def _chosen(
     scope: Scope, place: For | Block, which: int | str, found: list[Var], word: str
 ) -> Var | Answer:
     what = f"loop `{place.var.name}`" if isinstance(place, For) else f"block `{place.name}`"
-    names = ", ".join(f"`{buffer.name}`" for buffer in found) or "no buffer"
+    inside = defined_in(place)
+    outside = [buffer for buffer in found if buffer.id not in inside]
+    names = ", ".join(f"`{buffer.name}`" for buffer in outside) or "no buffer"
     if isinstance(which, int):
-        if 0 <= which < len(found):
-            return found[which]
+        if 0 <= which < len(outside):
+            return outside[which]
         message = f"{what} has no {word} buffer number `{which}`"
         raise bad_parameter(scope, "schedule/no-such-buffer", message, f"it {word}s {names}")
     wanted = scope.buffer(which)

@@ -11,6 +11,7 @@ from typing_extensions import override
 from workbench.analysis.dependence import Answer, AnswerKind, applies
 from workbench.ir import AxisKind, Block, For, LoopKind, TensorFunction
 from workbench.schedule.blocks.rfactoring import factored, factoring_keeps
+from workbench.schedule.buffers.storing import storable
 from workbench.schedule.primitive import Primitive, Rewritten, all_apply
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, uses, walk_statements
@@ -38,15 +39,31 @@ class LoopKindPrimitive(Primitive):
             yield cls(scope.name, scope.label(node))
 
 
-def independent(scope: Scope, loop: For) -> Answer:
-    """Whether the iterations of a loop may run at the same time, with a hint where they may not."""
+def independent(scope: Scope, loop: For, *, lanes: bool = False) -> Answer:
+    """Whether the iterations of a loop may run at the same time, with a hint where they may not.
+
+    `lanes`: together in vector lanes, which cannot have buffers of their own.
+    """
     answer = scope.dependences_around(loop).independent(loop.var.id)
-    if answer.kind is not AnswerKind.ILLEGAL or answer.hint or not _reduces(loop):
+    if answer.kind is not AnswerKind.ILLEGAL or answer.hint:
+        return answer
+    if not lanes and (buffer := _own(scope, loop, answer)):
+        call = f'`store_at("{buffer}", "{scope.label(loop)}")`'
+        return replace(answer, hint=f"{call} gives each iteration a `{buffer}` of its own")
+    if not _reduces(loop):
         return answer
     hint = _PARTS.get(scope.function, lambda: _parts(scope, loop), loop.var.id)
     return replace(answer, hint=hint)
 
 
+def _own(scope: Scope, loop: For, answer: Answer) -> str:
+    """The buffer of which an answer tells and that each iteration could have for itself."""
+    named = (b for b in scope.buffers if answer.message.find(f"`{b.name}`") >= 0)
+    mine = (b.name for b in named if storable(scope, b, loop).applies)
+    return _OWN.get(scope.function, lambda: next(mine, ""), loop.var.id)
+
+
+_OWN: IdentityMemo[TensorFunction, str] = IdentityMemo(32)
 _PARTS: IdentityMemo[TensorFunction, str] = IdentityMemo(32)
 
 

@@ -215,8 +215,8 @@ def _listed(scope: Scope, factors: object) -> tuple[int | None, ...]:
         message = f"expected a list of factors, got {found(factors)}"
         raise bad_parameter(scope, "schedule/bad-factor", message, "write `[None, 4]`")
     listed = tuple(cast("Iterable[object]", factors))
-    if not all(factor is None or is_whole(factor) for factor in listed):
-        message = f"expected whole numbers as factors, got {found(listed)}"
+    for wrong in (factor for factor in listed if not (factor is None or is_whole(factor))):
+        message = f"expected whole numbers as factors, got {found(wrong)}"
         raise bad_parameter(scope, "schedule/bad-factor", message)
     return cast("tuple[int | None, ...]", listed)
 

@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from workbench.analysis.arith import Facts
 from workbench.analysis.dependence import Answer, applies, inapplicable
+from workbench.analysis.dependence.spelling import spell
 from workbench.ir import (
     INDEX,
     BinaryOp,
@@ -128,8 +129,11 @@ class LoopPartition(Primitive):
         known = [f for f in factors if f is not None]
         total, open_ = sum(known), len(known) < len(factors)
         if facts.proves(loop.extent < total + int(open_)) is True:
-            message = f"parts `{factors}` are more than `{loop.var.name}` has iterations"
-            raise bad_parameter(scope, "schedule/bad-factor", message)
+            least = f"at least `{total + 1}`" if open_ else f"`{total}`"
+            message = f"parts `{factors}` take {least} iterations, more than `{loop.var.name}` has:"
+            message += f" `{spell(loop.extent)}`"
+            hint = "take smaller parts, or None for the rest"
+            raise bad_parameter(scope, "schedule/bad-factor", message, hint)
         if not open_ and facts.proves(loop.extent <= total) is not True:
             factors.append(None)
         ends = [facts.simplify(end) for end in _ends(factors, loop.extent)]

@@ -106,7 +106,8 @@ class Split(Primitive):
             rest = facts.simplify((loop.extent + (product - 1)) // product)
             return [rest if f is None else IntImm(f, dtype) for f in factors]
         if facts.proves(loop.extent <= product) is not True:
-            message = f"factors `{list(factors)}` do not cover the extent of `{loop.var.name}`"
+            message = f"factors `{list(factors)}` make `{product}` iterations, which do not cover "
+            message += f"the extent of `{loop.var.name}`, `{spell(loop.extent)}`"
             hint = "use None for one of them"
             raise bad_parameter(scope, "schedule/bad-factor", message, hint)
         return [IntImm(f, dtype) for f in known]

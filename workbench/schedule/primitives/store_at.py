@@ -8,15 +8,15 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from workbench.analysis.dependence import Answer, inapplicable
-from workbench.analysis.dependence.lifetimes import written_in_iteration
+from workbench.analysis.dependence import Answer
 from workbench.ir import Allocate, Block, BufferRegion, For, Stmt, TensorFunction, Var, as_dim
 from workbench.schedule.buffers.accesses import accesses
-from workbench.schedule.buffers.caching import named_twice, not_redirected
+from workbench.schedule.buffers.caching import named_twice
 from workbench.schedule.buffers.footprint import facts_around, hull
 from workbench.schedule.buffers.mentions import accesses_buffer
 from workbench.schedule.buffers.operands import is_parameter, plain_buffer
 from workbench.schedule.buffers.redirect import redirected, shifted_by
+from workbench.schedule.buffers.storing import defined_inside, defines, storable
 from workbench.schedule.primitive import Primitive, Rewritten
 from workbench.schedule.scope import Scope, replace_statement, walk_statements
 
@@ -52,12 +52,7 @@ class StoreAt(Primitive):
 
     @override
     def check(self, scope: Scope) -> Answer:
-        buffer, loop = scope.buffer(self.buffer), scope.loop(self.loop)
-        refused = _refused(scope, buffer, loop)
-        if refused is not None:
-            return refused
-        nest = scope.holding((*scope.paths[loop.var.id], loop))
-        return written_in_iteration(nest, buffer.id, loop)
+        return storable(scope, scope.buffer(self.buffer), scope.loop(self.loop))
 
     @override
     def rewrite(self, scope: Scope) -> Rewritten:
@@ -78,32 +73,8 @@ class StoreAt(Primitive):
         for buffer in scope.buffers:
             inside = accesses_buffer(node, buffer.id)
             given = is_parameter(scope, buffer) or named_twice(scope, buffer) is not None
-            if inside and not given and not _defined_in(node, buffer):
+            if inside and not given and not defined_inside(node, buffer):
                 yield cls(scope.name, buffer.name, scope.label(node))
-
-
-def _refused(scope: Scope, buffer: Var, loop: For) -> Answer | None:
-    name = buffer.name
-    if is_parameter(scope, buffer):
-        message = f"`{name}` is a parameter: it lives where the caller put it"
-        return inapplicable(message, buffer.id, hint="`cache_read` or `cache_write` it")
-    if not accesses_buffer(loop, buffer.id) or _defined_in(loop, buffer):
-        message = f"loop `{loop.var.name}` does not access `{name}`, or has one of its own"
-        return inapplicable(message, loop.var.id)
-    if accesses_buffer(scope.replaced(loop, None).body, buffer.id):
-        message = f"`{name}` is accessed outside of loop `{loop.var.name}` as well"
-        return inapplicable(message, loop.var.id, hint="move that under the loop: `compute_at`")
-    return named_twice(scope, buffer) or not_redirected([scope.function.body], buffer)
-
-
-def _defined_in(stmt: Stmt, buffer: Var) -> bool:
-    return any(_defines(inner, buffer) for inner in walk_statements(stmt))
-
-
-def _defines(stmt: Stmt, buffer: Var) -> bool:
-    if isinstance(stmt, Block):
-        return any(b.id == buffer.id for b in stmt.allocations)
-    return isinstance(stmt, Allocate) and stmt.buffer.id == buffer.id
 
 
 def _without_definition(function: TensorFunction, small: Var) -> TensorFunction:
@@ -111,7 +82,7 @@ def _without_definition(function: TensorFunction, small: Var) -> TensorFunction:
     if any(b.id == small.id for b in function.allocations):
         kept = tuple(b for b in function.allocations if b.id != small.id)
         return replace(function, allocations=kept)
-    old = next(stmt for stmt in walk_statements(function.body) if _defines(stmt, small))
+    old = next(stmt for stmt in walk_statements(function.body) if defines(stmt, small))
     if isinstance(old, Allocate):
         new: Stmt = old.body
     else:

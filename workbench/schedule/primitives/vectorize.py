@@ -57,7 +57,7 @@ class Vectorize(LoopKindPrimitive):
         answer = _runs_in_lanes(loop)
         if not answer.applies:
             return answer
-        answer = independent(scope, loop)
+        answer = independent(scope, loop, lanes=True)
         if not answer.applies:
             return answer
         lowered = lower(_alone(scope, loop), IdSource(scope.ids.next))
@@ -76,7 +76,7 @@ def _runs_in_lanes(loop: For) -> Answer:
             varying.update(axis.var.id for axis in stmt.axes if _varies(varying, axis.value))
         reason = _differs(stmt, varying)
         if reason:
-            return _refused(loop, reason)
+            return _refused(loop, reason, _hint(stmt))
     return applies()
 
 
@@ -96,15 +96,30 @@ def _differs(stmt: Stmt, varying: set[NodeId]) -> str:
             return ""
 
 
+def _hint(stmt: Stmt) -> str:
+    match stmt:
+        case Allocate() | Block():
+            return "a scalar that is set once can be a `T.let`; else vectorize a loop inside"
+        case While():
+            return "`parallel` runs each iteration by itself"
+        case For(kind=kind) if kind not in {LoopKind.SERIAL, LoopKind.UNROLLED}:
+            return "vectorize the innermost loop alone"
+        case _:
+            return _SPLIT
+
+
 def _varies(varying: set[NodeId], expr: PrimExpr) -> bool:
     return not varying.isdisjoint(free_vars(expr))
 
 
-def _refused(loop: For, reason: str) -> Answer:
+_SPLIT = "split it and reorder the inner part to the inside"
+
+
+def _refused(loop: For, reason: str, hint: str = _SPLIT) -> Answer:
     return inapplicable(
         f"`{loop.var.name}` cannot run in lanes: {reason}",
         loop.var.id,
-        hint="split it and reorder the inner part to the inside",
+        hint=hint,
     )
 
 
