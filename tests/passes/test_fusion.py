@@ -36,6 +36,7 @@ from workbench.passes import (
     LegalizeOps,
     PassResult,
     ScheduleDefault,
+    TransformLayouts,
 )
 from workbench.rewrite import FUSED, ModuleEditor, PatternRule, outline
 
@@ -422,3 +423,28 @@ def test_a_group_whose_arguments_do_not_say_a_dimension_is_none() -> None:
         module = step(module).module
     x = np.random.default_rng(0).normal(size=7).astype("float32")
     np.testing.assert_allclose(wb.build(module)(x), run(original, x), rtol=1e-6)
+
+
+ROWS_IN_BLOCKS = """
+@I.ir_module
+class Module:
+    @R.function
+    def main(
+        x: R.Tensor(("n", 8), "float32"), w: R.Tensor((8, 8), "float32"),
+        b: R.Tensor((8,), "float32")
+    ):
+        n = T.int64()
+        with R.dataflow():
+            h = R.matmul(x, w)
+            hb = R.add(h, b)
+            y = R.nn.relu(hb)
+            R.output(y)
+        return y
+"""
+
+
+def test_why_a_group_could_not_grow_comes_before_the_group_that_the_reader_is_in() -> None:
+    blocks = TransformLayouts((("h", "x1", "lambda i, j: (i // 4, j, i % 4)"),))
+    fused = FuseOps()(blocks(LegalizeOps()(wb.parse(ROWS_IN_BLOCKS)).module).module)
+    assert calls(fused.module) == ["matmul_layout", "fused_add_relu"]
+    assert "`h` -> `hb`: a function of the group would not know `n`" in remarks(fused)

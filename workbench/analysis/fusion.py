@@ -47,8 +47,10 @@ class _Made:
     closings: Closings
     seeds: dict[NodeId, Binding] = field(default_factory=dict[NodeId, Binding])
     """The first member of the group of a value."""
-    reasons: dict[NodeId, str] = field(default_factory=dict[NodeId, str])
-    """Why a value was left out of a group that it could have been in."""
+    reasons: dict[tuple[NodeId, NodeId], str] = field(
+        default_factory=dict[tuple[NodeId, NodeId], str]
+    )
+    """Why a group, by its first member, could not end with a value."""
 
 
 def fusion_plan(module: IRModule, function: GraphFunction) -> FusionPlan:
@@ -132,7 +134,7 @@ def _grow(seed: Binding, made: _Made) -> list[Binding]:
             break
         last = closing
         if gap := growing.gap():
-            made.reasons.setdefault(last, gap)
+            made.reasons[seed.var.id, last] = gap
         else:
             closed = len(growing.members)
     return [*growing.members.values()][:closed]

@@ -32,20 +32,20 @@ class _Result:
 
     facts: FusionFacts
     seeds: Mapping[NodeId, Binding]
-    reasons: Mapping[NodeId, str]
+    reasons: Mapping[tuple[NodeId, NodeId], str]
     full: frozenset[NodeId]
 
 
 def edges_apart(
     facts: FusionFacts,
     seeds: Mapping[NodeId, Binding],
-    reasons: Mapping[NodeId, str],
+    reasons: Mapping[tuple[NodeId, NodeId], str],
     full: frozenset[NodeId],
 ) -> tuple[Edge, ...]:
     """The edges that are inside no group, in program order, with the first reason that holds.
 
-    `seeds` has the first member of each value's group, `reasons` why a value was left out of one,
-    `full` the first members of groups that cannot grow. Linear in the uses.
+    `seeds` has the first member of each value's group, `reasons` why one could not end with a
+    value, `full` the first members of groups that cannot grow. Linear in the uses.
     """
     return tuple(_edges(_Result(facts, seeds, reasons, full)))
 
@@ -83,8 +83,8 @@ def _why(producer: Binding, consumer: Binding, made: _Result) -> str:
         or _between(producer, consumer, facts)
         or obstacle(seed, [producer], consumer, facts)
         or _read_elsewhere(producer, consumer, made)
+        or made.reasons.get((seed.var.id, consumer.var.id))
         or _in_other_group(producer, consumer, made)
-        or made.reasons.get(consumer.var.id)
         or f"the rest of what `{consumer.var.name}` reads is not in the group"
     )
 
@@ -142,6 +142,8 @@ def _in_other_group(producer: Binding, consumer: Binding, made: _Result) -> str:
     if group is not None and group.var.id in made.full:
         return f"the group of `{group.var.name}` has as many members as a group may have"
     other = made.seeds.get(consumer.var.id)
+    if other is consumer:
+        return f"`{consumer.var.name}` begins a group of its own"
     if other is not None:
         return f"`{consumer.var.name}` belongs to the group of `{other.var.name}`"
     return ""

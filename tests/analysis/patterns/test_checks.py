@@ -13,6 +13,7 @@ from workbench.analysis.patterns import (
     anything,
     constant,
     find,
+    item,
     library,
     op,
     register_library_pattern,
@@ -132,3 +133,8 @@ def test_words_refuse_what_they_do_not_take(make: Callable[[], Pattern], said: s
     (fault,) = caught.value.diagnostics
     assert fault.code.startswith("call/")
     assert said in fault.message
+
+
+def test_fields_are_counted_from_the_first() -> None:
+    with pytest.raises(CompileError, match="position of a field, an integer from 0 on"):
+        item(op("split"), -1)

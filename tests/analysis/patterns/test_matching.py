@@ -68,7 +68,12 @@ def test_without_any_order_the_near_miss_says_what_was_found() -> None:
     assert matches(pattern) == []
     (miss,) = near(pattern)
     assert miss.root.var.name == "c"
-    assert miss.reason == "expected a call of `matmul`, found another kind of value at `k`"
+    assert miss.reason == "expected a call of `matmul`, found a constant at `k`"
+
+
+def test_the_near_miss_says_which_field_was_found_in_place_of_a_call() -> None:
+    (miss,) = near(op("exp", op("nn.relu")))
+    assert miss.reason == "expected a call of `nn.relu`, found field `0` of a tuple at `f`"
 
 
 def test_the_same_pattern_object_is_the_same_value() -> None:

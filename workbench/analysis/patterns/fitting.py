@@ -13,15 +13,20 @@ from workbench.ir import (
     Alias,
     Arg,
     Binding,
+    CallFunction,
     CallOp,
     CallPacked,
     CallTIR,
+    CallTIRInplace,
     Constant,
     GraphExpr,
     GraphFunction,
+    IfThenElse,
     IRModule,
+    MatchCast,
     TensorFunction,
     TensorType,
+    TupleItem,
     Type,
     Var,
     find_operator,
@@ -184,8 +189,22 @@ def _shown(value: GraphExpr) -> str:
     match value:
         case CallOp(op=name) | CallPacked(symbol=name) | CallTIR(callee=name):
             return f"`{name}`"
+        case CallFunction(callee=name):
+            return f"the graph function `{name}`"
+        case CallTIRInplace(callee=name):
+            return f"`{name}`, over its arguments,"
+        case TupleItem(index=index):
+            return f"field `{index}` of a tuple"
+        case IfThenElse():
+            return "a branch"
+        case MatchCast():
+            return "a check"
+        case Alias(value=Constant()):
+            return "a constant"
+        case Alias():
+            return "another name of a value"
         case _:
-            return "another kind of value"
+            assert_never(value)
 
 
 def _uncomputed(leaf: Arg) -> str:

@@ -178,7 +178,14 @@ def library(symbol: str | tuple[str, ...], *args: Pattern) -> CallTo:
 
 @_checked
 def item(value: Pattern, index: int) -> Item:
-    """Field `index` of a tuple."""
+    """Field `index` of a tuple, from 0 on.
+
+    Raises:
+        CompileError: `call/wrong-kind` for one below 0.
+    """
+    if index < 0:
+        message = f"`item` takes the position of a field, an integer from 0 on, got `{index}`"
+        raise CompileError(Diagnostic("call/wrong-kind", message))
     return Item(_pattern(value), index)
 
 
