@@ -106,7 +106,8 @@ def _contraction_form(function: TensorFunction) -> LibraryForm | None:
     params = {p.id for p in function.params}
     if form is None or any(buffer.id not in params for buffer in form.inputs):
         return None
-    return form
+    results = params.intersection(stage.buffer.id for stage in found)
+    return form if len(results) == 1 else None  # a library gives one value
 
 
 def _starts_at_zero(stage: Stage) -> bool:

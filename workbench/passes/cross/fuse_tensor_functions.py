@@ -26,6 +26,8 @@ from workbench.ir import (
     Stmt,
     TensorFunction,
     TensorType,
+    TupleType,
+    TupleValue,
     Var,
     structurally_equal,
 )
@@ -84,12 +86,13 @@ class FuseTensorFunctions(Rule):
         call, out = binding.value, binding.var.type
         fused = editor.function(call.callee)
         assert isinstance(fused, GraphFunction)
-        assert isinstance(out, TensorType)
+        given = out.fields if isinstance(out, TupleType) else (out,)
+        out_types = tuple(type_ for type_ in given if isinstance(type_, TensorType))
         name = f"{call.callee}{SUFFIX}"
         if name in editor.base or name not in editor.current:
             name = editor.add_function(name, _merged(editor, fused))
         editor.replace_value(
-            site.function, site.nodes[0], CallTIR(name, call.args, (out,)), self.name
+            site.function, site.nodes[0], CallTIR(name, call.args, out_types), self.name
         )
         refs = tuple(NodeRef(call.callee, b.var.id) for b in fused.bindings)
         result = (NodeRef(site.function, site.nodes[0]),)
@@ -147,11 +150,27 @@ def _why_not(module: IRModule, function: GraphFunction) -> str:
             return f"`{binding.var.name}` has several outputs or scalar arguments"
         if not isinstance(module[call.callee], TensorFunction):
             return f"`{call.callee}` is no tensor function"
-    return "" if isinstance(function.result, Var) else "the function returns a tuple"
+    results = _results(function)
+    if not results:
+        return "it gives something else than tensors"
+    if len(results) == 1 and function.result != results[0]:
+        return "it gives a tuple of one value, which no call of a tensor function does"
+    given = {var.id for var in results}
+    if not given.issubset(binding.var.id for binding in function.bindings):
+        return "it gives a parameter back"
+    return "" if len(given) == len(results) else "it gives one value twice"
+
+
+def _results(function: GraphFunction) -> tuple[Var, ...] | None:
+    """The tensors that a group gives; None where it gives something else."""
+    result = function.result
+    leaves = result.fields if isinstance(result, TupleValue) else (result,)
+    tensors = [v for v in leaves if isinstance(v, Var) and isinstance(v.type, TensorType)]
+    return tuple(tensors) if len(tensors) == len(leaves) else None
 
 
 def merge(editor: ModuleEditor, function: GraphFunction) -> TensorFunction:
-    """The calls of a fused function as one tensor function.
+    """The calls of a fused function as one tensor function, with a parameter for each result.
 
     Bodies in order, intermediates as buffers.
     """
@@ -169,9 +188,9 @@ def merge(editor: ModuleEditor, function: GraphFunction) -> TensorFunction:
         body, local = renaming.inline(callee, (*args, buffers[binding.var.id]))
         bodies += body.body if isinstance(body, Seq) else (body,)
         allocations += [*local, buffers[binding.var.id]]
-    result = function.result
-    assert isinstance(result, Var)
-    params = (*(buffers[p.id] for p in function.params), buffers[result.id])
-    kept = tuple(a for a in allocations if a.id != result.id)
+    results = [buffers[var.id] for var in _results(function) or ()]
+    params = (*(buffers[p.id] for p in function.params), *results)
+    given = {var.id for var in results}
+    kept = tuple(a for a in allocations if a.id not in given)
     whole = bodies[0] if len(bodies) == 1 else Seq(tuple(bodies))
     return TensorFunction(params, whole, kept, (("noalias", True),), next_id=renaming.ids.next)
