@@ -26,7 +26,26 @@ class Module:
 """))
 s
 '''
+LONG = "PutTheSoftmaxOfEachHeadIntoOneKernelWithoutScratchMemory"
+LONG_PASS = f"""
+from dataclasses import dataclass
+from typing import ClassVar
+from workbench.rewrite import Pass, PassResult
+
+@dataclass(frozen=True)
+class {LONG}(Pass):
+    name: ClassVar[str] = "long"
+
+    def run(self, module):
+        return wb.passes.LegalizeOps()(module)
+
+s.apply({LONG}())
+"""
 NEIGHBOUR = "2 + 2"
+MIDDLES = """title => [...title.children].map(part => {
+  const box = part.getBoundingClientRect();
+  return box.top + box.height / 2;
+})"""
 ACTIVE = "() => window.jupyterapp.shell.currentWidget.content.activeCellIndex"
 MODE = "() => window.jupyterapp.shell.currentWidget.content.mode"
 AXE = Path("extensions") / "node_modules" / "axe-core" / "axe.min.js"
@@ -117,6 +136,29 @@ def test_panes_stack_in_a_narrow_window(browser: Browser, server: Server, reposi
         assert details["y"] >= graph["y"] + graph["height"] - 1
         wide = "root => root.scrollWidth - root.clientWidth"
         assert view.root.evaluate(wide) <= 1
+        assert lab.errors == []
+
+
+@pytest.mark.parametrize("width", [840, 1400])
+@pytest.mark.parametrize("at", [0, 1])
+def test_long_names_are_cut_and_told_in_full(
+    browser: Browser, server: Server, repository: Path, width: int, at: int
+) -> None:
+    with open_page(browser, server, repository, width=width) as lab:
+        lab.open(lab.write("long.ipynb", PROGRAM, LONG_PASS))
+        lab.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+        lab.run(0)
+        view = View(lab, PROGRAM)
+        view.wait()
+        lab.run(1)
+        view.checked(1)
+        view.step(at).click()
+        whole = f"head: step 1 · {LONG}"
+        expect(view.head).to_contain_text(whole)
+        expect(view.head).to_have_attribute("title", whole)
+        view.screenshot(f"looks-title-{width}-{at}")
+        tops = view.root.locator(".wb-title").evaluate(MIDDLES)
+        assert max(tops) - min(tops) < 6, tops
         assert lab.errors == []
 
 

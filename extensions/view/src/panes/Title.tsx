@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from 'preact/hooks';
 import type { JSX } from 'preact';
+import type { StepView } from '../protocol/generated.js';
 import { canAct, isApplying, moduleOf, stepOf } from '../store/selectors.js';
 import type { State } from '../store/state.js';
 import type { PaneProps } from './props.js';
@@ -14,11 +15,13 @@ export function Title({ state, dispatch }: PaneProps): JSX.Element {
   const live = canAct(state);
   return (
     <div class="wb-title">
-      <span class="wb-title-name">{session?.name ?? 'workbench'}</span>
+      <span class="wb-title-name" title={session?.name}>
+        {session?.name ?? 'workbench'}
+      </span>
       <Functions state={state} dispatch={dispatch} />
       {head !== null && (
-        <span class="wb-head">
-          head: step {head.index} · {head.name}
+        <span class="wb-head" title={headText(head)}>
+          {headText(head)}
         </span>
       )}
       <Verdict state={state} dispatch={dispatch} />
@@ -68,6 +71,10 @@ export function Title({ state, dispatch }: PaneProps): JSX.Element {
   );
 }
 
+function headText(head: StepView): string {
+  return `head: step ${head.index} · ${head.name}`;
+}
+
 /** Opens and closes the memory plan of the graph function that is drawn. */
 function Memory({ state, dispatch }: PaneProps): JSX.Element | null {
   if (state.graph === '') {
@@ -106,7 +113,9 @@ function Verdict({ state, dispatch }: PaneProps): JSX.Element | null {
   if (first === null) {
     return (
       <>
-        <span class={tone}>{where + verdict.text}</span>
+        <span class={tone} title={where + verdict.text}>
+          {where + verdict.text}
+        </span>
         {at}
       </>
     );
