@@ -320,3 +320,19 @@ def test_options_and_the_pass_have_one_limit(name: str) -> None:
         said.append(caught.value.diagnostics[0].message.split(" is ")[1])
     assert said[0] == said[1]
     assert said[0].startswith("a number from ")
+
+
+@pytest.mark.parametrize("name", ["reorder", "fuse"])
+def test_a_list_of_loops_where_they_go_one_by_one(name: str) -> None:
+    schedule = Schedule(MODULE)
+    with pytest.raises(CompileError) as caught:
+        getattr(schedule, name)(["i", "j"])
+    assert caught.value.diagnostics[0].hint == "give them one by one: `*loops`"
+
+
+@pytest.mark.parametrize("name", ["bounds", "proves", "simplify"])
+def test_a_question_about_a_place_is_text(name: str) -> None:
+    schedule = Schedule(MODULE)
+    with pytest.raises(CompileError) as caught:
+        getattr(schedule.facts(schedule.get_loops(schedule.get_blocks()[0])[0]), name)(3)
+    assert caught.value.diagnostics[0].code == "call/wrong-kind"

@@ -81,7 +81,8 @@ def _check_places(
         several = signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
         for value in cast("tuple[object, ...]", bound[name]) if several else (bound[name],):
             if not fits(value, hint):
-                raise _no_place(str(getattr(schedule, "function", "")), value, hint)
+                listed = name if several and type(value) in {list, tuple} else ""
+                raise _no_place(str(getattr(schedule, "function", "")), value, hint, listed)
 
 
 def _alternatives(hint: object) -> tuple[object, ...]:
@@ -90,7 +91,8 @@ def _alternatives(hint: object) -> tuple[object, ...]:
     return typing.get_args(item)
 
 
-def _no_place(function: str, value: object, hint: object) -> CompileError:
+def _no_place(function: str, value: object, hint: object, listed: str) -> CompileError:
+    """`listed` names the argument that takes several one by one and got a list of them."""
     kinds = [*typing.get_args(hint), hint]
     lists = [kind for kind in kinds[:-1] if typing.get_args(kind)]
     kinds += [kind for item in lists for kind in _alternatives(item)]
@@ -104,6 +106,8 @@ def _no_place(function: str, value: object, hint: object) -> CompileError:
             "schedule/not-a-place",
             f"expected {words}, got {found(value)}",
             function=function,
-            hint='take it from `get_loops` or `get_block`, or say its name: `"i"`',
+            hint=f"give them one by one: `*{listed}`"
+            if listed
+            else 'take it from `get_loops` or `get_block`, or say its name: `"i"`',
         )
     )

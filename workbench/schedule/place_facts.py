@@ -29,8 +29,10 @@ from workbench.ir import (
 from workbench.schedule.facts import facts_at, facts_inside, loads
 from workbench.schedule.scope import Scope, place_id
 from workbench.support import NodeId
+from workbench.support.kinds import methods_check_kinds
 
 
+@methods_check_kinds()
 @dataclass(frozen=True)
 class PlaceFacts:
     """What is known at a loop or block: shown as text, or asked one by one.
@@ -94,7 +96,7 @@ class PlaceFacts:
         """An index expression in normal form, equal wherever the place is reached.
 
         Raises:
-            CompileError: `analysis/not-an-index`.
+            CompileError: `analysis/not-an-index`, `call/wrong-kind`.
         """
         known = self.known
         return in_full(recombined(known.simplify(self._names().read(text)), known))
@@ -103,7 +105,7 @@ class PlaceFacts:
         """The lowest and highest value of an index expression, None where unbounded.
 
         Raises:
-            CompileError: `analysis/not-an-index`.
+            CompileError: `analysis/not-an-index`, `call/wrong-kind`.
         """
         return Interval(*self._ends(self._names().read(text)))
 
@@ -111,7 +113,7 @@ class PlaceFacts:
         """Whether a condition always holds here (True), never (False), or neither is proved.
 
         Raises:
-            CompileError: `analysis/not-an-index`.
+            CompileError: `analysis/not-an-index`, `call/wrong-kind`.
         """
         known, condition = self.known, self._names().read(text)
         answer = known.proves(condition)

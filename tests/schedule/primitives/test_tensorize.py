@@ -306,6 +306,8 @@ def test_another_layout() -> None:
         "expected `B` row-major with its last dimension contiguous, found it along dimension 0 "
         "of `B`"
     )
+    answer = answered(module, Tensorize(loop="i_1", intrinsic="fma_4x16_f32"))
+    assert answer.hint == "`transform_layout` makes another layout of `B`"
 
 
 def test_a_guard() -> None:

@@ -66,7 +66,7 @@ def missing(model: Model, loop: NodeId) -> Answer:
             for node in walk(statement.node):
                 if isinstance(node, For) and node.var.id == loop:
                     return unproved(f"the loop `{node.var.name}` lies under a `while`", loop)
-    return inapplicable("the loop is gone", loop)
+    return inapplicable("the loop is gone", loop, hint="loops are known by `get_loop(name).id`")
 
 
 def _encloses(model: Model, outer: NodeId, inner: NodeId) -> bool:

@@ -340,7 +340,8 @@ class _Matcher:
         faults = [layout_fault(own, box, self.state.symbols) for box in boxes]
         fitting = next((n for n, fault in enumerate(faults) if not fault), None)
         if fitting is None:
-            raise MismatchError(faults[0])
+            hint = f"`transform_layout` makes another layout of `{boxes[0].source.name}`"
+            raise MismatchError(faults[0], hint)
         self.state.regions[own.id] = boxes[fitting]
 
     def _value(self, expr: PrimExpr) -> PrimExpr:
