@@ -13,8 +13,9 @@ from playwright.sync_api import expect
 from tests.ui.journey import BAR, assert_bar
 from tests.ui.lab import Lab
 from tests.ui.view import SECONDS, View
+from tests.weather import weather
 
-WEATHER = """
+WEATHER = f"""
 import numpy as np
 import workbench as wb
 from workbench import I, R
@@ -25,32 +26,7 @@ def tell(x):
     log.append(round(float(x.sum()), 3))
     return x
 
-@I.ir_module
-class Weather:
-    @R.function(pure=False)
-    def main(x: R.Tensor((4,), "float32"), sunny: R.Tensor((), "bool")):
-        with R.dataflow():
-            a = R.exp(x)
-            b = R.negative(a)
-            R.output(a, b)
-        first = R.call_packed(tell, b, ty_args=(R.Tensor((4,), "float32"),))
-        with R.dataflow():
-            d = R.nn.relu(a)
-            c = R.multiply(d, b)
-            R.output(c)
-        if sunny:
-            warm = R.call_packed(tell, c, ty_args=(R.Tensor((4,), "float32"),))
-            with R.dataflow():
-                e = R.tanh(c)
-                g = R.add(e, a)
-                R.output(g)
-            y = R.call_packed(tell, g, ty_args=(R.Tensor((4,), "float32"),))
-        else:
-            cold = R.call_packed(tell, x, ty_args=(R.Tensor((4,), "float32"),))
-            y = R.subtract(c, a)
-        last = R.call_packed(tell, y, ty_args=(R.Tensor((4,), "float32"),))
-        return last
-
+{weather("tell")}
 x = np.array([0.5, -1.0, 2.0, 0.25], "float32")
 weather = wb.open(Weather)
 weather.inputs(x, np.array(True))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import workbench as wb
+from tests.weather import weather
 from workbench.ir import IRModule, LibraryFunction, register_library
 from workbench.session import Session
 from workbench.session.naming import exact_name, find_value
@@ -17,28 +18,7 @@ from workbench.view.module_views import static_view
 from workbench.view.protocol import FunctionView, NodeView
 from workbench.view.views import SessionViews
 
-WEATHER = """
-@I.ir_module
-class Weather:
-    @R.function(pure=False)
-    def main(x: R.Tensor((4,), "float32"), sunny: R.Tensor((), "bool")):
-        with R.dataflow():
-            a = R.exp(x)
-            b = R.negative(a)
-            R.output(a, b)
-        first = R.call_packed("test.tell", b, ty_args=(R.Tensor((4,), "float32"),))
-        if sunny:
-            warm = R.call_packed("test.tell", b, ty_args=(R.Tensor((4,), "float32"),))
-            with R.dataflow():
-                e = R.tanh(b)
-                g = R.add(e, a)
-                R.output(g)
-            y = R.call_packed("test.tell", g, ty_args=(R.Tensor((4,), "float32"),))
-        else:
-            y = R.subtract(b, a)
-        last = R.call_packed("test.tell", y, ty_args=(R.Tensor((4,), "float32"),))
-        return last
-"""
+WEATHER = weather('"test.tell"', cold=False)
 NESTED = """
 @I.ir_module
 class Nested:
@@ -174,7 +154,7 @@ def test_an_if_in_a_fused_function_lies_in_the_group_of_its_call() -> None:
 
 def test_calls_in_arms_are_counted() -> None:
     view = static_view(wb.parse(WEATHER))
-    assert view.calls == {"op": 5, "tensor": 0, "library": 4}
+    assert view.calls == {"op": 7, "tensor": 0, "library": 4}
 
 
 def test_effects_are_ordered_through_both_arms() -> None:
@@ -189,10 +169,10 @@ def test_effects_are_ordered_through_both_arms() -> None:
 def test_a_pass_marks_what_it_did_in_an_arm(session: Session) -> None:
     views = done(session, "LegalizeOps")
     step = views.history().steps[1]
-    assert (step.label, step.rewritten) == ("LegalizeOps ~5", 5)
+    assert (step.label, step.rewritten) == ("LegalizeOps ~7", 7)
     nodes = {n.key: n for n in views.module(1).functions[0].nodes}
     changed = {n.label for n in nodes.values() if n.change == "rewritten"}
-    assert changed == {"exp", "negative", "tanh", "add", "subtract"}
+    assert changed == {"exp", "negative", "relu", "multiply", "tanh", "add", "subtract"}
     assert {"e", "g", "a", "b"} < set(views.diff(0, 1).names.values())
 
 
@@ -219,7 +199,7 @@ def test_details_of_an_if_say_what_it_reads_and_have_all_of_its_text(session: Se
     views = done(session)
     detail = views.detail(0, named_if(views, 0))
     assert detail.title == "y = if sunny"
-    assert detail.arguments == ["sunny: bool[]", "b: f32[4]", "a: f32[4]"]
+    assert detail.arguments == ["sunny: bool[]", "c: f32[4]", "a: f32[4]"]
     assert "`then` gives y = test.tell" in detail.facts
     assert "`else` gives y = subtract" in detail.facts
     text = "".join(token.text for token in detail.script)
