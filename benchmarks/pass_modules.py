@@ -82,6 +82,22 @@ def _inner() -> GraphFunction:
     return inner.build(inner.emit(CallOp("nn.relu", (doubled,)), type_=SQUARE), private=True)
 
 
+def nested_calls(size: int) -> IRModule:
+    """Functions of ten bindings and a call of the next one."""
+    functions: list[tuple[str, GraphFunction]] = []
+    count = -(-size // 11)
+    for number in range(count):
+        builder = GraphBuilder()
+        y = builder.param("x", SQUARE)
+        for _ in range(10):
+            y = builder.emit(CallOp("nn.relu", (y,)), type_=SQUARE)
+        if number + 1 < count:
+            y = builder.emit(CallFunction(f"f{number + 1}", (y,)), type_=SQUARE)
+        name = f"f{number}" if number else "main"
+        functions.append((name, builder.build(y, private=number > 0)))
+    return IRModule(tuple(functions))
+
+
 def branches(size: int) -> IRModule:
     """Choices between two branches of two bindings each."""
     ids = IdSource()

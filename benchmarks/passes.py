@@ -90,6 +90,7 @@ def _of_graphs() -> list[Case]:
         Case(passes.BindParameters({"w": np.zeros((8, 8), "float32")}), given.chain),
         Case(passes.BindSymbolicVariables({"n": 8}), given.symbolic),
         Case(passes.InlinePrivateFunctions(), given.calls),
+        Case(passes.InlinePrivateFunctions(), given.nested_calls, "each calls the next"),
         Case(passes.LambdaLift(), given.branches),
         Case(passes.CanonicalizeBindings(), given.names),
         Case(passes.EliminateCommonSubexpressions(), given.repeated),
