@@ -209,4 +209,32 @@ sch.fuse('i_0', 'j', 'i_1', 'k')
 sch.rfactor('i_0_j_i_1_k_fused')
 """,
     ),
+    "reverse_compute_at under a loop that comes back to elements": (
+        """\
+@T.prim_func
+def f(in1: T.Buffer((2, 4,), "int32"), out4: T.Buffer((2,), "int32")):
+    t2 = T.alloc_buffer((2, 4,), "int32")
+    for i2 in range(2):
+        with T.sblock("t2"):
+            vi = T.axis.spatial(2, i2)
+            w3 = T.match_buffer(in1[vi, 0:4], (1, 4), "int32")
+            for j2 in range(4):
+                with T.sblock("t2_e"):
+                    vj = T.axis.spatial(4, j2)
+                    t2[vi, vj] = (w3[0, 4 - 1 - vj] * T.int32(3))
+    for k in range(4):
+        for i5 in range(2):
+            with T.sblock("out4"):
+                vi = T.axis.spatial(2, i5)
+                vk = T.axis.reduce(4, k)
+                with T.init():
+                    out4[vi] = T.int32(1)
+                out4[vi] = T.if_then_else(t2[vi, vk] <= out4[vi], t2[vi, vk], out4[vi])
+""",
+        """\
+sch.fuse('k', 'i5')
+sch.compute_at(block='t2', loop='k_i5_fused')
+sch.reverse_compute_at(block='out4', loop='j2', index=1)
+""",
+    ),
 }

@@ -20,6 +20,7 @@ from itertools import pairwise
 
 from workbench.analysis.arith import Facts, loop_interval
 from workbench.analysis.conjunctions import conjunction, conjuncts
+from workbench.analysis.determined import determined
 from workbench.ir.expr import Binary, BinaryOp, IntImm, Load, Not, PrimExpr, Var
 from workbench.ir.tensor import (
     Allocate,
@@ -187,9 +188,9 @@ class Reduction:
         if _mention(names, (block.init, *spatial, *bounds)):
             return None
         ends = [end for loop in reduced for end in (loop.start, loop.extent)]
-        again = [s.var.id for s in self.path[:position] if isinstance(s, For)]
-        again = set(again).difference(*(free_vars(values[axis.var.id]) for axis in block.axes))
-        if _mention(again | {loop.var.id for loop in others}, (*rest, *ends)):
+        if _mention({loop.var.id for loop in others}, (*rest, *ends)):
+            return None
+        if self._comes_back((*rest, *ends), self.path[:position]):
             return None
         if any(_reads(part) for part in (*parts, *spatial, *bounds)):
             return None
@@ -203,6 +204,16 @@ class Reduction:
         if any(_may_fault(part) for part in (*nonempty, *own, *first)):
             return None
         return EmptyReduction(block, reduced, others, nonempty, own, first, values)
+
+    def _comes_back(self, conditions: Sequence[PrimExpr], around: Sequence[Stmt]) -> bool:
+        """Whether loops around that come back to the same elements decide the conditions."""
+        outside = {stmt.var.id for stmt in around if isinstance(stmt, For)}
+        if not _mention(outside, conditions):
+            return False
+        axes = [a.var.id for a in self.block.axes if a.kind is not AxisKind.REDUCE]
+        loops = {s.var.id: s.extent for s in self.path if isinstance(s, For)}
+        told = determined([self._values[axis] for axis in axes], loops)
+        return _mention(outside - told, conditions)
 
 
 def init_stays(block: Block) -> bool:
