@@ -1,3 +1,4 @@
+import pickle
 from typing import Any
 
 import numpy as np
@@ -76,3 +77,18 @@ def test_the_result_of_a_users_pass_is_checked(parts: dict[str, Any], words: str
         Mine()(IRModule())
     assert words in str(caught.value)
     assert "made by the pass `Mine`" in str(caught.value)
+
+
+def test_functions_by_kind_are_indexed_once_and_cannot_be_changed() -> None:
+    x = te.placeholder((4, 6), "float32", "x")
+    twice = te.create_tensor_function([x], [te.compute((4, 6), lambda i, j: x[i, j] * 2, "y")])
+    builder = GraphBuilder(IRModule((("twice", twice),)))
+    module = builder.module.with_function(
+        "main", builder.build(builder.param("a", TensorType((4, 6))))
+    )
+    assert dict(module.tensor_functions) == {"twice": twice}
+    assert dict(module.graph_functions) == {"main": module["main"]}
+    functions: Any = module.graph_functions
+    with pytest.raises(TypeError):
+        functions["other"] = module["main"]
+    assert pickle.loads(pickle.dumps(module)) == module

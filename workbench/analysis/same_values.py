@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -69,7 +69,7 @@ class _View:
 class _Walk:
     """What is known of the values so far, by id; each fact is about the final names."""
 
-    callees: dict[str, TensorFunction]
+    callees: Mapping[str, TensorFunction]
     roots: dict[NodeId, Arg] = field(default_factory=dict[NodeId, Arg])
     tuples: dict[NodeId, tuple[Arg, ...]] = field(default_factory=dict[NodeId, tuple[Arg, ...]])
     items: dict[NodeId, tuple[Var, int]] = field(default_factory=dict[NodeId, tuple[Var, int]])

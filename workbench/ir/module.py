@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from workbench.ir.describe import counted, nodes_of, parameter_list
@@ -49,6 +50,8 @@ class IRModule:
     attrs: Attrs = ()
     name: str = field(default="Module", compare=False)
     _by_name: dict[str, Function] = field(init=False, compare=False, repr=False)
+    _graphs: dict[str, GraphFunction] = field(init=False, compare=False, repr=False)
+    _tensors: dict[str, TensorFunction] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Index the functions by name; what else is in the module, the verifier looks at.
@@ -64,7 +67,11 @@ class IRModule:
             )
             hint = "`wb.parse` and `wb.open` make modules, `with_function` adds to one"
             raise CompileError(Diagnostic("call/wrong-kind", message, hint=hint)) from None
+        graphs = {name: f for name, f in by_name.items() if isinstance(f, GraphFunction)}
+        tensors = {name: f for name, f in by_name.items() if isinstance(f, TensorFunction)}
         object.__setattr__(self, "_by_name", by_name)
+        object.__setattr__(self, "_graphs", graphs)
+        object.__setattr__(self, "_tensors", tensors)
 
     def __getitem__(self, name: str) -> Function:
         """The function of that name.
@@ -89,14 +96,14 @@ class IRModule:
         return name in self._by_name
 
     @property
-    def graph_functions(self) -> dict[str, GraphFunction]:
-        """The graph functions by name."""
-        return {name: f for name, f in self.functions if isinstance(f, GraphFunction)}
+    def graph_functions(self) -> Mapping[str, GraphFunction]:
+        """The graph functions by name, in printing order; asking costs nothing."""
+        return MappingProxyType(self._graphs)
 
     @property
-    def tensor_functions(self) -> dict[str, TensorFunction]:
-        """The tensor functions by name."""
-        return {name: f for name, f in self.functions if isinstance(f, TensorFunction)}
+    def tensor_functions(self) -> Mapping[str, TensorFunction]:
+        """The tensor functions by name, in printing order; asking costs nothing."""
+        return MappingProxyType(self._tensors)
 
     def with_function(self, name: str, function: Function) -> IRModule:
         """The module with `name` set.

@@ -209,11 +209,12 @@ def _innermost_first(sites: list[_Call]) -> list[_Call]:
 def _staying(module: IRModule, taken: Mapping[tuple[str, NodeId], str]) -> set[str]:
     """The functions that are there behind it: those called by a call that stays, and the others."""
     dissolved = set(taken.values())
-    first = {name for name in module.graph_functions if name not in dissolved}
+    functions = module.graph_functions
+    first = {name for name in functions if name not in dissolved}
     called = [
         binding.value.callee
         for name in _reached(module, first)
-        for binding in bindings_in(module.graph_functions[name].blocks)
+        for binding in bindings_in(functions[name].blocks)
         if isinstance(binding.value, CallFunction) and (name, binding.var.id) not in taken
     ]
     return first.union(called)
