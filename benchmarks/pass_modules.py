@@ -53,6 +53,21 @@ def chain(size: int, type_: TensorType = SQUARE) -> IRModule:
     return builder.module.with_function("main", builder.build(y))
 
 
+def layers_apart(size: int) -> IRModule:
+    """Products, biases and activations as tensor functions, none like another: widths grow."""
+    builder = GraphBuilder()
+    y = builder.param("x", TensorType((4, 8), "float32"))
+    for number in range(size // 3):
+        wide, type_ = 8 + number, TensorType((4, 9 + number), "float32")
+        w = builder.param(f"w{number}", TensorType((wide, wide + 1), "float32"))
+        b = builder.param(f"b{number}", TensorType((wide + 1,), "float32"))
+        y = builder.emit(CallOp("matmul", (y, w)), type_=type_)
+        y = builder.emit(CallOp("add", (y, b)), type_=type_)
+        y = builder.emit(CallOp("nn.relu", (y,)), type_=type_)
+    module = builder.module.with_function("main", builder.build(y))
+    return passes.LegalizeOps()(module).module
+
+
 def symbolic(size: int) -> IRModule:
     """Sums of values of symbolic shape."""
     builder = GraphBuilder()

@@ -82,7 +82,8 @@ def cases() -> list[Case]:
     chosen = _of_graphs() + _across_layers() + _of_layouts_and_libraries()
     there = {type(case.applied) for case in chosen}
     others = [kind for kind in passes.BUILTIN_PASSES if kind not in there]
-    return [*chosen, *(Case(k(), given.legalized) for k in others if not required_parameters(k))]
+    chosen += [Case(k(), given.legalized) for k in others if not required_parameters(k)]
+    return chosen + _of_functions_that_all_differ()
 
 
 def _of_graphs() -> list[Case]:
@@ -135,6 +136,18 @@ def _of_layouts_and_libraries() -> list[Case]:
         Case(passes.ChooseImplementations(), given.dispatched, "back from it"),
         Case(passes.DispatchToLibrary(), given.legalized),
     ]
+
+
+def _of_functions_that_all_differ() -> list[Case]:
+    """What each tensor function costs that is seen for the first time, besides the bindings."""
+    kinds = (
+        passes.FuseOps(),
+        passes.Simplify(),
+        passes.PlanMemory(),
+        passes.DispatchToLibrary(),
+        passes.ChooseImplementations(call=0.0, compiled_rate=1e-3),
+    )
+    return [Case(kind, given.layers_apart, "all functions differ") for kind in kinds]
 
 
 if __name__ == "__main__":

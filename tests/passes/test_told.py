@@ -6,6 +6,7 @@ import pytest
 
 from workbench.passes import (
     ChooseImplementations,
+    DispatchToLibrary,
     LegalizeOps,
     PartitionByAnnotation,
     PlanMemory,
@@ -45,6 +46,15 @@ def test_times_of_implementations_that_a_value_does_not_have() -> None:
     )
     assert one[2].startswith("did you mean `library numpy.matmul`")
     assert two[1] == "`main.second` has no implementation `tea`"
+
+
+def test_symbols_that_nobody_registered() -> None:
+    with pytest.raises(CompileError) as error:
+        DispatchToLibrary(("numpy.matmull", "numpy.matmul"))(parse(MATMUL))
+    (fault,) = error.value.diagnostics
+    assert fault.code == "dispatch/unknown-library-function"
+    assert fault.message == "no library function `numpy.matmull` is registered"
+    assert fault.hint.startswith("did you mean `numpy.matmul`")
 
 
 def test_times_that_are_known_choose() -> None:

@@ -91,8 +91,8 @@ def contraction_form(function: TensorFunction) -> LibraryForm | None:
     return _FORMS.get(function, lambda: _contraction_form(function))
 
 
-_FORMS: IdentityMemo[TensorFunction, LibraryForm | None] = IdentityMemo(512)
-"""The calls of a module ask about few functions."""
+_FORMS: IdentityMemo[TensorFunction, LibraryForm | None] = IdentityMemo(4096)
+"""Passes ask twice of a call; modules have up to as many functions as calls."""
 
 
 def _contraction_form(function: TensorFunction) -> LibraryForm | None:

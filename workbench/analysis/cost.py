@@ -43,6 +43,7 @@ from workbench.ir import (
 )
 from workbench.ir.numbers import element_bytes
 from workbench.support import NodeId
+from workbench.support.identity_memo import IdentityMemo
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +78,17 @@ class Cost:
 
 def cost(function: TensorFunction) -> Cost:
     """The cost of one call."""
-    return _Count().total(function)
+    return _COSTS.get(function, lambda: _Count(loops=False).total(function))
 
 
 def loop_costs(function: TensorFunction) -> dict[NodeId, Cost]:
     """The cost of one run of every loop (by the id of its variable) and block."""
-    count = _Count()
+    count = _Count(loops=True)
     count.total(function)
     return count.found
 
+
+_COSTS: IdentityMemo[TensorFunction, Cost] = IdentityMemo(4096)
 
 _Place = tuple[NodeId, tuple[PrimExpr, ...]]
 """Buffer and indices."""
@@ -119,9 +122,13 @@ class _Tally:
 
 
 class _Count:
-    """Walks a function from the inside out; scalars and axes stand for their values."""
+    """Walks a function from the inside out; scalars and axes stand for their values.
 
-    def __init__(self) -> None:
+    `found` has the costs of its loops and blocks where `loops`.
+    """
+
+    def __init__(self, *, loops: bool) -> None:
+        self.loops = loops
         self.found: dict[NodeId, Cost] = {}
         self.extents: dict[NodeId, Poly] = {}
         self.starts: dict[NodeId, Poly] = {}
@@ -176,7 +183,8 @@ class _Count:
         first = len(self.inside) - 1
         tally = self._statement(loop.body, known)
         tally.times(self.extents[loop.var.id])
-        self.found[loop.var.id] = self._cost(tally, tuple(self.inside[first:]))
+        if self.loops:
+            self.found[loop.var.id] = self._cost(tally, tuple(self.inside[first:]))
         return tally
 
     def _block(self, block: Block, known: Mapping[NodeId, PrimExpr]) -> _Tally:
@@ -189,7 +197,8 @@ class _Count:
         tally = self._statement(block.body, values)
         if block.init is not None:
             tally.accesses.update(self._statement(block.init, values).accesses)
-        self.found[block.id] = self._cost(tally, tuple(self.inside[first:]))
+        if self.loops:
+            self.found[block.id] = self._cost(tally, tuple(self.inside[first:]))
         return tally
 
     def _expressions(self, exprs: Iterable[PrimExpr], known: Mapping[NodeId, PrimExpr]) -> _Tally:

@@ -13,6 +13,7 @@ from workbench.ir import (
     CallTIRInplace,
     GraphFunction,
     IRModule,
+    Stmt,
     TensorFunction,
     TupleItem,
     TupleValue,
@@ -21,10 +22,14 @@ from workbench.ir import (
     leaf_vars,
 )
 from workbench.support import NodeId
+from workbench.support.identity_memo import IdentityMemo
 
 Calls = Mapping[str, tuple[CallSite, ...]]
 Place = tuple[str, int]
 """A parameter: function and position."""
+
+_TOUCHED: IdentityMemo[Stmt, frozenset[NodeId]] = IdentityMemo(4096)
+"""The variables of the bodies of tensor functions, which most passes keep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,7 @@ def _unread_inputs(
     if dict(function.attrs).get("algorithm") or len({len(c.call.args) for c in calls}) != 1:
         return None
     inputs = len(calls[0].call.args)
-    touched = set(free_vars(function.body))
+    touched = _TOUCHED.get(function.body, lambda: frozenset(free_vars(function.body)))
     results = {n for c in calls if isinstance(c.call, CallTIRInplace) for n in c.call.inplace}
     params = enumerate(function.params[:inputs])
     dead = [n for n, p in params if p.id not in touched and n not in results]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Protocol
 
 from workbench.analysis.contraction import LibraryForm, library_form
 from workbench.ir import (
@@ -12,6 +13,7 @@ from workbench.ir import (
     CallOp,
     CallPacked,
     CallTIR,
+    Function,
     GraphFunction,
     IRModule,
     PackedStyle,
@@ -27,7 +29,14 @@ from workbench.rewrite import ModuleEditor, Relation, all_bindings
 from workbench.support import NodeId
 
 
-def algorithm_of(module: IRModule, call: CallTIR) -> TensorFunction | None:
+class Functions(Protocol):
+    """Functions by name: of a module, or of an editor that is changing one."""
+
+    def __contains__(self, name: str, /) -> bool: ...
+    def __getitem__(self, name: str, /) -> Function: ...
+
+
+def algorithm_of(module: Functions, call: CallTIR) -> TensorFunction | None:
     """What a call computes, before any schedule.
 
     The function that its callee was scheduled from.
@@ -35,7 +44,7 @@ def algorithm_of(module: IRModule, call: CallTIR) -> TensorFunction | None:
     return named_algorithm_of(module, call)[0]
 
 
-def named_algorithm_of(module: IRModule, call: CallTIR) -> tuple[TensorFunction | None, str]:
+def named_algorithm_of(module: Functions, call: CallTIR) -> tuple[TensorFunction | None, str]:
     """The same with its name."""
     name = call.callee
     function = module[name]
@@ -136,8 +145,7 @@ def _epilogue_call(
 
 def _name_in(editor: ModuleEditor, binding: Binding, algorithm: TensorFunction) -> str:
     """The name of the algorithm in the module, which it may not be part of yet."""
-    functions = editor.current.tensor_functions
-    known = next((name for name, found in functions.items() if found is algorithm), None)
+    known = editor.name_of(algorithm)
     if known is not None:
         return known
     private = algorithm if algorithm.private else replace(algorithm, private=True)

@@ -161,7 +161,7 @@ def give_to_library(editor: ModuleEditor, site: LibrarySite, library: str, rule:
     call = binding.value
     if site.offer is None:
         assert isinstance(call, CallTIR)
-        algorithm = algorithm_of(editor.current, call)
+        algorithm = algorithm_of(editor, call)
         assert algorithm is not None
         form = _form_in(algorithm, library)
         assert form is not None

@@ -89,6 +89,7 @@ class ModuleEditor:
         self._arrays: dict[str, Array] | None = None
         self._names: dict[str, int] = {}
         self._equal: EqualFunctions | None = None
+        self._name_of: dict[int, str] | None = None
         self._pending: dict[str, _Pending] = {}
         self._bindings: dict[str, dict[NodeId, Binding]] = {}
         self.derivations: list[Derivation] = []
@@ -98,6 +99,20 @@ class ModuleEditor:
     def function(self, name: str) -> Function:
         """The function as it stands, whole-function edits included, edits by id not yet."""
         return self._functions[name] if name in self._functions else self.current[name]
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is a function of that name, those added included."""
+        return name in self._functions
+
+    def __getitem__(self, name: str) -> Function:
+        """The same as `function`; with `in`, what asks a module of a name can ask an editor."""
+        return self.function(name)
+
+    def name_of(self, function: Function) -> str | None:
+        """The first name under which this very object is in the module, None where it is not."""
+        if self._name_of is None:
+            self._name_of = {id(found): name for name, found in reversed(self._functions.items())}
+        return self._name_of.get(id(function))
 
     @property
     def current(self) -> IRModule:
@@ -214,6 +229,8 @@ class ModuleEditor:
         self._module = None
         if self._equal is not None:
             self._equal.add(free, function)
+        if self._name_of is not None:
+            self._name_of.setdefault(id(function), free)
         return free
 
     def _find_equal(self, function: Function, caller: str) -> str | None:
@@ -239,7 +256,7 @@ class ModuleEditor:
     def _forget(self, name: str) -> None:
         """What was known of a function that changed as a whole."""
         self._bindings.pop(name, None)
-        self._module = self._equal = None
+        self._module = self._equal = self._name_of = None
 
     def add_constant(self, array: np.ndarray) -> Constant:
         """Put an array into the pool.

@@ -16,10 +16,20 @@ from typing import ClassVar
 from typing_extensions import override
 
 from workbench.analysis.contraction import LibraryForm, library_forms
-from workbench.ir import Binding, CallOp, CallTIR, IRModule, TensorFunction, find_library
-from workbench.passes.library_calls import algorithm_of, call_library
+from workbench.ir import (
+    Binding,
+    CallOp,
+    CallTIR,
+    IRModule,
+    TensorFunction,
+    find_library,
+)
+from workbench.ir.registry import libraries
+from workbench.passes.library_calls import Functions, algorithm_of, call_library
 from workbench.passes.tensor_forms import tensor_form
 from workbench.rewrite import ModuleEditor, Refusal, Rule, Site, all_bindings, note
+from workbench.support import CompileError, Diagnostic
+from workbench.support.spelling import near
 
 
 @dataclass(frozen=True)
@@ -29,6 +39,9 @@ class DispatchToLibrary(Rule):
     Recognises them by their loops, so tensor functions of users and lowered operators count
     alike. What a fused function computes after the contraction becomes a tensor function of its
     own. Reference: `relax.transform.RunCodegen` and the dispatch passes of `relax.backend`.
+
+    Raises:
+        CompileError: `dispatch/unknown-library-function`.
     """
 
     name: ClassVar[str] = "dispatch-to-library"
@@ -37,6 +50,8 @@ class DispatchToLibrary(Rule):
 
     @override
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:
+        if unknown := [s for s in self.symbols if find_library(s) is None]:
+            raise CompileError([_unknown(symbol) for symbol in unknown])
         for name, function in module.graph_functions.items():
             if dict(function.attrs).get("Primitive"):
                 continue
@@ -74,15 +89,24 @@ class DispatchToLibrary(Rule):
     def rewrite(self, site: Site, editor: ModuleEditor) -> None:
         binding = editor.binding(site.function, site.nodes[0])
         assert binding is not None
-        module = editor.current
-        algorithm = candidate(module, binding)
+        algorithm = candidate(editor, binding)
         assert algorithm is not None
         form = self._form(library_forms(algorithm))
         assert form is not None
         call_library(editor, site.function, binding, algorithm, form, self.name)
 
 
-def candidate(module: IRModule, binding: Binding) -> TensorFunction | None:
+def _unknown(symbol: str) -> Diagnostic:
+    known = [library.symbol for library in libraries() if library.computes]
+    return Diagnostic(
+        "dispatch/unknown-library-function",
+        f"no library function `{symbol}` is registered",
+        notes=(f"these have loops: {', '.join(f'`{name}`' for name in known)}",),
+        hint=near(symbol, known) or "register it with `register_library`",
+    )
+
+
+def candidate(module: Functions, binding: Binding) -> TensorFunction | None:
     """The unscheduled tensor function that says what a call computes, None where there is none."""
     call = binding.value
     if isinstance(call, CallTIR):

@@ -89,7 +89,7 @@ class FuseTensorFunctions(Rule):
         given = out.fields if isinstance(out, TupleType) else (out,)
         out_types = tuple(type_ for type_ in given if isinstance(type_, TensorType))
         name = f"{call.callee}{SUFFIX}"
-        if name in editor.base or name not in editor.current:
+        if name in editor.base or name not in editor:
             name = editor.add_function(name, _merged(editor, fused))
         editor.replace_value(
             site.function, site.nodes[0], CallTIR(name, call.args, out_types), self.name
@@ -118,7 +118,7 @@ def _left_by(editor: ModuleEditor, name: str, group: GraphFunction) -> bool:
     """Whether the function that is named after a group is what the group was merged into."""
     merged = f"{name}{SUFFIX}"
     if merged not in editor.base:
-        return merged in editor.current
+        return merged in editor
     return structurally_equal(editor.function(merged), _merged(editor, group))
 
 

@@ -30,6 +30,7 @@ from workbench.ir import (
     IRModule,
     TensorFunction,
 )
+from workbench.passes.library_calls import Functions
 from workbench.passes.library_matches import (
     CODEGEN,
     Declined,
@@ -116,7 +117,7 @@ class PartitionByAnnotation(Rule):
             hint = f"let `{call.callee}` have an output of its own, and call it by `R.call_tir`"
             yield note("partition/annotated", text, function, value, hint)
 
-    def _annotated(self, module: IRModule, callee: str) -> str:
+    def _annotated(self, module: Functions, callee: str) -> str:
         function = module[callee]
         return self._library(function.attrs) if isinstance(function, TensorFunction) else ""
 
@@ -127,7 +128,7 @@ class PartitionByAnnotation(Rule):
             binding = editor.binding(site.function, site.nodes[0])
             assert binding is not None
             assert isinstance(binding.value, CallTIR)
-            library = self._annotated(editor.current, binding.value.callee)
+            library = self._annotated(editor, binding.value.callee)
             give_to_library(editor, site, library, self.name)
             return
         call = editor.binding(site.function, site.nodes[0])

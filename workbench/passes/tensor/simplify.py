@@ -28,6 +28,7 @@ from workbench.analysis.simplification import simplify_statement
 from workbench.ir import IRModule, TensorFunction, free_vars
 from workbench.rewrite import ModuleEditor, Refusal, Rule, Site
 from workbench.support import NodeId
+from workbench.support.identity_memo import IdentityMemo
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,13 @@ class Simplify(Rule):
 
 def simplified(function: TensorFunction) -> TensorFunction:
     """An equal function in normal form; the same object where it is in it already."""
+    return _SIMPLE.get(function, lambda: _simplified(function))
+
+
+_SIMPLE: IdentityMemo[TensorFunction, TensorFunction] = IdentityMemo(4096)
+
+
+def _simplified(function: TensorFunction) -> TensorFunction:
     facts = Facts()
     for param in function.params:
         for symbol in free_vars(param.type).values():
