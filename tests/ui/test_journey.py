@@ -216,7 +216,8 @@ def test_a_network_of_convolutions(tour: Lab) -> None:
     expect(view.head).to_contain_text(f"step {LAST + 1}")
     row = view.checked(LAST + 1)
     assert "conv2d_add_relu → library numpy.conv2d" in row
-    assert "max error" in row
+    # On some processors the library adds in the order of the schedule.
+    assert re.search(r"✓ (exact|max error)", row)
     expect(view.boxes("numpy.conv2d, ")).to_have_accessible_name(re.compile("library call"))
     view.screenshot("17-convolution")
 
