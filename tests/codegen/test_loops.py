@@ -418,3 +418,22 @@ def test_copies_of_a_loop_bind_the_variables_of_a_parallel_loop_anew() -> None:
     a, c = np.arange(8, dtype=np.float32).reshape(2, 4), np.full(2, np.nan, np.float32)
     assert Native(fn)(3, 4, a, c) == 0
     np.testing.assert_array_equal(c, 3 * a.sum(axis=1))
+
+
+@pytest.mark.parametrize("active", [0, 1, 3, 4])
+def test_a_sum_over_lanes_touches_its_element_only_where_a_lane_is_active(active: int) -> None:
+    """With no lane the element need not be there: native code may not read or write it."""
+    fn = function(
+        'C: T.Buffer((3,), "float32"), A: T.Buffer((4,), "float32"), F: T.Buffer((5,), "int32")',
+        f"""
+    for j in T.vectorized(4):
+        for i in range(5):
+            if j < F[i] and j < {active}:
+                C[i] = C[i] + A[j]
+""",
+    )
+    a = np.array([1, 2, 4, 8], dtype=np.float32)
+    flags = np.array([4, 4, 4, 0, 0], dtype=np.int32)
+    found = np.zeros(3, dtype=np.float32)
+    assert Native(fn)(found, a, flags) == 0
+    np.testing.assert_array_equal(found, np.full(3, a[:active].sum(), np.float32))

@@ -91,3 +91,56 @@ def test_a_group_whose_results_are_no_buffers_of_their_own_stays(results: str, r
     assert [r.code for r in merged.remarks] == ["fuse/not-merged"]
     assert reason in merged.remarks[0].message
     assert merged.module is original
+
+
+NO_BUFFERS = """
+from workbench.script import I, R, T
+@I.ir_module
+class Module:
+    @R.function
+    def main(x: R.Tensor((4,), "float32")):
+        cls = Module
+        with R.dataflow():
+            t = (x, x)
+            y = cls.group({given})
+            R.output(y)
+        return y
+
+    @R.function(private=True)
+    def group({params}) -> R.Tensor((4,), "float32"):
+        R.func_attr({{"Codegen": "numpy", "Primitive": 1}})
+        cls = Module
+        with R.dataflow():
+            h = R.call_tir(cls.halve, ({arg},), out_ty=R.Tensor((4,), "float32"))
+            R.output(h)
+        return h
+
+    @T.prim_func(private=True)
+    def halve(a: T.Buffer((4,), "float32"), b: T.Buffer((4,), "float32")):
+        for i in range(4):
+            b[i] = a[i] * T.float32(0.5)
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "params", "arg", "reason"),
+    [
+        (
+            "t, x",
+            'p: R.Tuple(R.Tensor((4,), "float32"), R.Tensor((4,), "float32")), '
+            'q: R.Tensor((4,), "float32")',
+            "q",
+            "parameter `p` is no tensor",
+        ),
+        ("x", 'q: R.Tensor((4,), "float32")', "R.const([1, 2, 3, 4], 'float32')", "a constant"),
+    ],
+)
+def test_a_group_over_something_else_than_buffers_stays(
+    given: str, params: str, arg: str, reason: str
+) -> None:
+    original = wb.parse(NO_BUFFERS.format(given=given, params=params, arg=arg))
+    merged = FuseTensorFunctions()(original)
+    assert [r.code for r in merged.remarks] == ["fuse/not-merged"]
+    assert reason in merged.remarks[0].message
+    x = np.arange(4, dtype="float32")
+    np.testing.assert_array_equal(wb.build(merged.module)(x), run(original, x))

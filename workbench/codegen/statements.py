@@ -121,7 +121,15 @@ class Statements:
             ]
         mask, lane, width = e.mask, e.lane, e.lanes
         e.mask, e.lane, e.lanes = None, None, 1
-        access.store(e, target, e.combine(op, access.load(e, target), lanes[0], dtype))
+
+        def update() -> None:
+            access.store(e, target, e.combine(op, access.load(e, target), lanes[0], dtype))
+
+        if mask is None:
+            update()
+        else:
+            # Without an active lane nothing is touched: the element may not even be there.
+            self._choose(w.any(mask), update)
         e.mask, e.lane, e.lanes = mask, lane, width
 
     # --- loops ----------------------------------------------------------------------------
@@ -274,16 +282,27 @@ class Statements:
         e.mask = outer
 
     def _branch(self, condition: Value, stmt: If) -> None:
+        otherwise = stmt.otherwise
+        self._choose(
+            condition,
+            lambda: self.emit(stmt.then),
+            None if otherwise is None else lambda: self.emit(otherwise),
+        )
+
+    def _choose(
+        self, condition: Value, then_: Callable[[], None], else_: Callable[[], None] | None = None
+    ) -> None:
+        """What `then_` emits where the scalar `condition` is set, else what `else_` does."""
         w = self.w
         then, leave = w.name("then"), w.name("end")
-        other = leave if stmt.otherwise is None else w.name("else")
-        bodies = [(then, stmt.then)]
-        if stmt.otherwise is not None:
-            bodies.append((other, stmt.otherwise))
+        other = leave if else_ is None else w.name("else")
+        bodies = [(then, then_)]
+        if else_ is not None:
+            bodies.append((other, else_))
         frames: list[tuple[str, Frame]] = []
-        for label, body in bodies:
+        for label, emit in bodies:
             w.push(label, branch=True)
-            self.emit(body)
+            emit()
             w.line(f"br label %{leave}")
             frames.append((label, w.pop()))
         w.line(f"br i1 {condition.ref}, label %{then}, label %{other}")

@@ -18,6 +18,7 @@ from typing_extensions import override
 from workbench.analysis.calls import named_functions
 from workbench.analysis.uses import callees
 from workbench.ir import (
+    Binding,
     CallFunction,
     CallTIR,
     GraphFunction,
@@ -142,14 +143,26 @@ def _primitives(module: IRModule) -> dict[str, GraphFunction]:
 
 
 def _why_not(module: IRModule, function: GraphFunction) -> str:
-    for binding in function.bindings:
-        call = binding.value
-        if not isinstance(call, CallTIR):
-            return f"`{binding.var.name}` calls no tensor function"
-        if len(call.out_types) != 1 or call.scalars:
-            return f"`{binding.var.name}` has several outputs or scalar arguments"
-        if not isinstance(module[call.callee], TensorFunction):
-            return f"`{call.callee}` is no tensor function"
+    if others := [p.name for p in function.params if not _is_buffer(p.type)]:
+        return f"parameter `{others[0]}` is no tensor of known shape and dtype"
+    calls = (_why_no_nest(module, binding) for binding in function.bindings)
+    return next(filter(None, calls), "") or _why_no_outputs(function)
+
+
+def _why_no_nest(module: IRModule, binding: Binding) -> str:
+    call = binding.value
+    if not isinstance(call, CallTIR):
+        return f"`{binding.var.name}` calls no tensor function"
+    if not all(isinstance(arg, Var) for arg in call.args):
+        return f"`{binding.var.name}` is computed from a constant; make it a parameter"
+    if len(call.out_types) != 1 or call.scalars:
+        return f"`{binding.var.name}` has several outputs or scalar arguments"
+    if not isinstance(module[call.callee], TensorFunction):
+        return f"`{call.callee}` is no tensor function"
+    return ""
+
+
+def _why_no_outputs(function: GraphFunction) -> str:
     results = _results(function)
     if not results:
         return "it gives something else than tensors"
@@ -159,6 +172,10 @@ def _why_not(module: IRModule, function: GraphFunction) -> str:
     if not given.issubset(binding.var.id for binding in function.bindings):
         return "it gives a parameter back"
     return "" if len(given) == len(results) else "it gives one value twice"
+
+
+def _is_buffer(type_: object) -> bool:
+    return isinstance(type_, TensorType) and type_.shape is not None and type_.dtype is not None
 
 
 def _results(function: GraphFunction) -> tuple[Var, ...] | None:
