@@ -91,7 +91,7 @@ def contraction_form(function: TensorFunction) -> LibraryForm | None:
     return _FORMS.get(function, lambda: _contraction_form(function))
 
 
-_FORMS: IdentityMemo[TensorFunction, LibraryForm | None] = IdentityMemo(4096)
+_FORMS: IdentityMemo[TensorFunction, LibraryForm | None] = IdentityMemo()
 """Passes ask twice of a call; modules have up to as many functions as calls."""
 
 

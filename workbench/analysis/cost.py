@@ -88,7 +88,7 @@ def loop_costs(function: TensorFunction) -> dict[NodeId, Cost]:
     return count.found
 
 
-_COSTS: IdentityMemo[TensorFunction, Cost] = IdentityMemo(4096)
+_COSTS: IdentityMemo[TensorFunction, Cost] = IdentityMemo()
 
 _Place = tuple[NodeId, tuple[PrimExpr, ...]]
 """Buffer and indices."""

@@ -121,7 +121,7 @@ def stages(function: TensorFunction) -> tuple[Stage, ...] | None:
     return tuple(found) if found else None
 
 
-_STAGES: IdentityMemo[Stmt, Stage | None] = IdentityMemo(4096)
+_STAGES: IdentityMemo[Stmt, Stage | None] = IdentityMemo()
 """Inlining asks for the stages again after each step, and most of them stay."""
 
 

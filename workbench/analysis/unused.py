@@ -28,7 +28,7 @@ Calls = Mapping[str, tuple[CallSite, ...]]
 Place = tuple[str, int]
 """A parameter: function and position."""
 
-_TOUCHED: IdentityMemo[Stmt, frozenset[NodeId]] = IdentityMemo(4096)
+_TOUCHED: IdentityMemo[Stmt, frozenset[NodeId]] = IdentityMemo()
 """The variables of the bodies of tensor functions, which most passes keep."""
 
 

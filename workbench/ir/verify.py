@@ -18,9 +18,9 @@ from workbench.ir.tensor import TensorFunction
 from workbench.ir.verify_graph import verify_graph_function
 from workbench.ir.verify_tensor import verify_tensor_function
 from workbench.support.diagnostics import CompileError, Diagnostic, Severity
+from workbench.support.identity_memo import LARGE_MODULE
 
 _CACHE: dict[str, tuple[Diagnostic, ...]] = {}
-_CACHE_SIZE = 4096
 
 
 def verify(module: IRModule) -> tuple[Diagnostic, ...]:
@@ -79,7 +79,7 @@ def _verify_tensor(name: str, function: TensorFunction) -> tuple[Diagnostic, ...
     """Faults depend on the function alone: kept by digest, named afterwards."""
     digest = function_digest(function)
     if digest not in _CACHE:
-        if len(_CACHE) >= _CACHE_SIZE:
+        if len(_CACHE) >= LARGE_MODULE:
             _CACHE.clear()
         _CACHE[digest] = _faults(function)
     return tuple(replace(d, function=name) for d in _CACHE[digest])

@@ -23,6 +23,7 @@ from workbench.runtime.cache import ObjectCache
 from workbench.runtime.compile_pool import compile_objects
 from workbench.runtime.engine import LoadedObject, llvm_version
 from workbench.runtime.signature import KernelSignature, signature_of
+from workbench.support.identity_memo import LARGE_MODULE
 
 Checks = Literal["auto", "off"]
 SYMBOL = "kernel"
@@ -154,12 +155,12 @@ class _ByIdentity:
         return 0
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=LARGE_MODULE)
 def _fingerprint(_digest: str, carried: _ByIdentity) -> str:
     return fingerprint(carried.function)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=LARGE_MODULE)
 def _signature_by_digest(name: str, _digest: str, carried: _ByIdentity) -> KernelSignature:
     return signature_of(name, carried.function)
 

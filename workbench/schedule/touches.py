@@ -79,7 +79,7 @@ def touches_of(stmt: Stmt) -> Touches:
     return _KNOWN.get(stmt, lambda: _read(stmt))
 
 
-_KNOWN: IdentityMemo[Stmt, Touches] = IdentityMemo(4096)
+_KNOWN: IdentityMemo[Stmt, Touches] = IdentityMemo()
 
 
 def _read(stmt: Stmt) -> Touches:

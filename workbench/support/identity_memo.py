@@ -14,6 +14,9 @@ from typing import Generic, TypeVar
 K = TypeVar("K")
 V = TypeVar("V")
 
+LARGE_MODULE = 16_384
+"""As many functions as a module may have without that what is known of them is found anew."""
+
 
 class IdentityMemo(Generic[K, V]):
     """Answers about objects, the `size` last used ones; may be asked by several threads at once.
@@ -22,7 +25,7 @@ class IdentityMemo(Generic[K, V]):
     Two threads that ask the same at once both compute, and get the same answer.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int = LARGE_MODULE) -> None:
         self._size = size
         self._lock = threading.Lock()
         self._entries: OrderedDict[tuple[int, Hashable], tuple[K, V]] = OrderedDict()

@@ -60,7 +60,7 @@ def simplified(function: TensorFunction) -> TensorFunction:
     return _SIMPLE.get(function, lambda: _simplified(function))
 
 
-_SIMPLE: IdentityMemo[TensorFunction, TensorFunction] = IdentityMemo(4096)
+_SIMPLE: IdentityMemo[TensorFunction, TensorFunction] = IdentityMemo()
 
 
 def _simplified(function: TensorFunction) -> TensorFunction:

@@ -46,7 +46,7 @@ def mentions(stmt: Stmt) -> Mentions:
     return _KNOWN.get(stmt, lambda: _made(stmt))
 
 
-_KNOWN: IdentityMemo[Stmt, Mentions] = IdentityMemo(4096)
+_KNOWN: IdentityMemo[Stmt, Mentions] = IdentityMemo()
 
 
 def _made(stmt: Stmt) -> Mentions:

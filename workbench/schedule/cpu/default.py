@@ -90,7 +90,7 @@ def schedule_function(
     return _SCHEDULED.get(function, lambda: _schedule(function, given), given)
 
 
-_SCHEDULED: IdentityMemo[TensorFunction, TensorFunction | str] = IdentityMemo(4096)
+_SCHEDULED: IdentityMemo[TensorFunction, TensorFunction | str] = IdentityMemo()
 """Asking what applies, and applying it, schedule once."""
 
 

@@ -123,7 +123,7 @@ class _Measure:
     expensive: bool
 
 
-_MEASURES: IdentityMemo[Stage, _Measure] = IdentityMemo(4096)
+_MEASURES: IdentityMemo[Stage, _Measure] = IdentityMemo()
 """Each inlining changes few stages, and all are asked again."""
 
 

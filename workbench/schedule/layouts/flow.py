@@ -50,7 +50,7 @@ def flow_forward(function: TensorFunction, given: Found) -> Found | str:
     return _FLOWS.get(function, lambda: _shared(_flow(function, given)), key)
 
 
-_FLOWS: IdentityMemo[TensorFunction, Found | str] = IdentityMemo(4096)
+_FLOWS: IdentityMemo[TensorFunction, Found | str] = IdentityMemo()
 """Networks repeat their layers."""
 
 

@@ -57,7 +57,7 @@ def relaid_function(function: TensorFunction, layouts: Layouts) -> TensorFunctio
     return _RELAID.get(function, lambda: _relaid(function, layouts), key)
 
 
-_RELAID: IdentityMemo[TensorFunction, TensorFunction | str] = IdentityMemo(4096)
+_RELAID: IdentityMemo[TensorFunction, TensorFunction | str] = IdentityMemo()
 """Networks repeat their layers."""
 
 
