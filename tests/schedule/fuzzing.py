@@ -181,6 +181,26 @@ def compute_the_same(script: str, steps: str) -> None:
     _replay(module, schedule)
 
 
+def offers_compute_the_same(script: str) -> int:
+    """Apply by itself each primitive that is offered anywhere in a program; how many applied.
+
+    Raises:
+        AssertionError: what was accepted changes what the program computes.
+    """
+    module, applied = parse(script), 0
+    scope = Schedule(module, "f").scope
+    program = Program(script, {"n": 4, "m": 5}, affine=False, special=False)
+    for kind in PRIMITIVES:
+        for node in (*scope.loops, *scope.blocks):
+            for offer in islice(kind.offers(scope, node), OFFERS):
+                if answer_of(offer, Scope("f", scope.function)).applies:
+                    schedule = Schedule(module, "f")
+                    schedule.apply(offer)
+                    _same(program, module, schedule, 0)
+                    applied += 1
+    return applied
+
+
 def _follow(
     choices: Choices,
     schedule: Schedule,

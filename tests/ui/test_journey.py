@@ -302,6 +302,7 @@ def test_knob_and_recipe(tour: Lab, tmp_path: Path) -> None:
     view.root.get_by_role("button", name="Export").click()
     view.root.get_by_role("menuitem", name="Recipe").click()
     sheet = view.root.get_by_role("dialog", name=f"Recipe of step {LAST}")
+    expect(sheet.get_by_role("region")).to_contain_text("# digest of the module")
     recipe = sheet.get_by_role("region").inner_text()
     assert_repeats(recipe, tmp_path)
     assert recipe.count("wb.passes.") >= LAST - 1

@@ -20,7 +20,7 @@ from itertools import pairwise
 
 from workbench.analysis.arith import Facts, loop_interval
 from workbench.analysis.conjunctions import conjunction, conjuncts
-from workbench.analysis.determined import determined
+from workbench.analysis.determined import Span, determined
 from workbench.ir.expr import Binary, BinaryOp, IntImm, Load, Not, PrimExpr, Var
 from workbench.ir.tensor import (
     Allocate,
@@ -28,6 +28,7 @@ from workbench.ir.tensor import (
     Block,
     For,
     If,
+    Let,
     LoopKind,
     Seq,
     Stmt,
@@ -115,13 +116,44 @@ class Reduction:
         counts = (*(loop.extent for loop in loops), *extents)
         if any(facts.proves(count > 0) is not True for count in counts):
             return bool(loops)
-        starts: Values = {loop.var.id: loop.start for loop in loops}
         others = {stmt.var.id for stmt in self.path if isinstance(stmt, For)} - self.used
+        leading = self._leading
+        starts: Values = {x.var.id: x.start for x in loops if x.var.id not in leading}
+        for part in self._inside_extents(starts) if leading else ():
+            facts = facts.assume(part)
         return any(
             facts.simplify(substitute(condition, starts)) != TRUE
             for condition in self._conditions()
             if _mention(self.used, (condition,)) or not _mention(others, (condition,))
         )
+
+    @property
+    def _leading(self) -> set[NodeId]:
+        """The loops that carry a reduction axis and lead to other elements as well."""
+        values = self._values
+        axes = [a.var.id for a in self.block.axes if a.kind is not AxisKind.REDUCE]
+        return {v for axis in axes for v in free_vars(values[axis])} & self.used
+
+    def _inside_extents(self, starts: Values) -> Iterator[PrimExpr]:
+        """That all axes are within their extents, and the loops that lead to elements in theirs.
+
+        An element has a first update where that alone makes the conditions hold.
+        """
+        for stmt in self.path:
+            if isinstance(stmt, For) and stmt.var.id in self._leading:
+                yield stmt.var >= stmt.start
+                yield stmt.var < stmt.start + stmt.extent
+        for axis in self.block.axes:
+            value = substitute(self._values[axis.var.id], starts)
+            extent = axis.extent
+            yield value >= ZERO
+            yield value < extent
+            match value:
+                case Binary(op=BinaryOp.FLOORDIV, a=a, b=IntImm(value=size)) if size > 0:
+                    yield a >= ZERO
+                    yield a < extent * size
+                case _:
+                    continue
 
     def _conditions(self) -> Iterator[PrimExpr]:
         """All conditions around it, in terms of loops."""
@@ -208,12 +240,22 @@ class Reduction:
     def _comes_back(self, conditions: Sequence[PrimExpr], around: Sequence[Stmt]) -> bool:
         """Whether loops around that come back to the same elements decide the conditions."""
         outside = {stmt.var.id for stmt in around if isinstance(stmt, For)}
-        if not _mention(outside, conditions):
+        values = axis_values((*self.path, self.block), scalars=True)
+
+        def plain(expr: PrimExpr) -> PrimExpr:
+            return substitute(expr, values)
+
+        parts = [plain(part) for part in conditions]
+        if not _mention(outside, parts):
             return False
-        axes = [a.var.id for a in self.block.axes if a.kind is not AxisKind.REDUCE]
-        loops = {s.var.id: s.extent for s in self.path if isinstance(s, For)}
-        told = determined([self._values[axis] for axis in axes], loops)
-        return _mention(outside - told, conditions)
+        axes = [a.var for a in self.block.axes if a.kind is not AxisKind.REDUCE]
+        spans = {
+            stmt.var.id: Span(plain(stmt.start), plain(stmt.extent))
+            for stmt in self.path
+            if isinstance(stmt, For)
+        }
+        told = determined([plain(axis) for axis in axes], spans)
+        return _mention(outside - told, parts)
 
 
 def init_stays(block: Block) -> bool:
@@ -266,13 +308,15 @@ def empty_inits(function: TensorFunction, ids: IdSource) -> dict[NodeId, list[St
     return found
 
 
-def axis_values(path: Sequence[Stmt]) -> Values:
-    """The values of the axes of all blocks on a path, in terms of loops."""
+def axis_values(path: Sequence[Stmt], *, scalars: bool = False) -> Values:
+    """The values of the axes of all blocks on a path, in terms of loops; of bound scalars too."""
     values: Values = {}
     for stmt in path:
         if isinstance(stmt, Block):
             for axis in stmt.axes:
                 values[axis.var.id] = substitute(axis.value, values)
+        elif scalars and isinstance(stmt, Let):
+            values[stmt.var.id] = substitute(stmt.value, values)
     return values
 
 

@@ -272,7 +272,7 @@ class Inliner:
 
     def rewritten(self, node: Node, facts: Facts) -> Node:
         """A node with every load replaced; declared reads are left to analysis again."""
-        if isinstance(node, IntImm) or (isinstance(node, Var) and not any(extents_read(node))):
+        if isinstance(node, IntImm) or (isinstance(node, Var) and not [*extents_read(node)]):
             return node
         inside = facts
         if isinstance(node, For):

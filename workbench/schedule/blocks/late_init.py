@@ -12,16 +12,13 @@ from workbench.ir import (
     Block,
     For,
     IntImm,
-    Load,
     PrimExpr,
-    Stmt,
-    Store,
     dtype_of,
     free_vars,
     substitute,
-    walk,
 )
 from workbench.schedule.blocks.nest import Nest, stores_of
+from workbench.schedule.blocks.own_init import not_initialised
 from workbench.schedule.refusal import RefusedError
 from workbench.support import NodeId
 
@@ -51,20 +48,8 @@ def refuse_late_init(nest: Nest, facts: Facts) -> None:
 def _of_its_own(block: Block) -> bool:
     """Whether each instance initialises what it updates, and no element of another instance."""
     assert block.init is not None
-    initial: dict[NodeId, set[tuple[PrimExpr, ...]]] = {}
-    for store in stores_of(block.init):
-        initial.setdefault(store.buffer.id, set()).add(_first_element(block.init, store.indices))
-    return all(
-        _first_element(block.body, node.indices) in initial[node.buffer.id]
-        for node in walk(block.body)
-        if isinstance(node, Load | Store) and node.buffer.id in initial
-    )
-
-
-def _first_element(stmt: Stmt, indices: tuple[PrimExpr, ...]) -> tuple[PrimExpr, ...]:
-    """Indices at the first iteration of the loops inside of a statement."""
-    starts = {node.var.id: node.start for node in walk(stmt) if isinstance(node, For)}
-    return tuple(Facts().simplify(substitute(index, starts)) for index in indices)
+    initial = {store.buffer.id for store in stores_of(block.init)}
+    return all(access.buffer.id not in initial for access in not_initialised(block))
 
 
 def _at_start(nest: Nest, facts: Facts) -> bool:

@@ -105,7 +105,7 @@ def _one_each(plan: Plan, facts: Facts) -> bool:
     """Whether it is plain that loops which do not reduce lead to elements of their own."""
     nest = plan.nest
     values = {axis.var.id: axis.value for axis in nest.block.axes}
-    inside = bound_in(nest.block) - values.keys()
+    moving = bound_in(nest.block) - values.keys() | {loop.var.id for loop in nest.carried}
     for loop in nest.carried:
         facts = facts.with_range(loop.var, loop_interval(loop.start, loop.extent))
     for buffer in plan.buffers:
@@ -113,7 +113,7 @@ def _one_each(plan: Plan, facts: Facts) -> bool:
         if len(stores) != 1:
             return False
         places = [substitute(index, values) for index in next(iter(stores))]
-        if any(inside & free_vars(place).keys() for place in places):
+        if any(moving & free_vars(place).keys() for place in places):
             return False
         if not tells_apart(nest.free, places, facts):
             return False

@@ -32,6 +32,7 @@ from workbench.schedule.blocks.nest import (
     nest_of,
     stores_of,
 )
+from workbench.schedule.blocks.own_init import not_initialised
 from workbench.schedule.blocks.required_region import region
 from workbench.schedule.buffers.declared import left_to_analysis
 from workbench.schedule.refusal import RefusedError
@@ -268,13 +269,9 @@ def _refuse_initial_alone(block: Block, buffers: Sequence[Var]) -> None:
 def updates_in_place(block: Block) -> bool:
     """Whether a block reads what it writes, other than to update what its own init left."""
     written = touches_of(block).writes.keys() - defined_in(block)
-    own = {} if block.init is None else touches_of(block.init).writes
-    updated = {(store.buffer.id, store.indices) for store in stores_of(block.body)}
     return any(
-        isinstance(node, Load)
-        and node.buffer.id in written
-        and (node.buffer.id not in own or (node.buffer.id, node.indices) not in updated)
-        for node in walk(block.body)
+        isinstance(access, Load) and access.buffer.id in written
+        for access in not_initialised(block)
     )
 
 

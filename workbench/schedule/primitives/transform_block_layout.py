@@ -75,7 +75,7 @@ class TransformBlockLayout(Primitive):
         found = IndexMap.of(self.index_map, len(block.axes))
         found.inverse(_shape(block))
         values = found.apply(tuple(axis.var for axis in block.axes))
-        refused = _mixed(block, values) or _init_moves(block, values)
+        refused = _mixed(block, values) or _init_moves(block, values) or _sizes_memory(block)
         if refused is not None:
             return refused
         found = dependences(alone(scope, nest))
@@ -140,6 +140,17 @@ def _init_moves(block: Block, values: tuple[PrimExpr, ...]) -> Answer | None:
         return None
     message = f"block `{block.name}` would store its initial value at another instance"
     return inapplicable(message, block.id, hint="`decompose_reduction` first")
+
+
+def _sizes_memory(block: Block) -> Answer | None:
+    """Extents of memory of the block are in terms of the axes that it has."""
+    axes = {axis.var.id: axis.var.name for axis in block.axes}
+    for buffer in block.allocations:
+        named = [name for ident, name in axes.items() if ident in free_vars(buffer.type)]
+        if named:
+            message = f"axis `{named[0]}` of `{block.name}` is an extent of `{buffer.name}`"
+            return inapplicable(message, block.id)
+    return None
 
 
 def _times(model: Dependences, nest: BlockNest, values: tuple[PrimExpr, ...]) -> dict[int, Time]:
