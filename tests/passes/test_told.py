@@ -64,6 +64,27 @@ def test_times_that_are_known_choose() -> None:
     assert 'first = R.call_dps_packed("numpy.matmul"' in result.script()
 
 
+IN_ARMS = """
+@R.function
+def main(x: R.Tensor((64, 64), "float32"), c: R.Tensor((), "bool")):
+    if c:
+        e = R.matmul(x, x)
+        y = R.exp(e)
+    else:
+        e = R.matmul(x, x)
+        y = R.negative(e)
+    return y
+"""
+
+
+def test_times_of_a_value_in_one_arm_choose_there() -> None:
+    module = LegalizeOps()(parse(IN_ARMS)).module
+    times = (("main.y.then.e", "library numpy.matmul", 1e-9),)
+    script = ChooseImplementations(times=times)(module).module.script()
+    assert script.count('R.call_dps_packed("numpy.matmul"') == 1
+    assert script.index("call_dps_packed") < script.index("else:")
+
+
 INPLACE = """
 @I.ir_module
 class Module:

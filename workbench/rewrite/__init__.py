@@ -3,7 +3,12 @@
 from workbench.rewrite.derivation import Derivation, NodeRef, Relation
 from workbench.rewrite.dimensions import with_dims
 from workbench.rewrite.editor import ModuleEditor, all_bindings, expose
-from workbench.rewrite.inline_call import call_dimensions, has_static_params, inline_call
+from workbench.rewrite.inline_call import (
+    call_dimensions,
+    ends_with_result,
+    has_static_params,
+    inline_call,
+)
 from workbench.rewrite.outline import FUSED, Outlined, is_fused, outline
 from workbench.rewrite.passes import (
     Pass,
@@ -36,6 +41,7 @@ __all__ = [
     "Site",
     "all_bindings",
     "call_dimensions",
+    "ends_with_result",
     "expose",
     "has_static_params",
     "in_rounds",

@@ -118,7 +118,7 @@ class _Inlining:
             member = next(frame.rest, None)
             if member is None:
                 frames.pop()
-                if not _ends_with_result(frame.callee):
+                if not ends_with_result(frame.callee):
                     made.append(Binding(frame.var, Alias(frame.copy.apply(frame.callee.result))))
                 continue
             new = frame.copy.apply(member)
@@ -158,14 +158,14 @@ class _Inlining:
             param.id: arg for param, arg in zip(callee.params, call.args, strict=True)
         }
         copy = _Copy(call.callee, self, dims, leaves)
-        if _ends_with_result(callee):
+        if ends_with_result(callee):
             last = callee.bindings[-1].var
             leaves[last.id] = binding.var
             self.moved(call.callee, last.id, binding.var.id)
         return _Frame(callee, iter(callee.bindings), copy, binding.var)
 
 
-def _ends_with_result(callee: GraphFunction) -> bool:
+def ends_with_result(callee: GraphFunction) -> bool:
     """Whether the last binding of a function is its result."""
     bindings = callee.bindings
     return bool(bindings) and bindings[-1].var == callee.result

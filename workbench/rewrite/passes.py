@@ -177,7 +177,11 @@ class Rule(Pass):
 
     @abstractmethod
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:
-        """Where the rule applies, and where not and why; touches nothing."""
+        """Where the rule applies, and where not and why; touches nothing.
+
+        Raises:
+            CompileError: for parameters of the rule that do not fit the module.
+        """
 
     @abstractmethod
     def rewrite(self, site: Site, editor: ModuleEditor) -> Refusal | None:

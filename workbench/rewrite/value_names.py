@@ -57,7 +57,7 @@ class ValueNames:
         return tuple(self._named.get(name, ()))
 
     def exact(self, ref: NodeRef) -> str:
-        """The name that this value alone has; empty for what is no value of the module."""
+        """The name that this value alone has; empty for what is no value of a graph function."""
         return self._exact.get(ref, "")
 
     def known(self) -> tuple[str, ...]:

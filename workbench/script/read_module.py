@@ -83,7 +83,7 @@ class ModuleReader:
                 continue
         if len(classes) > 1:
             self.report.fault(classes[1], "script/one-module", "a script has one module")
-        for name in list(self.entries):
+        for name in self._callees_first():
             self._finished(name)
         if not self.entries and not classes and not self.report.diagnostics:
             self.report.add(
@@ -239,6 +239,28 @@ class ModuleReader:
         if name not in self.entries:
             is_graph = isinstance(function, GraphFunction)
             self.entries[name] = _Entry(None, is_graph, Options(), function)
+
+    def _callees_first(self) -> list[str]:
+        """The functions, those that a function names before it: reading a call does not recurse."""
+        order: list[str] = []
+        seen: set[str] = set()
+        pending = [(name, False) for name in reversed(self.entries)]
+        while pending:
+            name, below = pending.pop()
+            if below:
+                order.append(name)
+            elif name not in seen:
+                seen.add(name)
+                pending.append((name, True))
+                pending += [(callee, False) for callee in reversed(self._named(name))]
+        return order
+
+    def _named(self, name: str) -> list[str]:
+        """The other functions of the script that the text of a graph function names."""
+        node, graph = self.entries[name].node, self.entries[name].is_graph
+        parts = ast.walk(node) if node is not None and graph else ()
+        words = (p.attr for p in parts if isinstance(p, ast.Attribute))
+        return [word for word in dict.fromkeys(words) if word in self.entries]
 
     def outside(self, name: str) -> Function | None:
         """The function of that name if it was defined outside the script, else None."""

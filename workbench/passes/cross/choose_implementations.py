@@ -9,7 +9,7 @@ Rewrite::
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -36,7 +36,16 @@ from workbench.passes.candidates import (
     implement,
     implementations,
 )
-from workbench.rewrite import ModuleEditor, PassResult, Refusal, Rule, Site, all_bindings, note
+from workbench.rewrite import (
+    ModuleEditor,
+    NodeRef,
+    PassResult,
+    Refusal,
+    Rule,
+    Site,
+    all_bindings,
+    note,
+)
 from workbench.rewrite.outline import is_fused
 from workbench.rewrite.passes import unknown_value
 from workbench.rewrite.value_names import ValueNames
@@ -101,19 +110,19 @@ class ChooseImplementations(Rule):
 
     def _unknown(self, module: IRModule) -> Iterator[Diagnostic]:
         """Times of values that there are not, and of implementations that they do not have."""
-        places: dict[str, list[tuple[str, Binding]]] = {}
-        for function, body in module.graph_functions.items() if self.times else ():
-            for binding in all_bindings(body):
-                for word in (binding.var.name, f"{function}.{binding.var.name}"):
-                    places.setdefault(word, []).append((function, binding))
+        if not self.times:
+            return
+        names = ValueNames(module)
         for value, implementation, _ in self.times:
-            if value not in places:
-                yield unknown_value(value, ValueNames(module))
+            found = names.find(value)
+            if not found:
+                yield unknown_value(value, names)
                 continue
             offered = {
                 candidate.name
-                for function, binding in places[value]
-                for candidate in implementations(module, function, binding)
+                for place in found
+                if place.binding is not None
+                for candidate in implementations(module, place.ref.function, place.binding)
             }
             if implementation not in offered:
                 listed = ", ".join(f"`{name}`" for name in sorted(offered)) or "none"
@@ -126,23 +135,31 @@ class ChooseImplementations(Rule):
 
     @override
     def sites(self, module: IRModule) -> Iterator[Site | Refusal]:
-        facts = _Facts(self)
+        facts, measured = _Facts(self), self._measured(module)
         for name, function in module.graph_functions.items():
             if is_fused(function):
                 continue
             for binding in all_bindings(function):
                 work = facts.of(module, binding)
                 if work is not None:
-                    yield from self._judge(name, binding, work)
+                    known = measured.get(NodeRef(name, binding.var.id), {})
+                    yield from self._judge(name, binding, work, known)
 
-    def _judge(self, function: str, binding: Binding, work: _Work) -> Iterator[Site | Refusal]:
+    def _measured(self, module: IRModule) -> dict[NodeRef, dict[str, float]]:
+        """The seconds that were given, by value and implementation."""
+        found: dict[NodeRef, dict[str, float]] = {}
+        if self.times:
+            names = ValueNames(module)
+            for value, implementation, seconds in self.times:
+                for place in names.find(value):
+                    found.setdefault(place.ref, {})[implementation] = seconds
+        return found
+
+    def _judge(
+        self, function: str, binding: Binding, work: _Work, measured: Mapping[str, float]
+    ) -> Iterator[Site | Refusal]:
         value, name = binding.var.id, binding.var.name
-        measured = {
-            implementation: seconds
-            for given, implementation, seconds in self.times
-            if given in (name, f"{function}.{name}")
-        }
-        estimates = work.seconds | measured
+        estimates: dict[str, float | None] = {**work.seconds, **measured}
         if None in estimates.values():
             text = f"what `{name}` costs depends on symbolic dimensions"
             yield note("choose/symbolic", text, function, value)

@@ -29,11 +29,13 @@ from workbench.ir import (
 )
 from workbench.rewrite import (
     ModuleEditor,
+    NodeRef,
     PassResult,
     Refusal,
     Rule,
     Site,
     call_dimensions,
+    ends_with_result,
     has_static_params,
     inline_call,
     is_fused,
@@ -42,6 +44,9 @@ from workbench.rewrite import (
 from workbench.support import Diagnostic, NodeId
 from workbench.support.limits import at_least
 from workbench.support.slot_init import sets_slots
+
+MOST_BRANCHES = 24
+"""Branches in branches that inlining makes; nodes are nested only so deep (`ir/too-deep`)."""
 
 
 @sets_slots
@@ -80,6 +85,8 @@ class InlinePrivateFunctions(Rule):
         taken = _Taken(module, self.most)
         for site in _innermost_first(sites):
             taken.decide(site)
+        left = (taken.refused.get(site.refs) for site in sites)
+        remarks += [told for told in left if told is not None]
         editor = ModuleEditor(module)
         stay = _staying(module, taken.calls)
         for site in sites:
@@ -90,7 +97,7 @@ class InlinePrivateFunctions(Rule):
             if name not in reached:
                 editor.remove_function(name)
         derivations = tuple(editor.derivations)
-        return PassResult(editor.commit(), derivations, (*remarks, *taken.remarks))
+        return PassResult(editor.commit(), derivations, tuple(remarks))
 
     def _inline(self, site: _Call, editor: ModuleEditor, taken: _Taken) -> None:
         binding = editor.binding(site.function, site.nodes[0])
@@ -153,11 +160,16 @@ class _Taken:
 
     def __init__(self, module: IRModule, most: int) -> None:
         self.calls: dict[tuple[str, NodeId], str] = {}
-        self.remarks: list[Diagnostic] = []
+        self.refused: dict[tuple[NodeRef, ...], Diagnostic] = {}
         functions = module.graph_functions.items()
         self._most = most
         self._sizes = {name: _size(function) for name, function in functions}
         self._branching = {n for n, function in functions if _branches_or_acts(function, module)}
+        self._ending = {name for name, function in functions if ends_with_result(function)}
+        self._arms: dict[str, dict[NodeId, int]] = {}
+        self._depths: dict[str, int] = {}
+        for name, function in functions:
+            self._arms[name], self._depths[name] = _arms(function)
 
     def has(self, function: str, value: NodeId) -> bool:
         """Whether the call that gives this value is inlined."""
@@ -166,9 +178,13 @@ class _Taken:
     def decide(self, site: _Call) -> None:
         """Take a call, unless what its callee has become does not fit."""
         function, callee = site.function, site.callee
-        size = self._sizes[function] + self._sizes[callee]
+        # The last binding of the callee takes the place of the call, or an alias does.
+        size = self._sizes[function] + self._sizes[callee] - (callee in self._ending)
+        depth = self._arms[function][site.nodes[0]] + self._depths[callee]
         if site.dataflow and callee in self._branching:
             self._refuse(site, f"`{callee}` branches or has an effect")
+        elif depth > MOST_BRANCHES:
+            self._refuse(site, f"branches would be nested more than {MOST_BRANCHES} deep")
         elif size > self._most:
             text = (
                 f"`{function}` would have more than {self._most} bindings with `{callee}` inlined"
@@ -177,12 +193,13 @@ class _Taken:
         else:
             self.calls[function, site.nodes[0]] = callee
             self._sizes[function] = size
+            self._depths[function] = max(self._depths[function], depth)
             if callee in self._branching:
                 self._branching.add(function)
 
     def _refuse(self, site: _Call, text: str) -> None:
         told = note("inline/call-stays", text, site.function, site.nodes[0])
-        self.remarks.append(told.diagnostic)
+        self.refused[site.refs] = told.diagnostic
 
 
 def _innermost_first(sites: list[_Call]) -> list[_Call]:
@@ -236,6 +253,23 @@ def _reached(module: IRModule, first: Collection[str]) -> set[str]:
 
 def _size(function: GraphFunction) -> int:
     return sum(1 for _ in bindings_in(function.blocks))
+
+
+def _arms(function: GraphFunction) -> tuple[dict[NodeId, int], int]:
+    """In how many branches each call of a function is, and how deep branches are nested."""
+    calls: dict[NodeId, int] = {}
+    pending, depth = [function.blocks], -1
+    while pending:
+        depth += 1
+        below: list[tuple[BindingBlock, ...]] = []
+        for binding in (binding for blocks in pending for b in blocks for binding in b.bindings):
+            value = binding.value
+            if isinstance(value, CallFunction):
+                calls[binding.var.id] = depth
+            elif isinstance(value, IfThenElse):
+                below += [value.then.blocks, value.otherwise.blocks]
+        pending = below
+    return calls, depth
 
 
 def _branches_or_acts(function: GraphFunction, module: IRModule) -> bool:

@@ -47,6 +47,7 @@ from workbench.rewrite import (
     Relation,
     Rule,
     Site,
+    note,
 )
 from workbench.support import NodeId
 
@@ -78,9 +79,14 @@ class LambdaLift(Rule):
             checked = _checked(function)
             for binding in function.bindings:
                 value = binding.value
-                if isinstance(value, IfThenElse) and any(map(_computes, _branches(value))):
+                if not isinstance(value, IfThenElse):
+                    continue
+                if any(map(_computes, _branches(value))):
                     text = f"the branches of `{binding.var.name}`"
                     yield _Choice(name, (binding.var.id,), text, checked)
+                for inner in _inner(value) if self.only else ():
+                    text = f"`{inner.var.name}` is lifted with `{binding.var.name}` around it"
+                    yield note("lambda-lift/inside", text, name, inner.var.id)
 
     @override
     def rewrite(self, site: Site, editor: ModuleEditor) -> None:
@@ -89,14 +95,14 @@ class LambdaLift(Rule):
         assert binding is not None
         choice = binding.value
         assert isinstance(choice, IfThenElse)
-        lifting = _Lifting(self.name, site, editor, whole=not self.only)
+        lifting = _Lifting(self.name, site, editor)
         new, _ = lifting.choice(binding.var.name, choice, site.function)
         editor.replace_value(site.function, binding.var.id, new, self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class _Lifting:
-    """The arms of one `if` as functions, and those of the `if`s in them where `whole`.
+    """The arms of one `if` as functions, and those of the `if`s in them.
 
     Each method says, too, whether what it was given has an effect. What is deeper is lifted first,
     so that each binding is looked at once.
@@ -105,7 +111,6 @@ class _Lifting:
     rule: str
     site: _Choice
     editor: ModuleEditor
-    whole: bool
     made: set[NodeId] = field(default_factory=set[NodeId])
     """The values of calls of new functions."""
 
@@ -143,7 +148,7 @@ class _Lifting:
             bindings: list[Binding] = []
             for binding in block.bindings:
                 value = binding.value
-                if self.whole and isinstance(value, IfThenElse):
+                if isinstance(value, IfThenElse):
                     value, acts_inside = self.choice(binding.var.name, value, function)
                     bindings.append(replace(binding, value=value))
                 else:
@@ -167,6 +172,12 @@ class _Lifting:
 
 def _branches(choice: IfThenElse) -> tuple[Body, Body]:
     return choice.then, choice.otherwise
+
+
+def _inner(choice: IfThenElse) -> Iterator[Binding]:
+    """The `if`s in the arms of one."""
+    for body in _branches(choice):
+        yield from (b for b in bindings_in(body.blocks) if isinstance(b.value, IfThenElse))
 
 
 def _computes(body: Body) -> bool:

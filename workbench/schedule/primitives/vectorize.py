@@ -74,38 +74,30 @@ def _runs_in_lanes(loop: For) -> Answer:
             varying.add(stmt.var.id)
         if isinstance(stmt, Block):
             varying.update(axis.var.id for axis in stmt.axes if _varies(varying, axis.value))
-        reason = _differs(stmt, varying)
-        if reason:
-            return _refused(loop, reason, _hint(stmt))
+        found = _differs(stmt, varying)
+        if found is not None:
+            return _refused(loop, *found)
     return applies()
 
 
-def _differs(stmt: Stmt, varying: set[NodeId]) -> str:
-    """Why lanes cannot run a statement together, or empty."""
+def _differs(stmt: Stmt, varying: set[NodeId]) -> tuple[str, str] | None:
+    """Why lanes cannot run a statement together, and what to do."""
     match stmt:
         case For(var=var, start=start, extent=extent, kind=kind):
             if _varies(varying, start) or _varies(varying, extent):
-                return f"the extent of `{var.name}` inside depends on it"
-            serial = kind in {LoopKind.SERIAL, LoopKind.UNROLLED}
-            return "" if serial else f"`{var.name}` inside is {kind.value} already"
+                return f"the extent of `{var.name}` inside depends on it", _SPLIT
+            if kind in {LoopKind.SERIAL, LoopKind.UNROLLED}:
+                return None
+            hint = "vectorize the innermost loop alone"
+            return f"`{var.name}` inside is {kind.value} already", hint
         case While():
-            return "a `while` loop inside may end at another time in each lane"
+            hint = "`parallel` runs each iteration by itself"
+            return "a `while` loop inside may end at another time in each lane", hint
         case Allocate(buffer=buffer) | Block(allocations=(buffer, *_)):
-            return f"each iteration has a buffer `{buffer.name}` of its own"
+            hint = "a scalar that is set once can be a `T.let`; else vectorize a loop inside"
+            return f"each iteration has a buffer `{buffer.name}` of its own", hint
         case _:
-            return ""
-
-
-def _hint(stmt: Stmt) -> str:
-    match stmt:
-        case Allocate() | Block():
-            return "a scalar that is set once can be a `T.let`; else vectorize a loop inside"
-        case While():
-            return "`parallel` runs each iteration by itself"
-        case For(kind=kind) if kind not in {LoopKind.SERIAL, LoopKind.UNROLLED}:
-            return "vectorize the innermost loop alone"
-        case _:
-            return _SPLIT
+            return None
 
 
 def _varies(varying: set[NodeId], expr: PrimExpr) -> bool:
