@@ -175,4 +175,38 @@ sch.reorder('k', 'i')
 sch.loop_partition(loop='j', factors=[1, None])
 """,
     ),
+    "init at an element that only a mixed predicate keeps away": (
+        """\
+@T.prim_func
+def f(in1: T.Buffer((3, 5), "int32"), out2: T.Buffer((3,), "int32")):
+    for i2, k in T.grid(3, 5):
+        with T.sblock("out2"):
+            vi, vk = T.axis.remap("SR", [i2, k])
+            with T.init():
+                out2[vi] = T.int32(3)
+            out2[vi] = T.min(out2[vi], in1[vi, vk])
+""",
+        """\
+sch.split(loop='i2', factors=[None, 2])
+sch.fuse('i2_1', 'k')
+sch.split(loop='i2_1_k_fused', factors=[None, 5])
+""",
+    ),
+    "rfactor under a loop that is parallel for it has one iteration": (
+        """\
+@T.prim_func
+def f(A: T.Buffer((3, 3), "float32"), S: T.Buffer((3,), "float32")):
+    for i, k in T.grid(3, 3):
+        with T.sblock("S"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                S[vi] = T.float32(0)
+            S[vi] = S[vi] + A[vi, vk]
+""",
+        """\
+sch.split(loop='k', factors=[None, 5, 5])
+sch.parallel(loop='k_1')
+sch.rfactor(loop='k_2')
+""",
+    ),
 }

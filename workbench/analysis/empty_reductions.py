@@ -214,6 +214,8 @@ class Reduction:
         parts = [substitute(part, values) for part in conjuncts(block.predicate)]
         own = tuple(part for part in parts if used.isdisjoint(free_vars(part)))
         rest = [part for part in parts if not used.isdisjoint(free_vars(part))]
+        if any(not used.issuperset(free_vars(part)) for part in rest):
+            own = (*own, *self._within_extents(own))
         names = used | {axis.var.id for axis in block.axes if axis.kind is AxisKind.REDUCE}
         spatial = [values[a.var.id] for a in block.axes if a.kind is not AxisKind.REDUCE]
         bounds = [end for loop in loops for end in (loop.start, loop.extent)]
@@ -224,7 +226,7 @@ class Reduction:
             return None
         if self._comes_back((*rest, *ends), self.path[:position]):
             return None
-        if any(_reads(part) for part in (*parts, *spatial, *bounds)):
+        if any(_reads(part) for part in (*parts, *own, *spatial, *bounds)):
             return None
         if not _apart(inside, block, block.init):
             return None
@@ -236,6 +238,20 @@ class Reduction:
         if any(_may_fault(part) for part in (*nonempty, *own, *first)):
             return None
         return EmptyReduction(block, reduced, others, nonempty, own, first, values)
+
+    def _within_extents(self, own: Sequence[PrimExpr]) -> Iterator[PrimExpr]:
+        """That the axes which do not reduce are within their extents, unless it is plain.
+
+        A condition that a reduction loop is in may be all that keeps them there.
+        """
+        facts = self._known
+        for part in own:
+            facts = facts.assume(part)
+        for axis in self.block.axes:
+            if axis.kind is not AxisKind.REDUCE:
+                value = self._values[axis.var.id]
+                inside = (value >= ZERO, value < substitute(axis.extent, self._values))
+                yield from (part for part in inside if facts.proves(part) is not True)
 
     def _comes_back(self, conditions: Sequence[PrimExpr], around: Sequence[Stmt]) -> bool:
         """Whether loops around that come back to the same elements decide the conditions."""

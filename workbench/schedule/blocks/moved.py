@@ -125,14 +125,15 @@ def independent(before: TensorFunction, after: TensorFunction, block: Block) -> 
     known = {loop.var.id for loop in _around(before, block)}
     scope = Scope("", after)
     for loop in scope.loops_around(block.id):
-        if loop.var.id not in known and loop.kind in _AT_ONCE:
+        if loop.var.id not in known and loop.kind in AT_ONCE:
             answer = scope.dependences_around(loop).independent(loop.var.id)
             if not answer.applies:
                 return answer
     return applies()
 
 
-_AT_ONCE = frozenset({LoopKind.PARALLEL, LoopKind.VECTORIZED})
+AT_ONCE = frozenset({LoopKind.PARALLEL, LoopKind.VECTORIZED})
+"""Kinds of loops whose iterations run at the same time."""
 
 
 def _around(function: TensorFunction, block: Block) -> tuple[For, ...]:

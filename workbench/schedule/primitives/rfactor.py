@@ -12,9 +12,11 @@ from workbench.analysis.dependence import Answer
 from workbench.analysis.dependence.reductions import update_of
 from workbench.ir import AxisKind, Block, For, Stmt, Store, free_vars
 from workbench.rewrite import Relation
+from workbench.schedule.blocks.moved import AT_ONCE
 from workbench.schedule.blocks.rfactoring import Factored, factored, factoring_keeps
+from workbench.schedule.loops.kinds import kinds_hold
 from workbench.schedule.plans import planned
-from workbench.schedule.primitive import Derived, Primitive, Rewritten
+from workbench.schedule.primitive import Derived, Primitive, Rewritten, all_apply
 from workbench.schedule.refusal import RefusedError
 from workbench.schedule.scope import Scope, walk_statements
 
@@ -52,7 +54,9 @@ class Rfactor(Primitive):
             plan = planned(self, scope, self._plan)
         except RefusedError as refused:
             return refused.answer
-        return factoring_keeps(plan)
+        after = Scope(scope.name, plan.function)
+        at_once = [x for x in after.loops_around(plan.partial) if x.kind in AT_ONCE]
+        return all_apply(factoring_keeps(plan), kinds_hold(after, at_once))
 
     @override
     def rewrite(self, scope: Scope) -> Rewritten:
